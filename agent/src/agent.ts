@@ -1,0 +1,317 @@
+/**
+ * The composition root: makes the shells, hands them to each other, starts them in order and stops them in reverse. The
+ * only file that knows everything; it decides nothing.
+ */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import type { Role } from '@starling/shared/credential.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import { headLifeMs } from '@starling/shared/http-sharing.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { parseTicket } from '@starling/shared/ticket.ts'
+import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+import type { SwarmMessage } from '@starling/shared/wire.ts'
+import { loadConfig, type ConfigSources } from './config-sources.ts'
+import type { AgentConfig } from './config.ts'
+import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
+import { createAgentCore } from './core/agent.ts'
+import type { AgentEvent, CorePolicy } from './core/events.ts'
+import { createFlows } from './flows/flows.ts'
+import { createTlsIdentity } from './identity/certificate.ts'
+import { loadOrCreateIdentity } from './identity/keys.ts'
+import { readSecretFile, writeSecretFile } from './identity/secret-file.ts'
+import { parseFleetSecret } from './identity/secret.ts'
+import { verifyCredential, verifyRevocationList } from './identity/signatures.ts'
+import { createSigner } from './identity/signer.ts'
+import { dialAgent } from './identity/tls.ts'
+import { createTrust } from './identity/trust.ts'
+import type { Log } from './log.ts'
+import { createPage } from './page/page.ts'
+import { createPeerBytes } from './peer-bytes.ts'
+import { createPeers } from './peers/peers.ts'
+import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
+import { createProxy } from './proxy/http-proxy.ts'
+import { createReporter } from './report.ts'
+import { run } from './run.ts'
+import { createStore } from './store/store.ts'
+import { createUpstream } from './upstream/upstream.ts'
+
+export interface Agent {
+  readonly id: AgentId
+  readonly site: SiteId
+  readonly role: Role
+  /** `http://127.0.0.1:17831` */
+  readonly proxyAddress: string
+  readonly pageAddress: string
+  status (): Promise<AgentStatus>
+  stop (): Promise<void>
+}
+
+/** How often the disk is looked at while nothing is written, and at least while something is. */
+const diskLookMs: Millis = 30 * secondMs
+const diskLookBusyMs: Millis = secondMs
+
+/** Names under which the store remembers what is not about content. */
+const remembered = { bans: 'bans', trust: 'trust' } as const
+
+/** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
+export async function loadAgentConfig (sources: ConfigSources): Promise<AgentConfig> {
+  return await loadConfig(sources, { readFile: readSecretFile, parse: parseFleetSecret })
+}
+
+/** @throws StarlingError; what was already started is stopped again then. */
+export async function createAgent (config: AgentConfig, { log }: { readonly log: Log }): Promise<Agent> {
+  const undo: Array<() => Promise<unknown> | void> = []
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) {
+      try {
+        await step()
+      } catch (error) {
+        log.error({ problem: messageOf(error) }, 'a part did not stop as it should')
+      }
+    }
+  }
+  try {
+    return await start(config, log, undo, stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function start (
+  config: AgentConfig, log: Log, undo: Array<() => Promise<unknown> | void>, stop: () => Promise<void>
+): Promise<Agent> {
+  const startedAt = Date.now()
+  const version = await ownVersion()
+  const store = await createStore({ log }, {
+    folder: config.dataFolder, quotaBytes: config.cache.quotaBytes, floorBytes: config.cache.floorBytes
+  })
+  undo.push(() => store.close())
+  const identity = await loadOrCreateIdentity(config.dataFolder)
+  const self = identity.agentId
+
+  const trust = createTrust({
+    self, clock: Date.now, fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: config.site }
+  })
+  trust.restore(await store.recall(remembered.trust))
+
+  // The link is asked before there are peers: what they are called and whether they may be met depends on its answer.
+  let peers: PeersPort | null = null
+  const tls = await createTlsIdentity(identity)
+  let link: CoordinatorLink | null = null
+  let member: Member | null = null
+  const problem = (sentence: string): void => { reporter.problem(sentence) }
+  const bans = bansOf(await store.recall(remembered.bans))
+  const reporter = createReporter({
+    log, now: Date.now, bans, bansChanged: () => { void store.remember(remembered.bans, reporter.bans()) }
+  })
+  if (config.fleetSecret === null) {
+    link = createCoordinatorLink({
+      identity: {
+        agentId: self,
+        readFile: readSecretFile,
+        writeFile: writeSecretFile,
+        verifyCredential,
+        verifyRevocationList,
+        dial: ({ host, port, expected }) => dialAgent({ host, port, expected, tls })
+      },
+      trust,
+      peers: {
+        hint: (hints) => { peers?.hint(hints) },
+        forbid: (agents, reason) => { peers?.forbid(agents, reason) },
+        hangUp: (peer, reason) => { peers?.hangUp(peer, reason) },
+        list: () => peers?.list() ?? [],
+        addresses: () => peers?.addresses() ?? []
+      },
+      report: () => ({
+        counters: { ...flows.totals() },
+        host: { platform: process.platform, memoryBytes: totalmem() },
+        swarm: store.list().map(({ head, have }) => ({ transfer: head.transfer, complete: have.full }))
+      }),
+      log
+    }, {
+      dataFolder: config.dataFolder,
+      ticket: config.ticket,
+      version,
+      onMember (now) {
+        const changed = peers !== null && (now.site !== site || now.role !== role)
+        member = now
+        if (changed) problem(`The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`)
+      }
+    })
+    member = await link.prepare()
+  }
+  const site = member?.site ?? config.site
+  const role = member?.role ?? config.role
+
+  const upstream = createUpstream({ log }, config.upstream)
+  undo.push(() => upstream.close())
+
+  const network = await createPeers({ trust, privateKey: identity.libp2pKey, log }, {
+    listen: config.listen,
+    site,
+    role,
+    fleetTag: fleetTag(config, member),
+    mdns: config.mdns,
+    staticPeers: config.staticPeers
+  })
+  peers = network.peers
+  const roles = new Map<AgentId, Role>()
+
+  const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
+  const core = createAgentCore({ self, role, policy, bans })
+  const peerBytes = createPeerBytes((transfer) => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null)
+  const signer = createSigner(identity, trust, { headLifeMs: (head) => headLifeMs(head, trust.now()) })
+
+  function emit (event: AgentEvent): void {
+    if (event.type === 'peer-joined') roles.set(event.peer, event.role)
+    if (event.type === 'peer-left') roles.delete(event.peer)
+    peerBytes.note(event)
+    loop.emit(event)
+    if (event.type === 'chunk-stored') lookAtDisk(event.kept ? diskLookBusyMs : 0)
+  }
+
+  const flows = createFlows({
+    store, upstream, bulk: network.bulk, signer, emit, now: Date.now, log, roleOf: (peer) => roles.get(peer) ?? 'agent'
+  })
+  const loop = run(core, {
+    flows,
+    say: (to, message) => { network.peers.say(to, withProof(message)) },
+    hangUp: (peer, reason) => { network.peers.hangUp(peer, reason) },
+    signDigests: (transfer, entries) => signer.signDigests(transfer, entries),
+    report: (fact) => { reporter.report(fact) },
+    failed: (error, what) => { log.error({ problem: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, `bug: ${what} failed`) },
+    now: Date.now
+  })
+  undo.push(() => { loop.stop() })
+  undo.push(() => flows.close())
+  const keepTrust = async (): Promise<void> => {
+    const snapshot = trust.snapshot()
+    if (snapshot === trustKept) return
+    trustKept = snapshot
+    await store.remember(remembered.trust, snapshot)
+  }
+  let trustKept = trust.snapshot()
+  // A crash costs a minute of knowledge about serials, not all of it.
+  const trustTimer = setInterval(() => {
+    keepTrust().catch((error: unknown) => { log.warn({ problem: messageOf(error) }, 'what is known of issuers could not be kept') })
+  }, minuteMs)
+  trustTimer.unref()
+  undo.push(async () => {
+    clearInterval(trustTimer)
+    await keepTrust()
+  })
+
+  /** Digests of somebody else are of use only to who can check that he may sign: we pass on his proof. */
+  function withProof (message: SwarmMessage): SwarmMessage {
+    if (message.type !== 'digests' || message.digests.signed.issuer === self) return message
+    return { ...message, proof: trust.proofOf(message.digests.signed.issuer) }
+  }
+
+  for (const { head, have, digests, lastUsedAt, pinned } of await store.load()) {
+    emit({ type: 'transfer-loaded', head, have, digests, lastUsedAt, pinned })
+  }
+  const lookAtDisk = watchDisk(store, emit, log)
+  undo.push(() => { lookAtDisk.stop() })
+
+  await network.peers.start(emit)
+  undo.push(() => network.peers.stop())
+
+  const proxy = await createProxy({ content: flows, upstream, log }, {
+    ...config.proxy, connectPorts: config.proxy.connectPorts.map(Number)
+  })
+  undo.push(() => proxy.close())
+  const proxyAddress = urlOf(proxy.address, proxy.port)
+
+  const status = async (): Promise<AgentStatus> => ({
+    id: self,
+    site,
+    role,
+    version,
+    pid: process.pid,
+    startedAt,
+    now: Date.now(),
+    coordinator: link?.state() ?? { kind: 'none', since: startedAt, problem: null },
+    proxyAddress,
+    pageAddress: page.address,
+    addresses: network.peers.addresses(),
+    peers: network.peers.list().map((peer) => ({ ...peer, ...peerBytes.of(peer.id) })),
+    transfers: flows.views(),
+    totals: flows.totals(),
+    store: await store.usage(),
+    refusals: Object.fromEntries(network.peers.refusals()),
+    policy,
+    problems: reporter.problems()
+  })
+  const page = await createPage({
+    status,
+    onChange: (listener) => flows.onChange(listener),
+    actions: {
+      verify: () => store.verify(),
+      pin: (transfer, pinned) => store.pin(transfer, pinned),
+      remove: async (transfer) => { flows.evict(transfer) }
+    },
+    log
+  }, { ...config.page, dataFolder: config.dataFolder })
+  undo.push(() => page.stop())
+
+  if (link !== null) {
+    const linked = link
+    await linked.start()
+    undo.push(() => linked.stop())
+  }
+  log.info({ agent: self, site, role, proxy: proxyAddress, page: page.address }, 'agent is up')
+  return { id: self, site, role, proxyAddress, pageAddress: page.address, status, stop }
+}
+
+/** Tells the core how the disk is: after writes, and now and then, because others write too. */
+function watchDisk (store: StorePort, emit: (event: AgentEvent) => void, log: Log): ((withinMs: Millis) => void) & { stop (): void } {
+  let timer: NodeJS.Timeout | null = null
+  let dueAt = Infinity
+  function look (withinMs: Millis): void {
+    const at = Date.now() + withinMs
+    if (at >= dueAt) return
+    if (timer !== null) clearTimeout(timer)
+    dueAt = at
+    timer = setTimeout(() => {
+      dueAt = Infinity
+      store.usage().then((usage) => { emit({ type: 'disk-changed', ...usage }) }, (error: unknown) => {
+        log.warn({ problem: messageOf(error) }, 'the disk cannot be looked at')
+      }).finally(() => { look(diskLookMs) })
+    }, withinMs)
+    timer.unref()
+  }
+  look(0)
+  return Object.assign(look, {
+    stop () {
+      dueAt = -Infinity
+      if (timer !== null) clearTimeout(timer)
+    }
+  })
+}
+
+/** First 8 bytes of a hash that names the fleet and tells nothing about its secret. */
+function fleetTag (config: AgentConfig, member: Member | null): string {
+  const hash = createHash('sha256')
+  if (config.fleetSecret !== null) hash.update('starling/fleet-secret/1\n').update(config.fleetSecret)
+  else if (member !== null) hash.update('starling/fleet/1\n').update(member.fleet)
+  else if (config.ticket !== null) hash.update('starling/fleet/1\n').update(parseTicket(config.ticket).fleet)
+  return hash.digest('hex').slice(0, 16)
+}
+
+function bansOf (kept: unknown): Array<{ peer: AgentId, until: Millis }> {
+  if (!Array.isArray(kept)) return []
+  return kept.filter((ban): ban is { peer: AgentId, until: Millis } =>
+    typeof ban?.peer === 'string' && typeof ban.until === 'number' && ban.until > Date.now())
+}
+
+function urlOf (address: string, port: number): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+async function ownVersion (): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  return version
+}

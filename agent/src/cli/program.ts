@@ -1,0 +1,246 @@
+/**
+ * The command line `starling`: names, options and help of every command, and nothing else; what they do is in the file of
+ * the command's name. Options of `run` are made from the settings' own words (config.ts), so none can be forgotten.
+ */
+import { StarlingError } from '@starling/shared/errors.ts'
+import { Command, CommanderError, Option } from 'commander'
+import { dataFolderOf } from '../config-sources.ts'
+import { settings } from '../config.ts'
+import { cacheLs, cachePin, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
+import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
+import { fetchUrl } from './fetch.ts'
+import { joinFleet } from './join.ts'
+import { runAgent } from './run.ts'
+import { createSecret } from './secret.ts'
+import type { CommandTools } from './services.ts'
+import { showPeers, showStatus } from './status.ts'
+
+interface Common {
+  readonly data?: string
+  readonly json?: boolean
+  readonly verbose?: boolean
+}
+
+/** @returns the exit code */
+export async function runCommandLine(argv: readonly string[], tools: CommandTools): Promise<number> {
+  try {
+    await createProgram(tools).parseAsync(argv, { from: 'user' })
+    return exitCodes.ok
+  } catch (error) {
+    // Commander has told it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    tools.terminal.progress(null)
+    tools.terminal.note(describeError(error, argv.includes('--verbose')))
+    return exitCodeOf(error)
+  }
+}
+
+function createProgram(tools: CommandTools): Command {
+  const { env } = tools.terminal
+  const common = ({ data, json }: Common) => ({
+    dataFolder: dataFolderOf({ dataFolder: data ?? null, env }),
+    json: json === true
+  })
+  const program = new Command('starling')
+    .description(
+      'Starling delivers a file over the WAN once and shares it among the machines of a LAN, every byte verified.'
+    )
+    .usage('COMMAND [options]')
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => tools.terminal.print(text.trimEnd()),
+      writeErr: text => tools.terminal.note(text.trimEnd())
+    })
+    .showHelpAfterError('(--help tells more)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  starling secret create                          a secret, so that machines may share without a coordinator
+  starling join STARLING1-...                     become a member of a coordinator's fleet
+  starling run                                    run the agent
+  starling fetch http://origin.example/big.iso    get a file through it
+  starling status --watch                         see what it does
+${exitCodesHelp}`
+    )
+
+  const command = (
+    parent: Command,
+    name: string,
+    description: string,
+    examples: readonly string[]
+  ): Command =>
+    parent
+      .command(name)
+      .description(description)
+      .option(
+        '--data <folder>',
+        `data folder of the agent (${dataFolderOf({ dataFolder: null, env })}, or STARLING_DATA)`
+      )
+      .option('--json', 'answer in JSON, for programs')
+      .option('--verbose', 'with an error, tell where in the program it came from')
+      .addHelpText(
+        'after',
+        `\nExamples:\n${examples.map(example => `  ${example}`).join('\n')}\n${exitCodesHelp}`
+      )
+
+  addRun(
+    command(program, 'run', 'Run the agent until it is stopped (Ctrl-C).', [
+      'starling run',
+      'starling run --role gateway --cache-quota 200GiB',
+      'starling run --data ./a --listen-port 0 --proxy-port 0 --page-port 0 --json'
+    ]),
+    tools
+  )
+
+  command(program, 'status', 'Show what the running agent does.', [
+    'starling status',
+    'starling status --watch',
+    'starling status --json'
+  ])
+    .option('--watch', 'go on showing it as it changes, until Ctrl-C')
+    .action((options: Common & { watch?: boolean }) =>
+      showStatus({ ...common(options), watch: options.watch === true }, tools)
+    )
+
+  command(program, 'peers', 'List the agents that the running agent is connected with.', [
+    'starling peers'
+  ]).action((options: Common) => showPeers(common(options), tools))
+
+  command(program, 'fetch', 'Get a file through the running agent.', [
+    'starling fetch http://origin.example/big.iso',
+    'starling fetch http://origin.example/big.iso -o /tmp/big.iso --sha256 9f86d081...',
+    'An interrupted download is gone on with by the same command.'
+  ])
+    .argument('<url>', 'where the file is; http:// or https://')
+    .option('-o, --output <file>', 'where to put it (default: the last part of the URL, in this folder)')
+    .option('--no-resume', 'start from nothing, even if a part is there from before')
+    .option('--sha256 <hex>', 'refuse the file if it hashes to something else')
+    .action((url: string, options: Common & { output?: string; resume: boolean; sha256?: string }) =>
+      fetchUrl(
+        {
+          ...common(options),
+          output: options.output ?? null,
+          resume: options.resume,
+          sha256: options.sha256 ?? null
+        },
+        url,
+        tools
+      )
+    )
+
+  command(program, 'join', 'Make this machine a member of a fleet, with the ticket that its admin made.', [
+    'starling join STARLING1-...'
+  ])
+    .argument('<ticket>', 'what `starling-coordinator ticket create` printed')
+    .action((ticket: string, options: Common) => joinFleet(common(options), ticket, tools))
+
+  const cache = program
+    .command('cache')
+    .description('See and change what is kept. Works while the agent runs, and while it does not.')
+  const content = [
+    '<content>',
+    'the beginning of its id, or its key, as `starling cache ls` shows them'
+  ] as const
+  command(cache, 'ls', 'List what is kept.', ['starling cache ls']).action((options: Common) =>
+    cacheLs(common(options), tools)
+  )
+  command(
+    cache,
+    'verify',
+    'Read and hash all that is kept; what is damaged is dropped, and the exit code is 1.',
+    ['starling cache verify']
+  ).action((options: Common) => cacheVerify(common(options), tools))
+  command(cache, 'pin', 'Keep a content whatever the quota says.', ['starling cache pin 3f9a'])
+    .argument(...content)
+    .action((name: string, options: Common) => cachePin({ ...common(options), pinned: true }, name, tools))
+  command(cache, 'unpin', 'Let a pinned content go when room is needed.', ['starling cache unpin 3f9a'])
+    .argument(...content)
+    .action((name: string, options: Common) => cachePin({ ...common(options), pinned: false }, name, tools))
+  command(cache, 'rm', 'Remove a content from the cache.', ['starling cache rm 3f9a'])
+    .argument(...content)
+    .action((name: string, options: Common) => cacheRm(common(options), name, tools))
+  command(cache, 'rebuild', 'Make the index anew from the content files, with the agent stopped.', [
+    'starling cache rebuild'
+  ]).action((options: Common) => cacheRebuild(common(options), tools))
+
+  const secret = program.command('secret').description('For fleets without a coordinator.')
+  command(secret, 'create', 'Make a fleet secret: agents that have the same one share with each other.', [
+    'starling secret create                puts it into the data folder of this machine',
+    'starling secret create fleet.secret   puts it into a file, for other machines',
+    'starling secret create -              prints it'
+  ])
+    .argument('[file]', 'where to put it; - prints it (default: fleet.secret in the data folder)')
+    .action((file: string | undefined, options: Common) =>
+      createSecret({ ...common(options), file: file ?? null }, tools)
+    )
+
+  return program
+}
+
+type RunOptionValues = Common & {
+  readonly stopOnStdinEnd?: boolean
+  readonly policy?: readonly string[]
+} & Readonly<Record<string, unknown>>
+
+const policyPrefix = 'policy.'
+
+function addRun(run: Command, tools: CommandTools): void {
+  run.option('--stop-on-stdin-end', 'stop when standard input ends')
+  const offered = settings
+    .filter(({ path }) => !path.startsWith(policyPrefix))
+    .map(({ path, option, facts }) => {
+      const byDefault = facts.defaultText === '' ? '' : ` (default: ${facts.defaultText})`
+      const made = new Option(`${option} <${facts.word}>`, `${facts.what}${byDefault}`).helpGroup('Settings:')
+      run.addOption(made)
+      return { path, attribute: made.attributeName() }
+    })
+  run.addOption(
+    new Option('--policy <name=value...>', 'a rule of policy, from the list below').helpGroup('Settings:')
+  )
+  run.addHelpText('after', ({ command: shown }) =>
+    shown === run
+      ? `
+Settings come from, each beating the one before: the defaults, config.json in the data folder, the environment, these options.
+What is --cache-quota here is STARLING_CACHE_QUOTA there, and "cache": { "quotaBytes": ... } in config.json.
+The fleet secret comes from fleet.secret in the data folder, another file, or the environment (STARLING_FLEET_SECRET).
+
+Policy:
+${policyHelp()}`
+      : ''
+  )
+  run.action((options: RunOptionValues) => {
+    const commandLine = new Map<string, string>()
+    for (const { path, attribute } of offered) {
+      const value = options[attribute]
+      if (typeof value === 'string') commandLine.set(path, value)
+    }
+    for (const rule of options.policy ?? []) {
+      const [, name, value] = /^([A-Za-z]+)=(.*)$/s.exec(rule) ?? []
+      if (name === undefined || value === undefined) {
+        throw new StarlingError(
+          'usage',
+          `--policy ${JSON.stringify(rule)}: give name=value, like uploadSlots=4`
+        )
+      }
+      commandLine.set(`${policyPrefix}${name}`, value)
+    }
+    return runAgent(
+      {
+        json: options.json === true,
+        stopOnStdinEnd: options.stopOnStdinEnd === true,
+        sources: { dataFolder: options.data ?? null, env: tools.terminal.env, commandLine }
+      },
+      tools
+    )
+  })
+}
+
+function policyHelp(): string {
+  return settings
+    .filter(({ path }) => path.startsWith(policyPrefix))
+    .map(
+      ({ path, facts }) => `  ${path.slice(policyPrefix.length)}=${facts.defaultText}\n      ${facts.what}`
+    )
+    .join('\n')
+}

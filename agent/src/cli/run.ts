@@ -1,0 +1,116 @@
+/**
+ * `starling run`: one agent, from its ready line until it is told to stop. Told by SIGTERM or Ctrl-C, by the end of stdin
+ * with --stop-on-stdin-end (how a parent process stops a child on Windows, where there is no SIGTERM), or by a closed console.
+ */
+import { mkdir } from 'node:fs/promises'
+import { StarlingError } from '@starling/shared/errors.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { loadConfig, type ConfigSources } from '../config-sources.ts'
+import { createLog } from '../log.ts'
+import { removeAgentFile, writeAgentFile } from './agent-file.ts'
+import { exitCodes } from './exit.ts'
+import type { CommandTools, RunningAgent } from './services.ts'
+
+export interface RunOptions {
+  readonly json: boolean
+  readonly stopOnStdinEnd: boolean
+  readonly sources: ConfigSources
+}
+
+/** Service managers wait 30 s (Windows) to 90 s (systemd) before they kill: well before that we end by ourselves. */
+const stopWithinMs: Millis = 20 * secondMs
+
+/** Resolves when the agent has stopped. */
+export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
+  const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
+  try {
+    const config = await loadConfig(options.sources, services.secrets)
+    // Programs that the agent starts have no business with it.
+    delete process.env['STARLING_FLEET_SECRET']
+    await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
+    const log = createLog(config.logLevel, 'agent')
+    const agent = await services.createAgent(config, { log })
+    try {
+      const { id, proxyAddress: proxy, pageAddress: page } = agent
+      await writeAgentFile(config.dataFolder, { pid: process.pid, id, proxy, page, startedAt: Date.now() })
+      const { site, role } = await agent.status()
+      terminal.print(
+        options.json
+          ? JSON.stringify({
+              ready: true,
+              id,
+              proxy,
+              page,
+              site,
+              role,
+              data: config.dataFolder,
+              pid: process.pid
+            })
+          : `Ready: ${role} ${id} of site ${site}. Proxy ${proxy}, page ${page}. Ctrl-C stops.`
+      )
+      log.info({ why: await stopping.asked }, 'stopping')
+    } finally {
+      await stopAgent(agent)
+      await removeAgentFile(config.dataFolder)
+    }
+  } finally {
+    stopping.end()
+  }
+}
+
+/** @throws StarlingError `stop-too-slow` */
+async function stopAgent(agent: RunningAgent): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new StarlingError(
+            'stop-too-slow',
+            `the agent did not stop within ${stopWithinMs / secondMs} s and is ended now; what it keeps is checked at the next start`
+          )
+        ),
+      stopWithinMs
+    )
+  })
+  try {
+    await Promise.race([agent.stop(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The first request to stop, and from then on: the second ends the process at once. */
+function stopRequest(
+  onStdinEnd: boolean,
+  stdin: NodeJS.ReadableStream
+): { asked: Promise<string>; end(): void } {
+  const names = [
+    'SIGINT',
+    'SIGTERM',
+    'SIGHUP',
+    ...(process.platform === 'win32' ? ['SIGBREAK' as const] : [])
+  ] as const
+  const { promise, resolve } = Promise.withResolvers<string>()
+  let asked = false
+  const ask = (why: string) => {
+    if (asked) process.exit(exitCodes.failed)
+    asked = true
+    resolve(why)
+  }
+  const stdinEnded = () => {
+    if (!asked) ask('stdin ended')
+  }
+  for (const name of names) process.on(name, ask)
+  if (onStdinEnd) {
+    stdin.once('end', stdinEnded).once('close', stdinEnded).once('error', stdinEnded)
+    stdin.resume()
+  }
+  return {
+    asked: promise,
+    end() {
+      for (const name of names) process.off(name, ask)
+      stdin.off('end', stdinEnded).off('close', stdinEnded).pause()
+    }
+  }
+}

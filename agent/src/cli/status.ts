@@ -1,0 +1,93 @@
+/** `starling status` and `starling peers`: what the running agent says of itself. */
+import { StarlingError } from '@starling/shared/errors.ts'
+import type { AgentStatus } from '../ports.ts'
+import { requireAgent } from './api.ts'
+import { formatBytes, formatSources, formatSpan, formatTransfer, safeText, table } from './format.ts'
+import type { CommandTools } from './services.ts'
+
+export interface StatusOptions {
+  readonly dataFolder: string
+  readonly json: boolean
+}
+
+export async function showStatus(
+  options: StatusOptions & { readonly watch: boolean },
+  tools: CommandTools
+): Promise<void> {
+  const api = await requireAgent(options.dataFolder)
+  const show = (status: AgentStatus) => (options.json ? JSON.stringify(status) : statusText(status))
+  const { terminal, signal } = tools
+  if (!options.watch) return terminal.print(show(await api.status()))
+  for await (const status of api.events(signal)) {
+    // Home and clear to the end: no flicker, and what was there before stays in the scroll-back.
+    terminal.print(!options.json && terminal.columns > 0 ? `\u001b[H\u001b[J${show(status)}` : show(status))
+  }
+  if (!signal.aborted)
+    throw new StarlingError('agent-gone', 'the agent has stopped; `starling run` starts it again')
+}
+
+export async function showPeers(
+  { dataFolder, json }: StatusOptions,
+  { terminal }: CommandTools
+): Promise<void> {
+  const api = await requireAgent(dataFolder)
+  const { peers, now } = await api.status()
+  if (json) return terminal.print(JSON.stringify(peers))
+  if (peers.length === 0)
+    return terminal.print(
+      'no peers. Agents need the same fleet (a ticket or a fleet secret) and a way to find each other: see `starling run --help`'
+    )
+  terminal.print(
+    table(
+      ['AGENT', 'SITE', 'ROLE', 'CONNECTED', 'TAKEN', 'GIVEN', 'ADDRESS'],
+      peers.map(peer => [
+        peer.id,
+        peer.site,
+        peer.role,
+        formatSpan(now - peer.connectedAt),
+        formatBytes(peer.bytesFrom),
+        formatBytes(peer.bytesTo),
+        safeText(peer.address)
+      ])
+    )
+  )
+}
+
+function statusText(status: AgentStatus): string {
+  const { coordinator, store, totals, now } = status
+  const underWay = status.transfers.filter(one => one.readers > 0 || (!one.complete && one.peers > 0))
+  const since = formatSpan(now - coordinator.since)
+  const coordinatorText = {
+    none: 'none',
+    never: 'not reached yet',
+    connected: `connected for ${since}`,
+    lost: `lost ${since} ago; working on without it`
+  }[coordinator.kind]
+  const facts = [
+    ['agent', `${status.id}, ${status.role} of site ${safeText(status.site)}`],
+    [
+      'running',
+      `for ${formatSpan(now - status.startedAt)}, version ${status.version}, process ${status.pid}`
+    ],
+    [
+      'coordinator',
+      `${coordinatorText}${coordinator.problem === null ? '' : ` (${safeText(coordinator.problem)})`}`
+    ],
+    ['proxy', status.proxyAddress],
+    ['page', status.pageAddress],
+    ['peers', String(status.peers.length)],
+    [
+      'cache',
+      `${formatBytes(store.usedBytes)} of ${formatBytes(store.quotaBytes)}, ${status.transfers.length} contents`
+    ],
+    ['received', formatSources(totals)],
+    ['given', `programs ${formatBytes(totals.toClients)}, peers ${formatBytes(totals.toPeers)}`]
+  ]
+  return [
+    ...facts.map(([name, value]) => `${name!.padEnd(12)} ${value}`),
+    ...(underWay.length === 0 ? [] : ['', 'under way:', ...underWay.map(one => `  ${formatTransfer(one)}`)]),
+    ...(status.problems.length === 0
+      ? []
+      : ['', 'problems:', ...status.problems.map(problem => `  ${safeText(problem)}`)])
+  ].join('\n')
+}

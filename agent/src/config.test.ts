@@ -1,0 +1,198 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GiB, MiB } from '@starling/shared/units.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { dataFolderOf, defaultDataFolder, loadConfig, type SecretReader } from './config-sources.ts'
+import { agentConfig, filesIn, settings, withoutSecrets, type AgentConfig } from './config.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'starling-config-'))
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+const noSecrets: SecretReader = {
+  readFile: async () => null,
+  parse: () => {
+    throw new Error('the fleet secret is not random')
+  }
+}
+
+const load = (env: Record<string, string>, commandLine: Record<string, string> = {}, secrets = noSecrets) =>
+  loadConfig({ dataFolder: folder, env, commandLine: new Map(Object.entries(commandLine)) }, secrets)
+
+const problemsOf = async (loading: Promise<AgentConfig>) => {
+  const error = await loading.then(
+    () => null,
+    (thrown: unknown) => thrown as Error & { code: string }
+  )
+  expect(error?.code).toBe('bad-config')
+  return error!.message
+}
+
+const writeConfig = (value: unknown) =>
+  writeFile(filesIn(folder).config, typeof value === 'string' ? value : JSON.stringify(value))
+
+describe('where values come from', () => {
+  it('takes the defaults when nothing is said', async () => {
+    const config = await load({})
+    expect(config).toEqual(agentConfig(folder))
+    expect(config).toMatchObject({
+      dataFolder: folder,
+      proxy: { host: '127.0.0.1' },
+      page: { host: '127.0.0.1' },
+      role: 'agent',
+      ticket: null,
+      fleetSecret: null,
+      mdns: true,
+      upstream: { proxies: [], directFallback: true, allowPrivate: [] }
+    })
+  })
+
+  it('lets the file beat the default, the environment the file, and the command line the environment', async () => {
+    await writeConfig({ site: 'file', role: 'gateway', cache: { quotaBytes: '1GiB', floorBytes: 0 } })
+    const config = await load({ STARLING_SITE: 'env', STARLING_CACHE_QUOTA: '2GiB' }, { site: 'line' })
+    expect([config.site, config.role]).toEqual(['line', 'gateway'])
+    expect(config.cache).toEqual({ quotaBytes: 2 * GiB, floorBytes: 0 })
+  })
+
+  it('reads lists, switches, sizes and times as people write them', async () => {
+    const config = await load({
+      STARLING_MDNS: 'off',
+      STARLING_UPSTREAM_PROXIES: 'http://a.example:3128, http://b.example:3128',
+      STARLING_STATIC_PEERS: '/ip4/192.0.2.7/tcp/17830',
+      STARLING_POLICY_DELAY_FOREGROUND_DOWNLOAD_FROM_HTTP: '1.5s',
+      STARLING_CACHE_FLOOR: '500 MiB'
+    })
+    expect(config.mdns).toBe(false)
+    expect(config.upstream.proxies).toEqual(['http://a.example:3128', 'http://b.example:3128'])
+    expect(config.staticPeers).toEqual(['/ip4/192.0.2.7/tcp/17830'])
+    expect(config.policy.delayForegroundDownloadFromHttpMs).toBe(1500)
+    expect(config.cache.floorBytes).toBe(500 * MiB)
+  })
+
+  it('reads a file that Notepad has saved', async () => {
+    await writeConfig('\uFEFF{\r\n  "site": "north"\r\n}\r\n')
+    expect((await load({})).site).toBe('north')
+  })
+
+  it('gives every setting a name of its own in the environment and on the command line, and words', () => {
+    expect(new Set(settings.map(setting => setting.env)).size).toBe(settings.length)
+    expect(settings.find(setting => setting.path === 'cache.quotaBytes')).toMatchObject({
+      env: 'STARLING_CACHE_QUOTA',
+      option: '--cache-quota'
+    })
+    for (const { path, facts } of settings) {
+      expect(facts.what.length, path).toBeGreaterThan(10)
+      expect(facts.why.length, path).toBeGreaterThan(10)
+    }
+  })
+
+  it('chooses the data folder that is usual on the system', () => {
+    expect(defaultDataFolder({ ProgramData: 'D:\\Data' }, 'win32', false)).toBe('D:\\Data\\Starling')
+    expect(defaultDataFolder({}, 'linux', true)).toBe('/var/lib/starling')
+    expect(defaultDataFolder({ HOME: '/home/ada' }, 'linux', false)).toBe('/home/ada/.local/share/starling')
+    expect(defaultDataFolder({ XDG_DATA_HOME: '/data' }, 'linux', false)).toBe('/data/starling')
+    expect(dataFolderOf({ dataFolder: null, env: { STARLING_DATA: '/srv/star' } })).toBe('/srv/star')
+    expect(dataFolderOf({ dataFolder: '/srv/line', env: { STARLING_DATA: '/srv/star' } })).toBe('/srv/line')
+  })
+})
+
+describe('what is refused', () => {
+  it('names field, source and remedy, all problems at once', async () => {
+    await writeConfig({ cache: { quotaBytes: 'plenty' }, sight: 'north', policy: { uploadSlots: 9999 } })
+    const message = await problemsOf(load({ STARLING_ROLE: 'king' }, { 'page.host': '0.0.0.0' }))
+    const file = filesIn(folder).config
+    expect(message).toContain(`cache.quotaBytes (${file}): "plenty" does not fit; give a size like 10GiB`)
+    expect(message).toContain(`sight (${file}): no such setting. Known names: listen, proxy, page, site,`)
+    expect(message).toContain(
+      `policy.uploadSlots (${file}): 9999 does not fit; give a whole number from 0 to 256`
+    )
+    expect(message).toContain(
+      'role (environment STARLING_ROLE): "king" does not fit; give one of agent, gateway'
+    )
+    expect(message).toContain(
+      'page.host (command line --page-host): "0.0.0.0" does not fit; give a loopback address'
+    )
+  })
+
+  it.each([
+    ['{ "site": }', 'not JSON'],
+    ['[1]', 'the whole'],
+    ['{ "cache": 7 }', 'cache ('],
+    ['{ "__proto__": { "site": "x" } }', 'no such setting'],
+    ['{ "fleetSecret": "abc" }', 'does not belong here'],
+    ['{ "staticPeers": ["192.0.2.7:17830"] }', '/ip4/192.0.2.7/tcp/17830'],
+    ['{ "upstream": { "allowPrivate": ["10.0.0.0/8 # all"] } }', 'upstream.allowPrivate'],
+    ['{ "upstream": { "proxies": ["proxy:3128"] } }', 'http://proxy.example:3128']
+  ])('does not start with the file %s', async (text, sentence) => {
+    await writeConfig(text)
+    expect(await problemsOf(load({}))).toContain(sentence)
+  })
+
+  it('does not overlook a mistyped name in the environment, but what tests and the coordinator read', async () => {
+    expect(await problemsOf(load({ STARLING_SIET: 'north' }))).toContain('STARLING_SIET (environment)')
+    await load({ STARLING_TEST_REPORT: 'x', STARLING_COORDINATOR_URL: 'x', STARLING_SITE: '' })
+  })
+
+  it('does not let a program make a configuration that a person could not', () => {
+    expect(() => agentConfig(folder, { page: { host: '192.0.2.1', port: 0 } })).toThrow(/page/)
+    expect(() => agentConfig(folder, { cache: { quotaBytes: -1 } })).toThrow(/cache/)
+  })
+})
+
+describe('secrets', () => {
+  const secret = new Uint8Array(32).map((_, index) => index * 7)
+  const reader = (files: Record<string, string>): SecretReader => ({
+    readFile: async path => (path in files ? new TextEncoder().encode(files[path]) : null),
+    parse: text => {
+      if (text.trim() !== 'good') throw new Error('make one with starling secret create')
+      return secret
+    }
+  })
+
+  it('come from the environment, from a file in the data folder, or from the file that is named', async () => {
+    const kept = reader({ [filesIn(folder).fleetSecret]: 'good\n', '/etc/fleet': 'good' })
+    expect((await load({ STARLING_FLEET_SECRET: 'good' }, {}, reader({}))).fleetSecret).toBe(secret)
+    expect((await load({}, {}, kept)).fleetSecret).toBe(secret)
+    expect((await load({}, { fleetSecretFile: '/etc/fleet' }, kept)).fleetSecret).toBe(secret)
+    expect((await load({}, {}, reader({}))).fleetSecret).toBeNull()
+  })
+
+  it('named on the command line beat those of the environment', async () => {
+    const files = reader({ '/etc/fleet': 'good' })
+    expect(
+      (await load({ STARLING_FLEET_SECRET: 'bad' }, { fleetSecretFile: '/etc/fleet' }, files)).fleetSecret
+    ).toBe(secret)
+  })
+
+  it('that are missing or refused stop the start, and are not repeated', async () => {
+    expect(await problemsOf(load({}, { fleetSecretFile: '/etc/none' }, reader({})))).toContain('/etc/none')
+    const message = await problemsOf(load({ STARLING_FLEET_SECRET: 'hunter2' }, {}, reader({})))
+    expect(message).toContain('fleet secret (environment STARLING_FLEET_SECRET): make one')
+    expect(message).not.toContain('hunter2')
+  })
+
+  it('are not among what is shown', () => {
+    const config = agentConfig(
+      folder,
+      { ticket: 'T1', upstream: { proxies: ['http://me:pw@proxy.example:3128'] } },
+      secret
+    )
+    const text = JSON.stringify(withoutSecrets(config))
+    expect(text).not.toMatch(/T1|pw@|"7"/)
+    expect(withoutSecrets(config)).toMatchObject({ ticket: true, fleetSecret: true })
+  })
+
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'files that cannot be read are told',
+    async () => {
+      await writeConfig({})
+      await chmod(filesIn(folder).config, 0)
+      expect(await problemsOf(load({}))).toContain('cannot be read')
+    }
+  )
+})

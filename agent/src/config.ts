@@ -1,0 +1,303 @@
+/**
+ * What an agent can be told, in one schema: every field has its default, its limits and the reason for both beside it,
+ * and the names in the environment and on the command line are made from its name. Where values come from, and who wins,
+ * is in config-sources.ts.
+ *
+ * Secrets are no fields here: the fleet secret comes from a file or the environment and never from the command line, where
+ * every user of the machine could read it.
+ */
+import { isIP } from 'node:net'
+import { join, resolve } from 'node:path'
+import type { Role } from '@starling/shared/credential.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
+import { isSiteId, type SiteId } from '@starling/shared/ids.ts'
+import {
+  bytesField,
+  choiceField,
+  countField,
+  factsOf,
+  listField,
+  switchField,
+  textField,
+  type FieldFacts
+} from '@starling/shared/policy/fields.ts'
+import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
+import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
+import { z } from 'zod'
+
+export interface Endpoint {
+  readonly host: string
+  /** 0 lets the system choose; the one chosen is in `<data>/agent.json`. */
+  readonly port: number
+}
+
+export interface AgentConfig {
+  /** Absolute. Holds key, membership, index and content; one agent at a time owns it. */
+  readonly dataFolder: string
+  /** For other agents (libp2p over TCP). */
+  readonly listen: Endpoint
+  /** For HTTP clients of this machine. */
+  readonly proxy: Endpoint & { readonly connectPorts: readonly string[] }
+  /** For the page, the API and the command line; loopback only. */
+  readonly page: Endpoint
+  readonly site: SiteId
+  readonly role: Role
+  /** To join with at start, when the data folder holds no membership yet. */
+  readonly ticket: string | null
+  /** 32 bytes; null: none. Never logged, never shown. */
+  readonly fleetSecret: Uint8Array | null
+  /** Multiaddrs to dial, with or without /p2p/<agent id>. */
+  readonly staticPeers: readonly string[]
+  readonly mdns: boolean
+  readonly upstream: {
+    /** HTTP proxies between us and the origins, tried in order. */
+    readonly proxies: readonly string[]
+    /** Whether to go directly when no proxy answers. */
+    readonly directFallback: boolean
+    /** Hosts, addresses or networks (CIDR) on private ground that may be asked although they are private. */
+    readonly allowPrivate: readonly string[]
+  }
+  readonly cache: {
+    readonly quotaBytes: Bytes
+    /** What must stay free on the volume. */
+    readonly floorBytes: Bytes
+  }
+  readonly policy: PolicyNumbers
+  readonly logLevel: LogLevel
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/**
+ * 17830 to 17832 lie in a block that the IANA port registry has as unassigned (17778-17999), below the ephemeral ranges of
+ * Windows (49152 up) and Linux (32768 up), so that no outgoing connection sits on them when the agent starts.
+ */
+export const defaultPorts = { listen: 17830, proxy: 17831, page: 17832 } as const
+
+const anyPort = { min: 0, max: 65_535 }
+const isLoopback = (host: string) =>
+  host === '::1' || host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'))
+const address = z.string().refine(host => isIP(host) !== 0)
+const multiaddrShape =
+  /^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/\d{1,5}(\/p2p\/12D3KooW[1-9A-HJ-NP-Za-km-z]{44})?$/
+
+export const configSchema = z.strictObject({
+  listen: z.strictObject({
+    host: textField(
+      address,
+      { word: 'address', form: 'an IP address of this machine, or 0.0.0.0 for all' },
+      '0.0.0.0',
+      {
+        what: 'Address on which other agents reach this one',
+        why: 'Who may speak is proven in every conversation, and laptops change their addresses'
+      }
+    ),
+    port: countField(defaultPorts.listen, anyPort, {
+      what: 'TCP port for other agents; 0 lets the system choose',
+      why: 'A fixed port, so that one firewall rule is enough'
+    })
+  }),
+  proxy: z.strictObject({
+    host: textField(address, { word: 'address', form: 'an IP address of this machine' }, '127.0.0.1', {
+      what: 'Address of the HTTP proxy',
+      why: 'Only programs of this machine: a proxy that the LAN can use is an open proxy'
+    }),
+    port: countField(defaultPorts.proxy, anyPort, {
+      what: 'TCP port of the HTTP proxy; 0 lets the system choose',
+      why: 'A fixed port, so that clients can be configured once'
+    }),
+    connectPorts: listField(
+      z.string().regex(/^[1-9]\d{0,4}$/),
+      { word: 'port', form: 'port numbers' },
+      {
+        what: 'Ports that tunnels (CONNECT) may go to beside 443 and 80',
+        why: 'None: a tunnel to any port is a way around every firewall'
+      }
+    )
+  }),
+  page: z.strictObject({
+    host: textField(
+      z.string().refine(isLoopback),
+      { word: 'address', form: 'a loopback address: 127.0.0.1 or ::1' },
+      '127.0.0.1',
+      {
+        what: 'Address of the local page and API',
+        why: "It tells what this machine fetches, and that is nobody else's business"
+      }
+    ),
+    port: countField(defaultPorts.page, anyPort, {
+      what: 'TCP port of the local page and API; 0 lets the system choose',
+      why: 'A fixed port, so that the page can be bookmarked'
+    })
+  }),
+  site: textField(
+    z.string().refine(isSiteId),
+    { word: 'name', form: '1 to 64 letters, digits, dots, dashes or underscores' },
+    'default',
+    {
+      what: "Name of the site: the agents behind one way out. A membership's site counts before this one",
+      why: 'A single office needs no name'
+    }
+  ),
+  role: choiceField(['agent', 'gateway'], 'agent', {
+    what: 'What this agent is to its site: a gateway talks to the origins for the others and vouches for what it got',
+    why: 'Most machines are endpoints'
+  }),
+  ticket: textField<string | null>(
+    z.string().min(1).max(8192).nullable(),
+    { word: 'ticket', form: 'the text that `ticket create` printed' },
+    null,
+    {
+      what: 'Ticket to join a fleet with, used once, at the first start',
+      why: 'There is no default fleet; `starling join TICKET` does the same by hand'
+    }
+  ),
+  fleetSecretFile: textField<string | null>(
+    z.string().min(1).nullable(),
+    { word: 'file', form: 'the path of a file' },
+    null,
+    {
+      what: "File with the fleet secret, readable only by the agent's user",
+      why: 'Without it `fleet.secret` in the data folder counts, where `starling secret create` puts it'
+    }
+  ),
+  staticPeers: listField(
+    z.string().regex(multiaddrShape),
+    { word: 'address', form: 'addresses like /ip4/192.0.2.7/tcp/17830' },
+    { what: 'Agents to dial in any case', why: 'Others are found by mDNS and by the coordinator' }
+  ),
+  mdns: switchField(true, {
+    what: 'Find agents of the LAN by multicast DNS',
+    why: 'Works with no set-up at all, and tells nobody more than that an agent is here'
+  }),
+  upstream: z.strictObject({
+    proxies: listField(
+      z.string().refine(isProxyUrl),
+      { word: 'url', form: 'URLs like http://proxy.example:3128' },
+      {
+        what: 'HTTP proxies between this agent and the origins, tried in order',
+        why: 'None: straight to the origin'
+      }
+    ),
+    directFallback: switchField(true, {
+      what: 'Go to the origin directly when none of the proxies answers',
+      why: 'A proxy that is down must not stop updates; where a direct way is forbidden it fails by itself'
+    }),
+    allowPrivate: listField(
+      z.string().regex(/^[A-Za-z0-9._:[\]*/-]{1,253}$/),
+      { word: 'network', form: 'hosts, addresses or networks like 10.1.0.0/16' },
+      {
+        what: 'Private addresses that may be asked upstream',
+        why: 'None: a URL that leads inside the network is how a proxy gets abused (SSRF)'
+      }
+    )
+  }),
+  cache: z.strictObject({
+    quotaBytes: bytesField(
+      20 * GiB,
+      { min: 16 * MiB, max: 1024 * 1024 * GiB },
+      {
+        what: 'The most that the cache may use',
+        why: 'A feature update is 4 to 6 GiB; this keeps it along with some months of cumulative updates'
+      }
+    ),
+    floorBytes: bytesField(
+      2 * GiB,
+      { min: 0, max: 1024 * GiB },
+      {
+        what: 'What must stay free on the volume, whatever the quota says',
+        why: 'A system whose volume is full breaks; a cache that is small is only slower'
+      }
+    )
+  }),
+  policy: policySchema,
+  logLevel: choiceField(logLevels, 'info', {
+    what: 'How much is logged, as JSON lines on stderr',
+    why: 'A line for what an admin would ask about, none for each chunk'
+  })
+})
+
+function isProxyUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/'
+}
+
+/** One field as the outside names it. */
+export interface Setting {
+  /** `cache.quotaBytes`, as in config.json. */
+  readonly path: string
+  /** `STARLING_CACHE_QUOTA` and `--cache-quota`: the same name without its unit, since what people write has its own. */
+  readonly env: string
+  readonly option: string
+  readonly facts: FieldFacts
+  readonly schema: z.ZodType
+}
+
+type Shape = Readonly<Record<string, z.ZodType>>
+
+function settingsOf(shape: Shape, prefix: string): Setting[] {
+  return Object.entries(shape).flatMap(([name, schema]) => {
+    const path = prefix === '' ? name : `${prefix}.${name}`
+    const facts = factsOf(schema)
+    if (facts === undefined) return settingsOf((schema as z.ZodObject<Shape>).shape, path)
+    const words = path
+      .replace(/(Bytes|Ms)$/, '')
+      .replaceAll('.', '-')
+      .replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+    const env = `STARLING_${words.replaceAll('-', '_').toUpperCase()}`
+    return [{ path, env, option: `--${words}`, facts, schema }]
+  })
+}
+
+export const settings: readonly Setting[] = settingsOf(configSchema.shape, '')
+
+/** What a program (a test, the coordinator's gateway) may leave out: everything but the folder. */
+type Parts<Whole> = {
+  readonly [Name in keyof Whole]?: Whole[Name] extends readonly unknown[] ? Whole[Name] : Parts<Whole[Name]>
+}
+
+/**
+ * A configuration made by a program: what is not given is the default.
+ * @throws StarlingError `bad-config`
+ */
+export function agentConfig(
+  dataFolder: string,
+  given: Parts<Omit<AgentConfig, 'dataFolder' | 'fleetSecret'>> = {},
+  fleetSecret: Uint8Array | null = null
+): AgentConfig {
+  const groups = { listen: {}, proxy: {}, page: {}, upstream: {}, cache: {}, policy: {} }
+  const parsed = configSchema.safeParse({ ...groups, ...given })
+  if (!parsed.success) {
+    throw new StarlingError(
+      'bad-config',
+      `this configuration cannot be used: ${z.prettifyError(parsed.error)}`
+    )
+  }
+  const { fleetSecretFile: _, ...rest } = parsed.data
+  return { ...rest, dataFolder: resolve(dataFolder), fleetSecret }
+}
+
+/** Without what must not be seen, for logs and pages. */
+export function withoutSecrets(config: AgentConfig): Omit<AgentConfig, 'fleetSecret' | 'ticket'> & {
+  readonly fleetSecret: boolean
+  readonly ticket: boolean
+} {
+  const proxies = config.upstream.proxies.map(proxy => proxy.replace(/\/\/[^/@]*@/, '//'))
+  return {
+    ...config,
+    upstream: { ...config.upstream, proxies },
+    fleetSecret: config.fleetSecret !== null,
+    ticket: config.ticket !== null
+  }
+}
+
+/** Where agent and command line meet in the data folder. */
+export const filesIn = (dataFolder: string) => ({
+  config: join(dataFolder, 'config.json'),
+  fleetSecret: join(dataFolder, 'fleet.secret'),
+  /** Pid and addresses of the running agent. */
+  running: join(dataFolder, 'agent.json'),
+  /** Needed for every change through the API. */
+  pageToken: join(dataFolder, 'page.token')
+})

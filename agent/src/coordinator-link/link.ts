@@ -1,0 +1,318 @@
+/**
+ * The agent's side of the coordinator: joins with a ticket, then reports by heartbeat and takes what comes back
+ * (time, a fresh credential, peers, revocations).
+ *
+ * Nothing waits for it. While no coordinator answers, the agent works on with what it last heard, and credentials
+ * keep their grace; what is owed is only the present state, so catching up is one heartbeat. Retries begin after a
+ * second and slow down to the heartbeat's pace, all with jitter, so that a fleet does not fall upon a coordinator
+ * that has just come back.
+ */
+import {
+  apiPaths,
+  enrolResponseShape,
+  heartbeatJitter,
+  heartbeatMsDefault,
+  heartbeatResponseShape,
+  renewResponseShape,
+  swarmEntriesMax,
+  type CoordinatorAddress,
+  type HeartbeatRequest,
+  type SwarmEntry
+} from '@starling/shared/coordinator-api.ts'
+import type { Credential, Proof, RevocationList, Role } from '@starling/shared/credential.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { parseTicket, type Ticket } from '@starling/shared/ticket.ts'
+import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+import type { Log } from '../log.ts'
+import type { CoordinatorLinkPort, PeersPort } from '../ports.ts'
+import { createApiClient, type Dial } from './api-client.ts'
+import {
+  loadMembership,
+  loadRevocations,
+  saveMembership,
+  saveRevocations,
+  type Membership,
+  type MembershipFiles
+} from './membership.ts'
+
+const firstRetryMs: Millis = secondMs
+/** Refused for good until an admin acts: asking again costs a request, not noticing costs a person a walk. */
+const refusedRetryMs: Millis = 5 * minuteMs
+const finalCodes = new Set([
+  'revoked',
+  'not-enrolled',
+  'ticket-unknown',
+  'ticket-expired',
+  'ticket-used',
+  'ticket-role',
+  'too-many-failures',
+  'ticket-cut',
+  'ticket-not-one',
+  'ticket-newer'
+])
+
+export interface LinkParts {
+  readonly identity: MembershipFiles & { dial: Dial; verifyRevocationList(list: RevocationList): boolean }
+  readonly trust: {
+    setProof(proof: Proof | null): void
+    setRevocations(list: RevocationList): string | null
+    setClockOffset(offsetMs: Millis): void
+    coordinatorReachable(yes: boolean): void
+  }
+  readonly peers: Pick<PeersPort, 'hint' | 'forbid' | 'hangUp' | 'list' | 'addresses'>
+  /** What the heartbeat tells. */
+  readonly report: () => {
+    readonly counters: Readonly<Record<string, number>>
+    readonly host: HeartbeatRequest['host']
+    readonly swarm: readonly SwarmEntry[]
+  }
+  readonly log: Log
+  readonly clock?: () => Millis
+  readonly random?: () => number
+}
+
+export interface LinkSettings {
+  readonly dataFolder: string
+  /** For joining; not looked at when the folder holds a membership in the ticket's fleet. */
+  readonly ticket: string | null
+  /** Of this program. */
+  readonly version: string
+  /** Told when the agent has joined, or its site or role has changed. */
+  readonly onMember?: (member: Member) => void
+}
+
+export interface Member {
+  readonly fleet: AgentId
+  readonly site: SiteId
+  readonly role: Role
+}
+
+export interface CoordinatorLink extends CoordinatorLinkPort {
+  /**
+   * Loads the membership or joins with the ticket, so that the proof is there before peers are met. Null: not a
+   * member (yet). Does not throw for a coordinator that is away or refuses: `state` says so, and `start` goes on trying.
+   * @throws StarlingError `membership-damaged`, `membership-foreign`, `ticket-cut`, `ticket-not-one`, `ticket-newer`
+   */
+  prepare(): Promise<Member | null>
+  /** One attempt to join with a ticket, for the command line. @throws StarlingError with the coordinator's reason */
+  join(ticket: string): Promise<Member>
+}
+
+export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings): CoordinatorLink {
+  const { identity, trust, peers, report, log, clock = Date.now, random = Math.random } = parts
+  const { dataFolder, version } = settings
+  const client = createApiClient(identity.dial)
+  let membership: Membership | null = null
+  let ticket: Ticket | null = null
+  let revocationsVersion = -1
+  let heartbeatMs = heartbeatMsDefault
+  let failures = 0
+  let lastRefusal: string | null = null
+  let prepared = false
+  let stopped = false
+  let timer: NodeJS.Timeout | undefined
+  let beating: Promise<void> | null = null
+  let state: ReturnType<CoordinatorLinkPort['state']> = { kind: 'none', since: clock(), problem: null }
+
+  const member = (): Member | null =>
+    membership === null || membership.revoked
+      ? null
+      : { fleet: membership.fleet, site: membership.credential.site, role: membership.credential.role }
+
+  function setState(kind: typeof state.kind, problem: string | null): void {
+    if (kind === state.kind && problem === state.problem) return
+    state = { kind, since: kind === state.kind ? state.since : clock(), problem }
+    log[problem === null ? 'info' : 'warn']({ kind, problem }, 'coordinator link')
+  }
+
+  async function takeCredential(
+    credential: Credential,
+    coordinators: readonly CoordinatorAddress[],
+    fleet: AgentId
+  ): Promise<void> {
+    if (
+      credential.agentId !== identity.agentId ||
+      credential.coordinator.fleet !== fleet ||
+      !identity.verifyCredential(credential)
+    ) {
+      throw new StarlingError(
+        'bad-credential',
+        'the coordinator gave a credential that its fleet did not sign for this agent'
+      )
+    }
+    const before = member()
+    membership = { coordinators, fleet, credential, revoked: false }
+    await saveMembership(dataFolder, identity, membership)
+    trust.setProof({ kind: 'credential', credential })
+    const { site, role } = credential
+    if (before?.fleet !== fleet || before.site !== site || before.role !== role)
+      settings.onMember?.({ fleet, site, role })
+  }
+
+  async function takeRevocations(list: RevocationList | null, keep: boolean): Promise<void> {
+    if (list === null) return
+    const reason = trust.setRevocations(list)
+    if (reason !== null) return log.warn({ reason, version: list.version }, 'revocation list not taken')
+    revocationsVersion = list.version
+    peers.forbid(
+      list.agents.filter(agent => agent !== identity.agentId),
+      'revoked'
+    )
+    if (keep) await saveRevocations(dataFolder, identity, list)
+  }
+
+  /** The answer was on its way for about half of the time that we waited for it. */
+  function takeTime(time: Millis, askedAt: Millis): void {
+    trust.setClockOffset(Math.round(time + (clock() - askedAt) / 2 - clock()))
+  }
+
+  async function enrol(by: Ticket): Promise<void> {
+    const askedAt = clock()
+    const from = [{ id: by.coordinator, addresses: by.addresses }]
+    const answer = await client.ask(from, apiPaths.enrol, { secret: by.secret, version }, enrolResponseShape)
+    takeTime(answer.time, askedAt)
+    const coordinators = answer.coordinators.length > 0 ? answer.coordinators : from
+    await takeCredential(answer.credential, coordinators, by.fleet)
+    await takeRevocations(answer.revocations, true)
+    heartbeatMs = answer.heartbeatMs
+    log.info({ fleet: by.fleet, site: answer.credential.site, role: answer.credential.role }, 'joined')
+  }
+
+  async function renew({ coordinators, fleet }: Membership): Promise<void> {
+    const askedAt = clock()
+    const answer = await client.ask(coordinators, apiPaths.renew, {}, renewResponseShape)
+    takeTime(answer.time, askedAt)
+    await takeCredential(answer.credential, coordinators, fleet)
+  }
+
+  async function heartbeat({ coordinators, fleet, credential }: Membership): Promise<void> {
+    const { counters, host, swarm } = report()
+    const askedAt = clock()
+    const answer = await client.ask(
+      coordinators,
+      apiPaths.heartbeat,
+      {
+        version,
+        counters,
+        host,
+        revocationsVersion,
+        addresses: peers.addresses().slice(0, 16),
+        swarm: swarm.slice(0, swarmEntriesMax),
+        credentialSerial: credential.serial
+      },
+      heartbeatResponseShape
+    )
+    takeTime(answer.time, askedAt)
+    heartbeatMs = answer.heartbeatMs
+    if (answer.credential !== null) await takeCredential(answer.credential, coordinators, fleet)
+    else if (membership?.revoked === true) await takeCredential(credential, coordinators, fleet)
+    await takeRevocations(answer.revocations, true)
+    const others = answer.handout.filter(({ id }) => id !== identity.agentId)
+    if (others.length > 0) peers.hint(others)
+  }
+
+  /** One contact of whatever kind is due; never throws. */
+  async function contact(what: () => Promise<void>): Promise<void> {
+    try {
+      await what()
+      failures = 0
+      lastRefusal = null
+      trust.coordinatorReachable(true)
+      setState('connected', null)
+    } catch (error) {
+      if (stopped) return
+      failures++
+      const code = codeOf(error)
+      // It answered: only credentials of those whom nobody can answer keep their grace.
+      lastRefusal = finalCodes.has(code) ? code : null
+      trust.coordinatorReachable(lastRefusal !== null)
+      if (code === 'revoked') await leave()
+      setState(membership === null ? 'never' : 'lost', messageOf(error))
+    }
+  }
+
+  /** This agent is out: it shows no proof any more, and hangs up on everyone. */
+  async function leave(): Promise<void> {
+    if (membership === null || membership.revoked) return
+    membership = { ...membership, revoked: true }
+    trust.setProof(null)
+    for (const { id } of peers.list()) peers.hangUp(id, 'this agent was revoked')
+    await saveMembership(dataFolder, identity, membership).catch((error: unknown) => {
+      log.error({ err: error }, 'the revocation could not be written down')
+    })
+  }
+
+  async function beat(): Promise<void> {
+    const [now, by] = [membership, ticket]
+    // The coordinator has lost its memory, or is another one of the fleet: the ticket may still be good.
+    const askAgain = now === null || (lastRefusal === 'not-enrolled' && by?.fleet === now.fleet)
+    if (!askAgain) await contact(() => heartbeat(now))
+    else if (by !== null) await contact(() => enrol(by))
+    // Joined just now: the first heartbeat brings the first peers.
+    if (now === null && membership !== null) await contact(() => heartbeat(membership!))
+    schedule()
+  }
+
+  function schedule(): void {
+    if (stopped || (membership === null && ticket === null)) return
+    const jittered = waitMs() * (1 + heartbeatJitter * (2 * random() - 1))
+    timer = setTimeout(() => {
+      beating = beat()
+    }, jittered)
+    timer.unref()
+  }
+
+  function waitMs(): Millis {
+    if (lastRefusal !== null) return Math.max(refusedRetryMs, heartbeatMs)
+    return failures === 0
+      ? heartbeatMs
+      : Math.min(heartbeatMs, firstRetryMs * 2 ** Math.min(failures - 1, 10))
+  }
+
+  async function prepare(): Promise<Member | null> {
+    if (prepared) return member()
+    ticket = settings.ticket === null ? null : parseTicket(settings.ticket)
+    membership = await loadMembership(dataFolder, identity)
+    prepared = true
+    // A ticket of another fleet is an admin's wish to move this agent there.
+    if (membership !== null && ticket !== null && ticket.fleet !== membership.fleet) membership = null
+    if (membership === null && ticket === null) return null
+    setState('never', null)
+    const kept = membership
+    if (kept === null) {
+      await contact(() => enrol(ticket!))
+    } else if (!kept.revoked) {
+      trust.setProof({ kind: 'credential', credential: kept.credential })
+      await takeRevocations(await loadRevocations(dataFolder, identity), false)
+      const { site, role } = kept.credential
+      settings.onMember?.({ fleet: kept.fleet, site, role })
+      // After a long sleep: with an expired credential the first peers would all say no.
+      if (kept.credential.notAfter <= clock()) await contact(() => renew(kept))
+    }
+    return member()
+  }
+
+  return {
+    prepare,
+    async join(text) {
+      ticket = parseTicket(text)
+      await enrol(ticket)
+      return member()!
+    },
+    async start() {
+      await prepare()
+      if (stopped) return
+      // `prepare` may have asked in vain a moment ago.
+      if (failures > 0) schedule()
+      else beating = beat()
+    },
+    state: () => state,
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      client.close()
+      await beating
+    }
+  }
+}

@@ -1,0 +1,344 @@
+/**
+ * The agent's mind: a machine from events to effects (events.ts). It keeps one swarm a transfer, the search for keys
+ * not known yet, and what is common to all swarms: peers and their scores, upload slots, the disk. It holds no byte of
+ * content, reads no clock and rolls no die but its seeded one, so the simulator runs it ten thousand times over.
+ */
+import { assert } from '@starling/shared/errors.ts'
+import type { Role } from '@starling/shared/credential.ts'
+import type { AgentId, KeyHash, TransferId } from '@starling/shared/ids.ts'
+import type { Machine } from '@starling/shared/machine.ts'
+import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { hash32, Prng } from '@starling/shared/prng.ts'
+import type { Millis } from '@starling/shared/units.ts'
+import type { SwarmMessage } from '@starling/shared/wire.ts'
+import type { Around } from './around.ts'
+import { chooseEvictions } from './eviction.ts'
+import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
+import { busyRetryMs } from './limits.ts'
+import { PeerScores } from './peer-score.ts'
+import { Resolving } from './resolving.ts'
+import { Swarm } from './swarm.ts'
+import { Uploads } from './uploads.ts'
+
+export interface AgentCoreInit {
+  readonly self: AgentId
+  readonly role: Role
+  readonly policy: CorePolicy
+  /** Differs from agent to agent, so that not all draw alike; fixed for a replay. */
+  readonly seed?: number
+  /** Bans of an earlier life. */
+  readonly bans?: ReadonlyArray<{ readonly peer: AgentId, readonly until: Millis }>
+}
+
+export function createAgentCore (init: AgentCoreInit): Machine<AgentEvent, AgentEffect> { return new AgentCore(init) }
+
+class AgentCore implements Machine<AgentEvent, AgentEffect> {
+  readonly #around: Around
+  readonly #peers = new Map<AgentId, { readonly role: Role }>()
+  readonly #scores = new PeerScores()
+  readonly #uploads = new Uploads()
+  readonly #swarms = new Map<TransferId, Swarm>()
+  readonly #newest = new Map<KeyHash, TransferId>()
+  readonly #readers = new Map<ReaderId, Swarm>()
+  readonly #resolving: Resolving
+  #policy: CorePolicy
+  #effects: AgentEffect[] = []
+  #lastId = 0
+  #now: Millis = 0
+  #resolvingWake: Millis | null = null
+  /** Swarms with something to do or to wait for; the others cost nothing. */
+  readonly #active = new Set<Swarm>()
+
+  constructor (init: AgentCoreInit) {
+    this.#policy = init.policy
+    for (const ban of init.bans ?? []) this.#scores.restoreBan(ban.peer, ban.until)
+    this.#around = {
+      self: init.self,
+      role: init.role,
+      prng: new Prng(init.seed ?? hash32(init.self)),
+      scores: this.#scores,
+      peers: this.#peers,
+      policy: () => this.#policy,
+      inFlight: () => this.#inFlight(),
+      nextId: () => ++this.#lastId,
+      effect: (effect) => { this.#effects.push(effect) }
+    }
+    this.#resolving = new Resolving(this.#around, {
+      fresh: (key) => this.#fresh(key),
+      known: (head, url, wishes) => this.#known(head, url, wishes)
+    })
+  }
+
+  step (event: AgentEvent, now: Millis): AgentEffect[] {
+    this.#now = now
+    this.#handle(event)
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  wakeAt (): Millis | null {
+    let wake = this.#resolvingWake
+    for (const swarm of this.#active) {
+      if (swarm.wake !== null && (wake === null || swarm.wake < wake)) wake = swarm.wake
+    }
+    return wake
+  }
+
+  #handle (event: AgentEvent): void {
+    const now = this.#now
+    switch (event.type) {
+      case 'content-wanted':
+        this.#resolving.wanted(event.wish, event.key, event.url, event.rangeFirst, now)
+        this.#advanceResolving()
+        break
+      case 'wish-dropped':
+        this.#resolving.dropped(event.wish)
+        break
+      case 'range-wanted':
+        this.#swarmDo(event.transfer, (swarm) => {
+          this.#readers.set(event.reader, swarm)
+          swarm.addReader(event.reader, { start: event.start, end: event.end }, now)
+        })
+        break
+      case 'range-moved':
+        this.#readerDo(event.reader, (swarm) => { swarm.moveReader(event.reader, event.position, now) })
+        break
+      case 'range-done':
+        this.#readerDo(event.reader, (swarm) => { swarm.removeReader(event.reader, now) })
+        this.#readers.delete(event.reader)
+        break
+      case 'resolved':
+        if (!this.#resolving.resolved(event.key, event.head, now)) {
+          if (event.flow !== null) this.#around.effect({ type: 'cancel-flow', flow: event.flow.id, afterChunk: false })
+        } else if (event.flow !== null) {
+          const { id, firstChunk, endChunk } = event.flow
+          this.#swarmDo(event.head.transfer, (swarm) => { swarm.claiming.adopt(id, firstChunk, endChunk, now) })
+        }
+        break
+      case 'not-resolved':
+        this.#resolving.notResolved(event.key, event.reason, event.failed, now)
+        this.#advanceResolving()
+        break
+      case 'peer-joined':
+        if (this.#scores.banned(event.peer, now)) {
+          this.#around.effect({ type: 'hang-up', peer: event.peer, reason: 'banned' })
+          break
+        }
+        this.#peers.set(event.peer, { role: event.role })
+        for (const swarm of this.#active) swarm.peerJoined(event.peer)
+        break
+      case 'peer-left':
+        this.#peers.delete(event.peer)
+        this.#scores.left(event.peer)
+        for (const swarm of this.#swarms.values()) {
+          if (swarm.members.get(event.peer) === undefined) continue
+          swarm.fetching.peerLeft(event.peer)
+          swarm.peerLeft(event.peer, now)
+          this.#advance(swarm)
+        }
+        this.#resolving.left(event.peer, now)
+        this.#advanceResolving()
+        break
+      case 'peer-said':
+        this.#peerSaid(event.peer, event.message)
+        break
+      case 'chunk-asked':
+        this.#chunkAsked(event)
+        break
+      case 'upload-ended':
+        this.#uploads.ended(event.upload)
+        break
+      case 'chunk-stored':
+        this.#swarmDo(event.transfer, (swarm) => {
+          if (event.fetch !== null) swarm.fetching.delivered(event.fetch, now)
+          swarm.stored(event.chunk, event.digest, event.kept, event.source.kind === 'upstream', now)
+          if (event.source.kind === 'upstream') swarm.claiming.filled(event.source.flow, event.chunk, now)
+        })
+        break
+      case 'chunk-dropped':
+        this.#swarmDo(event.transfer, (swarm) => { swarm.dropped(event.chunk) })
+        break
+      case 'fetch-failed':
+        this.#ownerDo((swarm) => swarm.fetching.owns(event.fetch), (swarm) => {
+          swarm.fetching.failed(event.fetch, event.reason, event.retryAfterMs, now)
+        })
+        break
+      case 'flow-progress':
+        this.#ownerDo((swarm) => swarm.claiming.hasFlow(event.flow), (swarm) => { swarm.claiming.progress(event.flow, event.bytes, now) })
+        break
+      case 'flow-moved':
+        this.#ownerDo((swarm) => swarm.claiming.hasFlow(event.flow), (swarm) => {
+          swarm.claiming.moved(event.flow, event.firstChunk, event.endChunk, now)
+        })
+        break
+      case 'flow-ended':
+        this.#ownerDo((swarm) => swarm.claiming.hasFlow(event.flow), (swarm) => {
+          swarm.flowEnded(event.flow, event.reason, now)
+          if (event.reason === 'changed') this.#newest.delete(keyHashOf(swarm.head.head.key))
+        })
+        break
+      case 'digests-signed':
+        this.#swarmDo(event.digests.transfer, (swarm) => { swarm.learnt(event.digests, true, now) })
+        break
+      case 'transfer-loaded': {
+        const swarm = new Swarm(event.head, this.#around, now, event.have)
+        swarm.lastUsedAt = event.lastUsedAt
+        swarm.pinned = event.pinned
+        for (const digests of event.digests) swarm.digests.add(digests)
+        this.#swarms.set(swarm.transfer, swarm)
+        this.#noteNewest(event.head)
+        break
+      }
+      case 'transfer-forgotten':
+        this.#forget(event.transfer)
+        break
+      case 'disk-changed':
+        this.#makeRoom(event)
+        break
+      case 'policy-changed':
+        this.#policy = event.policy
+        for (const swarm of this.#active) this.#advance(swarm)
+        break
+      case 'woke':
+        if (this.#resolvingWake !== null && this.#resolvingWake <= now) this.#advanceResolving()
+        for (const swarm of this.#active) if (swarm.wake !== null && swarm.wake <= now) this.#advance(swarm)
+        break
+    }
+  }
+
+  #peerSaid (peer: AgentId, message: SwarmMessage): void {
+    const role = this.#peers.get(peer)?.role
+    if (role === undefined) return
+    switch (message.type) {
+      case 'ask':
+        this.#resolving.asked(peer, message.key, message.url, this.#now)
+        this.#advanceResolving()
+        break
+      case 'looking':
+      case 'head':
+      case 'not-shared':
+      case 'unknown-key':
+        this.#resolving.said(peer, message, this.#now)
+        this.#advanceResolving()
+        // A gateway that has just learnt of the transfer did not hear our interest.
+        if (message.type === 'head') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
+        break
+      case 'digests':
+        this.#swarmDo(message.digests.transfer, (swarm) => { swarm.learnt(message.digests, false, this.#now) })
+        break
+      case 'interested':
+      case 'not-interested':
+      case 'bitfield':
+      case 'have':
+      case 'claim':
+      case 'release':
+      case 'ask-digests': {
+        const swarm = this.#swarms.get(message.transfer)
+        if (swarm !== undefined) {
+          swarm.said(peer, role, message, this.#now)
+          this.#advance(swarm)
+        } else if (message.type === 'interested') {
+          this.#around.effect({
+            type: 'say', to: [peer], message: { type: 'bitfield', transfer: message.transfer, bits: new Uint8Array(0), claims: [] }
+          })
+        }
+      }
+    }
+  }
+
+  #chunkAsked (event: AgentEvent & { type: 'chunk-asked' }): void {
+    const swarm = this.#swarms.get(event.transfer)
+    if (swarm === undefined || !swarm.have.has(event.chunk)) {
+      this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'gone', retryAfterMs: 0 })
+    } else if (this.#uploads.take(event.upload, event.peer, this.#policy.uploadSlots)) {
+      swarm.lastUsedAt = this.#now
+      this.#around.effect({ type: 'serve', upload: event.upload })
+    } else {
+      this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'busy', retryAfterMs: busyRetryMs })
+    }
+  }
+
+  #known (head: SignedHead, url: string | null, wishes: Iterable<WishId>): void {
+    let swarm = this.#swarms.get(head.transfer)
+    if (swarm === undefined) {
+      swarm = new Swarm(head, this.#around, this.#now)
+      this.#swarms.set(head.transfer, swarm)
+      this.#around.effect({ type: 'open-transfer', head })
+    }
+    this.#noteNewest(head)
+    if (url !== null) swarm.wish(url)
+    for (const wish of wishes) this.#around.effect({ type: 'answer-wish', wish, transfer: head.transfer })
+    this.#advance(swarm)
+  }
+
+  #noteNewest (head: SignedHead): void {
+    const key = keyHashOf(head.head.key)
+    const known = this.#newest.get(key)
+    const serial = known === undefined ? -1 : this.#swarms.get(known)?.head.signed.serial ?? -1
+    if (head.signed.serial >= serial) this.#newest.set(key, head.transfer)
+  }
+
+  #fresh (key: KeyHash): SignedHead | null {
+    const transfer = this.#newest.get(key)
+    const swarm = transfer === undefined ? undefined : this.#swarms.get(transfer)
+    return swarm !== undefined && swarm.head.signed.expiresAt > this.#now ? swarm.head : null
+  }
+
+  #makeRoom (disk: AgentEvent & { type: 'disk-changed' }): void {
+    const swarms = [...this.#swarms.values()].map((swarm) => ({
+      transfer: swarm.transfer, keptBytes: swarm.keptBytes, lastUsedAt: swarm.lastUsedAt, pinned: swarm.pinned, atWork: swarm.atWork
+    }))
+    for (const transfer of chooseEvictions(swarms, disk)) this.#around.effect({ type: 'evict', transfer })
+  }
+
+  #forget (transfer: TransferId): void {
+    const swarm = this.#swarms.get(transfer)
+    if (swarm === undefined) return
+    for (const [reader, owner] of this.#readers) if (owner === swarm) this.#readers.delete(reader)
+    swarm.fetching.stop()
+    swarm.claiming.stop(this.#now)
+    this.#swarms.delete(transfer)
+    this.#active.delete(swarm)
+    const key = keyHashOf(swarm.head.head.key)
+    if (this.#newest.get(key) === transfer) this.#newest.delete(key)
+  }
+
+  #advanceResolving (): void { this.#resolvingWake = this.#resolving.advance(this.#now) }
+
+  #swarmDo (transfer: TransferId, action: (swarm: Swarm) => void): void {
+    const swarm = this.#swarms.get(transfer)
+    if (swarm === undefined) return
+    action(swarm)
+    this.#advance(swarm)
+  }
+
+  #readerDo (reader: ReaderId, action: (swarm: Swarm) => void): void {
+    const swarm = this.#readers.get(reader)
+    if (swarm === undefined) return
+    action(swarm)
+    this.#advance(swarm)
+  }
+
+  #ownerDo (owns: (swarm: Swarm) => boolean, action: (swarm: Swarm) => void): void {
+    for (const swarm of this.#active) {
+      if (!owns(swarm)) continue
+      action(swarm)
+      this.#advance(swarm)
+      return
+    }
+  }
+
+  #advance (swarm: Swarm): void {
+    assert(this.#swarms.get(swarm.transfer) === swarm, 'only living swarms advance')
+    swarm.advance(this.#now)
+    if (swarm.atWork || swarm.wake !== null) this.#active.add(swarm)
+    else this.#active.delete(swarm)
+  }
+
+  #inFlight (): number {
+    let count = 0
+    for (const swarm of this.#active) count += swarm.fetching.size
+    return count
+  }
+}

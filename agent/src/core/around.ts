@@ -1,0 +1,21 @@
+/** What a swarm and the resolver see of the agent that they are part of. */
+import type { Role } from '@starling/shared/credential.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import type { Prng } from '@starling/shared/prng.ts'
+import type { AgentEffect, CorePolicy } from './events.ts'
+import type { PeerScores } from './peer-score.ts'
+
+export interface Around {
+  readonly self: AgentId
+  readonly role: Role
+  readonly prng: Prng
+  readonly scores: PeerScores
+  /** Connected peers of the site. */
+  readonly peers: ReadonlyMap<AgentId, { readonly role: Role }>
+  policy (): CorePolicy
+  /** Chunk requests to peers now under way, over all swarms. */
+  inFlight (): number
+  /** A fresh name for a fetch or a flow. */
+  nextId (): number
+  effect (effect: AgentEffect): void
+}

@@ -1,0 +1,111 @@
+/**
+ * The book of claims of one transfer: who of the site fetches which extent over the WAN, and whether that still
+ * goes on. Nobody hands out work and nothing is locked: everyone keeps this book from what is said, and as all keep
+ * it by the same rules, two agents rarely start the same extent, and when they do, both know who yields.
+ *
+ * A claim lives by progress, not by a fixed time, and progress counts only as far as chunks really show up at the
+ * site: a claimant that only says that it works is found out.
+ */
+import { chunksOf } from '@starling/shared/chunking.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { Claim } from '@starling/shared/wire.ts'
+import { claimStallChunks, claimStallMs } from './limits.ts'
+
+export interface ClaimRecord {
+  readonly extent: number
+  readonly claimant: AgentId
+  sequence: number
+  bytesDone: Bytes
+  readonly since: Millis
+  progressAt: Millis
+}
+
+export class Claims {
+  readonly #byExtent = new Map<number, ClaimRecord>()
+  readonly #chunks: number
+  readonly #chunkBytes: Bytes
+
+  constructor (chunks: number, chunkBytes: Bytes) {
+    this.#chunks = chunks
+    this.#chunkBytes = chunkBytes
+  }
+
+  get size (): number { return this.#byExtent.size }
+  of (extent: number): ClaimRecord | undefined { return this.#byExtent.get(extent) }
+  all (): IterableIterator<ClaimRecord> { return this.#byExtent.values() }
+
+  /** Notes a claim; the caller has settled any conflict. */
+  set (claim: Claim, now: Millis): void {
+    this.#byExtent.set(claim.extent, { ...claim, since: now, progressAt: now })
+  }
+
+  /**
+   * Progress of a claim that is in the book. `seen` counts the claimant's chunks of that extent that are known to be
+   * at the site: bytes said to be done beyond the chunk after those do not count.
+   */
+  progress (claim: Claim, seen: number, now: Millis): void {
+    const record = this.#byExtent.get(claim.extent)
+    if (record === undefined || record.claimant !== claim.claimant || claim.sequence <= record.sequence) return
+    record.sequence = claim.sequence
+    const credible = Math.min(claim.bytesDone, (seen + 2) * this.#chunkBytes)
+    if (credible > record.bytesDone) {
+      record.bytesDone = credible
+      record.progressAt = now
+    }
+  }
+
+  /** A chunk of the extent showed up at the site: the surest sign of progress. */
+  showed (extent: number, now: Millis): void {
+    const record = this.#byExtent.get(extent)
+    if (record !== undefined) record.progressAt = now
+  }
+
+  release (extent: number, claimant: AgentId): boolean {
+    if (this.#byExtent.get(extent)?.claimant !== claimant) return false
+    return this.#byExtent.delete(extent)
+  }
+
+  /** @returns the extents that became free because their claimant is gone. */
+  dropClaimant (claimant: AgentId): number[] {
+    const freed: number[] = []
+    for (const record of this.#byExtent.values()) {
+      if (record.claimant === claimant) freed.push(record.extent)
+    }
+    for (const extent of freed) this.#byExtent.delete(extent)
+    return freed
+  }
+
+  /** When the claim becomes void if nothing more is heard of it. */
+  deadline (record: ClaimRecord): Millis { return record.progressAt + this.#patienceMs() }
+
+  /** Takes void claims of others out of the book and gives them back. */
+  expire (self: AgentId, now: Millis): ClaimRecord[] {
+    const patienceMs = this.#patienceMs()
+    const expired: ClaimRecord[] = []
+    for (const record of this.#byExtent.values()) {
+      if (record.claimant !== self && now - record.progressAt >= patienceMs) expired.push(record)
+    }
+    for (const record of expired) this.#byExtent.delete(record.extent)
+    return expired
+  }
+
+  /** Bytes that an extent's fetch has to bring in all. */
+  extentBytes (extent: number): Bytes {
+    const span = chunksOf(extent, this.#chunks)
+    return (span.end - span.start) * this.#chunkBytes
+  }
+
+  /** On a slow line a chunk takes long without anything being wrong: patience grows with the chunk's time. */
+  #patienceMs (): Millis {
+    const rates: number[] = []
+    for (const record of this.#byExtent.values()) {
+      const tookMs = record.progressAt - record.since
+      if (record.bytesDone > 0 && tookMs > 0) rates.push((record.bytesDone * 1000) / tookMs)
+    }
+    if (rates.length === 0) return claimStallMs * 2
+    rates.sort((one, other) => one - other)
+    const median = rates[rates.length >> 1]!
+    return Math.max(claimStallMs, Math.ceil((claimStallChunks * this.#chunkBytes * 1000) / median))
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What goes when the cache is full: the transfer that was used longest ago, never one that is pinned or at work. We
+ * free a little more than is needed, so that eviction does not run for every chunk.
+ */
+import type { TransferId } from '@starling/shared/ids.ts'
+import { MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
+
+export interface Evictable {
+  readonly transfer: TransferId
+  readonly keptBytes: Bytes
+  readonly lastUsedAt: Millis
+  readonly pinned: boolean
+  /** Readers or fetches are at work on it. */
+  readonly atWork: boolean
+}
+
+export interface DiskState {
+  readonly usedBytes: Bytes
+  readonly quotaBytes: Bytes
+  readonly freeBytes: Bytes
+  readonly floorBytes: Bytes
+}
+
+/** Room that must always be left: one extent, so that no chunk under way finds the door shut. */
+const headroomBytes: Bytes = 4 * MiB
+/** Freed beyond what is needed: this part of the quota. */
+const slackPercent = 5
+
+/** Transfers to remove, oldest first; empty when the disk is fine or nothing may go. */
+export function chooseEvictions (transfers: Iterable<Evictable>, disk: DiskState): TransferId[] {
+  const over = Math.max(disk.usedBytes - disk.quotaBytes, disk.floorBytes - disk.freeBytes) + headroomBytes
+  if (over <= 0) return []
+  let toFree = over + Math.floor((disk.quotaBytes * slackPercent) / 100)
+  const candidates = [...transfers].filter((transfer) => !transfer.pinned && !transfer.atWork && transfer.keptBytes > 0)
+  candidates.sort((one, other) => one.lastUsedAt - other.lastUsedAt || (one.transfer < other.transfer ? -1 : 1))
+  const chosen: TransferId[] = []
+  for (const candidate of candidates) {
+    if (toFree <= 0) break
+    chosen.push(candidate.transfer)
+    toFree -= candidate.keptBytes
+  }
+  return chosen
+}

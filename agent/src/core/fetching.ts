@@ -1,0 +1,197 @@
+/**
+ * Chunks asked of peers: which one next, of whom, and what becomes of each request. Decides nothing about upstream.
+ */
+import type { Span } from '@starling/shared/chunking.ts'
+import type { AgentId, TransferId } from '@starling/shared/ids.ts'
+import type { Digest } from '@starling/shared/manifest.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { Around } from './around.ts'
+import { ChunkPicker } from './chunk-picker.ts'
+import type { FetchFailure, FetchId } from './events.ts'
+import { busyRetryMs, failureCooldownMs } from './limits.ts'
+import type { Members } from './members.ts'
+import { choosePeer } from './source-choice.ts'
+
+export interface FetchingSwarm {
+  readonly transfer: TransferId
+  readonly members: Members
+  chunkLength (chunk: number): Bytes
+  digestOf (chunk: number): Digest | undefined
+  /** Wanted, not here, with somebody who has it and a digest that says what it must be. */
+  isWanted (chunk: number): boolean
+  /** Where clients wait: these come first and in order. */
+  windows (): readonly Span[]
+  /** Whether anything beyond the windows is fetched. */
+  backgroundToo (): boolean
+}
+
+interface Fetch { readonly id: FetchId, readonly chunk: number, readonly peer: AgentId, readonly startedAt: Millis }
+
+/** After so many chunks in a row that nobody could be asked for, the rest is left for the next turn. */
+const attemptsMax = 8
+
+export class Fetching {
+  readonly #swarm: FetchingSwarm
+  readonly #around: Around
+  readonly #picker: ChunkPicker
+  readonly #byId = new Map<FetchId, Fetch>()
+  readonly #byChunk = new Map<number, Fetch>()
+  readonly #byPeer = new Map<AgentId, number>()
+
+  constructor (swarm: FetchingSwarm, chunks: number, around: Around) {
+    this.#swarm = swarm
+    this.#around = around
+    this.#picker = new ChunkPicker(chunks)
+  }
+
+  get size (): number { return this.#byId.size }
+  isFetching (chunk: number): boolean { return this.#byChunk.has(chunk) }
+  startedAt (chunk: number): Millis | undefined { return this.#byChunk.get(chunk)?.startedAt }
+  owns (fetch: FetchId): boolean { return this.#byId.has(fetch) }
+
+  /** Something about the chunk changed: it goes into the bag of what can be asked for, or out of it. */
+  refresh (chunk: number): void {
+    if (!this.#byChunk.has(chunk) && this.#swarm.isWanted(chunk)) this.#picker.add(chunk)
+    else this.#picker.remove(chunk)
+  }
+
+  /** Asks for as much as slots allow. @returns when to try again, if something must wait for a resting peer. */
+  fetchMore (now: Millis): Millis | null {
+    const slots = this.#around.policy().downloadSlots
+    let attempts = 0
+    let again: Millis | null = null
+    const passedOver = new Set<number>()
+    while (this.#around.inFlight() < slots && attempts < attemptsMax) {
+      const chunk = this.#next(passedOver)
+      if (chunk === null) break
+      const peer = this.#choose(chunk, now)
+      if (peer !== null) {
+        this.#ask(chunk, peer, now)
+        continue
+      }
+      attempts++
+      passedOver.add(chunk)
+      const freeAt = this.#freeAt(chunk, now)
+      if (again === null || freeAt < again) again = freeAt
+    }
+    return again
+  }
+
+  /** The chunk is here, by whatever road: a request for it that is still open is not needed any more. */
+  have (chunk: number): void {
+    const fetch = this.#byChunk.get(chunk)
+    if (fetch === undefined) return
+    this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
+    this.#around.scores.ended(fetch.peer)
+    this.#forget(fetch)
+  }
+
+  delivered (id: FetchId, now: Millis): void {
+    const fetch = this.#byId.get(id)
+    if (fetch === undefined) return
+    this.#around.scores.delivered(fetch.peer, this.#swarm.chunkLength(fetch.chunk), now - fetch.startedAt)
+    this.#forget(fetch)
+  }
+
+  failed (id: FetchId, reason: FetchFailure, retryAfterMs: Millis, now: Millis): void {
+    const fetch = this.#byId.get(id)
+    if (fetch === undefined) return
+    const { scores } = this.#around
+    this.#forget(fetch)
+    if (reason === 'busy') scores.busy(fetch.peer, Math.max(busyRetryMs, retryAfterMs), now)
+    else if (reason === 'gone') {
+      scores.ended(fetch.peer)
+      this.#swarm.members.hasNot(fetch.peer, fetch.chunk)
+    } else if (reason === 'corrupt') this.#blame(fetch, now)
+    else scores.failed(fetch.peer, now)
+    this.refresh(fetch.chunk)
+  }
+
+  peerLeft (peer: AgentId): void {
+    for (const fetch of this.#byId.values()) {
+      if (fetch.peer !== peer) continue
+      this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
+      this.#forget(fetch)
+      this.refresh(fetch.chunk)
+    }
+  }
+
+  stop (): void {
+    for (const fetch of this.#byId.values()) {
+      this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
+      this.#around.scores.ended(fetch.peer)
+      this.#forget(fetch)
+      this.refresh(fetch.chunk)
+    }
+  }
+
+  #next (passedOver: ReadonlySet<number>): number | null {
+    if (this.#picker.size <= passedOver.size) return null
+    for (const window of this.#swarm.windows()) {
+      for (let from = window.start; from < window.end; from++) {
+        const chunk = this.#picker.nextInWindow(from, window.end)
+        if (chunk === null) break
+        if (!passedOver.has(chunk)) return chunk
+        from = chunk
+      }
+    }
+    if (!this.#swarm.backgroundToo()) return null
+    const rarest = this.#picker.rarest((chunk) => this.#swarm.members.holders(chunk), this.#around.prng)
+    return rarest === null || passedOver.has(rarest) ? null : rarest
+  }
+
+  #choose (chunk: number, now: Millis): AgentId | null {
+    const { members } = this.#swarm
+    const { scores, prng } = this.#around
+    const load = { total: this.#byId.size, at: (peer: AgentId) => this.#byPeer.get(peer) ?? 0 }
+    const holders = members.holdersOf(chunk)
+    if (members.onlyGatewaysHave(chunk)) return choosePeer(holders, load, scores, prng, now)
+    // A gateway is one port for the whole site: it is asked only when no agent that has the chunk is of use.
+    const agents = holders.filter((peer) => members.get(peer)?.role !== 'gateway')
+    const useless = agents.every((peer) => scores.banned(peer, now) || scores.restsUntil(peer) > now + failureCooldownMs)
+    return choosePeer(useless ? holders : agents, load, scores, prng, now)
+  }
+
+  /** When one of the chunk's holders stops resting; a little later if all are merely full. */
+  #freeAt (chunk: number, now: Millis): Millis {
+    let soonest = now + 1000
+    for (const peer of this.#swarm.members.holdersOf(chunk)) {
+      const at = this.#around.scores.restsUntil(peer)
+      if (at > now && at < soonest) soonest = at
+    }
+    return soonest
+  }
+
+  #ask (chunk: number, peer: AgentId, now: Millis): void {
+    const digest = this.#swarm.digestOf(chunk)
+    if (digest === undefined) return
+    const fetch: Fetch = { id: this.#around.nextId(), chunk, peer, startedAt: now }
+    this.#byId.set(fetch.id, fetch)
+    this.#byChunk.set(chunk, fetch)
+    this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1)
+    this.#picker.remove(chunk)
+    this.#around.scores.asked(peer)
+    this.#around.effect({ type: 'fetch-chunk', fetch: fetch.id, transfer: this.#swarm.transfer, chunk, digest, peer })
+  }
+
+  #blame (fetch: Fetch, now: Millis): void {
+    const { scores } = this.#around
+    const strikes = scores.corrupt(fetch.peer, now)
+    this.#swarm.members.hasNot(fetch.peer, fetch.chunk)
+    this.#around.effect({
+      type: 'report', fact: { what: 'peer-blamed', peer: fetch.peer, transfer: this.#swarm.transfer, chunk: fetch.chunk, strikes }
+    })
+    if (!scores.banned(fetch.peer, now)) return
+    const until = scores.bannedUntil(fetch.peer)
+    this.#around.effect({ type: 'report', fact: { what: 'peer-banned', peer: fetch.peer, until, reason: 'sent corrupt chunks' } })
+    this.#around.effect({ type: 'hang-up', peer: fetch.peer, reason: 'sent corrupt chunks' })
+  }
+
+  #forget (fetch: Fetch): void {
+    this.#byId.delete(fetch.id)
+    if (this.#byChunk.get(fetch.chunk) === fetch) this.#byChunk.delete(fetch.chunk)
+    const open = (this.#byPeer.get(fetch.peer) ?? 1) - 1
+    if (open === 0) this.#byPeer.delete(fetch.peer)
+    else this.#byPeer.set(fetch.peer, open)
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The core's numbers that are not policy: each with its reason, and their relations asserted below.
+ */
+import { assert } from '@starling/shared/errors.ts'
+import { dayMs, hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+
+/** How long to wait for peers to say whether they know a key or a transfer: 20 times a LAN's round trip. */
+export const askWaitMs: Millis = 100
+/** How long to wait for another agent's first upstream request: an origin's slow first byte, then ours. */
+export const resolveWaitMs: Millis = 4 * secondMs
+/** So much later each next rank asks upstream, when the one who was to do it fell silent. */
+export const resolveStaggerMs: Millis = 250
+/** A key found not to be shared is not asked about again for so long: a page's parts are reloaded often. */
+export const notSharedMs: Millis = 30 * secondMs
+
+/** Chunks that completed within so long are told in one `have`. A message per chunk and neighbour would be 20 times the traffic. */
+export const haveBatchMs: Millis = 20
+/** How often a claim's progress is told. */
+export const claimRepeatMs: Millis = 500
+/** A claim without progress for so long is void, whatever the rate. */
+export const claimStallMs: Millis = 2 * secondMs
+/** ... or for so many times the time that a chunk takes at the site's median flow. */
+export const claimStallChunks = 4
+/**
+ * Each next rank takes a free extent so much later: longer than a claim needs to cross a LAN and a busy machine's event
+ * loop. With 20 ms, claims crossed on loaded machines, and each crossing costs bytes; the wait costs nothing, because the
+ * site's other flows have the line meanwhile.
+ */
+export const claimStaggerMs: Millis = 50
+/** Foreground escapes are staggered by rank, so that a stalled claim costs one duplicate, not one a client. */
+export const escapeStaggerMs: Millis = 100
+/** A claim that is given back after some of its chunks came is told so much later: their haves go first. */
+export const releaseDelayMs: Millis = 3 * haveBatchMs
+/** At most so many agents of a site fetch one transfer from upstream; they hear all of each other's claims. */
+export const fetchersMax = 16
+/** A gateway that gave no sign of life on a transfer for so long is not waited for. */
+export const gatewayPatienceMs: Millis = 3 * secondMs
+/** Each next rank turns to the gateway so much later for a chunk that only a gateway has: the first rank's copy is passed on by then. */
+export const gatewayStaggerMs: Millis = 150
+
+/** A waiting client's window: so many chunks ahead of it come in order, the rest rarest first. */
+export const windowChunks = 16
+/** With a full disk no more than this lies in memory ahead of a client. */
+export const heldWindowChunks = 4
+/** Rarest first looks at so many candidates drawn at random: as good as all of them, and cheap in a large content. */
+export const rarestSample = 24
+/** Chunk requests in flight to one peer: one that travels, one that waits, so that its disk and the wire overlap. */
+export const requestsPerPeerMax = 3
+/** At most this share of a swarm's requests goes to one peer while others have the chunk too. */
+export const peerSharePercent = 25
+/** ... but so many are always allowed, else a small swarm would starve. */
+export const peerShareFloor = 2
+
+/** Digests of a chunk that a peer has are asked for, if they have not come by themselves after so long. */
+export const digestPatienceMs: Millis = 200
+
+/** A peer that sent a corrupt chunk is avoided for so long ... */
+export const blameCooldownMs: Millis = 10 * minuteMs
+/** ... and with so many in an hour banned for a day. */
+export const strikesForBan = 3
+export const strikeWindowMs: Millis = hourMs
+export const banMs: Millis = dayMs
+/** A peer that timed out or broke off is avoided for so long, doubled each time in a row up to a minute. */
+export const failureCooldownMs: Millis = secondMs
+export const failureCooldownMsMax: Millis = minuteMs
+
+/** Told to a peer whose request finds no upload slot: about one chunk's time on a gigabit LAN, a few times over. */
+export const busyRetryMs: Millis = 40
+
+/** After a failed upstream request, the next waits so long, doubled each time in a row up to the maximum. */
+export const upstreamRetryMs: Millis = 500
+export const upstreamRetryMsMax: Millis = 30 * secondMs
+/** A client is told that the swarm cannot help when nothing came for so long although we tried. */
+export const hopelessMs: Millis = 15 * secondMs
+
+assert(haveBatchMs < gatewayStaggerMs, 'a chunk must be announced before the next rank asks the gateway for it')
+assert(claimRepeatMs * 3 < claimStallMs, 'a claim must be able to lose two repeats without being void')
+assert(askWaitMs < resolveStaggerMs, 'ranks must not overtake each other while they still wait for answers')
+assert(gatewayPatienceMs > claimStallMs, 'a gateway is given longer than an agent')

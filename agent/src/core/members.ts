@@ -1,0 +1,103 @@
+/**
+ * Who takes part in one swarm, who has which chunk, and how many have it: availability is counted as haves come in,
+ * never by asking everybody again.
+ */
+import { Bitfield } from '@starling/shared/bitfield.ts'
+import type { Span } from '@starling/shared/chunking.ts'
+import type { Role } from '@starling/shared/credential.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import type { Candidate } from './rendezvous.ts'
+
+export interface Member {
+  readonly id: AgentId
+  readonly role: Role
+  has: Bitfield | null
+  /** It told us that it is after something (or, a gateway, that it fetches for others). */
+  interested: boolean
+  weight: number
+  wants: readonly Span[]
+  /** It answered our `interested` with a bitfield. */
+  introduced: boolean
+}
+
+export class Members {
+  readonly #byId = new Map<AgentId, Member>()
+  readonly #chunks: number
+  /** How many members have each chunk; how many of them are no gateways. */
+  readonly #holders: Uint16Array
+  readonly #agentHolders: Uint16Array
+  #leechers: readonly AgentId[] | null = null
+
+  constructor (chunks: number) {
+    this.#chunks = chunks
+    this.#holders = new Uint16Array(chunks)
+    this.#agentHolders = new Uint16Array(chunks)
+  }
+
+  get size (): number { return this.#byId.size }
+  get (id: AgentId): Member | undefined { return this.#byId.get(id) }
+  all (): IterableIterator<Member> { return this.#byId.values() }
+
+  of (id: AgentId, role: Role): Member {
+    let member = this.#byId.get(id)
+    if (member === undefined) {
+      member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false }
+      this.#byId.set(id, member)
+    }
+    return member
+  }
+
+  holders (chunk: number): number { return this.#holders[chunk] ?? 0 }
+  onlyGatewaysHave (chunk: number): boolean { return this.holders(chunk) > 0 && this.#agentHolders[chunk] === 0 }
+
+  holdersOf (chunk: number): AgentId[] {
+    const holders: AgentId[] = []
+    for (const member of this.#byId.values()) if (member.has?.has(chunk) === true) holders.push(member.id)
+    return holders
+  }
+
+  /** @returns whether this was news. */
+  has (member: Member, chunk: number): boolean {
+    member.has ??= new Bitfield(this.#chunks)
+    if (!member.has.set(chunk)) return false
+    this.#holders[chunk]!++
+    if (member.role !== 'gateway') this.#agentHolders[chunk]!++
+    return true
+  }
+
+  /** It does not have the chunk after all. */
+  hasNot (id: AgentId, chunk: number): void {
+    const member = this.#byId.get(id)
+    if (member?.has?.clear(chunk) !== true) return
+    this.#holders[chunk]!--
+    if (member.role !== 'gateway') this.#agentHolders[chunk]!--
+  }
+
+  /** @returns the chunks that it had. */
+  leave (id: AgentId): number[] {
+    const member = this.#byId.get(id)
+    if (member === undefined) return []
+    const had = member.has === null ? [] : [...member.has.indices()]
+    for (const chunk of had) this.hasNot(id, chunk)
+    this.#byId.delete(id)
+    this.#leechers = null
+    return had
+  }
+
+  interestChanged (): void { this.#leechers = null }
+
+  /** Whom haves, claims and digests are told to: everyone who said that it is interested. */
+  leechers (): readonly AgentId[] {
+    if (this.#leechers === null) {
+      const ids: AgentId[] = []
+      for (const member of this.#byId.values()) if (member.interested) ids.push(member.id)
+      this.#leechers = ids
+    }
+    return this.#leechers
+  }
+
+  /** Members that may fetch upstream. */
+  * fetchers (): Generator<Candidate> {
+    for (const member of this.#byId.values()) if (member.interested && member.weight > 0) yield member
+  }
+}

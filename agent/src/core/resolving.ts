@@ -1,0 +1,289 @@
+/**
+ * From a key to a version of it. The first agent of a site that wants a key asks its peers; if nobody knows, one of
+ * those who want it asks upstream and tells the others, so that a flash crowd is one first request and not two
+ * hundred. Who it is follows from rendezvous rank; a gateway, if there is one, does it for all.
+ */
+import type { AgentId, KeyHash } from '@starling/shared/ids.ts'
+import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { hash32 } from '@starling/shared/prng.ts'
+import type { Millis } from '@starling/shared/units.ts'
+import type { SwarmMessage } from '@starling/shared/wire.ts'
+import type { Around } from './around.ts'
+import type { FlowId, WishId } from './events.ts'
+import { askWaitMs, notSharedMs, resolveStaggerMs, resolveWaitMs } from './limits.ts'
+import { isBefore, rankOf } from './rendezvous.ts'
+
+/** A key that somebody wants and whose version is not known yet. */
+interface Search {
+  readonly key: KeyHash
+  url: string | null
+  rangeFirst: boolean
+  readonly wishes: Set<WishId>
+  /** Peers that asked us and are told the result. */
+  readonly askers: Set<AgentId>
+  /** Peers that have tried in vain, or have gone. */
+  readonly useless: Set<AgentId>
+  state:
+    /** Waiting for peers' answers; `rivals` want the key too and have not begun. */
+    | { readonly kind: 'asking', readonly until: Millis, readonly silent: Set<AgentId>, readonly rivals: Set<AgentId> }
+    /** Somebody else is finding out. */
+    | { readonly kind: 'waiting', readonly on: AgentId, readonly until: Millis }
+    | { readonly kind: 'resolving', readonly flow: FlowId }
+}
+
+export interface ResolvingHost {
+  /** A version of the key became known: makes or finds its swarm, and answers the wishes. */
+  known (head: SignedHead, url: string | null, wishes: Iterable<WishId>): void
+  /** The newest head for a key that is still fresh. */
+  fresh (key: KeyHash): SignedHead | null
+}
+
+export class Resolving {
+  readonly #searches = new Map<KeyHash, Search>()
+  readonly #notShared = new Map<KeyHash, { until: Millis, reason: string }>()
+  readonly #serials = new Map<KeyHash, number>()
+  readonly #around: Around
+  readonly #host: ResolvingHost
+
+  constructor (around: Around, host: ResolvingHost) {
+    this.#around = around
+    this.#host = host
+  }
+
+  wanted (wish: WishId, key: KeyHash, url: string, rangeFirst: boolean, now: Millis): void {
+    const fresh = this.#host.fresh(key)
+    if (fresh !== null) {
+      this.#host.known(fresh, url, [wish])
+      return
+    }
+    const not = this.#notShared.get(key)
+    if (not !== undefined && not.until > now) {
+      this.#around.effect({ type: 'pass-wish', wish, reason: not.reason })
+      return
+    }
+    const search = this.#search(key, url, rangeFirst, now)
+    search.wishes.add(wish)
+  }
+
+  dropped (wish: WishId): void {
+    for (const search of this.#searches.values()) search.wishes.delete(wish)
+  }
+
+  /**
+   * The answer to our own upstream request. @returns whether its body is of use: with a gateway at the site, what
+   * turned out to be worth sharing only now is left to it, because it must see the bytes to sign them.
+   */
+  resolved (key: KeyHash, head: SignedHead, now: Millis): boolean {
+    const search = this.#searches.get(key)
+    const gateway = this.#gateways().find((peer) => search?.useless.has(peer) !== true)
+    if (search !== undefined && gateway !== undefined && !search.rangeFirst && search.url !== null) {
+      search.rangeFirst = true
+      search.state = { kind: 'waiting', on: gateway, until: now + resolveWaitMs }
+      this.#say([gateway], { type: 'ask', key, url: search.url })
+      return false
+    }
+    this.#serials.set(key, Math.max(head.signed.serial, this.#serials.get(key) ?? 0))
+    this.#finish(key, { type: 'head', head }, head)
+    return true
+  }
+
+  notResolved (key: KeyHash, reason: string, failed: boolean, now: Millis): void {
+    if (!failed) this.#notShared.set(key, { until: now + notSharedMs, reason })
+    const search = this.#searches.get(key)
+    if (search === undefined) return
+    for (const wish of search.wishes) this.#around.effect({ type: 'pass-wish', wish, reason })
+    this.#say([...search.askers], { type: 'not-shared', key, reason, failed })
+    this.#searches.delete(key)
+  }
+
+  // ------------------------------------------------------------------------------------------- peers
+
+  asked (peer: AgentId, key: KeyHash, url: string | null, now: Millis): void {
+    const fresh = this.#host.fresh(key)
+    if (fresh !== null) {
+      this.#say([peer], { type: 'head', head: fresh })
+      if (url !== null) this.#host.known(fresh, url, [])
+      return
+    }
+    const not = this.#notShared.get(key)
+    if (not !== undefined && not.until > now) {
+      this.#say([peer], { type: 'not-shared', key, reason: not.reason, failed: false })
+      return
+    }
+    let search = this.#searches.get(key)
+    if (search === undefined && this.#around.role === 'gateway' && url !== null) {
+      search = this.#search(key, url, true, now)
+    }
+    if (search === undefined) {
+      this.#say([peer], { type: 'unknown-key', key })
+      return
+    }
+    search.askers.add(peer)
+    if (search.state.kind === 'asking') {
+      this.#say([peer], { type: 'looking', key, stage: 'asking' })
+      if (this.#around.role === 'gateway' && !this.#isGateway(peer)) return
+      search.state.rivals.add(peer)
+      if (this.#goesBefore(peer, search)) {
+        // It may have begun after our own question reached it, so it has to hear that we wait for its answer.
+        this.#say([peer], { type: 'ask', key, url: null })
+        search.state = { kind: 'waiting', on: peer, until: now + this.#patienceMs(search) }
+      }
+    } else if (search.state.kind === 'resolving') this.#say([peer], { type: 'looking', key, stage: 'resolving' })
+    else this.#say([peer], { type: 'unknown-key', key })
+  }
+
+  said (peer: AgentId, message: SwarmMessage, now: Millis): void {
+    if (message.type === 'head') {
+      this.#heardHead(message.head, now)
+      return
+    }
+    if (message.type !== 'looking' && message.type !== 'unknown-key' && message.type !== 'not-shared') return
+    const search = this.#searches.get(message.key)
+    if (search === undefined) return
+    if (message.type === 'not-shared') {
+      if (message.failed || search.state.kind === 'resolving') this.#lost(search, peer, now)
+      else this.notResolved(message.key, message.reason, false, now)
+    } else if (message.type === 'looking') this.#heardLooking(search, peer, message.stage, now)
+    else if (search.state.kind === 'asking') search.state.silent.delete(peer)
+  }
+
+  left (peer: AgentId, now: Millis): void {
+    for (const search of this.#searches.values()) {
+      search.askers.delete(peer)
+      this.#lost(search, peer, now)
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------- the turn
+
+  /** @returns when it next wants to be called. */
+  advance (now: Millis): Millis | null {
+    let wake: Millis | null = null
+    for (const [key, not] of this.#notShared) if (not.until <= now) this.#notShared.delete(key)
+    for (const search of this.#searches.values()) {
+      if (search.state.kind === 'resolving') continue
+      if (search.wishes.size === 0 && search.askers.size === 0) {
+        this.#searches.delete(search.key)
+        continue
+      }
+      const at = this.#dueAt(search, now)
+      if (at <= now) this.#resolve(search)
+      else if (wake === null || at < wake) wake = at
+    }
+    return wake
+  }
+
+  /** When this agent asks upstream itself if nothing else comes. */
+  #dueAt (search: Search, now: Millis): Millis {
+    if (search.state.kind === 'waiting') return search.state.until
+    if (search.state.kind === 'resolving') return Infinity
+    const { silent, rivals, until } = search.state
+    if (silent.size > 0 && now < until) return until
+    if (rivals.size === 0) return now
+    const rank = rankOf({ id: this.#around.self, weight: 1 }, [...rivals].map((id) => ({ id, weight: 1 })), hash32(search.key))
+    return rank === 0 ? now : until + rank * resolveStaggerMs
+  }
+
+  #search (key: KeyHash, url: string, rangeFirst: boolean, now: Millis): Search {
+    let search = this.#searches.get(key)
+    if (search !== undefined) {
+      search.url ??= url
+      return search
+    }
+    search = {
+      key, url, rangeFirst, wishes: new Set(), askers: new Set(), useless: new Set(),
+      state: { kind: 'asking', until: now, silent: new Set(), rivals: new Set() }
+    }
+    this.#searches.set(key, search)
+    this.#ask(search, now)
+    return search
+  }
+
+  #ask (search: Search, now: Millis): void {
+    const { key, url } = search
+    const peers = [...this.#around.peers.keys()].filter((peer) => !search.useless.has(peer))
+    const gateways = peers.filter((peer) => this.#isGateway(peer))
+    // A gateway waits for no agent: it is they who wait for it.
+    const others = this.#around.role === 'gateway' ? [] : peers.filter((peer) => !this.#isGateway(peer))
+    search.state = { kind: 'asking', until: now + askWaitMs, silent: new Set([...gateways, ...others]), rivals: new Set() }
+    // Only what is surely a download is worth a gateway's request: it would fetch every small page once more.
+    this.#say(gateways, { type: 'ask', key, url: search.rangeFirst && this.#around.role !== 'gateway' ? url : null })
+    this.#say(others, { type: 'ask', key, url: null })
+  }
+
+  #resolve (search: Search): void {
+    if (search.url === null) {
+      this.#searches.delete(search.key)
+      return
+    }
+    const flow = this.#around.nextId()
+    search.state = { kind: 'resolving', flow }
+    this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'resolving' })
+    this.#around.effect({ type: 'resolve', key: search.key, url: search.url, flow })
+  }
+
+  #heardHead (head: SignedHead, now: Millis): void {
+    const key = keyHashOf(head.head.key)
+    const search = this.#searches.get(key)
+    if (search === undefined || head.signed.expiresAt <= now) return
+    // While a gateway is finding out, its word counts and not a member's.
+    const fromMember = this.#around.peers.get(head.signed.issuer)?.role === 'agent'
+    if (fromMember && search.state.kind === 'waiting' && this.#isGateway(search.state.on)) return
+    // A head older than one we have seen is a rollback, however well it is signed.
+    if (head.signed.serial < (this.#serials.get(key) ?? 0)) return
+    this.#serials.set(key, head.signed.serial)
+    this.#finish(key, { type: 'head', head }, head)
+  }
+
+  #heardLooking (search: Search, peer: AgentId, stage: 'asking' | 'resolving', now: Millis): void {
+    if (search.state.kind === 'resolving') return
+    if (this.#around.role === 'gateway' && !this.#isGateway(peer)) return
+    if (stage === 'resolving' || (this.#isGateway(peer) && this.#around.role !== 'gateway')) {
+      const already = search.state.kind === 'waiting' && this.#isGateway(search.state.on)
+      if (!already) search.state = { kind: 'waiting', on: peer, until: now + this.#patienceMs(search) }
+      return
+    }
+    if (search.state.kind !== 'asking') return
+    search.state.silent.delete(peer)
+    search.state.rivals.add(peer)
+    if (this.#goesBefore(peer, search)) {
+      search.state = { kind: 'waiting', on: peer, until: now + this.#patienceMs(search) }
+    }
+  }
+
+  /** A peer cannot tell us (any more): if it was the one we waited for, the others come to a new agreement. */
+  #lost (search: Search, peer: AgentId, now: Millis): void {
+    search.useless.add(peer)
+    if (search.state.kind === 'asking') {
+      search.state.silent.delete(peer)
+      search.state.rivals.delete(peer)
+    } else if (search.state.kind === 'waiting' && search.state.on === peer) this.#ask(search, now)
+  }
+
+  #patienceMs (search: Search): Millis { return resolveWaitMs + this.#rank(search) * resolveStaggerMs }
+
+  /** Among all peers: who else waits for the same is not known for sure. */
+  #rank (search: Search): number {
+    const candidates = [...this.#around.peers.keys()].map((id) => ({ id, weight: 1 }))
+    return rankOf({ id: this.#around.self, weight: 1 }, candidates, hash32(search.key))
+  }
+
+  #goesBefore (peer: AgentId, search: Search): boolean {
+    return isBefore({ id: peer, weight: 1 }, { id: this.#around.self, weight: 1 }, hash32(search.key))
+  }
+
+  #isGateway (peer: AgentId): boolean { return this.#around.peers.get(peer)?.role === 'gateway' }
+
+  #gateways (): AgentId[] { return [...this.#around.peers.keys()].filter((peer) => this.#isGateway(peer)) }
+
+  #finish (key: KeyHash, told: SwarmMessage, head: SignedHead): void {
+    const search = this.#searches.get(key)
+    this.#searches.delete(key)
+    if (search !== undefined) this.#say([...search.askers], told)
+    this.#host.known(head, search?.url ?? null, search?.wishes ?? [])
+  }
+
+  #say (to: readonly AgentId[], message: SwarmMessage): void {
+    if (to.length > 0) this.#around.effect({ type: 'say', to, message })
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Which chunks are wanted, and which first. Local readers want what they read, from their position on; a gateway
+ * also wants what the site's agents are after. Wants are rounded to extents: the unit that is fetched anyway.
+ */
+import { chunksPerExtent, chunksTouching, type Span } from '@starling/shared/chunking.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { ReaderId } from './events.ts'
+
+export interface Reader {
+  /** The chunk that it waits for or reads in, and the end of what it wants, in chunks. */
+  chunk: number
+  readonly endChunk: number
+  movedAt: Millis
+}
+
+export class Wants {
+  readonly readers = new Map<ReaderId, Reader>()
+  readonly #chunks: number
+  readonly #chunkBytes: Bytes
+  readonly #wanted: Uint8Array
+  #spans: readonly Span[] = []
+
+  constructor (chunks: number, chunkBytes: Bytes) {
+    this.#chunks = chunks
+    this.#chunkBytes = chunkBytes
+    this.#wanted = new Uint8Array(chunks)
+  }
+
+  get any (): boolean { return this.#spans.length > 0 }
+  /** Sorted, merged, in chunks. */
+  get spans (): readonly Span[] { return this.#spans }
+  isWanted (chunk: number): boolean { return this.#wanted[chunk] === 1 }
+
+  addReader (id: ReaderId, bytes: Span, now: Millis): void {
+    const touched = chunksTouching(bytes, this.#chunkBytes)
+    this.readers.set(id, { chunk: touched.start, endChunk: Math.min(this.#chunks, touched.end), movedAt: now })
+  }
+
+  /** @returns whether the reader went on to another chunk. */
+  moveReader (id: ReaderId, position: Bytes, now: Millis): boolean {
+    const reader = this.readers.get(id)
+    if (reader === undefined) return false
+    const chunk = Math.floor(position / this.#chunkBytes)
+    if (chunk === reader.chunk) return false
+    reader.chunk = chunk
+    reader.movedAt = now
+    return true
+  }
+
+  /** @returns the chunks whose being wanted changed. */
+  recompute (ofOthers: Iterable<readonly Span[]>): number[] {
+    const before = this.#wanted.slice()
+    this.#wanted.fill(0)
+    for (const reader of this.readers.values()) this.#mark(reader.chunk, reader.endChunk)
+    for (const spans of ofOthers) for (const span of spans) this.#mark(span.start, span.end)
+    const changed: number[] = []
+    const spans: Span[] = []
+    let start = -1
+    for (let chunk = 0; chunk <= this.#chunks; chunk++) {
+      const wanted = chunk < this.#chunks && this.#wanted[chunk] === 1
+      if (wanted && start === -1) start = chunk
+      if (!wanted && start !== -1) {
+        spans.push({ start, end: chunk })
+        start = -1
+      }
+      if (chunk < this.#chunks && before[chunk] !== this.#wanted[chunk]) changed.push(chunk)
+    }
+    this.#spans = spans
+    return changed
+  }
+
+  #mark (start: number, end: number): void {
+    const first = Math.floor(start / chunksPerExtent) * chunksPerExtent
+    const last = Math.min(this.#chunks, Math.ceil(end / chunksPerExtent) * chunksPerExtent)
+    if (first < last) this.#wanted.fill(1, Math.max(0, first), last)
+  }
+}

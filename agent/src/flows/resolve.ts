@@ -1,0 +1,150 @@
+/**
+ * The first upstream request for a key: whose version is it, may it be shared, and if so its body is already the first
+ * flow of the new transfer. Nothing of the body is read before the core has said yes, and what is not to be shared goes
+ * to the client that asked for it, as it is.
+ */
+import { chunkBytesDefault, chunksPerExtent } from '@starling/shared/chunking.ts'
+import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import { judgeResponse } from '@starling/shared/http-sharing.ts'
+import type { KeyHash } from '@starling/shared/ids.ts'
+import { keyHashOf } from '@starling/shared/manifest.ts'
+import type { Bytes } from '@starling/shared/units.ts'
+import { withoutQuery, type Log } from '../log.ts'
+import type { Emit, SignerPort, UpstreamPort, UpstreamResponse, Wish } from '../ports.ts'
+import { askingHeaders, coverage, headersForMore } from './asking.ts'
+import type { Transfers } from './transfers.ts'
+import type { Fill, Flow } from './upstream-flow.ts'
+import type { Wishes } from './wishes.ts'
+
+const extentBytes: Bytes = chunkBytesDefault * chunksPerExtent
+
+export interface ResolveParts {
+  readonly upstream: UpstreamPort
+  readonly signer: Pick<SignerPort, 'signHead'>
+  readonly recognise: (url: string) => Recognised
+  readonly transfers: Transfers
+  readonly wishes: Wishes
+  readonly fill: Fill
+  readonly emit: Emit
+  readonly log: Log
+}
+
+interface Asked {
+  readonly headers: Record<string, string>
+  readonly range: Span | null
+  readonly wish: { readonly id: number; readonly wish: Wish } | null
+}
+interface Answered {
+  readonly key: KeyHash
+  readonly url: string
+  readonly recognised: Recognised
+  readonly asked: Asked
+  readonly response: UpstreamResponse
+  readonly flow: Flow
+}
+interface Span {
+  readonly start: Bytes
+  readonly end: Bytes
+}
+
+/** Answers by exactly one of `resolved` (then, if it has a flow, `flow-ended`) and `not-resolved`. Never rejects. */
+export function createResolve(parts: ResolveParts): (key: KeyHash, url: string, flow: Flow) => Promise<void> {
+  const { upstream, signer, transfers, wishes, fill, emit, log } = parts
+
+  return async function resolve(key, url, flow) {
+    let recognised: Recognised
+    let asked: Asked
+    let response: UpstreamResponse
+    try {
+      recognised = parts.recognise(url)
+      if (keyHashOf(recognised.key) !== key) {
+        emit({ type: 'not-resolved', key, reason: 'the URL is not one of this key', failed: false })
+        return
+      }
+      asked = whatToAsk(wishes.first(key), recognised)
+      response = await ask(url, asked, flow)
+      if (response.status === 416 && asked.range !== null && asked.range.start > 0) {
+        // The client asks for what lies behind the end. The content itself is there, and can be shared.
+        response.cancel()
+        asked = { ...asked, range: { start: 0, end: extentBytes } }
+        response = await ask(url, asked, flow)
+      }
+    } catch (error) {
+      const reason = flow.abort.signal.aborted ? 'nobody waits for it any more' : messageOf(error)
+      log.debug({ url: withoutQuery(url), reason }, 'not resolved')
+      emit({ type: 'not-resolved', key, reason, failed: true })
+      return
+    }
+    await judge({ key, url, recognised, asked, response, flow })
+  }
+
+  async function ask(url: string, { headers, range }: Asked, flow: Flow): Promise<UpstreamResponse> {
+    const signal = flow.abort.signal
+    return await upstream.request({ url, method: 'GET', headers, range, ifRange: null, signal })
+  }
+
+  async function judge({ key, url, recognised, asked, response, flow }: Answered): Promise<void> {
+    const judged = judgeResponse(response, recognised, { redirected: redirected(url, response) })
+    const head = judged.kind === 'share' ? signer.signHead(judged.head) : null
+    if (judged.kind === 'pass' || head === null) {
+      const reason = judged.kind === 'pass' ? judged.reason : 'this agent may not vouch for what it fetched'
+      if (asked.wish !== null && answersIts(asked, response)) wishes.offer(asked.wish.id, response)
+      else response.cancel()
+      emit({ type: 'not-resolved', key, reason, failed: response.status >= 500 || response.status === 429 })
+      return
+    }
+    const chunks = wholeChunks(response, judged.head)
+    const firstFlow = chunks === null ? null : { id: flow.id, firstChunk: chunks.first, endChunk: chunks.end }
+    if (chunks === null) response.cancel()
+    emit({ type: 'resolved', key, head, flow: firstFlow })
+    if (chunks === null) return
+    // The core has answered while it was told; if it was in the middle of something else, it has by the next turn.
+    if (transfers.get(head.transfer) === undefined) await nextTurn()
+    const transfer = transfers.get(head.transfer)
+    if (transfer === undefined || flow.abort.signal.aborted) {
+      response.cancel()
+      emit({ type: 'flow-ended', flow: flow.id, reason: 'cancelled' })
+      return
+    }
+    transfer.upstreamHeaders = headersForMore(asked.headers)
+    emit({ type: 'flow-ended', flow: flow.id, reason: await fill(flow, transfer, response, chunks) })
+  }
+}
+
+/** What a wish (or, without one, a peer) makes us ask for. */
+function whatToAsk(waiting: Asked['wish'], recognised: Recognised): Asked {
+  const headers = askingHeaders(waiting?.wish.headers ?? null)
+  const from = waiting?.wish.from ?? null
+  if (from === null && !(waiting?.wish.rangeFirst ?? recognised.rangeFirst))
+    return { headers, range: null, wish: waiting }
+  const start = Math.floor((from ?? 0) / extentBytes) * extentBytes
+  return { headers, range: { start, end: start + extentBytes }, wish: waiting }
+}
+
+/** Whether the response is one to the client's own request: an error always, a part of ours never. */
+function answersIts(asked: Asked, response: UpstreamResponse): boolean {
+  return response.status !== 206 && (response.status !== 416 || asked.range === null)
+}
+
+function redirected(url: string, response: UpstreamResponse): boolean {
+  return response.url !== undefined && new URL(response.url).href !== new URL(url).href
+}
+
+/** The chunks that the response brings completely; null: none. */
+function wholeChunks(
+  response: UpstreamResponse,
+  head: { readonly length: Bytes; readonly chunkBytes: Bytes }
+): { first: number; end: number } | null {
+  const { start, end } = coverage(response)
+  const first = Math.ceil(start / head.chunkBytes)
+  const last =
+    end === null || end >= head.length
+      ? Math.ceil(head.length / head.chunkBytes)
+      : Math.floor(end / head.chunkBytes)
+  return first < last ? { first, end: last } : null
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(resolve => void setImmediate(resolve))
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+/**
+ * The command line `starling` and the entry of the service. It wires the commands to the parts of the agent, each loaded when
+ * it is first wanted: `starling status` should not wait for LevelDB and libp2p.
+ */
+import { readFile } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import type { Joined, Services } from './cli/services.ts'
+import { runCommandLine } from './cli/program.ts'
+import { createTerminal } from './cli/terminal.ts'
+import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
+import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
+import { createLog } from './log.ts'
+
+/** What a command other than `run` has to say comes through its errors. */
+const log = createLog('error', 'cli')
+
+const services: Services = {
+  createAgent: async (config, tools) => (await import('./agent.ts')).createAgent(config, tools),
+  join,
+  openStore: async ({ dataFolder: folder, cache }) =>
+    (await import('./store/store.ts')).createStore({ log }, { folder, ...cache }),
+  rebuildStore: async ({ dataFolder: folder }) =>
+    (await import('./store/store.ts')).rebuild({ log }, { folder }),
+  secrets: {
+    readFile: readSecretFile,
+    parse: parseFleetSecret,
+    create: createFleetSecret,
+    createFile: createSecretFile
+  }
+}
+
+/** A link that speaks once: no peers, nothing to report, but the same checks as in a running agent. */
+async function join(dataFolder: string, ticket: string): Promise<Joined> {
+  const [
+    { loadOrCreateIdentity },
+    { createTrust },
+    { createTlsIdentity },
+    { dialAgent },
+    signatures,
+    { createCoordinatorLink }
+  ] = await Promise.all([
+    import('./identity/keys.ts'),
+    import('./identity/trust.ts'),
+    import('./identity/certificate.ts'),
+    import('./identity/tls.ts'),
+    import('./identity/signatures.ts'),
+    import('./coordinator-link/link.ts')
+  ])
+  const identity = await loadOrCreateIdentity(dataFolder)
+  const tls = await createTlsIdentity(identity)
+  const link = createCoordinatorLink(
+    {
+      identity: {
+        agentId: identity.agentId,
+        readFile: readSecretFile,
+        writeFile: writeSecretFile,
+        verifyCredential: signatures.verifyCredential,
+        verifyRevocationList: signatures.verifyRevocationList,
+        dial: ({ host, port, expected }) => dialAgent({ host, port, expected, tls })
+      },
+      trust: createTrust({ self: identity.agentId, clock: Date.now, fleetSecret: null }),
+      peers: { hint() {}, forbid() {}, hangUp() {}, list: () => [], addresses: () => [] },
+      report: () => ({
+        counters: {},
+        host: { platform: process.platform, memoryBytes: totalmem() },
+        swarm: []
+      }),
+      log
+    },
+    { dataFolder, ticket: null, version: await ownVersion() }
+  )
+  try {
+    return { id: identity.agentId, ...(await link.join(ticket)) }
+  } finally {
+    await link.stop()
+  }
+}
+
+async function ownVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
+}
+
+const interrupted = new AbortController()
+const argv = process.argv.slice(2)
+// `run` handles its signals itself; everything else stops what it is doing, and at the second time at once.
+if (argv[0] !== 'run') {
+  process.on('SIGINT', () => {
+    if (interrupted.signal.aborted) process.exit(1)
+    interrupted.abort()
+  })
+}
+process.exitCode = await runCommandLine(argv, {
+  services,
+  terminal: createTerminal(),
+  signal: interrupted.signal
+})

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest'
+import { makePeer, makeStatus, makeTransfer, noBytes } from '../../test/doubles/local-page.ts'
+import { createMetrics, series } from './metrics.ts'
+import type { AgentStatus } from './ports.ts'
+
+const line = (text: string, start: string) => text.split('\n').find(one => one.startsWith(start))
+
+it('tells the status of the moment it is asked, and does not add up over scrapes', async () => {
+  let status: AgentStatus = makeStatus({
+    totals: { ...noBytes, fromPeers: 7, toPeers: 5 },
+    peers: [makePeer({ id: 'P' })]
+  })
+  const metrics = createMetrics(() => status)
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const text = await metrics.text()
+    expect(line(text, 'starling_received_bytes_total{source="peers"}')).toBe(
+      'starling_received_bytes_total{source="peers"} 7'
+    )
+    expect(line(text, 'starling_peers_count{role="agent"}')).toBe('starling_peers_count{role="agent"} 1')
+    expect(line(text, 'starling_coordinator_state{state="connected"}')).toMatch(/ 1$/)
+  }
+  status = makeStatus({
+    totals: { ...noBytes, fromPeers: 9 },
+    refusals: { 'no-credential': 2 },
+    coordinator: { kind: 'lost', since: 0, problem: null },
+    transfers: [
+      makeTransfer({ transfer: 'a', key: 'k' }),
+      makeTransfer({ transfer: 'b', key: 'k', keptBytes: 1, peers: 2 })
+    ]
+  })
+  const text = await metrics.text()
+  expect(line(text, 'starling_received_bytes_total{source="peers"}')).toMatch(/ 9$/)
+  expect(line(text, 'starling_refusals_total{reason="no-credential"}')).toMatch(/ 2$/)
+  expect(line(text, 'starling_peers_count{role="agent"}')).toMatch(/ 0$/)
+  expect(line(text, 'starling_coordinator_state{state="connected"}')).toMatch(/ 0$/)
+  expect(line(text, 'starling_transfers_count{state="active"}')).toMatch(/ 1$/)
+})
+
+it('has a name and words for every series, and no key or peer in a label', async () => {
+  const status = makeStatus({
+    transfers: [makeTransfer({ transfer: 'a', key: 'secret.example/x' })],
+    peers: [makePeer({ id: 'P12D3' })]
+  })
+  const text = await createMetrics(() => status).text()
+  for (const { name, help } of series) {
+    expect(name).toMatch(/^starling_[a-z]+(_[a-z]+)*_(bytes|seconds|count|total|state|info)$/)
+    expect(text).toContain(`# HELP ${name} ${help}`)
+  }
+  expect(text).not.toMatch(/secret\.example|P12D3/)
+})

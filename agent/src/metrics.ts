@@ -1,0 +1,187 @@
+/**
+ * What Prometheus sees. Nothing is counted here: at each scrape the values are read out of the agent's status, so that page,
+ * API and metrics can never disagree. (prom-client's own default metrics are left out: their event-loop sampling wakes an
+ * idle agent a hundred times a second.)
+ *
+ * Names are `starling_<noun>_<unit>`, with `_total` for what only grows. Labels are few and come from our own words, never
+ * from URLs or peers: cardinality stays bounded, and nothing private gets out.
+ */
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { AgentStatus } from './ports.ts'
+
+export interface Metrics {
+  readonly contentType: string
+  /** The exposition of this moment. */
+  text(): Promise<string>
+}
+
+type Row = readonly [labels: Readonly<Record<string, string>>, value: number]
+
+interface Series {
+  readonly name: `starling_${string}`
+  readonly help: string
+  readonly labels: readonly string[]
+  read(status: AgentStatus): readonly Row[]
+}
+
+const plain = (value: number): readonly Row[] => [[{}, value]]
+const countBy = <Item>(
+  items: readonly Item[],
+  label: string,
+  words: readonly string[],
+  wordOf: (item: Item) => string
+) => words.map((word): Row => [{ [label]: word }, items.filter(item => wordOf(item) === word).length])
+
+/** Every name that there is; docs/OPERATE is checked against it. */
+export const series: readonly Series[] = [
+  {
+    name: 'starling_received_bytes_total',
+    help: 'Content bytes received, by source',
+    labels: ['source'],
+    read: ({ totals }) => [
+      [{ source: 'peers' }, totals.fromPeers],
+      [{ source: 'gateway' }, totals.fromGateway],
+      [{ source: 'upstream' }, totals.fromUpstream]
+    ]
+  },
+  {
+    name: 'starling_sent_bytes_total',
+    help: 'Content bytes given away, by who got them',
+    labels: ['to'],
+    read: ({ totals }) => [
+      [{ to: 'peers' }, totals.toPeers],
+      [{ to: 'clients' }, totals.toClients]
+    ]
+  },
+  {
+    name: 'starling_reused_bytes_total',
+    help: 'Content bytes given to clients out of what was already kept when they asked',
+    labels: [],
+    read: ({ totals }) => plain(totals.fromCache)
+  },
+  {
+    name: 'starling_wasted_bytes_total',
+    help: 'Content bytes received but thrown away: duplicates, corrupt, aborted',
+    labels: [],
+    read: ({ totals }) => plain(totals.wasted)
+  },
+  {
+    name: 'starling_refusals_total',
+    help: 'Contacts with other agents that failed, by reason',
+    labels: ['reason'],
+    read: ({ refusals }) => Object.entries(refusals).map(([reason, count]): Row => [{ reason }, count])
+  },
+  {
+    name: 'starling_peers_count',
+    help: 'Agents connected now, by role',
+    labels: ['role'],
+    read: ({ peers }) => countBy(peers, 'role', ['agent', 'gateway'], peer => peer.role)
+  },
+  {
+    name: 'starling_transfers_count',
+    help: 'Transfers known here, by state: complete, active (a client waits or a peer has some of it), resting',
+    labels: ['state'],
+    read: ({ transfers }) =>
+      countBy(transfers, 'state', ['complete', 'active', 'resting'], transfer =>
+        transfer.complete ? 'complete' : transfer.readers > 0 || transfer.peers > 0 ? 'active' : 'resting'
+      )
+  },
+  {
+    name: 'starling_problems_count',
+    help: 'Problems that people should look at now',
+    labels: [],
+    read: ({ problems }) => plain(problems.length)
+  },
+  {
+    name: 'starling_cache_used_bytes',
+    help: 'Bytes that the cache uses',
+    labels: [],
+    read: ({ store }) => plain(store.usedBytes)
+  },
+  {
+    name: 'starling_cache_quota_bytes',
+    help: 'The most that the cache may use',
+    labels: [],
+    read: ({ store }) => plain(store.quotaBytes)
+  },
+  {
+    name: 'starling_disk_free_bytes',
+    help: 'Free on the volume of the cache',
+    labels: [],
+    read: ({ store }) => plain(store.freeBytes)
+  },
+  {
+    name: 'starling_disk_floor_bytes',
+    help: 'What must stay free on the volume of the cache',
+    labels: [],
+    read: ({ store }) => plain(store.floorBytes)
+  },
+  {
+    name: 'starling_coordinator_state',
+    help: '1 for the state that holds: none (no membership), never (not reached yet), connected, lost',
+    labels: ['state'],
+    read: ({ coordinator }) =>
+      (['none', 'never', 'connected', 'lost'] as const).map((state): Row => [
+        { state },
+        state === coordinator.kind ? 1 : 0
+      ])
+  },
+  {
+    name: 'starling_uptime_seconds',
+    help: 'Since this agent started',
+    labels: [],
+    read: ({ now, startedAt }) => plain((now - startedAt) / 1000)
+  },
+  {
+    name: 'starling_memory_bytes',
+    help: 'Resident memory of the process',
+    labels: [],
+    read: () => plain(process.memoryUsage.rss())
+  },
+  {
+    name: 'starling_cpu_seconds_total',
+    help: 'CPU time of the process, user and system',
+    labels: [],
+    read: () => {
+      const { user, system } = process.cpuUsage()
+      return plain((user + system) / 1e6)
+    }
+  },
+  {
+    name: 'starling_build_info',
+    help: 'Always 1; which program this is',
+    labels: ['version', 'role'],
+    read: ({ version, role }) => [[{ version, role }, 1]]
+  }
+]
+
+export function createMetrics(status: () => AgentStatus | Promise<AgentStatus>): Metrics {
+  const registry = new Registry()
+  const setters = series.map(one => ({ one, set: one.name.endsWith('_total') ? counter(one) : gauge(one) }))
+
+  function gauge({ name, help, labels }: Series): (rows: readonly Row[]) => void {
+    const metric = new Gauge({ name, help, labelNames: [...labels], registers: [registry] })
+    return rows => {
+      for (const [labelValues, value] of rows) metric.set(labelValues, value)
+    }
+  }
+
+  /** prom-client lets a counter only grow, so it is emptied and grown to the value of the one true count. */
+  function counter({ name, help, labels }: Series): (rows: readonly Row[]) => void {
+    const metric = new Counter({ name, help, labelNames: [...labels], registers: [registry] })
+    return rows => {
+      metric.reset()
+      for (const [labelValues, value] of rows) metric.inc(labelValues, value)
+    }
+  }
+
+  return {
+    contentType: registry.contentType,
+    async text() {
+      const now = await status()
+      // No await from here to the text's values, or two scrapes would mix.
+      for (const { one, set } of setters) set(one.read(now))
+      return registry.metrics()
+    }
+  }
+}

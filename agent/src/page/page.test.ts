@@ -1,0 +1,309 @@
+import { mkdtemp, readFile, readdir, rm, stat, writeFile, chmod } from 'node:fs/promises'
+import { request, type IncomingHttpHeaders } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  makePeer,
+  makeStatus,
+  makeTransfer,
+  startLocalPage,
+  type LocalPage
+} from '../../../test/doubles/local-page.ts'
+import { filesIn } from '../config.ts'
+import { assetPaths } from './assets.ts'
+import { routes } from './routes.ts'
+
+const id = 'ab'.repeat(32)
+let folder: string
+let page: LocalPage
+let token: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'starling-page-'))
+  page = await startLocalPage(
+    folder,
+    makeStatus({ transfers: [makeTransfer({ transfer: id, key: 'origin.example/a.msu' })] })
+  )
+  token = (await readFile(filesIn(folder).pageToken, 'utf8')).trim()
+})
+afterEach(async () => {
+  await page.stop()
+  await rm(folder, { recursive: true })
+})
+
+interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+function ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const { port } = new URL(page.address)
+  return new Promise((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, method, path, agent: false, headers }, response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', piece => {
+        body += piece
+      })
+      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }))
+      // Events never end by themselves; their head is all that these tests want.
+      if (response.headers['content-type'] === 'text/event-stream') {
+        response.destroy()
+        resolve({ status: response.statusCode!, headers: response.headers, body })
+      }
+    })
+    asked.on('error', reject).end()
+  })
+}
+
+const withToken = () => ({ authorization: `Bearer ${token}` })
+const all = () => [
+  ...assetPaths.map(path => ({ method: 'GET', path, change: false })),
+  ...routes.map(({ method, path, change }) => ({
+    method: method as string,
+    path: path.replace(':id', id),
+    change
+  }))
+]
+
+describe('every route', () => {
+  it('exists, and those that read need nothing', async () => {
+    for (const { method, path, change } of all()) {
+      const { status } = await ask(method, path, change ? withToken() : {})
+      expect([200, 204], `${method} ${path}`).toContain(status)
+    }
+  })
+
+  it('that changes something is closed without the token, and with a wrong one', async () => {
+    const changes = all().filter(({ change }) => change)
+    expect(changes.length).toBeGreaterThanOrEqual(4)
+    for (const { method, path } of changes) {
+      for (const headers of [
+        {},
+        { authorization: 'Bearer ' },
+        { authorization: `Bearer ${'x'.repeat(43)}` },
+        { authorization: `Basic ${token}` },
+        { 'x-token': token }
+      ]) {
+        const { status, body } = await ask(method, path, headers)
+        expect(status, `${method} ${path}`).toBe(401)
+        expect(JSON.parse(body).error.code).toBe('token-needed')
+      }
+    }
+    expect(page.asked).toEqual([])
+  })
+
+  it('is there under our own names only', async () => {
+    const { port } = new URL(page.address)
+    for (const host of [
+      `evil.example:${port}`,
+      'evil.example',
+      '127.0.0.1',
+      'localhost',
+      `localhost.evil.example:${port}`,
+      `127.0.0.1:${Number(port) + 1}`,
+      `127.0.0.2:${port}`,
+      `127.0.0.1.:${port}`,
+      `[::1]:1`
+    ]) {
+      for (const { method, path } of all()) {
+        const { status, body } = await ask(method, path, { host, ...withToken() })
+        expect(status, `${method} ${path} at ${host}`).toBe(403)
+        expect(JSON.parse(body).error.code).toBe('bad-host')
+      }
+    }
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`]) {
+      expect((await ask('GET', '/api/v1/status', { host })).status, host).toBe(200)
+    }
+    expect(page.asked).toEqual([])
+  })
+
+  it('is closed to other web pages', async () => {
+    const { port } = new URL(page.address)
+    const foreign: Record<string, string>[] = [
+      { origin: 'http://evil.example' },
+      { origin: 'null' },
+      { origin: `https://127.0.0.1:${port}` },
+      { origin: 'http://127.0.0.1' },
+      { origin: `http://127.0.0.1:${Number(port) + 1}` },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'iframe' }
+    ]
+    for (const headers of foreign) {
+      for (const { method, path } of all()) {
+        const { status } = await ask(method, path, { ...headers, ...withToken() })
+        expect(status, `${method} ${path} from ${JSON.stringify(headers)}`).toBe(403)
+      }
+    }
+    expect(page.asked).toEqual([])
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': 'document' }
+    expect((await ask('GET', '/', link)).status).toBe(200)
+    expect((await ask('GET', '/api/v1/status', link)).status).toBe(403)
+    expect(
+      (await ask('GET', '/api/v1/status', { origin: page.address, 'sec-fetch-site': 'same-origin' })).status
+    ).toBe(200)
+  })
+
+  it('allows no CORS, no frame, no foreign script, and no cache', async () => {
+    for (const { method, path, change } of all()) {
+      const { headers } = await ask(method, path, { ...(change ? withToken() : {}), origin: page.address })
+      expect(
+        Object.keys(headers).filter(name => name.startsWith('access-control-')),
+        path
+      ).toEqual([])
+      expect(headers['content-security-policy'], path).toMatch(/^default-src 'self';.*frame-ancestors 'none'/)
+      expect(headers, path).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store'
+      })
+    }
+    expect((await ask('OPTIONS', '/api/v1/status', { origin: page.address })).status).toBe(405)
+  })
+})
+
+describe('requests that are none', () => {
+  /** Writes raw bytes and gives back the first line of the answer. */
+  const raw = (text: string) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(page.address).port), '127.0.0.1', () => socket.write(text))
+      let answer = ''
+      socket.setEncoding('utf8').on('data', piece => {
+        answer += piece
+      })
+      socket.on('close', () => resolve(answer.split('\r\n')[0]!)).on('error', reject)
+    })
+
+  it('are turned away: no Host, two of them, an absolute target, CONNECT, ways out of the folder', async () => {
+    const host = `Host: ${new URL(page.address).host}\r\n`
+    const end = 'Connection: close\r\n\r\n'
+    expect(await raw(`GET / HTTP/1.1\r\n${end}`)).toContain(' 400 ')
+    expect(await raw(`GET / HTTP/1.1\r\nHost:\r\n${end}`)).toContain(' 403 ')
+    expect(await raw(`GET / HTTP/1.0\r\n${end}`)).toContain(' 403 ')
+    expect(await raw(`GET / HTTP/1.1\r\n${host}Host: evil.example\r\n${end}`)).toMatch(/ 40[03] /)
+    expect(await raw(`GET http://evil.example/ HTTP/1.1\r\n${host}${end}`)).toContain(' 400 ')
+    expect(await raw(`CONNECT evil.example:443 HTTP/1.1\r\n${host}\r\n`)).toBe('')
+    for (const path of [
+      '/../page.ts',
+      '/web/../page.ts',
+      '/%2e%2e/page.ts',
+      '/..%5cpage.ts',
+      '/page.ts',
+      '//page.css'
+    ]) {
+      expect(await raw(`GET ${path} HTTP/1.1\r\n${host}${end}`), path).toContain(' 404 ')
+    }
+  })
+
+  it('say what would be right', async () => {
+    const wrongMethod = await ask('POST', '/api/v1/status')
+    expect([wrongMethod.status, wrongMethod.headers.allow]).toEqual([405, 'GET'])
+    const unknown = await ask('DELETE', `/api/v1/cache/${'cd'.repeat(32)}`, withToken())
+    expect([unknown.status, JSON.parse(unknown.body).error.code]).toEqual([404, 'unknown-transfer'])
+    expect((await ask('DELETE', '/api/v1/cache/..%2f..%2fetc', withToken())).status).toBe(404)
+    expect(page.asked).toEqual([])
+  })
+})
+
+describe('the API', () => {
+  it('tells status, transfers under way, peers, counters and cache', async () => {
+    const other = makeTransfer({
+      transfer: 'cd'.repeat(32),
+      key: 'origin.example/b',
+      keptBytes: 5,
+      readers: 1
+    })
+    page.status = {
+      ...page.status,
+      transfers: [...page.status.transfers, other],
+      peers: [makePeer({ id: 'P' })]
+    }
+    const json = async (path: string) => JSON.parse((await ask('GET', path)).body)
+    expect(await json('/api/v1/status')).toEqual(page.status)
+    expect(await json('/api/v1/transfers')).toEqual([other])
+    expect(await json('/api/v1/peers')).toEqual(page.status.peers)
+    expect(await json('/api/v1/counters')).toMatchObject({ totals: page.status.totals, refusals: {} })
+    expect(await json('/api/v1/cache')).toEqual({
+      store: page.status.store,
+      transfers: page.status.transfers
+    })
+  })
+
+  it('changes what it is asked to change', async () => {
+    await ask('PUT', `/api/v1/cache/${id}/pin`, withToken())
+    await ask('DELETE', `/api/v1/cache/${id}/pin`, withToken())
+    await ask('DELETE', `/api/v1/cache/${id}`, withToken())
+    expect(page.asked).toEqual([`pin ${id} true`, `pin ${id} false`, `remove ${id}`])
+  })
+
+  it('verifies line by line', async () => {
+    page.verifyResults = [{ transfer: id, key: 'k', chunks: 3, bad: [1] }]
+    const { body } = await ask('POST', '/api/v1/cache/verify', withToken())
+    expect(
+      body
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line))
+    ).toEqual([...page.verifyResults, { done: true }])
+  })
+
+  it('answers HEAD without a body', async () => {
+    for (const path of ['/', '/api/v1/status', '/api/v1/events']) {
+      expect(await ask('HEAD', path), path).toMatchObject({ status: 200, body: '' })
+    }
+  })
+})
+
+describe('the token', () => {
+  it.skipIf(process.platform === 'win32')(
+    'is readable by its owner alone, and stays over a restart',
+    async () => {
+      const file = filesIn(folder).pageToken
+      expect((await stat(file)).mode & 0o777).toBe(0o600)
+      await page.stop()
+      page = await startLocalPage(folder)
+      expect((await readFile(file, 'utf8')).trim()).toBe(token)
+      expect(await readdir(folder)).toEqual(['page.token'])
+    }
+  )
+
+  it.skipIf(process.platform === 'win32')(
+    'is made anew when others could read it, or when it is none',
+    async () => {
+      const file = filesIn(folder).pageToken
+      await chmod(file, 0o644)
+      await page.stop()
+      page = await startLocalPage(folder)
+      const second = (await readFile(file, 'utf8')).trim()
+      expect(second).not.toBe(token)
+      expect((await stat(file)).mode & 0o777).toBe(0o600)
+      await writeFile(file, 'password')
+      await page.stop()
+      page = await startLocalPage(folder)
+      expect((await readFile(file, 'utf8')).trim()).toMatch(/^[\w-]{43}$/)
+    }
+  )
+})
+
+describe('a port that is taken', () => {
+  it('is told with the way out', async () => {
+    const { port } = new URL(page.address)
+    await expect(startLocalPage(folder, makeStatus(), Number(port))).rejects.toMatchObject({
+      code: 'page-port-taken',
+      message: expect.stringContaining('--page-port')
+    })
+  })
+})
+
+describe('the files of the page', () => {
+  it('come from here, hold nothing inline, and put no text in as HTML', async () => {
+    for (const path of assetPaths) {
+      const { body } = await ask('GET', path)
+      expect(body.replaceAll('http://www.w3.org/2000/svg', ''), path).not.toMatch(
+        /https?:\/\/|<script>|<style|style="|onclick/
+      )
+      expect(body, path).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/)
+    }
+  })
+})

@@ -1,0 +1,160 @@
+/**
+ * Everything that the local page answers to, in one table: what is not here does not exist, and what changes something says
+ * so, which is what makes the token necessary. The test walks this table, so a new route is closed before it is opened.
+ */
+import type { ServerResponse } from 'node:http'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import { isTransferId, type TransferId } from '@starling/shared/ids.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { AgentStatus, PageActions, TransferView } from '../ports.ts'
+import type { Events } from './events.ts'
+
+export interface RouteTools {
+  status(): Promise<AgentStatus>
+  readonly actions: PageActions
+  readonly metrics: Metrics
+  readonly events: Events
+  readonly log: Log
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** `:id` stands for a transfer that the agent knows. */
+  readonly path: string
+  /** Changes something, or makes the disk work: needs the token. */
+  readonly change: boolean
+  answer(tools: RouteTools, response: ServerResponse, transfer: TransferId): Promise<void>
+}
+
+/** A JSON answer made from the status. */
+const view = (path: string, pick: (status: AgentStatus) => unknown): Route => ({
+  method: 'GET',
+  path,
+  change: false,
+  async answer(tools, response) {
+    sendJson(response, 200, pick(await tools.status()))
+  }
+})
+
+/** A change of one transfer; answers 204. */
+const change = (
+  method: Route['method'],
+  path: string,
+  act: (actions: PageActions, transfer: TransferId) => Promise<void>
+): Route => ({
+  method,
+  path,
+  change: true,
+  async answer(tools, response, transfer) {
+    await act(tools.actions, transfer)
+    tools.log.info({ method, path, transfer }, 'changed through the API')
+    response.writeHead(204).end()
+  }
+})
+
+export const routes: readonly Route[] = [
+  view('/api/v1/status', status => status),
+  view('/api/v1/transfers', status => status.transfers.filter(isUnderWay)),
+  view('/api/v1/peers', status => status.peers),
+  view('/api/v1/counters', ({ totals, refusals, startedAt, now }) => ({ totals, refusals, startedAt, now })),
+  view('/api/v1/cache', ({ store, transfers }) => ({ store, transfers })),
+  {
+    method: 'GET',
+    path: '/api/v1/events',
+    change: false,
+    async answer(tools, response) {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
+      response.flushHeaders()
+      if (!tools.events.add(response)) response.end('retry: 10000\n\n')
+    }
+  },
+  {
+    method: 'GET',
+    path: '/metrics',
+    change: false,
+    async answer(tools, response) {
+      const text = await tools.metrics.text()
+      response.writeHead(200, { 'content-type': tools.metrics.contentType }).end(text)
+    }
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/cache/verify',
+    change: true,
+    answer: verify
+  },
+  change('PUT', '/api/v1/cache/:id/pin', (actions, transfer) => actions.pin(transfer, true)),
+  change('DELETE', '/api/v1/cache/:id/pin', (actions, transfer) => actions.pin(transfer, false)),
+  change('DELETE', '/api/v1/cache/:id', (actions, transfer) => actions.remove(transfer))
+]
+
+/** One JSON line for each transfer as soon as it is checked; a failure is the last line. */
+async function verify(tools: RouteTools, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  response.flushHeaders()
+  try {
+    for await (const result of tools.actions.verify()) {
+      if (response.destroyed) return
+      if (!response.write(`${JSON.stringify(result)}\n`)) await drained(response)
+    }
+    response.end(`${JSON.stringify({ done: true })}\n`)
+  } catch (error) {
+    response.end(`${JSON.stringify({ error: { code: codeOf(error), message: messageOf(error) } })}\n`)
+  }
+}
+
+/** Of interest to somebody now, as opposed to merely kept. */
+export function isUnderWay(transfer: TransferView): boolean {
+  return transfer.readers > 0 || (!transfer.complete && transfer.peers > 0)
+}
+
+export type Found =
+  | { readonly kind: 'route'; readonly route: Route; readonly id: string | null }
+  | { readonly kind: 'other-method'; readonly allow: string }
+  | { readonly kind: 'none' }
+
+export function findRoute(method: string, path: string): Found {
+  const wanted = method === 'HEAD' ? 'GET' : method
+  const hits = routes.flatMap(route => {
+    const match = new RegExp(`^${route.path.replace(':id', '([^/]+)')}$`).exec(path)
+    return match === null ? [] : [{ route, id: match[1] ?? null }]
+  })
+  const hit = hits.find(({ route }) => route.method === wanted)
+  if (hit !== undefined) return { kind: 'route', ...hit }
+  if (hits.length === 0) return { kind: 'none' }
+  return { kind: 'other-method', allow: hits.map(({ route }) => route.method).join(', ') }
+}
+
+/** @throws StarlingError `unknown-transfer` */
+export async function knownTransfer(id: string, status: () => Promise<AgentStatus>): Promise<TransferId> {
+  const known = isTransferId(id) && (await status()).transfers.some(({ transfer }) => transfer === id)
+  if (!known) {
+    throw new StarlingError(
+      'unknown-transfer',
+      'there is no such transfer in the cache; `starling cache ls` lists them'
+    )
+  }
+  return id
+}
+
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const body = Buffer.from(`${JSON.stringify(value)}\n`)
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': body.length
+  })
+  response.end(body)
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    const done = () => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.once('drain', done)
+    response.once('close', done)
+  })
+}

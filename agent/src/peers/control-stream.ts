@@ -1,0 +1,108 @@
+/**
+ * One control stream: messages in and out over a libp2p stream, with the peer's patience and ours bounded. It
+ * knows nothing of who may speak; links.ts does.
+ *
+ * Messages are handed on inside the stream's own event, so nothing queues up on our side; what the peer does
+ * not read queues in the stream's write buffer, which is looked at before each write.
+ */
+import type { Stream } from '@libp2p/interface'
+import { codeOf } from '@starling/shared/errors.ts'
+import { decodeMessage, encodeMessage, frameBytesMax, type Message } from '@starling/shared/wire.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { createFrameReader, framed } from './frames.ts'
+import type { PeersLimits } from './limits.ts'
+
+export interface ControlStream {
+  /** `frame` as made by `encodeFrame`. Never throws; a peer that does not read is hung up as `too-slow`. */
+  write(frame: Uint8Array): void
+  /** Says `bye` and ends; `ended` is called with `by: 'us'`. */
+  close(reason: string): void
+}
+
+export interface ControlHandlers {
+  /** Null for a message of a type we do not know. */
+  message(message: Message | null): void
+  /** Called once; nothing comes after it. */
+  ended(by: 'us' | 'them', reason: string): void
+  /** What made us close, for the log: a bad frame, or a bug of ours. */
+  failed(error: unknown): void
+}
+
+/** @throws StarlingError `frame-too-long` */
+export function encodeFrame(message: Message): Uint8Array {
+  return framed(encodeMessage(message))
+}
+
+export function createControlStream(
+  stream: Stream,
+  handlers: ControlHandlers,
+  limits: PeersLimits
+): ControlStream {
+  let over = false
+  const mayGoOn = createMeter(limits.framesPerSecond, limits.framesAtOnce)
+
+  function end(by: 'us' | 'them', reason: string): void {
+    if (over) return
+    over = true
+    handlers.ended(by, reason)
+  }
+
+  function close(reason: string): void {
+    if (over) return
+    try {
+      stream.send(encodeFrame({ type: 'bye', reason }))
+    } catch {
+      // It is closed already: there is nobody left to say bye to.
+    }
+    end('us', reason)
+  }
+
+  const read = createFrameReader(frameBytesMax, frame => {
+    if (over) return
+    if (!mayGoOn(Date.now())) return close('flood')
+    const message = decodeMessage(frame)
+    if (message?.type === 'bye') return end('them', message.reason)
+    handlers.message(message)
+  })
+
+  // A listener that throws would end the process: libp2p's events are EventTarget's.
+  stream.addEventListener('message', ({ data }) => {
+    try {
+      for (const piece of data instanceof Uint8Array ? [data] : data) {
+        if (over) return
+        read(piece)
+      }
+    } catch (error) {
+      close(codeOf(error) === 'bad-frame' ? 'bad-frame' : 'internal-error')
+      handlers.failed(error)
+    }
+  })
+  stream.addEventListener('close', () => end('them', 'closed'))
+  stream.addEventListener('remoteCloseWrite', () => end('them', 'closed'))
+
+  return {
+    close,
+    write(frame) {
+      if (over) return
+      if (stream.writeBufferLength + frame.length > limits.pendingWriteBytes) return close('too-slow')
+      try {
+        stream.send(frame)
+      } catch {
+        end('them', 'closed')
+      }
+    }
+  }
+}
+
+/** A token bucket: `rate` a second, `burst` at once. */
+function createMeter(rate: number, burst: number): (now: Millis) => boolean {
+  let tokens = burst
+  let filledAt = Date.now()
+  return now => {
+    tokens = Math.min(burst, tokens + (Math.max(0, now - filledAt) * rate) / secondMs)
+    filledAt = now
+    if (tokens < 1) return false
+    tokens--
+    return true
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The peers shell: finds agents of the same fleet, says `hello`, carries messages and chunks. Its parts:
+ *
+ *   discovery.ts -> redial.ts -> host.ts (libp2p) -> links.ts (hello, one control stream a pair) -> the core
+ *                                               \-> bulk-libp2p.ts (chunks, for those who are linked)
+ *
+ * This file wires them, and checks what peers say before the core hears it.
+ */
+import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { parseAgentId, type AgentId, type SiteId } from '@starling/shared/ids.ts'
+import type { Role } from '@starling/shared/credential.ts'
+import { swarmProtocol } from '@starling/shared/wire.ts'
+import type { Log } from '../log.ts'
+import type { BulkPort, Emit, PeersPort, TrustPort } from '../ports.ts'
+import { nearestFirst } from './addresses.ts'
+import { bulkProtocol } from './bulk-frames.ts'
+import { createBulkLibp2p } from './bulk-libp2p.ts'
+import { encodeFrame } from './control-stream.ts'
+import { createDiscovery } from './discovery.ts'
+import { provenRole } from './greeting.ts'
+import { problemOf, withoutForeignClaims } from './hearsay.ts'
+import { createHost } from './host.ts'
+import { peersLimitsDefault, type PeersLimits } from './limits.ts'
+import { createLinks } from './links.ts'
+import { createRedial } from './redial.ts'
+import { createRefusals } from './refusals.ts'
+
+export interface PeersOptions {
+  /** Port 0: any free one. */
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly site: SiteId
+  readonly role: Role
+  /** First 8 bytes, in hex, of a hash that names the fleet: agents of other fleets are not even found. */
+  readonly fleetTag: string
+  readonly mdns: boolean
+  /** Names or addresses of the interfaces that mDNS uses; all LAN interfaces when left out. */
+  readonly interfaces?: readonly string[]
+  /** Multiaddrs from config, with or without `/p2p/<id>`. Dialled for ever. */
+  readonly staticPeers?: readonly string[]
+  readonly limits?: Partial<PeersLimits>
+}
+
+export interface PeersCollaborators {
+  readonly trust: TrustPort
+  readonly privateKey: PrivateKey
+  readonly log: Log
+}
+
+/** @throws StarlingError `bad-address` */
+export async function createPeers(
+  { trust, privateKey, log }: PeersCollaborators,
+  options: PeersOptions
+): Promise<{ peers: PeersPort; bulk: BulkPort }> {
+  const limits = { ...peersLimitsDefault, ...options.limits }
+  const self = parseAgentId(peerIdFromPrivateKey(privateKey).toString())
+  const refusals = createRefusals()
+  const forbidden = new Set<AgentId>()
+  let emit: Emit | null = null
+  let recheck: NodeJS.Timeout | undefined
+
+  const isForbidden = (id: { toString(): string }): boolean => {
+    if (!forbidden.has(id.toString())) return false
+    refusals.count('forbidden')
+    return true
+  }
+  const gater: ConnectionGater = {
+    denyInboundConnection() {
+      const reason =
+        trust.proof() === null
+          ? 'no-proof'
+          : links.strangers() >= limits.strangersMax
+            ? 'too-many-strangers'
+            : null
+      if (reason !== null) refusals.count(reason)
+      return reason !== null
+    },
+    denyInboundEncryptedConnection: isForbidden,
+    denyOutboundEncryptedConnection: isForbidden
+  }
+
+  const host = await createHost({ privateKey, listen: options.listen, gater, limits })
+  const links = createLinks(
+    {
+      self,
+      us: { site: options.site, role: options.role },
+      trust,
+      refusals,
+      log,
+      joined(peer, hello) {
+        redial.joined(peer)
+        emit?.({ type: 'peer-joined', peer, site: hello.site, role: provenRole(hello.proof) })
+      },
+      left(peer, _reason, lastedMs) {
+        redial.left(peer, lastedMs)
+        emit?.({ type: 'peer-left', peer })
+      },
+      said(peer, message) {
+        const problem = problemOf(peer, message, trust)
+        if (problem === null) {
+          return emit?.({ type: 'peer-said', peer, message: withoutForeignClaims(peer, message) })
+        }
+        refusals.count(problem)
+        log.debug({ peer, said: message.type, problem }, 'message dropped')
+      }
+    },
+    limits
+  )
+  const bulk = createBulkLibp2p(links.linked, limits)
+  const redial = createRedial(
+    {
+      self,
+      mayDial: () => trust.proof() !== null,
+      connected: id => links.linked(id) !== null || forbidden.has(id),
+      dial: async addresses => (await host.dial(addresses)).remotePeer.toString(),
+      failed(error, id) {
+        refusals.count(
+          error instanceof Error && error.name === 'UnexpectedPeerError' ? 'other-peer' : 'unreachable'
+        )
+        log.debug({ peer: id, problem: messageOf(error) }, 'peer not reached')
+      }
+    },
+    limits
+  )
+  const discovery = createDiscovery(
+    {
+      log,
+      self,
+      // Without a proof we speak to no one, so nobody needs to find us.
+      port: () => (trust.proof() === null ? null : portOf(host.getMultiaddrs())),
+      found: (id, addresses) => {
+        if (!forbidden.has(id)) redial.hint('mdns', id, addresses)
+      }
+    },
+    { fleetTag: options.fleetTag, listenHost: options.listen.host, interfaces: options.interfaces ?? null }
+  )
+
+  host.addEventListener('connection:open', ({ detail }) => links.opened(detail))
+  host.addEventListener('connection:close', ({ detail }) => links.closed(detail))
+
+  const peers: PeersPort = {
+    self,
+    async start(given) {
+      emit = given
+      await host.handle(swarmProtocol, (stream, connection) => links.accept(stream, connection), {
+        maxInboundStreams: 1
+      })
+      await host.handle(bulkProtocol, (stream, connection) => bulk.serve(stream, connection), {
+        maxInboundStreams: limits.bulkInboundStreams
+      })
+      try {
+        await host.start()
+      } catch (cause) {
+        const { host: address, port } = options.listen
+        throw new StarlingError(
+          'listen-failed',
+          `cannot listen for peers on ${address} port ${port} (${codeOf(cause)}): choose another port, or end the program that uses it`,
+          { cause }
+        )
+      }
+      recheck = setInterval(() => links.recheck(), limits.recheckMs)
+      for (const address of options.staticPeers ?? []) redial.hint('config', null, [address])
+      if (options.mdns) discovery.start()
+    },
+    say(to, message) {
+      try {
+        const frame = encodeFrame(message)
+        for (const peer of to) links.write(peer, frame)
+      } catch (error) {
+        log.error({ said: message.type, problem: messageOf(error) }, 'message not sent')
+      }
+    },
+    hangUp(peer, reason) {
+      redial.rest(peer)
+      links.hangUp(peer, reason)
+    },
+    hint(hints) {
+      for (const { id, addresses } of hints)
+        if (id === null || !forbidden.has(id)) redial.hint('hint', id, addresses)
+    },
+    forbid(ids, reason) {
+      for (const id of ids) {
+        forbidden.add(id)
+        redial.forget(id)
+        links.hangUp(id, reason)
+      }
+    },
+    list: links.list,
+    addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
+    refusals: () => refusals.counted,
+    async stop() {
+      clearInterval(recheck)
+      emit = null
+      await discovery.stop()
+      redial.stop()
+      links.stop()
+      await host.stop()
+    }
+  }
+  return { peers, bulk: bulk.port }
+}
+
+function portOf(
+  addresses: ReturnType<Awaited<ReturnType<typeof createHost>>['getMultiaddrs']>
+): number | null {
+  const port = addresses[0]?.getComponents().find(({ name }) => name === 'tcp')?.value
+  return port === undefined ? null : Number(port)
+}

@@ -1,0 +1,333 @@
+/**
+ * What the shells are to each other and to `run.ts`: narrow interfaces, no implementation. Shells import this
+ * file, never one another; agent.ts is the only place where they meet.
+ */
+import type { Bitfield } from '@starling/shared/bitfield.ts'
+import type { Proof, Role } from '@starling/shared/credential.ts'
+import type { AgentId, ContentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
+import type { Digest, DigestEntry, Head, PromisedDigest, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { SwarmMessage } from '@starling/shared/wire.ts'
+import type { AgentEvent, CorePolicy, FetchId, FlowId, UploadId } from './core/events.ts'
+
+/** The core's words that shells use. */
+export type { AgentEvent, Fact, FetchFailure, FetchId, FlowEnd, FlowId, Source, UploadId, WishId } from './core/events.ts'
+
+/** Hands an event to the core. Never throws, never waits. */
+export type Emit = (event: AgentEvent) => void
+
+// ------------------------------------------------------------------------------------------------- store
+
+export interface StoredTransfer {
+  readonly head: SignedHead
+  readonly have: Bitfield
+  readonly digests: readonly SignedDigests[]
+  readonly lastUsedAt: Millis
+  readonly pinned: boolean
+  readonly contentId: ContentId | null
+}
+
+export interface StoreUsage {
+  readonly usedBytes: Bytes
+  readonly quotaBytes: Bytes
+  /** Free on the volume now, and what must stay free. */
+  readonly freeBytes: Bytes
+  readonly floorBytes: Bytes
+}
+
+/** Result of checking one stored transfer against its digests. */
+export interface VerifyResult { readonly transfer: TransferId, readonly key: string, readonly chunks: number, readonly bad: readonly number[] }
+
+/** Chunk files and their index. Callers verify before they put; the store never gives a byte whose bit is not set. */
+export interface StorePort {
+  /** Everything kept, after recovery: chunks not known to be synced were verified again. */
+  load (): Promise<StoredTransfer[]>
+  /** Idempotent. Writes the self-describing manifest file beside the (sparse) data file. */
+  open (head: SignedHead): Promise<void>
+  keepDigests (digests: SignedDigests): Promise<void>
+  /** Write order: bytes, (batched) sync, bit. 'full' when quota, floor or disk forbid it; nothing is changed then. */
+  put (transfer: TransferId, chunk: number, digest: Digest, bytes: Uint8Array): Promise<'kept' | 'full'>
+  has (transfer: TransferId, chunk: number): boolean
+  /**
+   * Reads from a kept chunk into `target`, from `offset` within the chunk on.
+   * @throws StarlingError `not-kept` when the bit is not set (any more), system errors as they are.
+   */
+  read (transfer: TransferId, chunk: number, offset: Bytes, target: Uint8Array): Promise<number>
+  /** All chunks are in: note the ContentId (computed from the digests) and settle the file. */
+  complete (transfer: TransferId, digests: readonly Digest[]): Promise<ContentId>
+  /** A chunk that turned out bad (read error, digest): its bit is cleared. */
+  drop (transfer: TransferId, chunk: number): Promise<void>
+  remove (transfer: TransferId): Promise<void>
+  pin (transfer: TransferId, pinned: boolean): Promise<void>
+  touch (transfer: TransferId, at: Millis): void
+  list (): readonly StoredTransfer[]
+  usage (): Promise<StoreUsage>
+  /** Reads and hashes every kept chunk; bad ones are dropped. */
+  verify (): AsyncIterable<VerifyResult>
+  /** Small facts that outlive a restart: bans, serials. JSON values. */
+  remember (name: string, value: unknown): Promise<void>
+  recall (name: string): Promise<unknown>
+  close (): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------- upstream
+
+export interface UpstreamRequest {
+  readonly url: string
+  /** GET or HEAD for content; anything but CONNECT for what the proxy passes through. */
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Only for what the proxy passes through: such a request is sent once, never again. */
+  readonly body?: AsyncIterable<Uint8Array> | null
+  /** Default true. False hands a 3xx to the caller: for what the proxy passes through. */
+  readonly followRedirects?: boolean
+  /** Waits minutes and not seconds for an answer: for what the proxy passes through (long polls, slow services). */
+  readonly patient?: boolean
+  /** Byte span asked for with a Range header, `end` exclusive; null end: to the end. */
+  readonly range: { readonly start: Bytes, readonly end: Bytes | null } | null
+  /** Strong validator for If-Range / If-Match style checks; null: none. */
+  readonly ifRange: string | null
+  readonly signal: AbortSignal
+}
+
+export interface UpstreamResponse {
+  readonly status: number
+  /** The reason phrase as it came. */
+  readonly statusText?: string
+  /** Where the answer came from: differs from the request's only after redirects. */
+  readonly url?: string
+  /** Names in lower case, in order, duplicates kept. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
+  /** Where the body starts in the content: from Content-Range for 206, else 0. */
+  readonly start: Bytes
+  /** Whole length of the content if the response tells it. */
+  readonly total: Bytes | null
+  /** Body bytes; ends early with a StarlingError `upstream-short` when fewer than promised arrive. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** How it was reached, for people: `direct` or `proxy http://...`. */
+  readonly via: string
+  /** Stops the body and closes the connection. */
+  cancel (): void
+}
+
+export interface UpstreamPort {
+  /**
+   * @throws StarlingError `upstream-unreachable`, `upstream-timeout`, `upstream-refused-address`, `aborted`,
+   * `upstream-bad-answer` (not HTTP, contradicts itself, or is not the range that was asked for)
+   */
+  request (request: UpstreamRequest): Promise<UpstreamResponse>
+  close (): Promise<void>
+}
+
+/** Bytes both ways: a socket, or what looks like one. */
+export type ByteStream = NodeJS.ReadWriteStream & { destroy (error?: Error): unknown }
+
+/** A way through to any host for bytes that are nobody's business (CONNECT), by the same routes and address checks. */
+export interface TunnelPort {
+  /** @throws StarlingError as `UpstreamPort.request` */
+  tunnel (target: { readonly host: string, readonly port: number, readonly signal: AbortSignal }): Promise<ByteStream>
+}
+
+// ------------------------------------------------------------------------------------------------- peers
+
+export interface PeerInfo {
+  readonly id: AgentId
+  readonly site: SiteId
+  readonly role: Role
+  readonly address: string
+  readonly capabilities: readonly string[]
+  readonly connectedAt: Millis
+}
+
+export interface PeersPort {
+  readonly self: AgentId
+  /** Begins to listen, to discover and to dial. Peers show up as `peer-joined` once `hello` went well both ways. */
+  start (emit: Emit): Promise<void>
+  say (to: readonly AgentId[], message: SwarmMessage): void
+  hangUp (peer: AgentId, reason: string): void
+  /** Addresses from the coordinator or from config: dialled when not yet connected. */
+  hint (peers: ReadonlyArray<{ readonly id: AgentId | null, readonly addresses: readonly string[] }>): void
+  /** Peers that must not be spoken with from now on: hung up and not accepted again. */
+  forbid (peers: readonly AgentId[], reason: string): void
+  list (): readonly PeerInfo[]
+  /** Multiaddrs others can dial, LAN addresses first. */
+  addresses (): readonly string[]
+  /** Reasons why contacts failed, counted: 'no-credential', 'other-fleet', 'other-site', 'unreachable', ... */
+  refusals (): ReadonlyMap<string, number>
+  stop (): Promise<void>
+}
+
+/** Moves chunk bytes between agents. Peers are known by then: only those for whom `hello` went well are served. */
+export interface BulkPort {
+  /**
+   * Fetches one chunk into `target`, which is exactly as long as the chunk. Bytes are NOT verified here.
+   * @throws StarlingError `busy` (with `retryAfterMs` on the error), `gone`, `timeout`, `broken`, `aborted`
+   */
+  fetch (request: { readonly peer: AgentId, readonly transfer: TransferId, readonly chunk: number, readonly target: Uint8Array, readonly signal: AbortSignal }): Promise<void>
+  /** Who answers requests of others. Set once, before `PeersPort.start`. */
+  onRequest (handler: BulkHandler): void
+}
+
+/** Called for each request; answers by calling exactly one of the reply's functions, once. */
+export type BulkHandler = (request: { readonly peer: AgentId, readonly transfer: TransferId, readonly chunk: number }, reply: BulkReply) => void
+
+export interface BulkReply {
+  /** Sends these bytes; resolves with how many were handed over when sent or given up. */
+  send (bytes: Uint8Array): Promise<Bytes>
+  busy (retryAfterMs: Millis): void
+  gone (): void
+}
+
+// ------------------------------------------------------------------------------------------------- identity
+
+/** This agent's key at work. Verification needs no key and is in identity/verify.ts. */
+export interface SignerPort {
+  readonly self: AgentId
+  /** Head and digests signed for the site, or null if this agent may not issue under the trust in force. */
+  signHead (head: Head): SignedHead | null
+  signDigests (transfer: TransferId, entries: readonly DigestEntry[]): SignedDigests | null
+}
+
+/** Whose word counts. Answers synchronously; what it knows is fed by credentials, policy and revocations. */
+export interface TrustPort {
+  /** The proof this agent shows in `hello`; null: it has none and speaks to no one. */
+  proof (): Proof | null
+  /** Null if fine, else the reason for people and counters ('other-fleet', 'expired', 'revoked', ...). */
+  checkPeer (peer: AgentId, proof: Proof): string | null
+  /** Verifies the signature and the issuer's right to sign. `proof` travels with relayed digests of strangers. */
+  checkHead (head: SignedHead): string | null
+  checkDigests (digests: SignedDigests, proof: Proof | null): string | null
+}
+
+// ------------------------------------------------------------------------------------------------- flows
+
+/** What a client asked of the proxy, as far as sharing it matters. */
+export interface Wish {
+  readonly url: string
+  readonly key: string
+  readonly keyHash: KeyHash
+  readonly contentClass: string
+  readonly promised: PromisedDigest | null
+  /** Whether the first upstream request may ask for a range although the client did not (download-like classes). */
+  readonly rangeFirst: boolean
+  /** End-to-end request headers to send upstream when this wish has to resolve the key. */
+  readonly headers: Readonly<Record<string, string>>
+  /** First byte that the client wants; null when it asks for a suffix or for everything. */
+  readonly from: Bytes | null
+  readonly signal: AbortSignal
+}
+
+export type WishOutcome =
+  | { readonly kind: 'transfer', readonly head: SignedHead }
+  /** Not to be shared. `response` is the upstream's answer if we have already asked (to be passed on, or cancelled). */
+  | { readonly kind: 'pass', readonly reason: string, readonly response: UpstreamResponse | null }
+
+/** The agent as its proxy (and its command line's `fetch`) sees it. */
+export interface ContentPort {
+  want (wish: Wish): Promise<WishOutcome>
+  /**
+   * The bytes [start, end) as they become verified (or arrive here from the origin itself).
+   * Ends early with a StarlingError: `transfer-failed` when they cannot be had, never with a wrong byte.
+   */
+  read (transfer: TransferId, start: Bytes, end: Bytes, signal: AbortSignal): AsyncIterable<Uint8Array>
+}
+
+/** The data plane as `run.ts` drives it: one method for each effect that moves bytes. */
+export interface FlowsPort {
+  resolve (key: KeyHash, url: string, flow: FlowId): void
+  openTransfer (head: SignedHead): void
+  fetchChunk (fetch: { readonly fetch: FetchId, readonly transfer: TransferId, readonly chunk: number, readonly digest: Digest, readonly peer: AgentId }): void
+  cancelFetch (fetch: FetchId): void
+  fetchUpstream (flow: { readonly flow: FlowId, readonly transfer: TransferId, readonly url: string, readonly firstChunk: number, readonly endChunk: number }): void
+  cancelFlow (flow: FlowId, afterChunk: boolean): void
+  serve (upload: UploadId): void
+  refuse (upload: UploadId, reason: 'busy' | 'gone', retryAfterMs: Millis): void
+  answerWish (wish: number, transfer: TransferId): void
+  passWish (wish: number, reason: string): void
+  failTransfer (transfer: TransferId, reason: string): void
+  /** Digests that came signed from others: upstream bytes are checked against them. */
+  keepDigests (digests: SignedDigests): void
+  complete (transfer: TransferId): void
+  evict (transfer: TransferId): void
+}
+
+// ------------------------------------------------------------------------------------------------- coordinator
+
+/** What the agent owes the coordinator and gets from it; see docs/PROTOCOL.md. */
+export interface CoordinatorLinkPort {
+  start (): Promise<void>
+  /** `never` before the first contact; for the page and `status`. */
+  state (): { readonly kind: 'none' | 'never' | 'connected' | 'lost', readonly since: Millis, readonly problem: string | null }
+  stop (): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------- what people see
+
+/** Bytes by source, in total or of one transfer. */
+export interface ByteCounters {
+  fromPeers: Bytes
+  fromGateway: Bytes
+  fromUpstream: Bytes
+  /** Given to clients out of what was already kept when they asked. */
+  fromCache: Bytes
+  toPeers: Bytes
+  toClients: Bytes
+  /** Received but thrown away: duplicates, corrupt, aborted. */
+  wasted: Bytes
+}
+
+/** One transfer as the page, the API and the command line show it. */
+export interface TransferView {
+  readonly transfer: TransferId
+  readonly key: string
+  readonly length: Bytes
+  readonly keptBytes: Bytes
+  readonly complete: boolean
+  readonly pinned: boolean
+  readonly lastUsedAt: Millis
+  readonly readers: number
+  readonly peers: number
+  readonly bytes: Readonly<ByteCounters>
+  /** The last few problems, for people. */
+  readonly problems: readonly string[]
+}
+
+export interface PeerView extends PeerInfo {
+  readonly bytesFrom: Bytes
+  readonly bytesTo: Bytes
+}
+
+/** All that the page, the API, the metrics and `starling status` show; made afresh whenever one of them asks. */
+export interface AgentStatus {
+  readonly id: AgentId
+  readonly site: SiteId
+  readonly role: Role
+  readonly version: string
+  readonly pid: number
+  readonly startedAt: Millis
+  /** When this was true, by the same clock: rates are differences of two of these. */
+  readonly now: Millis
+  readonly coordinator: ReturnType<CoordinatorLinkPort['state']>
+  /** `http://127.0.0.1:17831`; the page's likewise. */
+  readonly proxyAddress: string
+  readonly pageAddress: string
+  /** Multiaddrs that others can dial, LAN addresses first. */
+  readonly addresses: readonly string[]
+  readonly peers: readonly PeerView[]
+  readonly transfers: readonly TransferView[]
+  /** Since this agent started. */
+  readonly totals: Readonly<ByteCounters>
+  readonly store: StoreUsage
+  /** Contacts that failed, by reason, as PeersPort counts them. */
+  readonly refusals: Readonly<Record<string, number>>
+  readonly policy: Readonly<CorePolicy>
+  /** What people should look at now, newest first; empty when all is well. */
+  readonly problems: readonly string[]
+}
+
+/** What the API may change. Ids are of transfers in `status().transfers`. */
+export interface PageActions {
+  verify (): AsyncIterable<VerifyResult>
+  pin (transfer: TransferId, pinned: boolean): Promise<void>
+  remove (transfer: TransferId): Promise<void>
+}

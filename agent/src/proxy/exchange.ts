@@ -1,0 +1,45 @@
+/** One request of a client and its response, with what all ways of answering need to know. */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HeaderList } from '@starling/shared/http-fields.ts'
+import type { Bytes } from '@starling/shared/units.ts'
+import type { Range } from './range.ts'
+
+export interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly method: string
+  /** Absolute, without fragment. */
+  readonly url: string
+  /** As they came. */
+  readonly headers: HeaderList
+  /** End to end only, with our Via: what an upstream may be told. */
+  readonly onward: HeaderList
+  readonly range: Range
+  /** Aborted when the client goes away, or the proxy closes. */
+  readonly signal: AbortSignal
+  /** What our Via says. */
+  readonly via: string
+  /** Body bytes handed to the client. */
+  count(bytes: Bytes): void
+}
+
+/** Writes one part, and waits until the client can take more. */
+export async function write(exchange: Exchange, part: Uint8Array): Promise<void> {
+  const { res, signal } = exchange
+  signal.throwIfAborted()
+  exchange.count(part.length)
+  if (!res.write(part)) await once(res, 'drain', { signal })
+}
+
+/**
+ * Ends a response that cannot be completed so that no client takes it for whole: the connection breaks before the
+ * promised length (or the last chunk), or with a reset where only the connection's end would tell the length.
+ */
+export function breakOff({ res }: Exchange, lengthTold: boolean): void {
+  if (!lengthTold && !res.chunkedEncoding && res.socket !== null && 'resetAndDestroy' in res.socket) {
+    res.socket.resetAndDestroy()
+  } else {
+    res.destroy()
+  }
+}

@@ -1,0 +1,235 @@
+import { once } from 'node:events'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { connect, createServer as createNetServer } from 'node:net'
+import { afterEach, describe, expect, test } from 'vitest'
+import { MiB } from '@starling/shared/units.ts'
+import {
+  ask,
+  cleanUp,
+  clientBytes,
+  content,
+  etag,
+  lastModified,
+  listen,
+  origin,
+  proxyOf,
+  say,
+  sha256,
+  swarm,
+  upstreamOf
+} from '../../../test/doubles/proxy-harness.ts'
+
+afterEach(cleanUp)
+
+describe('a shared GET', () => {
+  test('gives the whole content, with the headers that the origin gave', async () => {
+    const source = swarm(null, Date.now() - 5000)
+    const answer = await ask(await proxyOf(source), 'http://files.example/a.iso#part', {
+      'User-Agent': 'me',
+      Connection: 'x-mine',
+      'x-mine': '1'
+    })
+    expect([answer.status, sha256(answer.body)]).toEqual([200, sha256(content)])
+    expect(answer.headers).toMatchObject({
+      'content-length': String(content.length),
+      'content-type': 'application/x-iso',
+      'last-modified': lastModified,
+      etag,
+      'accept-ranges': 'bytes',
+      'cache-control': 'max-age=60',
+      age: '5',
+      'x-starling': 'swarm; class=generic-download'
+    })
+    expect(source.wishes[0]).toMatchObject({
+      url: 'http://files.example/a.iso',
+      key: 'files.example/a.iso',
+      rangeFirst: true,
+      from: null,
+      headers: {
+        'user-agent': 'me',
+        'accept-encoding': 'identity',
+        via: expect.stringMatching(/^1\.1 starling-/) as unknown
+      }
+    })
+    expect(source.wishes[0]!.headers).not.toHaveProperty('x-mine')
+    expect(clientBytes).toEqual({ swarm: content.length, pass: 0 })
+  })
+
+  test.each<[string, number, number, number]>([
+    ['bytes=0-1', 206, 0, 2],
+    [`bytes=${MiB}-${2 * MiB - 1}`, 206, MiB, 2 * MiB],
+    [`bytes=${3 * MiB}-`, 206, 3 * MiB, content.length],
+    ['bytes=-7', 206, content.length - 7, content.length],
+    [`bytes=5-${content.length + 5}`, 206, 5, content.length],
+    ['bytes=5-2', 200, 0, content.length],
+    ['pages=1-2', 200, 0, content.length]
+  ])('with Range: %s', async (range, status, start, end) => {
+    const answer = await ask(await proxyOf(swarm()), 'http://files.example/a.iso', { range })
+    expect([answer.status, sha256(answer.body)]).toEqual([status, sha256(content.subarray(start, end))])
+    expect(answer.headers['content-range']).toBe(
+      status === 206 ? `bytes ${start}-${end - 1}/${content.length}` : undefined
+    )
+  })
+
+  test('of repeated ranges the last one counts', async () => {
+    const source = swarm()
+    const answer = await ask(await proxyOf(source), 'http://files.example/a.iso', [
+      'Host',
+      'x',
+      'Range',
+      'bytes=0-9',
+      'Range',
+      'bytes=4-7'
+    ])
+    expect([answer.status, answer.body]).toEqual([206, content.subarray(4, 8)])
+    expect([source.wishes[0]!.from, source.wishes[0]!.headers.range]).toEqual([4, undefined])
+  })
+
+  test('beyond the end is 416 with the length', async () => {
+    const answer = await ask(await proxyOf(swarm()), 'http://files.example/a.iso', {
+      range: `bytes=${content.length}-`
+    })
+    expect([answer.status, answer.headers['content-range'], answer.body.length]).toEqual([
+      416,
+      `bytes */${content.length}`,
+      0
+    ])
+  })
+
+  test('that is conditional: 304, 412, and a range only of the same version', async () => {
+    const proxy = await proxyOf(swarm())
+    const status = async (headers: OutgoingHttpHeaders): Promise<number> =>
+      (await ask(proxy, 'http://files.example/a.iso', headers)).status
+    expect(await status({ 'if-none-match': etag })).toBe(304)
+    expect(await status({ 'if-modified-since': lastModified })).toBe(304)
+    expect(await status({ 'if-match': '"v2"' })).toBe(412)
+    // BITS sends this one.
+    expect(await status({ 'if-unmodified-since': lastModified, range: 'bytes=0-71744' })).toBe(206)
+    expect(await status({ 'if-range': etag, range: 'bytes=0-1' })).toBe(206)
+    expect(await status({ 'if-range': '"v2"', range: 'bytes=0-1' })).toBe(200)
+  })
+
+  test('with the empty body that Windows sends, on one kept connection', async () => {
+    const proxy = await proxyOf(swarm())
+    const one =
+      'GET http://files.example/a.iso HTTP/1.1\r\nConnection: Keep-Alive\r\nRange: bytes=0-3\r\nContent-Length: 0\r\nHost: files.example\r\n'
+    const text = await say(proxy, `${one}\r\n${one}Connection: close\r\n\r\n`)
+    expect(text.match(/HTTP\/1\.1 206/g)).toHaveLength(2)
+  })
+
+  test('stops when the client goes away, and does not run ahead of one that is slow', async () => {
+    const stopped = Promise.withResolvers<void>()
+    const source = swarm(null, Date.now(), 1024 * MiB)
+    let given = 0
+    source.read = async function* (_transfer, start, end, signal) {
+      signal.addEventListener('abort', () => stopped.resolve(), { once: true })
+      for (let at = start; at < end; at += MiB) {
+        given += MiB
+        yield Buffer.alloc(MiB)
+      }
+    }
+    const proxy = await proxyOf(source)
+    const socket = connect(proxy.port, proxy.address)
+    socket.on('error', () => {})
+    socket.write('GET http://files.example/a.iso HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(socket, 'readable')
+    socket.destroy()
+    await stopped.promise
+    // What fits into the buffers of two sockets, and far less than all.
+    expect(given).toBeLessThan(64 * MiB)
+  })
+
+  test('a HEAD is answered from a head that is known and fresh, else by the origin', async () => {
+    const seen: IncomingMessage[] = []
+    const url = `${await origin(seen)}/a.iso`
+    let now = Date.now()
+    const proxy = await proxyOf(swarm(), { now: () => now })
+    expect((await ask(proxy, url, {}, 'HEAD')).headers['x-starling']).toContain('pass')
+    await ask(proxy, url, { range: 'bytes=0-1' })
+    const answer = await ask(proxy, url, {}, 'HEAD')
+    expect([answer.status, answer.headers['content-length'], answer.body.length]).toEqual([
+      200,
+      String(content.length),
+      0
+    ])
+    expect(answer.headers['x-starling']).toContain('swarm')
+    now += 61_000
+    expect((await ask(proxy, url, {}, 'HEAD')).headers['x-starling']).toContain('pass')
+    expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'HEAD'])
+  })
+})
+
+describe('requests that are not for a proxy, or not proper', () => {
+  test.each<[string, string, string]>([
+    ['an origin form', 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
+    ['another scheme', 'GET ftp://x/y HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
+    ['an asterisk', 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
+    ['no such URL', 'GET http://[/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
+    [
+      'two lengths',
+      'POST http://x/ HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd',
+      '400'
+    ],
+    [
+      'length and chunks',
+      'POST http://x/ HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      '400'
+    ],
+    [
+      'chunked, but not last',
+      'POST http://x/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n',
+      '400'
+    ],
+    ['a folded line', 'GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a: b\r\n c\r\n\r\n', '400'],
+    ['a space before the colon', 'GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a : b\r\n\r\n', '400'],
+    ['a bare line feed', 'GET http://x/a.iso HTTP/1.1\nhost: x\n\n', '400'],
+    ['a NUL', 'GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a: b\0c\r\n\r\n', '400'],
+    [
+      'a header without end',
+      `GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a: ${'b'.repeat(40_000)}\r\n\r\n`,
+      '431'
+    ],
+    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00', '400'],
+    [
+      'a websocket',
+      'GET http://x/ HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n',
+      '501'
+    ]
+  ])('%s is refused', async (_name, text, status) => {
+    const source = swarm()
+    const answer = await say(await proxyOf(source), text)
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(answer).toContain('Starling: ')
+    expect(source.wishes).toEqual([])
+  })
+
+  test('an offer of h2c is left aside', async () => {
+    const headers = {
+      connection: 'Upgrade, HTTP2-Settings',
+      upgrade: 'h2c',
+      'http2-settings': 'AAMAAABkAAQAAP__'
+    }
+    expect(
+      (await ask(await proxyOf(swarm()), 'http://files.example/a.iso', { ...headers, range: 'bytes=0-1' }))
+        .status
+    ).toBe(206)
+  })
+
+  test('what comes round in a loop is stopped', async () => {
+    // The upstream's own proxy is this proxy: as when an agent is told to use itself.
+    const listener = createNetServer()
+    const port = await listen(listener)
+    await new Promise(resolve => listener.close(resolve))
+    const itself = upstreamOf({ proxies: [`http://127.0.0.1:${port}`], directFallback: false })
+    const proxy = await proxyOf(swarm(), { port }, itself)
+    const answer = await ask(proxy, 'http://files.example/page', { authorization: 'x' })
+    expect([answer.status, answer.body.toString()]).toEqual([508, expect.stringContaining('loop')])
+    const tunnel = await say(proxy, 'CONNECT files.example:443 HTTP/1.1\r\nhost: files.example:443\r\n\r\n')
+    expect(tunnel).toContain('HTTP/1.1 50')
+  })
+
+  test('a port that is taken is told', async () => {
+    const proxy = await proxyOf(swarm())
+    await expect(proxyOf(swarm(), { port: proxy.port })).rejects.toMatchObject({ code: 'listen-failed' })
+  })
+})

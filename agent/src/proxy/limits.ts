@@ -1,0 +1,23 @@
+/** The proxy's numbers, each with its reason. */
+import { KiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+
+/** Windows keeps idle connections for up to 30 s and then closes them itself: ours must last longer. */
+export const keepAliveMs: Millis = 75 * secondMs
+/** Local programs send their headers at once; who takes longer than this holds a socket for nothing (slow-loris). */
+export const requestHeadersMs: Millis = 20 * secondMs
+/** Signed URLs and cookies are long; more than this no real client sends. */
+export const requestHeaderBytesMax: Bytes = 32 * KiB
+export const requestHeadersMax = 200
+/** A client that takes no byte for so long is gone, or stopped in a debugger. */
+export const clientIdleMs: Millis = 10 * minuteMs
+/** Far above what the programs of one machine open; keeps a runaway one from taking all sockets. */
+export const connectionsMax = 2000
+
+/** HTTPS and plain HTTP; anything else (mail, databases) is not what a web proxy is for, unless listed. */
+export const connectPortsDefault: readonly number[] = [443, 80]
+
+/** When TCP begins to ask whether the other end of a silent tunnel still lives. */
+export const tunnelProbeMs: Millis = minuteMs
+
+/** Heads kept so that a HEAD needs no upstream request: more than one machine asks for in a day, and small. */
+export const headsKeptMax = 500

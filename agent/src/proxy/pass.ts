@@ -1,0 +1,89 @@
+/** What is not shared goes to its origin and comes back as it is, streaming both ways. */
+import type { IncomingMessage } from 'node:http'
+import type { HeaderList } from '@starling/shared/http-fields.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import { withoutQuery, type Log } from '../log.ts'
+import type { UpstreamPort, UpstreamResponse } from '../ports.ts'
+import { breakOff, write, type Exchange } from './exchange.ts'
+import { asRecord, endToEnd, explanation } from './fields.ts'
+import { replyWithError } from './replies.ts'
+
+export interface PassParts {
+  readonly upstream: UpstreamPort
+  readonly log: Log
+}
+
+/** @param opened the upstream's answer if it has already been asked the very same */
+export async function passThrough(
+  parts: PassParts,
+  exchange: Exchange,
+  reason: string,
+  opened: UpstreamResponse | null = null
+): Promise<void> {
+  const { res, url, method, signal } = exchange
+  let response = opened
+  try {
+    response ??= await parts.upstream.request({
+      url,
+      method,
+      headers: requestHeaders(exchange),
+      body: bodyOf(exchange),
+      range: null,
+      ifRange: null,
+      followRedirects: false,
+      patient: true,
+      signal
+    })
+    const headers = [
+      ...endToEnd(response.headers),
+      ['via', `1.1 ${exchange.via}`] as const,
+      ['x-starling', explanation('pass', `reason=${reason}`)] as const
+    ]
+    res.writeHead(response.status, response.statusText ?? '', headers.flat())
+    // Even when the body lets one wait, the client learns at once what it will be. Not by flushHeaders: that sends
+    // the head as UTF-8 and so spoils names that are Latin-1, as Content-Disposition's often are.
+    res.write(Buffer.alloc(0))
+    for await (const part of response.body) await write(exchange, part)
+    res.end()
+  } catch (error) {
+    response?.cancel()
+    if (signal.aborted) return void res.destroy()
+    parts.log.info(
+      { url: withoutQuery(url), problem: messageOf(error), begun: res.headersSent },
+      'a passed request failed'
+    )
+    if (res.headersSent)
+      breakOff(exchange, response?.headers.some(([name]) => name === 'content-length') ?? false)
+    else replyWithError(res, error)
+  }
+}
+
+function hasBody(headers: HeaderList): boolean {
+  return headers.some(
+    ([name, value]) => name === 'transfer-encoding' || (name === 'content-length' && Number(value) > 0)
+  )
+}
+
+function bodyOf({ req, headers }: Exchange): AsyncIterable<Uint8Array> | null {
+  return hasBody(headers) ? partsOf(req) : null
+}
+
+/**
+ * Not the request itself: an upstream may answer before it has taken everything, and undici then destroys what it was
+ * given, which would be the way back to the client. The client gets rid of the rest instead, as it means to.
+ */
+async function* partsOf(req: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+  } finally {
+    req.resume()
+  }
+}
+
+function requestHeaders(exchange: Exchange): Record<string, string> {
+  const onward = asRecord(exchange.onward)
+  // Windows sends `Content-Length: 0` with a GET; node has already answered Expect.
+  if (!hasBody(exchange.headers)) delete onward['content-length']
+  delete onward.expect
+  return onward
+}

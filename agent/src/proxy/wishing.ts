@@ -1,0 +1,75 @@
+/**
+ * From a client's request to the swarm's answer: is it to be shared at all, what is to be asked upstream on behalf of
+ * everybody, and may an upstream's answer that we hold already be handed to this very client.
+ */
+import { recognise, type Recognised } from '@starling/shared/content-classes/recognise.ts'
+import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
+import { contentRangeOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { requestShareable } from '@starling/shared/http-sharing.ts'
+import { keyHashOf } from '@starling/shared/manifest.ts'
+import type { UpstreamResponse, Wish } from '../ports.ts'
+import { conditionalNames, isConditional } from './conditions.ts'
+import type { Exchange } from './exchange.ts'
+import { asRecord } from './fields.ts'
+
+export interface Wanted {
+  readonly recognised: Recognised
+  /** Why the swarm is not asked; null: it is. */
+  readonly passReason: string | null
+}
+
+/** @throws StarlingError `bad-url` */
+export function judgeRequest(exchange: Exchange, classes: readonly ContentClass[]): Wanted {
+  const recognised = recognise(exchange.url, classes)
+  return { recognised, passReason: passReasonOf(exchange, recognised) }
+}
+
+function passReasonOf(exchange: Exchange, recognised: Recognised): string | null {
+  // A HEAD is judged like the GET that it stands for.
+  const method = exchange.method === 'HEAD' ? 'GET' : exchange.method
+  const reason = requestShareable({ method, headers: exchange.headers }, recognised)
+  if (reason !== null) return reason
+  if (exchange.range.kind === 'several') return 'the request asks for several ranges'
+  // For a page's parts a 304 from the origin is cheaper than a body for everybody; a download is worth keeping.
+  if (!recognised.rangeFirst && isConditional(exchange.headers))
+    return 'the client has it and only asks whether it is current'
+  return null
+}
+
+/** What may be asked upstream so that the answer is fit for everybody. */
+export function sharedHeaders(exchange: Exchange, recognised: Recognised): HeaderList {
+  const own = new Set([...conditionalNames, 'range', 'cookie', 'content-length', 'expect'])
+  const headers = exchange.onward.filter(([name]) => !own.has(name))
+  if (!recognised.rangeFirst) return headers
+  // Only for what is a file by its name: a page that comes uncompressed would cost more WAN than it saves.
+  return [...headers.filter(([name]) => name !== 'accept-encoding'), ['accept-encoding', 'identity']]
+}
+
+export function wishOf(exchange: Exchange, recognised: Recognised, headers: HeaderList): Wish {
+  return {
+    url: exchange.url,
+    key: recognised.key,
+    keyHash: keyHashOf(recognised.key),
+    contentClass: recognised.contentClass,
+    promised: recognised.promised,
+    rangeFirst: recognised.rangeFirst,
+    headers: asRecord(headers),
+    from: exchange.range.kind === 'from' ? exchange.range.first : null,
+    signal: exchange.signal
+  }
+}
+
+/** Whether an answer to the shared question is also the answer to this client's own. */
+export function answersClient(exchange: Exchange, response: UpstreamResponse): boolean {
+  const { url, headers, range } = exchange
+  // Behind a redirect it would carry the wrong address: relative links and cookies would go astray.
+  if (response.url !== undefined && response.url !== url) return false
+  if (headers.some(([name]) => name === 'cookie')) return false
+  if (response.status >= 300 && response.status !== 416) return true
+  if (headers.some(([name]) => conditionalNames.has(name))) return false
+  if (range.kind === 'none') return response.status !== 206 && response.status !== 416
+  if (range.kind !== 'from' || response.status !== 206) return false
+  const got = contentRangeOf(headerOf(response.headers, 'content-range'))
+  if (got === null || got.start !== range.first) return false
+  return range.last === null ? got.end === got.total : got.end === range.last + 1
+}

@@ -1,0 +1,73 @@
+/**
+ * From what undici, Node and the system say to what our callers act on. Codes are few: unreachable (somebody else may
+ * be tried), timeout, refused-address, bad-answer, short (the body broke off), aborted (by us).
+ */
+import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
+
+const timeouts = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'ETIMEDOUT',
+  'ESOCKETTIMEDOUT'
+])
+
+const badAnswers = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
+
+/** @param where what was asked, for people: `origin.example directly` */
+export function upstreamError(cause: unknown, where: string, signal: AbortSignal | null): StarlingError {
+  const known = starlingErrorIn(cause)
+  if (known !== null) return known
+  if (signal?.aborted === true)
+    return new StarlingError('aborted', `the request to ${where} was called off`, { cause })
+  const code = codeOf(cause)
+  if (timeouts.has(code))
+    return new StarlingError('upstream-timeout', `${where} did not answer in time`, { cause })
+  if (badAnswers.has(code) || (cause instanceof Error && cause.name === 'HTTPParserError')) {
+    return new StarlingError(
+      'upstream-bad-answer',
+      `what ${where} answered is not proper HTTP (${messageOf(cause)})`,
+      { cause }
+    )
+  }
+  return new StarlingError('upstream-unreachable', `${where} cannot be reached (${detailOf(cause)})`, {
+    cause
+  })
+}
+
+/** Whether nothing of the request can have been acted on, so that another route may be tried. */
+export function neverConnected(cause: unknown): boolean {
+  const connectFailures = [
+    'ECONNREFUSED',
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+    'EHOSTDOWN',
+    'ENETDOWN',
+    'EADDRNOTAVAIL',
+    'UND_ERR_CONNECT_TIMEOUT',
+    'UND_ERR_PRX_CONN',
+    'UND_ERR_PRX_TLS'
+  ]
+  // undici reports a CONNECT that the proxy did not grant as an aborted request.
+  return connectFailures.includes(codeOf(cause)) || /when HTTP Tunneling/.test(messageOf(cause))
+}
+
+/** A kept connection that the server closed just as we used it, or one reset: a GET may simply be sent again. */
+export function connectionLost(cause: unknown): boolean {
+  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
+}
+
+function starlingErrorIn(cause: unknown): StarlingError | null {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if (error instanceof StarlingError) return error
+  }
+  return null
+}
+
+function detailOf(cause: unknown): string {
+  // With several addresses Node throws an AggregateError whose own message is empty.
+  if (cause instanceof AggregateError) return cause.errors.map(messageOf).join('; ')
+  return messageOf(cause)
+}

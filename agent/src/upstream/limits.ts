@@ -1,0 +1,36 @@
+/** The upstream's numbers, each with its reason. */
+import { KiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+
+export interface UpstreamTimeouts {
+  readonly connectMs: Millis
+  readonly headersMs: Millis
+  readonly bodyIdleMs: Millis
+}
+
+export const defaultTimeouts: UpstreamTimeouts = {
+  /** A handshake across the world takes under a second; one lost SYN is repeated after one and after three. */
+  connectMs: 5 * secondMs,
+  /** Delivery Optimization gives up on us after 20 s without a byte: so we give up on the origin no later. */
+  headersMs: 20 * secondMs,
+  /** What drips slower than this is dead; a client whose own limits are longer asks again. */
+  bodyIdleMs: 30 * secondMs
+}
+
+/** What passes through may be a long poll or a slow service; browsers give up after five minutes, so do we. */
+export const patienceMs: Millis = 5 * minuteMs
+
+/** CDNs close idle connections after 15 to 120 s; the server's own Keep-Alive hint counts where it gives one. */
+export const keepAliveMs: Millis = 10 * secondMs
+export const keepAliveMsMax: Millis = 2 * minuteMs
+
+/** Signed URLs come back in Location, and some origins send long policies: twice Node's default. */
+export const headerBytesMax: Bytes = 32 * KiB
+
+/** A pool rarely holds more stale connections than this at once; a server that resets each time is not worth more. */
+export const lostConnectionRetries = 2
+
+/** As many as RFC-minded clients follow; a real chain has one or two. */
+export const redirectsMax = 5
+
+/** A proxy that did not answer is asked last for so long: a dead one must not cost each request its connect timeout. */
+export const proxyRestMs: Millis = 30 * secondMs

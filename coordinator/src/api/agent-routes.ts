@@ -1,0 +1,81 @@
+/** What agents ask: to be let in, a fresh credential, and the heartbeat that carries everything else. */
+import {
+  agentContentType,
+  apiPaths,
+  decodeBody,
+  encodeBody,
+  enrolRequestShape,
+  heartbeatRequestShape,
+  type EnrolResponse,
+  type HeartbeatResponse,
+  type RenewResponse
+} from '@starling/shared/coordinator-api.ts'
+import { StarlingError, assert } from '@starling/shared/errors.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FailureBrake } from './rate-limit.ts'
+import type { ApiParts } from './server.ts'
+
+export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
+  const { enrolment, fleet, store, clock, heartbeatMs } = parts
+  const now = (): number => Math.floor(clock())
+
+  server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
+    const { agent } = request
+    assert(agent, 'access `key` sets the agent')
+    const waitMs = brake.waitMs(request.ip)
+    if (waitMs > 0) {
+      reply.header('retry-after', Math.ceil(waitMs / 1000))
+      throw new StarlingError(
+        'too-many-failures',
+        `too many wrong tickets from this address: try again in ${Math.ceil(waitMs / 1000)} s`
+      )
+    }
+    const body = decodeBody(enrolRequestShape, bytesOf(request))
+    let credential
+    try {
+      credential = await enrolment.enrol(agent, body)
+    } catch (error) {
+      brake.failed(request.ip)
+      throw error
+    }
+    parts.log.info({ agent, site: credential.site, role: credential.role }, 'enrolled')
+    const answer: EnrolResponse = {
+      credential,
+      coordinators: [{ id: credential.coordinator.coordinator, addresses: parts.addresses().slice(0, 8) }],
+      revocations: await enrolment.revocationsSince(-1),
+      time: now(),
+      heartbeatMs
+    }
+    return send(reply, answer)
+  })
+
+  server.post(apiPaths.renew, { config: { access: 'member' } }, async (request, reply) => {
+    assert(request.member, 'access `member` sets the member')
+    const answer: RenewResponse = { credential: await enrolment.renew(request.member), time: now() }
+    return send(reply, answer)
+  })
+
+  server.post(apiPaths.heartbeat, { config: { access: 'member' } }, async (request, reply) => {
+    const { member } = request
+    assert(member, 'access `member` sets the member')
+    const body = decodeBody(heartbeatRequestShape, bytesOf(request))
+    await store.heard(member.agent, now(), body.version)
+    const answer: HeartbeatResponse = {
+      credential: await enrolment.renewIfDue(member, body.credentialSerial),
+      revocations: await enrolment.revocationsSince(body.revocationsVersion),
+      handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
+      time: now(),
+      heartbeatMs
+    }
+    return send(reply, answer)
+  })
+}
+
+function bytesOf(request: FastifyRequest): Uint8Array {
+  if (request.body instanceof Uint8Array) return request.body
+  throw new StarlingError('bad-body', `send a body of type ${agentContentType}`)
+}
+
+function send(reply: FastifyReply, body: Parameters<typeof encodeBody>[0]): FastifyReply {
+  return reply.type(agentContentType).send(Buffer.from(encodeBody(body)))
+}

@@ -1,0 +1,154 @@
+/**
+ * The coordinator's HTTPS API: fastify with the coordinator's identity certificate. There is one port for agents
+ * and for the local administrator; what sets them apart is access.ts.
+ */
+import type { AddressInfo } from 'node:net'
+import { identityServerOptions } from '@starling/agent/identity/tls.ts'
+import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
+import {
+  agentContentType,
+  encodeBody,
+  requestBytesMax,
+  type AgentView
+} from '@starling/shared/coordinator-api.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Endpoint } from '../config.ts'
+import type { Enrolment } from '../enrolment.ts'
+import type { Log } from '../log.ts'
+import type { CoordinatorStore, FleetPort, StatusView } from '../ports.ts'
+import { admit } from './access.ts'
+import { addAdminRoutes } from './admin-routes.ts'
+import { addAgentRoutes } from './agent-routes.ts'
+import { createFailureBrake } from './rate-limit.ts'
+
+/** An agent's request is small; one that takes longer than this is not going to end. */
+const requestMsMax: Millis = 20 * secondMs
+/** Longer than a heartbeat, so that agents keep their connection and the handshake is paid once. */
+const keepAliveMs: Millis = 75 * secondMs
+
+export interface ApiParts {
+  readonly enrolment: Enrolment
+  readonly fleet: FleetPort
+  readonly store: CoordinatorStore
+  readonly clock: () => Millis
+  readonly heartbeatMs: Millis
+  readonly adminToken: string
+  readonly addresses: () => readonly string[]
+  readonly status: () => Promise<StatusView>
+  readonly agents: () => Promise<readonly AgentView[]>
+  readonly log: Log
+}
+
+export interface Api {
+  /** @throws StarlingError `listen-failed` */
+  listen(at: Endpoint): Promise<Endpoint>
+  /** Every route as `METHOD /path`, for the test that none is open. */
+  routes(): readonly string[]
+  close(): Promise<void>
+}
+
+export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
+  const brake = createFailureBrake(parts.clock)
+  const routes: string[] = []
+  const server = fastify({
+    https: identityServerOptions(tls),
+    bodyLimit: requestBytesMax,
+    requestTimeout: requestMsMax,
+    keepAliveTimeout: keepAliveMs,
+    forceCloseConnections: true,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error'
+  })
+
+  server.decorateRequest('agent', null)
+  server.decorateRequest('member', null)
+  server.addHook('onRoute', ({ method, url }) => {
+    routes.push(`${String(method)} ${url}`)
+  })
+  // Before the body is read: a stranger does not get to send one.
+  const keeper = { adminToken: parts.adminToken, member: (agent: AgentId) => parts.enrolment.member(agent) }
+  server.addHook('onRequest', async request => {
+    await admit(request, keeper)
+  })
+  server.removeContentTypeParser('text/plain')
+  server.addContentTypeParser(agentContentType, { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body)
+  })
+  server.setErrorHandler(answerError)
+  server.setNotFoundHandler(async () => {
+    throw new StarlingError('closed', 'there is nothing here')
+  })
+  addAgentRoutes(server, parts, brake)
+  addAdminRoutes(server, parts)
+
+  function answerError(
+    error: FastifyError | StarlingError,
+    request: FastifyRequest,
+    reply: FastifyReply
+  ): FastifyReply {
+    const status = statusOf(error)
+    const known = error instanceof StarlingError || status < 500
+    const body = known
+      ? {
+          code: error instanceof StarlingError ? error.code : 'bad-request',
+          message: messageOf(error).slice(0, 2000)
+        }
+      : { code: 'internal', message: 'the coordinator failed; its log says why' }
+    const fact = {
+      code: codeOf(error),
+      path: request.routeOptions.url ?? 'unknown',
+      agent: request.agent,
+      from: request.ip
+    }
+    if (known) parts.log.info(fact, 'refused')
+    else parts.log.error({ ...fact, err: error }, 'request failed')
+    const cbor = request.headers['content-type'] === agentContentType
+    return reply
+      .code(status)
+      .type(cbor ? agentContentType : 'application/json')
+      .send(cbor ? Buffer.from(encodeBody(body)) : body)
+  }
+
+  return {
+    async listen({ host, port }) {
+      try {
+        await server.listen({ host, port })
+      } catch (cause) {
+        const why = codeOf(cause) === 'EADDRINUSE' ? 'something else listens there' : messageOf(cause)
+        throw new StarlingError(
+          'listen-failed',
+          `cannot listen on ${host}:${port}: ${why}; stop it or give another --listen`,
+          { cause }
+        )
+      }
+      return { host, port: (server.server.address() as AddressInfo).port }
+    },
+    routes: () => routes,
+    close: async () => {
+      await server.close()
+    }
+  }
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  'no-key': 401,
+  'admin-only': 401,
+  closed: 403,
+  'not-enrolled': 403,
+  revoked: 403,
+  'ticket-unknown': 403,
+  'ticket-expired': 403,
+  'ticket-used': 403,
+  'ticket-role': 403,
+  'too-many-failures': 429,
+  'unknown-agent': 404,
+  'bad-body': 400
+}
+
+function statusOf(error: FastifyError | StarlingError): number {
+  if (error instanceof StarlingError) return statuses[error.code] ?? 500
+  return error.statusCode ?? 500
+}

@@ -1,0 +1,112 @@
+/** The commands that ask a running coordinator: each one request, shown as a table or as JSON. */
+import { apiPaths, type AgentView, type TicketView } from '@starling/shared/coordinator-api.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import type { Role } from '@starling/shared/credential.ts'
+import { parseDuration } from '../config.ts'
+import type { StatusView } from '../ports.ts'
+import { createAdminClient } from './admin-client.ts'
+import { print, table, when } from './output.ts'
+
+export interface AdminOptions {
+  readonly data: string
+  readonly json: boolean
+}
+
+export async function showStatus({ data, json }: AdminOptions): Promise<void> {
+  const status = (await (await createAdminClient(data)).get(apiPaths.status)) as StatusView
+  if (json) return print(JSON.stringify(status))
+  print(
+    table(
+      ['coordinator', status.coordinator],
+      [
+        ['fleet', status.fleet],
+        ['site', status.site],
+        ['addresses', status.addresses.join(', ')],
+        ['running since', when(status.startedAt)],
+        ['agents', `${status.agents}, ${status.online} online, ${status.revoked} revoked`],
+        ['gateways online', String(status.gatewaysOnline)]
+      ]
+    )
+  )
+  if (status.events.length > 0) print('')
+  for (const { at, kind, agent, detail } of status.events)
+    print([when(at), kind, agent ?? '', detail].filter(Boolean).join('  '))
+}
+
+export async function createTicket(
+  options: AdminOptions & {
+    readonly site?: string
+    readonly role: Role
+    readonly uses: number
+    readonly expires: string
+  }
+): Promise<void> {
+  const { data, json, site, role, uses, expires } = options
+  const created = (await (
+    await createAdminClient(data)
+  ).post(apiPaths.tickets, {
+    role,
+    uses,
+    expiresInMs: parseDuration(expires),
+    ...(site === undefined ? {} : { site })
+  })) as TicketView & { ticket: string }
+  if (json) return print(JSON.stringify(created))
+  // The ticket alone on stdout, so that `TICKET=$(starling-coordinator ticket create)` works.
+  print(created.ticket)
+  process.stderr.write(
+    `For ${uses === 1 ? 'one' : uses} ${role}(s) of site "${created.site}" until ${when(created.expiresAt)}. ` +
+      'Whoever has it may join: treat it like a password.\n'
+  )
+}
+
+export async function listTickets({ data, json }: AdminOptions): Promise<void> {
+  const { tickets } = (await (await createAdminClient(data)).get(apiPaths.tickets)) as {
+    tickets: TicketView[]
+  }
+  if (json) return print(JSON.stringify(tickets))
+  print(
+    table(
+      ['TICKET', 'SITE', 'ROLE', 'USED', 'EXPIRES'],
+      tickets.map(ticket => [
+        ticket.id,
+        ticket.site,
+        ticket.role,
+        `${ticket.uses}/${ticket.usesMax}`,
+        when(ticket.expiresAt)
+      ])
+    )
+  )
+}
+
+export async function listAgents({ data, json }: AdminOptions): Promise<void> {
+  const { agents } = (await (await createAdminClient(data)).get(apiPaths.agents)) as { agents: AgentView[] }
+  if (json) return print(JSON.stringify(agents))
+  print(
+    table(
+      ['AGENT', 'SITE', 'ROLE', 'STATE', 'HEARD', 'VERSION'],
+      agents.map(agent => [
+        agent.agent,
+        agent.site,
+        agent.role,
+        agent.revokedAt !== null ? 'revoked' : agent.online ? 'online' : 'offline',
+        when(agent.lastHeardAt),
+        agent.version
+      ])
+    )
+  )
+}
+
+export async function revoke(
+  { data, json, reason }: AdminOptions & { readonly reason: string },
+  agent: AgentId
+): Promise<void> {
+  const answer = (await (await createAdminClient(data)).post(apiPaths.revoke, { agent, reason })) as {
+    alreadyRevoked: boolean
+  }
+  if (json) return print(JSON.stringify(answer))
+  print(
+    answer.alreadyRevoked
+      ? `${agent} was revoked already.`
+      : `${agent} is revoked. Agents learn of it with their next heartbeat.`
+  )
+}

@@ -1,0 +1,54 @@
+/** `starling-coordinator run`: until it is told to stop. */
+import type { CoordinatorConfig } from '../config.ts'
+import { createCoordinator, type StartGateway } from '../coordinator.ts'
+import { createLog } from '../log.ts'
+import { print } from './output.ts'
+
+export interface RunOptions {
+  readonly json: boolean
+  readonly logLevel: string
+}
+
+/** Resolves when the coordinator has stopped after SIGINT, SIGTERM or (a closed console on Windows) SIGHUP. */
+export async function run(
+  config: CoordinatorConfig,
+  startGateway: StartGateway | null,
+  options: RunOptions
+): Promise<void> {
+  const log = createLog(options.logLevel)
+  const told = new Promise<NodeJS.Signals>(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
+      if (signal !== 'SIGBREAK' || process.platform === 'win32') process.once(signal, resolve)
+    }
+  })
+  const coordinator = await createCoordinator(config, {
+    log,
+    ...(startGateway === null ? {} : { startGateway })
+  })
+  const { id, fleet, listening, addresses } = coordinator
+  const status = await coordinator.status()
+  if (options.json) {
+    print(
+      JSON.stringify({
+        ready: true,
+        address: addresses[0],
+        addresses,
+        listening,
+        coordinator: id,
+        fleet,
+        site: config.site,
+        gateway: status.gateway,
+        data: config.dataFolder,
+        pid: process.pid
+      })
+    )
+  } else {
+    print(`The coordinator of fleet ${fleet} listens on ${addresses.join(', ')}`)
+    if (config.gateway) print(`Its gateway serves the site "${config.site}".`)
+    print(
+      'Next: "starling-coordinator ticket create" prints a ticket; on each machine: "starling join TICKET". Ctrl-C stops.'
+    )
+  }
+  log.info({ signal: await told }, 'stopping')
+  await coordinator.stop()
+}

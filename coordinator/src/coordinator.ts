@@ -1,0 +1,167 @@
+/**
+ * The composition root: reads nothing, decides nothing, puts the parts together and takes them apart again.
+ */
+import { join } from 'node:path'
+import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { loadOrCreateAdminToken, removeRunningFile, writeRunningFile } from './admin-files.ts'
+import { createApi } from './api/server.ts'
+import { createAuthority, loadAuthorityKeys } from './authority.ts'
+import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
+import { createCoordinatorCore } from './core/coordinator.ts'
+import { createEnrolment, type Enrolment } from './enrolment.ts'
+import type { Log } from './log.ts'
+import type { StatusView } from './ports.ts'
+import { runCore } from './run.ts'
+import { openSqliteStore } from './store/sqlite-store.ts'
+
+/** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
+const gatewayTicketMs: Millis = 10 * minuteMs
+const eventsShown = 20
+
+export interface GatewayOptions {
+  readonly dataFolder: string
+  readonly ticket: string
+  readonly site: SiteId
+  readonly log: Log
+}
+export interface RunningGateway {
+  stop(): Promise<void>
+  describe(): unknown
+}
+export type StartGateway = (options: GatewayOptions) => Promise<RunningGateway>
+
+export interface Coordinator {
+  readonly id: AgentId
+  readonly fleet: AgentId
+  readonly listening: Endpoint
+  readonly addresses: readonly string[]
+  readonly enrolment: Pick<Enrolment, 'createTicket' | 'tickets' | 'revoke'>
+  readonly routes: readonly string[]
+  status(): Promise<StatusView>
+  stop(): Promise<void>
+}
+
+export interface CoordinatorWorld {
+  readonly log: Log
+  /** Needed when the config asks for a gateway. */
+  readonly startGateway?: StartGateway
+  readonly clock?: () => Millis
+}
+
+/** @throws StarlingError for keys, store, port and gateway; what was already started is stopped again then. */
+export async function createCoordinator(
+  config: CoordinatorConfig,
+  world: CoordinatorWorld
+): Promise<Coordinator> {
+  const { log, clock = Date.now } = world
+  const undo: Array<() => Promise<void> | void> = []
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    const keys = await loadAuthorityKeys(config.dataFolder)
+    const authority = createAuthority(keys)
+    const adminToken = await loadOrCreateAdminToken(config.dataFolder)
+    const store = openSqliteStore(config.dataFolder)
+    undo.push(() => store.close())
+
+    const fleet = runCore(createCoordinatorCore(config), {
+      clock,
+      presence: (agent, online) => {
+        log.info({ agent }, online ? 'agent online' : 'agent offline')
+      }
+    })
+    undo.push(() => {
+      fleet.stop()
+    })
+    for (const { agent, site, role, revokedAt } of await store.agents()) {
+      if (revokedAt === null) fleet.enrolled(agent, site, role)
+    }
+
+    let addresses: readonly string[] = []
+    let gateway: RunningGateway | null = null
+    const startedAt = clock()
+    const enrolment = createEnrolment({
+      store,
+      authority,
+      fleet,
+      clock,
+      addresses: () => addresses,
+      site: config.site,
+      credentialLifeMs: config.credentialLifeMs
+    })
+    const status = async (): Promise<StatusView> => {
+      const agents = await store.agents()
+      return {
+        coordinator: authority.coordinator,
+        fleet: authority.fleet,
+        site: config.site,
+        addresses,
+        startedAt,
+        agents: agents.filter(({ revokedAt }) => revokedAt === null).length,
+        ...fleet.counts(),
+        revoked: agents.filter(({ revokedAt }) => revokedAt !== null).length,
+        gateway: gateway?.describe() ?? null,
+        events: await store.events(eventsShown)
+      }
+    }
+    const api = createApi(await createTlsIdentity(keys.coordinator), {
+      enrolment,
+      fleet,
+      store,
+      clock,
+      adminToken,
+      log,
+      status,
+      heartbeatMs: config.heartbeatMs,
+      addresses: () => addresses,
+      agents: async () =>
+        (await store.agents()).map(agent => ({ ...agent, online: fleet.online(agent.agent) }))
+    })
+    undo.push(() => api.close())
+    const listening = await api.listen(config.listen)
+    addresses = reachableAddresses(config.advertise, listening)
+    await writeRunningFile(config.dataFolder, {
+      ...listening,
+      coordinator: authority.coordinator,
+      pid: process.pid
+    })
+    undo.push(() => removeRunningFile(config.dataFolder))
+    log.info(
+      { coordinator: authority.coordinator, fleet: authority.fleet, ...listening, addresses },
+      'coordinator listens'
+    )
+
+    if (config.gateway && world.startGateway !== undefined) {
+      const { ticket } = await enrolment.createTicket({
+        site: config.site,
+        role: 'gateway',
+        uses: 1,
+        expiresInMs: gatewayTicketMs
+      })
+      const started = await world.startGateway({
+        dataFolder: join(config.dataFolder, 'gateway'),
+        ticket,
+        site: config.site,
+        log
+      })
+      gateway = started
+      undo.push(() => started.stop())
+    }
+    return {
+      id: authority.coordinator,
+      fleet: authority.fleet,
+      listening,
+      addresses,
+      enrolment,
+      routes: api.routes(),
+      status,
+      stop
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

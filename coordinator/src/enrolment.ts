@@ -1,0 +1,209 @@
+/**
+ * Who gets a credential: an agent that shows a ticket's secret, and from then on the same agent (its key is its
+ * name) for as long as it is not revoked. The word on each refusal is for the person at the machine: it says
+ * which of the things that can be wrong with a ticket is wrong, which only somebody who has the secret learns.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { clockToleranceMs, type Credential, type RevocationList } from '@starling/shared/credential.ts'
+import type { EnrolRequest, TicketRequest, TicketView } from '@starling/shared/coordinator-api.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { formatTicket } from '@starling/shared/ticket.ts'
+import { dayMs, type Millis } from '@starling/shared/units.ts'
+import type { AgentRecord, Authority, CoordinatorStore, FleetPort } from './ports.ts'
+
+/** Expired tickets are still told from unknown ones for so long. */
+const expiredTicketsKeptMs: Millis = 30 * dayMs
+
+export interface Enrolment {
+  createTicket(request: TicketRequest): Promise<{ readonly ticket: string; readonly view: TicketView }>
+  tickets(): Promise<readonly TicketView[]>
+  /** @throws StarlingError `ticket-unknown`, `ticket-expired`, `ticket-used`, `ticket-role`, `revoked` */
+  enrol(agent: AgentId, request: EnrolRequest): Promise<Credential>
+  /** @throws StarlingError `not-enrolled`, `revoked` */
+  member(agent: AgentId): Promise<AgentRecord>
+  renew(member: AgentRecord): Promise<Credential>
+  /** Null while the credential of that serial has more than half of its life before it. */
+  renewIfDue(member: AgentRecord, serial: number): Promise<Credential | null>
+  /** The signed list if it is newer than `than`. */
+  revocationsSince(than: number): Promise<RevocationList | null>
+  /** @throws StarlingError `unknown-agent`. @returns false when it was revoked already. */
+  revoke(agent: AgentId, reason: string): Promise<boolean>
+}
+
+export interface EnrolmentOptions {
+  readonly store: CoordinatorStore
+  readonly authority: Authority
+  readonly fleet: Pick<FleetPort, 'enrolled' | 'revoked'>
+  readonly clock: () => Millis
+  readonly addresses: () => readonly string[]
+  readonly site: SiteId
+  readonly credentialLifeMs: Millis
+}
+
+export function createEnrolment(options: EnrolmentOptions): Enrolment {
+  const { store, authority, fleet, clock } = options
+  /** Of credentials issued by this process; after a restart everyone simply gets a new one. */
+  const issued = new Map<AgentId, { serial: number; dueAt: Millis }>()
+  let signedList: RevocationList | null = null
+
+  async function renew({ agent, site, role }: AgentRecord): Promise<Credential> {
+    const now = Math.floor(clock())
+    const notAfter = now + options.credentialLifeMs
+    const serial = await store.issueSerial({ agent, at: now, notAfter })
+    issued.set(agent, { serial, dueAt: now + options.credentialLifeMs / 2 })
+    return authority.credential(
+      { agentId: agent, site, role, serial, notBefore: now - clockToleranceMs, notAfter },
+      now
+    )
+  }
+
+  return {
+    renew,
+    async createTicket({ site = options.site, role, uses, expiresInMs }) {
+      const now = Math.floor(clock())
+      const secret = randomBytes(32).toString('base64url')
+      const secretHash = hashOf(secret)
+      const record = {
+        id: idOf(secretHash),
+        secretHash,
+        site,
+        role,
+        usesMax: uses,
+        createdAt: now,
+        expiresAt: now + expiresInMs
+      }
+      await store.pruneTickets(now - expiredTicketsKeptMs)
+      await store.createTicket(record)
+      await store.note({
+        at: now,
+        kind: 'ticket-created',
+        agent: null,
+        detail: `${record.id} for ${uses} ${role}(s) of ${site}`
+      })
+      const ticket = formatTicket({
+        addresses: options.addresses().slice(0, 8),
+        coordinator: authority.coordinator,
+        fleet: authority.fleet,
+        secret,
+        expiresAt: record.expiresAt,
+        site
+      })
+      return { ticket, view: viewOf({ ...record, uses: 0 }) }
+    },
+    tickets: async () => (await store.tickets()).map(viewOf),
+    async enrol(agent, request) {
+      const now = Math.floor(clock())
+      const secretHash = hashOf(request.secret)
+      const ticket = await store.ticket(idOf(secretHash))
+      if (ticket === null || !timingSafeEqual(ticket.secretHash, secretHash)) {
+        throw refused(
+          'ticket-unknown',
+          'this coordinator does not know this ticket: ask your administrator for a new one'
+        )
+      }
+      const known = await store.agent(agent)
+      if (known !== null && known.revokedAt !== null) throw revokedError(agent)
+      if (ticket.expiresAt <= now) {
+        throw refused(
+          'ticket-expired',
+          `this ticket expired at ${new Date(ticket.expiresAt).toISOString()}: ask your administrator for a new one`
+        )
+      }
+      if (request.role !== undefined && request.role !== ticket.role) {
+        throw refused(
+          'ticket-role',
+          `this ticket makes a machine an ${ticket.role}, not an ${request.role}: create one with --role ${request.role}`
+        )
+      }
+      if ((await store.useTicket(ticket.id, agent, now)) === 'exhausted') {
+        throw refused(
+          'ticket-used',
+          `this ticket was already used ${ticket.usesMax === 1 ? 'by another machine' : `${ticket.usesMax} times`}: ask your administrator for a new one`
+        )
+      }
+      const record: AgentRecord = {
+        agent,
+        site: ticket.site,
+        role: ticket.role,
+        version: request.version,
+        enrolledAt: now,
+        lastHeardAt: null,
+        revokedAt: null
+      }
+      await store.putAgent(record)
+      await store.note({
+        at: now,
+        kind: 'enrolled',
+        agent,
+        detail: `as ${ticket.role} of ${ticket.site} with ticket ${ticket.id}`
+      })
+      fleet.enrolled(agent, ticket.site, ticket.role)
+      return await renew(record)
+    },
+    async member(agent) {
+      const record = await store.agent(agent)
+      if (record === null)
+        throw refused('not-enrolled', 'this coordinator does not know this agent: join with a ticket')
+      if (record.revokedAt !== null) throw revokedError(agent)
+      return record
+    },
+    async renewIfDue(member, serial) {
+      const last = issued.get(member.agent)
+      return last?.serial === serial && clock() < last.dueAt ? null : await renew(member)
+    },
+    async revocationsSince(than) {
+      const list = await store.revocations()
+      if (list.version === 0 || list.version <= than) return null
+      if (signedList?.version !== list.version) signedList = authority.revocationList(list, clock())
+      return signedList
+    },
+    async revoke(agent, reason) {
+      if ((await store.agent(agent)) === null) {
+        throw new StarlingError(
+          'unknown-agent',
+          `${agent} is not one of this fleet: see "starling-coordinator agents"`
+        )
+      }
+      const now = Math.floor(clock())
+      const done = await store.revoke(agent, now, reason)
+      if (done) {
+        await store.note({ at: now, kind: 'revoked', agent, detail: reason })
+        fleet.revoked(agent)
+      }
+      return done
+    }
+  }
+}
+
+function hashOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+/** Finding a ticket by the head of its hash tells an attacker nothing that 256 random bits would not. */
+function idOf(secretHash: Buffer): string {
+  return secretHash.subarray(0, 8).toString('hex')
+}
+
+function viewOf({
+  id,
+  site,
+  role,
+  uses,
+  usesMax,
+  createdAt,
+  expiresAt
+}: TicketView & { secretHash: Uint8Array }): TicketView {
+  return { id, site, role, uses, usesMax, createdAt, expiresAt }
+}
+
+function refused(code: string, message: string): StarlingError {
+  return new StarlingError(code, message)
+}
+
+function revokedError(agent: AgentId): StarlingError {
+  return refused(
+    'revoked',
+    `${agent} was revoked by an administrator and takes no part in the fleet any more`
+  )
+}

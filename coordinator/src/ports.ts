@@ -1,0 +1,125 @@
+/** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
+import type { AgentView, SwarmEntry, TicketView } from '@starling/shared/coordinator-api.ts'
+import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { Millis } from '@starling/shared/units.ts'
+
+// ------------------------------------------------------------------------------------------------- store
+
+export interface AgentRecord {
+  readonly agent: AgentId
+  readonly site: SiteId
+  readonly role: Role
+  readonly version: string
+  readonly enrolledAt: Millis
+  readonly lastHeardAt: Millis | null
+  readonly revokedAt: Millis | null
+}
+
+export interface TicketRecord {
+  /** First 16 hex digits of the hash: names the ticket in lists without giving it away. */
+  readonly id: string
+  /** SHA-256 of the secret. The secret itself is nowhere: who reads the database cannot join with it. */
+  readonly secretHash: Uint8Array
+  readonly site: SiteId
+  readonly role: Role
+  readonly usesMax: number
+  readonly createdAt: Millis
+  readonly expiresAt: Millis
+}
+
+export interface EventRecord {
+  readonly at: Millis
+  readonly kind: string
+  readonly agent: AgentId | null
+  readonly detail: string
+}
+
+/** What must outlive a restart. Promises, so that a database elsewhere can stand behind it too. */
+export interface CoordinatorStore {
+  agents(): Promise<readonly AgentRecord[]>
+  agent(agent: AgentId): Promise<AgentRecord | null>
+  putAgent(agent: AgentRecord): Promise<void>
+  heard(agent: AgentId, at: Millis, version: string): Promise<void>
+  createTicket(ticket: TicketRecord): Promise<void>
+  ticket(id: string): Promise<TicketRecord | null>
+  tickets(): Promise<ReadonlyArray<TicketRecord & { readonly uses: number }>>
+  /** In one transaction. An agent that uses its ticket again (its answer got lost) is not counted twice. */
+  useTicket(id: string, agent: AgentId, at: Millis): Promise<'used' | 'exhausted'>
+  /** Forgets tickets that expired before `at`. */
+  pruneTickets(at: Millis): Promise<void>
+  /** Takes the next serial and notes for what. */
+  issueSerial(issued: {
+    readonly agent: AgentId
+    readonly at: Millis
+    readonly notAfter: Millis
+  }): Promise<number>
+  /** @returns false when it was revoked already. */
+  revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
+  /** The version grows by one with each revocation; 0 while there is none. */
+  revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
+  note(event: EventRecord): Promise<void>
+  events(countMax: number): Promise<readonly EventRecord[]>
+  close(): Promise<void>
+}
+
+// ------------------------------------------------------------------------------------------------- authority
+
+/** The keys at work: the only part that signs. */
+export interface Authority {
+  readonly fleet: AgentId
+  readonly coordinator: AgentId
+  credential(
+    body: {
+      readonly agentId: AgentId
+      readonly site: SiteId
+      readonly role: Role
+      readonly serial: number
+      readonly notBefore: Millis
+      readonly notAfter: Millis
+    },
+    now: Millis
+  ): Credential
+  revocationList(
+    body: { readonly version: number; readonly agents: readonly AgentId[] },
+    now: Millis
+  ): RevocationList
+}
+
+// ------------------------------------------------------------------------------------------------- decisions
+
+/** The running core as the API sees it. */
+export interface FleetPort {
+  enrolled(agent: AgentId, site: SiteId, role: Role): void
+  heartbeat(heard: {
+    readonly agent: AgentId
+    readonly addresses: readonly string[]
+    readonly swarm: readonly SwarmEntry[]
+  }): readonly Handout[]
+  revoked(agent: AgentId): void
+  online(agent: AgentId): boolean
+  counts(): { readonly online: number; readonly gatewaysOnline: number }
+}
+
+export interface Handout {
+  readonly id: AgentId
+  readonly addresses: readonly string[]
+}
+
+// ------------------------------------------------------------------------------------------------- what the API does
+
+export interface StatusView {
+  readonly coordinator: AgentId
+  readonly fleet: AgentId
+  readonly site: SiteId
+  readonly addresses: readonly string[]
+  readonly startedAt: Millis
+  readonly agents: number
+  readonly online: number
+  readonly gatewaysOnline: number
+  readonly revoked: number
+  readonly gateway: unknown
+  readonly events: readonly EventRecord[]
+}
+
+export type { AgentView, TicketView }

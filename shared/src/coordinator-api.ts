@@ -1,0 +1,225 @@
+/**
+ * What agents and coordinator say to each other over HTTPS: paths, shapes, codec. Bodies of agents' routes are
+ * dag-cbor (credentials hold bytes); admin's routes are JSON, for curl. Who calls is not in any body: the client's
+ * certificate is over its identity key, so the TLS handshake has told the AgentId.
+ *
+ * Both sides parse strictly what they receive, except that an agent skips fields it does not know, so that a
+ * coordinator may be updated first.
+ */
+import { decode, encode } from '@ipld/dag-cbor'
+import { z } from 'zod'
+import type { Credential, RevocationList, Role } from './credential.ts'
+import { StarlingError } from './errors.ts'
+import { isAgentId, isSiteId, isTransferId, type AgentId, type SiteId, type TransferId } from './ids.ts'
+import { coordinatorAddressShape, ticketSecretShape } from './ticket.ts'
+import { KiB, secondMs, type Bytes, type Millis } from './units.ts'
+import { credentialShape, revocationListShape } from './wire.ts'
+
+export const apiPaths = {
+  enrol: '/v1/enrol',
+  renew: '/v1/renew',
+  heartbeat: '/v1/heartbeat',
+  status: '/v1/status',
+  tickets: '/v1/tickets',
+  agents: '/v1/agents',
+  revoke: '/v1/revoke'
+} as const
+
+export const agentContentType = 'application/cbor'
+/** A heartbeat with 256 transfers and 16 addresses is about 26 KiB. */
+export const requestBytesMax: Bytes = 128 * KiB
+/** 100,000 revoked agents are 5.4 MB; nothing else comes near. */
+export const responseBytesMax: Bytes = 8 * 1024 * KiB
+export const heartbeatMsDefault: Millis = 30 * secondMs
+/** Heartbeats are spread by +-20 %, so that a site that was switched on at once does not stay in step. */
+export const heartbeatJitter = 0.2
+export const swarmEntriesMax = 256
+export const handoutMax = 32
+
+/** A transfer that an agent keeps (complete) or is fetching. */
+export interface SwarmEntry {
+  readonly transfer: TransferId
+  readonly complete: boolean
+}
+
+export interface CoordinatorAddress {
+  readonly id: AgentId
+  readonly addresses: readonly string[]
+}
+
+export interface EnrolRequest {
+  readonly secret: string
+  /** Left out: whatever the ticket gives. */
+  readonly role?: Role | undefined
+  /** Program version, for the admin's list. */
+  readonly version: string
+}
+
+export interface EnrolResponse {
+  readonly credential: Credential
+  readonly coordinators: readonly CoordinatorAddress[]
+  readonly revocations: RevocationList | null
+  readonly time: Millis
+  readonly heartbeatMs: Millis
+}
+
+export interface RenewResponse {
+  readonly credential: Credential
+  readonly time: Millis
+}
+
+export interface HeartbeatRequest {
+  readonly version: string
+  /** Multiaddrs that others of the site can dial, LAN first. */
+  readonly addresses: readonly string[]
+  readonly counters: Readonly<Record<string, number>>
+  readonly host: Readonly<Record<string, string | number | boolean | null>>
+  readonly swarm: readonly SwarmEntry[]
+  /** What the agent has now, so that it is sent again only when due. */
+  readonly credentialSerial: number
+  readonly revocationsVersion: number
+}
+
+export interface HeartbeatResponse {
+  /** The coordinator's clock when it answered. */
+  readonly time: Millis
+  readonly credential: Credential | null
+  readonly handout: ReadonlyArray<{ readonly id: AgentId; readonly addresses: readonly string[] }>
+  readonly revocations: RevocationList | null
+  readonly heartbeatMs: Millis
+}
+
+/** Any answer of 400 and above, in CBOR or JSON. */
+export interface ApiError {
+  readonly code: string
+  readonly message: string
+}
+
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
+const agentId = z.string().refine(isAgentId)
+const multiaddrText = z
+  .string()
+  .max(256)
+  .regex(/^\/[\x21-\x7e]+$/)
+const fact = z.union([z.string().max(256), z.number(), z.boolean(), z.null()])
+const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/)
+const fewerThan =
+  (most: number) =>
+  (record: object): boolean =>
+    Object.keys(record).length <= most
+const heartbeatMs = z.number().int().min(10).max(3_600_000)
+
+export const enrolRequestShape: z.ZodType<EnrolRequest> = z.strictObject({
+  secret: ticketSecretShape,
+  role: z.enum(['agent', 'gateway']).optional(),
+  version: z.string().max(64)
+})
+
+export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject({
+  version: z.string().max(64),
+  addresses: z.array(multiaddrText).max(16),
+  counters: z.record(name, z.number().nonnegative()).refine(fewerThan(64)),
+  host: z.record(name, fact).refine(fewerThan(64)),
+  swarm: z
+    .array(z.strictObject({ transfer: z.string().refine(isTransferId), complete: z.boolean() }))
+    .max(swarmEntriesMax),
+  credentialSerial: count,
+  revocationsVersion: z.number().int().min(-1)
+})
+
+export const enrolResponseShape: z.ZodType<EnrolResponse> = z.object({
+  credential: credentialShape,
+  coordinators: z
+    .array(z.object({ id: agentId, addresses: z.array(coordinatorAddressShape).max(8) }))
+    .max(16),
+  revocations: revocationListShape.nullable(),
+  time: count,
+  heartbeatMs
+})
+
+export const renewResponseShape: z.ZodType<RenewResponse> = z.object({
+  credential: credentialShape,
+  time: count
+})
+
+export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
+  time: count,
+  credential: credentialShape.nullable(),
+  handout: z.array(z.object({ id: agentId, addresses: z.array(multiaddrText).max(16) })).max(handoutMax),
+  revocations: revocationListShape.nullable(),
+  heartbeatMs
+})
+
+export const apiErrorShape: z.ZodType<ApiError> = z.object({
+  code: z.string().max(64),
+  message: z.string().max(2048)
+})
+
+/** What an admin asks for: `POST /v1/tickets`. */
+export const ticketRequestShape = z.strictObject({
+  site: z.string().refine(isSiteId).optional(),
+  role: z.enum(['agent', 'gateway']).default('agent'),
+  uses: z.number().int().min(1).max(1_000_000).default(1),
+  expiresInMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(366 * 24 * 3_600_000)
+})
+export type TicketRequest = z.infer<typeof ticketRequestShape>
+
+export const revokeRequestShape = z.strictObject({ agent: agentId, reason: z.string().max(256).default('') })
+
+/** A ticket as it is listed: never with its secret. */
+export interface TicketView {
+  readonly id: string
+  readonly site: SiteId
+  readonly role: Role
+  readonly uses: number
+  readonly usesMax: number
+  readonly createdAt: Millis
+  readonly expiresAt: Millis
+}
+
+export interface AgentView {
+  readonly agent: AgentId
+  readonly site: SiteId
+  readonly role: Role
+  readonly version: string
+  readonly enrolledAt: Millis
+  readonly lastHeardAt: Millis | null
+  readonly online: boolean
+  readonly revokedAt: Millis | null
+}
+
+export function encodeBody(
+  body:
+    | EnrolRequest
+    | EnrolResponse
+    | RenewResponse
+    | HeartbeatRequest
+    | HeartbeatResponse
+    | ApiError
+    | Record<string, never>
+): Uint8Array {
+  // dag-cbor knows no undefined: a field that is left out must be absent.
+  return encode(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)))
+}
+
+/** @throws StarlingError `bad-body`, with what is wrong where */
+export function decodeBody<Body>(shape: z.ZodType<Body>, bytes: Uint8Array): Body {
+  let value: unknown
+  try {
+    value = decode(bytes)
+  } catch (cause) {
+    throw new StarlingError('bad-body', 'the body is not dag-cbor', { cause })
+  }
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  const first = parsed.error.issues[0]
+  throw new StarlingError(
+    'bad-body',
+    `the body is malformed at ${first?.path.join('.') || 'its root'}: ${first?.message ?? ''}`,
+    { cause: parsed.error }
+  )
+}

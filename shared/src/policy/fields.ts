@@ -1,0 +1,144 @@
+/**
+ * Fields that document themselves: what a number means, its unit, its limits, its default and the reason for it stand
+ * in one place, and everything that is told about the field (errors, `--help`, docs, ADMX) is made from there.
+ *
+ * A field takes the value itself (`4`, `true`, `['a']`) or the text that people write (`10GiB`, `30s`, `off`, `a,b`).
+ */
+import { z } from 'zod'
+import type { Bytes, Millis } from '../units.ts'
+import { booleanFromText, bytesFromText, bytesToText, millisFromText, millisToText } from './quantities.ts'
+
+export interface FieldDoc {
+  /** One sentence: what it does. */
+  readonly what: string
+  /** Why the default is what it is. */
+  readonly why: string
+}
+
+interface Limits {
+  readonly min: number
+  readonly max: number
+}
+
+/** A field's facts, as read back from its schema. */
+export interface FieldFacts extends FieldDoc {
+  /** What to write, for people: `a size like 10GiB`. */
+  readonly form: string
+  /** The same in a word, as in `--cache-quota <size>`. */
+  readonly word: string
+  readonly byDefault: unknown
+  /** The default as one would write it; empty when there is none. */
+  readonly defaultText: string
+}
+
+interface Wording<Value> {
+  readonly word: string
+  readonly form: string
+  readonly read: (text: string) => unknown
+  readonly write: (value: Value) => string
+}
+
+function field<Value>(
+  inner: z.ZodType<Value>,
+  { word, form, read, write }: Wording<Value>,
+  byDefault: Value,
+  doc: FieldDoc
+): z.ZodType<Value> {
+  const facts: FieldFacts = { ...doc, form, word, byDefault, defaultText: write(byDefault) }
+  const schema = z.preprocess(value => {
+    if (value === undefined) return byDefault
+    // What cannot be read goes on as it came, and the inner schema refuses it.
+    return typeof value === 'string' ? (read(value) ?? value) : value
+  }, inner)
+  return schema.meta({ description: doc.what, ...facts })
+}
+
+/** @returns undefined for a schema that is no field (a group of fields). */
+export function factsOf(schema: z.ZodType): FieldFacts | undefined {
+  const facts = schema.meta()
+  return facts !== undefined && 'form' in facts ? (facts as unknown as FieldFacts) : undefined
+}
+
+const whole = (limits: Limits) => z.number().int().min(limits.min).max(limits.max)
+const numberFromText = (text: string) => (/^\s*\d+\s*$/.test(text) ? Number(text) : null)
+const trimmed = (text: string) => text.trim()
+
+export function countField(byDefault: number, limits: Limits, doc: FieldDoc): z.ZodType<number> {
+  const form = `a whole number from ${limits.min} to ${limits.max}`
+  return field(whole(limits), { word: 'number', form, read: numberFromText, write: String }, byDefault, doc)
+}
+
+export function bytesField(byDefault: Bytes, limits: Limits, doc: FieldDoc): z.ZodType<Bytes> {
+  const form = `a size like 10GiB or 500MB, from ${bytesToText(limits.min)} to ${bytesToText(limits.max)}`
+  return field<Bytes>(
+    whole(limits),
+    { word: 'size', form, read: bytesFromText, write: bytesToText },
+    byDefault,
+    doc
+  )
+}
+
+export function millisField(byDefault: Millis, limits: Limits, doc: FieldDoc): z.ZodType<Millis> {
+  const form = `a time like 30s or 1h30m, from ${millisToText(limits.min)} to ${millisToText(limits.max)}`
+  return field<Millis>(
+    whole(limits),
+    { word: 'time', form, read: millisFromText, write: millisToText },
+    byDefault,
+    doc
+  )
+}
+
+export function switchField(byDefault: boolean, doc: FieldDoc): z.ZodType<boolean> {
+  const write = (value: boolean) => (value ? 'on' : 'off')
+  return field(
+    z.boolean(),
+    { word: 'on|off', form: 'on or off', read: booleanFromText, write },
+    byDefault,
+    doc
+  )
+}
+
+export function choiceField<const Choice extends string>(
+  choices: readonly Choice[],
+  byDefault: Choice,
+  doc: FieldDoc
+): z.ZodType<Choice> {
+  // A long list belongs into the error, not into every line of help.
+  const wording = {
+    word: choices.length > 3 ? 'name' : choices.join('|'),
+    form: `one of ${choices.join(', ')}`,
+    read: trimmed,
+    write: String
+  }
+  return field<Choice>(z.enum(choices), wording, byDefault, doc)
+}
+
+/** Text of one shape; `inner` says which. */
+export function textField<Value extends string | null>(
+  inner: z.ZodType<Value>,
+  { word, form }: { readonly word: string; readonly form: string },
+  byDefault: Value,
+  doc: FieldDoc
+): z.ZodType<Value> {
+  return field(inner, { word, form, read: trimmed, write: value => value ?? '' }, byDefault, doc)
+}
+
+/** A list; as text its items stand apart by commas. */
+export function listField(
+  item: z.ZodType<string>,
+  { word, form }: { readonly word: string; readonly form: string },
+  doc: FieldDoc
+): z.ZodType<readonly string[]> {
+  const read = (text: string) =>
+    text
+      .split(',')
+      .map(trimmed)
+      .filter(part => part !== '')
+  const write = (items: readonly string[]) => items.join(',')
+  return field<readonly string[]>(
+    z.array(item).max(256),
+    { word: `${word},...`, form: `${form}, with commas between them`, read, write },
+    [],
+    doc
+  )
+}

@@ -1,0 +1,37 @@
+/** The origin process of the demo and the bench, as its parent sees it: one path, its bytes over the WAN, and the rate. */
+import type { Bytes, BytesPerSecond } from '@starling/shared/units.ts'
+import { json } from '../e2e/client.ts'
+import type { House } from '../e2e/harness.ts'
+import type { PathStats } from '../doubles/origin.ts'
+
+export interface OriginLine {
+  readonly url: string
+  readonly wanBytes: () => Promise<Bytes>
+  /** Another path with the same content: a download that nobody has made yet. */
+  path(name: string): Promise<{ readonly url: string; wanBytes(): Promise<Bytes> }>
+}
+
+/** Content is a file of this machine, or made up of a seed. */
+export type OriginContent = { readonly file: string } | { readonly seed: string; readonly length: Bytes }
+
+export async function startOriginLine(
+  house: House,
+  name: string,
+  content: OriginContent,
+  rate: BytesPerSecond | null
+): Promise<OriginLine> {
+  const process = await house.start('origin', 'test/doubles/origin-process.ts', [])
+  const control = String(process.ready.control)
+  const command = (body: unknown): Promise<unknown> =>
+    json(control, { method: 'POST', body: JSON.stringify(body) })
+  await command({ rate })
+  const path = async (name: string): Promise<{ url: string; wanBytes(): Promise<Bytes> }> => {
+    const path = `/${encodeURIComponent(name)}`
+    await command({ path, put: content })
+    return {
+      url: String(process.ready.url) + path,
+      wanBytes: async () => (await json<{ paths: Record<string, PathStats> }>(control)).paths[path]!.bodyBytes
+    }
+  }
+  return { ...(await path(name)), path }
+}

@@ -1,0 +1,153 @@
+/**
+ * A real local page over a made-up agent: for the tests of the page itself, of the command line, and for looking at it.
+ * What the agent says is a plain value that the test changes; what it is asked to do is noted.
+ */
+import type { PageCollaborators } from '@starling/agent/page/page.ts'
+import { createPage, type Page } from '@starling/agent/page/page.ts'
+import { createLog } from '@starling/agent/log.ts'
+import type {
+  AgentStatus,
+  ByteCounters,
+  PageActions,
+  PeerView,
+  TransferView,
+  VerifyResult
+} from '@starling/agent/ports.ts'
+import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { GiB, MiB, hourMs, minuteMs } from '@starling/shared/units.ts'
+
+export const selfId = '12D3KooWGnUXVRBBVuPVnGpqvjWUB5dTyRhcLVzMUWNfFkXNsm3v'
+export const noBytes: ByteCounters = {
+  fromPeers: 0,
+  fromGateway: 0,
+  fromUpstream: 0,
+  fromCache: 0,
+  toPeers: 0,
+  toClients: 0,
+  wasted: 0
+}
+
+export function makeTransfer(
+  given: Partial<TransferView> & Pick<TransferView, 'transfer' | 'key'>
+): TransferView {
+  const length = given.length ?? 256 * MiB
+  return {
+    length,
+    keptBytes: length,
+    complete: (given.keptBytes ?? length) === length,
+    pinned: false,
+    lastUsedAt: Date.now(),
+    readers: 0,
+    peers: 0,
+    bytes: noBytes,
+    problems: [],
+    ...given
+  }
+}
+
+export function makePeer(given: Partial<PeerView> & Pick<PeerView, 'id'>): PeerView {
+  return {
+    site: 'north',
+    role: 'agent',
+    address: '/ip4/192.0.2.7/tcp/17830',
+    capabilities: [],
+    bytesFrom: 0,
+    bytesTo: 0,
+    connectedAt: Date.now() - 5 * minuteMs,
+    ...given
+  }
+}
+
+export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
+  const now = Date.now()
+  return {
+    id: selfId,
+    site: 'north',
+    role: 'agent',
+    version: '0.1.0',
+    pid: process.pid,
+    startedAt: now - 3 * hourMs,
+    now,
+    coordinator: { kind: 'connected', since: now - hourMs, problem: null },
+    proxyAddress: 'http://127.0.0.1:17831',
+    pageAddress: 'http://127.0.0.1:17832',
+    addresses: [`/ip4/192.0.2.4/tcp/17830/p2p/${selfId}`],
+    peers: [],
+    transfers: [],
+    totals: noBytes,
+    store: { usedBytes: 0, quotaBytes: 20 * GiB, freeBytes: 180 * GiB, floorBytes: 2 * GiB },
+    refusals: {},
+    policy: policyDefaults,
+    problems: [],
+    ...given
+  }
+}
+
+export interface LocalPage extends Page {
+  status: AgentStatus
+  /** While it is a promise, the status is not answered before it resolves. */
+  held: Promise<void> | null
+  /** Tells the page that something changed. */
+  changed(): void
+  /** How many are subscribed to changes. */
+  readonly subscribers: number
+  /** What the API asked for, as `pin <id> true`. */
+  readonly asked: readonly string[]
+  verifyResults: VerifyResult[]
+  /** How often the status was asked for. */
+  readonly looks: number
+}
+
+export async function startLocalPage(
+  dataFolder: string,
+  status = makeStatus(),
+  port = 0
+): Promise<LocalPage> {
+  const listeners = new Set<() => void>()
+  const asked: string[] = []
+  const actions: PageActions = {
+    async *verify() {
+      yield* local.verifyResults
+    },
+    async pin(transfer, pinned) {
+      asked.push(`pin ${transfer} ${pinned}`)
+    },
+    async remove(transfer) {
+      asked.push(`remove ${transfer}`)
+    }
+  }
+  let looks = 0
+  const collaborators: PageCollaborators = {
+    status: async () => {
+      looks++
+      // What is true when it is asked for, not when it is answered.
+      const { status } = local
+      await local.held
+      return status
+    },
+    onChange: listener => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    actions,
+    log: createLog('silent', 'test')
+  }
+  const local = {
+    status,
+    held: null as Promise<void> | null,
+    verifyResults: [] as VerifyResult[],
+    asked,
+    changed: () => {
+      for (const listener of listeners) listener()
+    },
+    get subscribers() {
+      return listeners.size
+    },
+    get looks() {
+      return looks
+    }
+  }
+  const page = await createPage(collaborators, { host: '127.0.0.1', port, dataFolder })
+  local.status = { ...local.status, pageAddress: page.address }
+  return Object.assign(local, page)
+}

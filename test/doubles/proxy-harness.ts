@@ -1,0 +1,220 @@
+/**
+ * A proxy between real clients and real origins on loopback, and a small true ContentPort behind it that has all the
+ * bytes: for the tests of the proxy. `cleanUp` belongs in each file's `afterEach`.
+ */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  createServer,
+  request,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestListener,
+  type Server
+} from 'node:http'
+import { connect, type AddressInfo, type Server as NetServer } from 'node:net'
+import { createLog } from '@starling/agent/log.ts'
+import type { ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
+import { createProxy, type Proxy, type ProxyOptions } from '@starling/agent/proxy/http-proxy.ts'
+import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/upstream.ts'
+import { recognise } from '@starling/shared/content-classes/recognise.ts'
+import { judgeResponse } from '@starling/shared/http-sharing.ts'
+import { transferIdOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { MiB, type Bytes } from '@starling/shared/units.ts'
+
+const log = createLog('silent', 'test')
+/** What is to be closed after the test, the youngest first. */
+export const closers: Array<() => unknown> = []
+
+export async function cleanUp(): Promise<void> {
+  for (const close of closers.splice(0).toReversed()) await close()
+  Object.assign(clientBytes, { swarm: 0, pass: 0 })
+}
+
+type Upstream = ReturnType<typeof createUpstream>
+export async function listen(server: Server | NetServer): Promise<number> {
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  closers.push(
+    () =>
+      new Promise(resolve => {
+        server.close(resolve)
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      })
+  )
+  return (server.address() as AddressInfo).port
+}
+
+export const serve = async (handler: RequestListener): Promise<string> =>
+  `http://127.0.0.1:${await listen(createServer(handler))}`
+
+/** 3 MiB and a bit in which each 4 bytes tell where they are. */
+export const content = Buffer.alloc(3 * MiB + 1000)
+for (let at = 0; at < content.length; at += 4) content.writeUInt32LE(at, at)
+export const etag = '"v1"'
+export const lastModified = 'Sun, 06 Nov 1994 08:49:37 GMT'
+
+/** An origin that serves the content as a good origin does, and remembers who asked for what. */
+export async function origin(seen: IncomingMessage[] = []): Promise<string> {
+  return serve((req, res) => {
+    seen.push(req)
+    const headers: OutgoingHttpHeaders = {
+      etag,
+      'last-modified': lastModified,
+      'content-type': 'application/x-iso'
+    }
+    const range = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? '')
+    const fresh = req.headers['if-range'] === undefined || req.headers['if-range'] === etag
+    if (range === null || !fresh)
+      return void res.writeHead(200, { ...headers, 'content-length': content.length }).end(content)
+    const start = Number(range[1])
+    const end = range[2] === '' ? content.length : Math.min(content.length, Number(range[2]) + 1)
+    const place = `bytes ${start}-${end - 1}/${content.length}`
+    res
+      .writeHead(206, { ...headers, 'content-length': end - start, 'content-range': place })
+      .end(content.subarray(start, end))
+  })
+}
+
+/**
+ * The whole content as the swarm would have it. `read` may be exchanged to make it fail.
+ * @param upstream is asked first, as when a key has to be resolved
+ */
+export interface Swarm extends ContentPort {
+  readonly wishes: Wish[]
+  readonly reads: Array<readonly [start: number, end: number]>
+  read: ContentPort['read']
+}
+
+export function swarm(
+  upstream: UpstreamPort | null = null,
+  issuedAt = Date.now(),
+  length: Bytes = content.length
+): Swarm {
+  const wishes: Wish[] = []
+  const reads: Array<readonly [number, number]> = []
+  return {
+    wishes,
+    reads,
+    want: async wish => {
+      wishes.push(wish)
+      const recognised = recognise(wish.url)
+      const headers: ReadonlyArray<readonly [string, string]> = [
+        ['content-length', String(length)],
+        ['content-type', 'application/x-iso'],
+        ['etag', etag],
+        ['last-modified', lastModified],
+        ['cache-control', 'max-age=60']
+      ]
+      if (upstream !== null) {
+        const response = await upstream.request({
+          ...wish,
+          method: 'GET',
+          headers: wish.headers,
+          range: null,
+          ifRange: null
+        })
+        const judgement = judgeResponse(response, recognised)
+        if (judgement.kind === 'pass') return { kind: 'pass', reason: judgement.reason, response }
+        response.cancel()
+      }
+      const judgement = judgeResponse({ status: 200, headers }, recognised)
+      if (judgement.kind === 'pass') return { kind: 'pass', reason: judgement.reason, response: null }
+      const signed = { issuer: '', issuedAt, expiresAt: issuedAt, serial: 0, bytes: new Uint8Array() }
+      return {
+        kind: 'transfer',
+        head: { transfer: transferIdOf(judgement.head), head: judgement.head, signed } satisfies SignedHead
+      }
+    },
+    async *read(_transfer, start, end) {
+      reads.push([start, end])
+      yield* partsOf(start, end)
+    }
+  }
+}
+
+export function* partsOf(start: number, end: number): Generator<Uint8Array> {
+  for (let at = start; at < end; at += 65_536) yield content.subarray(at, Math.min(end, at + 65_536))
+}
+
+/** What the proxy says it gave to clients. */
+export const clientBytes = { swarm: 0, pass: 0 }
+
+/** The proxy's real way out, which may ask this machine unless the test says otherwise. */
+export function upstreamOf(options: UpstreamOptions = { allowPrivate: ['127.0.0.1'] }): Upstream {
+  const upstream = createUpstream({ log }, options)
+  closers.push(() => upstream.close())
+  return upstream
+}
+
+export async function proxyOf(
+  given: ContentPort,
+  options: Partial<ProxyOptions> = {},
+  upstream: Upstream = upstreamOf()
+): Promise<Proxy> {
+  const count = (bytes: number, how: 'swarm' | 'pass'): void => void (clientBytes[how] += bytes)
+  const proxy = await createProxy(
+    { content: given, upstream, log, onClientBytes: count },
+    { host: '127.0.0.1', port: 0, ...options }
+  )
+  closers.push(() => proxy.close())
+  return proxy
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+  readonly raw: string[]
+  /** Null: the response ended as it should. */
+  readonly broken: unknown
+}
+
+/** A real client: asks the proxy for a whole address. */
+export async function ask(
+  proxy: Proxy,
+  url: string,
+  headers: OutgoingHttpHeaders | string[] = {},
+  method = 'GET',
+  body?: string
+): Promise<Answer> {
+  const outgoing = request({
+    host: proxy.address,
+    port: proxy.port,
+    path: url,
+    method,
+    headers,
+    agent: false
+  })
+  // What breaks after the response's head shows in its body.
+  outgoing.on('error', () => {})
+  outgoing.end(body)
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  const parts: Buffer[] = []
+  let broken: unknown = null
+  try {
+    for await (const part of response) parts.push(part as Buffer)
+  } catch (error) {
+    broken = error
+  }
+  return {
+    status: response.statusCode!,
+    headers: response.headers,
+    raw: response.rawHeaders,
+    body: Buffer.concat(parts),
+    broken
+  }
+}
+
+/** Says exactly this to the proxy and gives all that comes until the connection ends. */
+export async function say(proxy: Proxy, text: string): Promise<string> {
+  const socket = connect(proxy.port, proxy.address)
+  closers.push(() => socket.destroy())
+  const parts: Buffer[] = []
+  socket.on('data', (part: Buffer) => parts.push(part))
+  socket.on('error', () => {})
+  socket.write(Buffer.from(text, 'latin1'))
+  await once(socket, 'close')
+  return Buffer.concat(parts).toString('latin1')
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -1,0 +1,149 @@
+/** What a run of the lab is, and how it is asked for on the command line. */
+import { parseArgs } from 'node:util'
+import { StarlingError } from '@starling/shared/errors.ts'
+import { GiB, KiB, MiB, minuteMs, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+
+export interface Plan {
+  readonly agents: number
+  readonly sizeBytes: Bytes
+  readonly wanRate: BytesPerSecond
+  /** Of each endpoint's link; null: as fast as the machine is. */
+  readonly lanRate: BytesPerSecond | null
+  /** Where coordinator and gateway are: nowhere, on the site's LAN, or beyond its WAN. */
+  readonly gateway: 'none' | 'site' | 'remote'
+  /** Arrivals are spread evenly over so long. */
+  readonly staggerMs: Millis
+  /** So many agents lose power in mid-run. */
+  readonly kill: number
+  /** Coordinator and gateway lose power in mid-run. */
+  readonly killServers: boolean
+  readonly seed: number
+  readonly hasBaseline: boolean
+  /** A folder for logs and what each agent said of itself, once a second. */
+  readonly traceFolder: string | null
+}
+
+export interface Order {
+  readonly mode: 'run' | 'compare-sim' | 'warm' | 'clean' | 'help'
+  readonly plan: Plan
+  /** `--agents 5,10,20`, for the comparison with the simulator. */
+  readonly crowds: readonly number[]
+  readonly json: boolean
+}
+
+export const help = `npm run lab -- [options]          (as root, with iproute2)
+
+  --agents N           endpoints (20); with --compare-sim a list: 5,10,20
+  --size 256MiB        of the file
+  --wan 50mbit         the site's line
+  --lan 1gbit          each endpoint's link, or "unshaped"
+  --gateway none       none, site (coordinator and gateway on the LAN) or remote (beyond the WAN)
+  --stagger 30s        arrivals spread over so long (0: all at once)
+  --kill N             N agents lose power when half of the file has crossed the WAN
+  --kill-servers       so do coordinator and gateway
+  --seed N             content, and who is killed
+  --no-baseline        no direct download before; the bound is then size / WAN rate
+  --trace DIR          logs, statuses by the second, and what the origin served
+  --json               the last line of stdout is one JSON object
+
+  --compare-sim        the simulator on the same scenario, beside the lab
+  --warm               1 seeder, 10 leechers (--agents), LAN unshaped, against libtorrent
+  --clean              removes what dead labs have left behind
+`
+
+/** @throws StarlingError `bad-option` */
+export function parseOrder(argv: readonly string[]): Order {
+  const { values } = read(argv)
+  const warm = values.warm
+  const crowds = (values.agents ?? (warm ? '10' : '20')).split(',').map(text => count('--agents', text, 1))
+  const gateway = values.gateway
+  if (gateway !== 'none' && gateway !== 'site' && gateway !== 'remote')
+    throw bad('--gateway', gateway, 'none, site or remote')
+  const agents = crowds[0]!
+  const kill = count('--kill', values.kill, 0)
+  if (kill >= agents) throw bad('--kill', values.kill, `fewer than the ${agents} agents`)
+  if (values['kill-servers'] && gateway === 'none')
+    throw bad('--kill-servers', 'without servers', 'also --gateway site or --gateway remote')
+  // An endpoint's address ends in its number, and some are taken.
+  if (Math.max(...crowds) > 200) throw bad('--agents', String(Math.max(...crowds)), 'at most 200')
+  if (crowds.length > 1 && !values['compare-sim'])
+    throw bad('--agents', String(values.agents), 'one number; a list is for --compare-sim')
+  const modes = (['help', 'clean', 'warm', 'compare-sim'] as const).filter(name => values[name])
+  return {
+    mode: modes[0] ?? 'run',
+    crowds,
+    json: values.json,
+    plan: {
+      agents,
+      sizeBytes: size(values.size ?? (warm ? '1GiB' : '256MiB')),
+      wanRate: rate('--wan', values.wan),
+      lanRate: (values.lan ?? (warm ? 'unshaped' : '1gbit')) === 'unshaped' ? null : rate('--lan', values.lan ?? '1gbit'),
+      gateway,
+      staggerMs: span(values.stagger),
+      kill,
+      killServers: values['kill-servers'],
+      seed: count('--seed', values.seed, 0),
+      hasBaseline: !values['no-baseline'],
+      traceFolder: values.trace ?? null
+    }
+  }
+}
+
+function read(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        agents: { type: 'string' },
+        size: { type: 'string' },
+        wan: { type: 'string', default: '50mbit' },
+        lan: { type: 'string' },
+        gateway: { type: 'string', default: 'none' },
+        stagger: { type: 'string', default: '0' },
+        kill: { type: 'string', default: '0' },
+        'kill-servers': { type: 'boolean', default: false },
+        seed: { type: 'string', default: '1' },
+        'no-baseline': { type: 'boolean', default: false },
+        trace: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        'compare-sim': { type: 'boolean', default: false },
+        warm: { type: 'boolean', default: false },
+        clean: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false }
+      }
+    })
+  } catch (error) {
+    throw new StarlingError('bad-option', `${(error as Error).message}. See npm run lab -- --help`)
+  }
+}
+
+function count(name: string, text: string, min: number): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < min) throw bad(name, text, `a whole number from ${min} up`)
+  return Number(text)
+}
+
+function size(text: string): Bytes {
+  const [, digits = '', unit = ''] = /^(\d{1,6})(KiB|MiB|GiB)$/.exec(text) ?? []
+  const unitBytes = { KiB, MiB, GiB }[unit]
+  if (unitBytes === undefined || Number(digits) === 0) throw bad('--size', text, 'a size like 256MiB')
+  return Number(digits) * unitBytes
+}
+
+/** Bits, as lines are sold and as tc has them. */
+function rate(name: string, text: string): BytesPerSecond {
+  const [, digits = '', unit = ''] = /^(\d{1,6})(kbit|mbit|gbit)$/.exec(text) ?? []
+  const unitBits = { kbit: 1e3, mbit: 1e6, gbit: 1e9 }[unit]
+  if (unitBits === undefined || Number(digits) === 0) throw bad(name, text, 'a rate like 50mbit or 1gbit')
+  return (Number(digits) * unitBits) / 8
+}
+
+function span(text: string): Millis {
+  const [, digits = '', unit = ''] = /^(\d{1,6})(ms|s|m)$/.exec(text) ?? []
+  const unitMs = { ms: 1, s: secondMs, m: minuteMs }[unit]
+  if (text !== '0' && unitMs === undefined) throw bad('--stagger', text, 'a time span like 30s')
+  return text === '0' ? 0 : Number(digits) * unitMs!
+}
+
+function bad(name: string, text: string, right: string): StarlingError {
+  return new StarlingError('bad-option', `${name} ${text}: give ${right}. See npm run lab -- --help`)
+}

@@ -1,0 +1,247 @@
+/**
+ * One run: a direct download alone on the idle line for comparison, then everybody at once (or as they arrive), with
+ * power cuts in the middle if the plan has some. What crossed the WAN is what the origin counted and what the line
+ * counted, never what an agent says of itself.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AgentStatus, ByteCounters } from '@starling/agent/ports.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import { Prng } from '@starling/shared/prng.ts'
+import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { seededContent, sha256Of } from '../doubles/content.ts'
+import type { PathStats } from '../doubles/origin.ts'
+import { idlePercent, readCpuClock, type ProcessCost } from './machine.ts'
+import type { Plan } from './options.ts'
+import type { SeatDownload } from './seat.ts'
+import type { WireBytes } from './shaping.ts'
+import type { Endpoint, Server, Stage } from './stage.ts'
+
+export interface EndpointRun {
+  readonly name: string
+  readonly wasKilled: boolean
+  /** What went wrong, or null. */
+  readonly failure: string | null
+  readonly download: SeatDownload | null
+  readonly status: AgentStatus | null
+  /** CPU of the run alone, memory since the start. */
+  readonly cost: ProcessCost
+  readonly seatCpuMs: Millis
+}
+
+export interface LabRun {
+  readonly plan: Plan
+  /** Of the direct download; null without one. */
+  readonly baselineMs: Millis | null
+  readonly sha256: string
+  readonly endpoints: readonly EndpointRun[]
+  readonly server: { readonly totals: Readonly<ByteCounters> | null; readonly cost: ProcessCost | null; readonly wasKilled: boolean } | null
+  readonly originBytes: Bytes
+  readonly origin: PathStats
+  readonly wan: WireBytes
+  /** When the origin had sent its last byte of it: what comes after is the swarm's tail. */
+  readonly wanDoneMs: Millis
+  readonly idlePercent: number
+  /** From the first start to the last end. */
+  readonly elapsedMs: Millis
+}
+
+const path = '/update.msu'
+const baselinePath = '/alone.msu'
+const lookEveryMs: Millis = 250
+/** A run that takes so many times longer than one copy is a failure to be looked at, not one to wait for. */
+const patience = 6
+const nothing: ProcessCost = { cpuMs: 0, peakBytes: 0 }
+
+export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => void): Promise<LabRun> {
+  const { endpoints, server } = stage
+  const seed = `lab ${plan.seed}`
+  const sha256 = await sha256Of(seededContent(seed, plan.sizeBytes))
+  const baselineMs = plan.hasBaseline ? await alone(stage, plan, sha256, say) : null
+  const url = await stage.put(path, seed, plan.sizeBytes)
+  const oneCopyMs = baselineMs ?? (plan.sizeBytes / plan.wanRate) * 1000
+
+  const costsBefore = endpoints.map(one => ({ agent: one.cost() ?? nothing, seat: one.seatCost() ?? nothing }))
+  const serverBefore = server?.cost() ?? nothing
+  const [wanBefore, cpuBefore, startedAt] = [stage.wan(), readCpuClock(), performance.now()]
+  const results = endpoints.map((): { download: SeatDownload | null; failure: string | null } => ({
+    download: null,
+    failure: null
+  }))
+  let open = endpoints.length
+  const started = endpoints.map(async (one, at) => {
+    await sleep((at * plan.staggerMs) / endpoints.length)
+    try {
+      results[at]!.download = await one.download({ url, isHashed: true })
+    } catch (error) {
+      results[at]!.failure = messageOf(error)
+    } finally {
+      open--
+    }
+  })
+  const all = Promise.all(started)
+
+  const outages = planOutages(stage, plan)
+  const deadline = startedAt + plan.staggerMs + patience * oneCopyMs + minuteMs
+  const watch = createWatch(stage, plan, say)
+  let [endedAt, wanDoneAt, bodyBytes] = [startedAt, startedAt, 0]
+  while (open > 0 && performance.now() < deadline) {
+    await Promise.race([all, sleep(lookEveryMs)])
+    endedAt = performance.now()
+    const bodyBytesNow = await stage.bodyBytes(path)
+    if (bodyBytesNow > bodyBytes) wanDoneAt = performance.now()
+    bodyBytes = bodyBytesNow
+    if (bodyBytes >= plan.sizeBytes / 2) await outages.strike(say)
+    await watch(bodyBytes, endpoints.length - open, endedAt - startedAt)
+  }
+  const idle = idlePercent(cpuBefore, readCpuClock())
+  const wanAfter = stage.wan()
+
+  const ends = await Promise.all(
+    endpoints.map(async (one, at): Promise<EndpointRun> => {
+      const wasKilled = outages.victims.has(one)
+      const cost = outages.lastCosts.get(one) ?? one.cost()
+      const { download, failure } = results[at]!
+      return {
+        name: one.name,
+        wasKilled,
+        failure: wasKilled ? null : (failure ?? faultOf(download, sha256, plan.sizeBytes, cost)),
+        download,
+        status: wasKilled ? null : await one.status().catch(() => null),
+        cost: {
+          cpuMs: (cost ?? nothing).cpuMs - costsBefore[at]!.agent.cpuMs,
+          peakBytes: (cost ?? nothing).peakBytes
+        },
+        seatCpuMs: (one.seatCost() ?? nothing).cpuMs - costsBefore[at]!.seat.cpuMs
+      }
+    })
+  )
+  const origin = await stage.served(path)
+  const serverEnd = server === null ? null : (outages.server ?? (await lookAt(server)))
+  if (plan.traceFolder !== null) writeTrace(plan.traceFolder, ends, origin)
+  return {
+    plan,
+    baselineMs,
+    sha256,
+    endpoints: ends,
+    server: serverEnd && {
+      ...serverEnd,
+      cost: serverEnd.cost && { ...serverEnd.cost, cpuMs: serverEnd.cost.cpuMs - serverBefore.cpuMs }
+    },
+    originBytes: origin.bodyBytes,
+    origin,
+    wan: {
+      toHost: wanAfter.toHost - wanBefore.toHost,
+      fromHost: wanAfter.fromHost - wanBefore.fromHost,
+      drops: wanAfter.drops - wanBefore.drops
+    },
+    wanDoneMs: wanDoneAt - startedAt,
+    idlePercent: idle,
+    elapsedMs: endedAt - startedAt
+  }
+}
+
+/** One direct download on the idle line: the best that anybody could get without help. */
+async function alone(stage: Stage, plan: Plan, sha256: string, say: (text: string) => void): Promise<Millis> {
+  say('one direct download alone on the line, for comparison')
+  const url = await stage.put(baselinePath, `lab ${plan.seed}`, plan.sizeBytes)
+  const got = await stage.endpoints[0]!.downloadDirectly(url)
+  if (got.sha256 !== sha256) throw new Error('the direct download differs from what the origin has: no figures')
+  return got.ms
+}
+
+function faultOf(got: SeatDownload | null, sha256: string, length: Bytes, cost: ProcessCost | null): string | null {
+  if (cost === null) return 'its agent has ended by itself'
+  if (got === null) return 'was not done in time'
+  if (got.status !== 200) return `was answered with status ${got.status}`
+  if (got.bytes !== length) return `got ${got.bytes} bytes of ${length}`
+  return got.sha256 === sha256 ? null : `got other bytes: SHA-256 ${got.sha256}`
+}
+
+interface Outages {
+  readonly victims: ReadonlySet<Endpoint>
+  /** What the victims had cost when they died. */
+  readonly lastCosts: ReadonlyMap<Endpoint, ProcessCost>
+  readonly server: LabRun['server']
+  /** Once; later calls do nothing. */
+  strike(say: (text: string) => void): Promise<void>
+}
+
+function planOutages({ endpoints, server }: Stage, plan: Plan): Outages {
+  const order = [...endpoints]
+  new Prng(plan.seed).shuffle(order)
+  const doomed = order.slice(0, plan.kill)
+  const victims = new Set<Endpoint>()
+  const lastCosts = new Map<Endpoint, ProcessCost>()
+  let last: LabRun['server'] = null
+  let hasStruck = false
+  return {
+    victims,
+    lastCosts,
+    get server() {
+      return last
+    },
+    async strike(say) {
+      if (hasStruck) return
+      hasStruck = true
+      if (plan.killServers && server !== null) {
+        last = { ...(await lookAt(server)), wasKilled: true }
+        server.kill()
+        say('power cut: coordinator and gateway')
+      }
+      for (const one of doomed) {
+        lastCosts.set(one, one.cost() ?? nothing)
+        victims.add(one)
+        one.kill()
+      }
+      if (doomed.length > 0) say(`power cut: ${doomed.map(({ name }) => name).join(', ')}`)
+    }
+  }
+}
+
+async function lookAt(server: Server): Promise<NonNullable<LabRun['server']>> {
+  const status = await server.status().catch(() => null)
+  return { totals: status?.totals ?? null, cost: server.cost(), wasKilled: false }
+}
+
+/** Tells people how it goes; with a trace, also files away what every agent says of itself. */
+function createWatch(
+  { endpoints }: Stage,
+  { traceFolder, sizeBytes }: Plan,
+  say: (text: string) => void
+): (bodyBytes: Bytes, done: number, elapsedMs: Millis) => Promise<void> {
+  let told = 0
+  let looked = 0
+  return async (bodyBytes, done, elapsedMs) => {
+    if (elapsedMs - told > 5 * secondMs) {
+      told = elapsedMs
+      say(`${(elapsedMs / 1000).toFixed(0)} s: ${(bodyBytes / sizeBytes).toFixed(3)} copies over the WAN, ${done} done`)
+    }
+    if (traceFolder === null || elapsedMs - looked < secondMs) return
+    looked = elapsedMs
+    mkdirSync(traceFolder, { recursive: true })
+    const all = await Promise.all(endpoints.map(one => one.status().catch(() => null)))
+    const line = {
+      elapsedMs: Math.round(elapsedMs),
+      bodyBytes,
+      agents: all.map(
+        (status, at) =>
+          status && {
+            name: endpoints[at]!.name,
+            totals: status.totals,
+            kept: status.transfers.map(({ keptBytes }) => keptBytes),
+            problems: status.problems
+          }
+      )
+    }
+    writeFileSync(join(traceFolder, 'by-second.jsonl'), `${JSON.stringify(line)}\n`, { flag: 'a' })
+  }
+}
+
+function writeTrace(folder: string, ends: readonly EndpointRun[], origin: PathStats): void {
+  const write = (name: string, value: unknown): void =>
+    writeFileSync(join(folder, name), `${JSON.stringify(value, null, 1)}\n`)
+  write('origin.json', origin)
+  for (const end of ends) write(`${end.name}.json`, end)
+}

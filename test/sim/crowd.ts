@@ -1,0 +1,86 @@
+/** One site that wants one content: the smallest whole scenario, for tests and for looking at a rule alone. */
+import type { CorePolicy } from '@starling/agent/core/events.ts'
+import { MiB, minuteMs, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import type { SimAgent } from './sim-agent.ts'
+import { World, type Content } from './world.ts'
+
+export interface CrowdInit {
+  readonly seed: number
+  readonly agents: number
+  readonly gateway?: boolean
+  readonly size?: Bytes
+  readonly wanRate?: BytesPerSecond
+  readonly perFlowRate?: BytesPerSecond
+  readonly policy?: Partial<CorePolicy>
+  /** Indices of agents that send wrong bytes. */
+  readonly liars?: readonly number[]
+  /** Agents ask one after another, so far apart. */
+  readonly staggerMs?: Millis
+}
+
+export interface Crowd {
+  readonly world: World
+  readonly content: Content
+  /** Those who want the content: all but the gateway. */
+  readonly agents: readonly SimAgent[]
+  readonly gateway: SimAgent | null
+  /** Virtual time at which the first agent asks. */
+  readonly startMs: Millis
+  /** What one copy takes over the line. */
+  readonly lowerBoundMs: Millis
+}
+
+export const crowdPolicy: CorePolicy = {
+  upstreamSlots: 2,
+  siteUpstreamSlots: 6,
+  uploadSlots: 8,
+  downloadSlots: 12,
+  delayForegroundDownloadFromHttpMs: 2 * secondMs,
+  upstreamWeight: 100
+}
+
+const gigabit: BytesPerSecond = 125_000_000
+const branchLine: BytesPerSecond = 6_250_000
+
+export function makeCrowd (init: CrowdInit): Crowd {
+  const size = init.size ?? 64 * MiB
+  const wanRate = init.wanRate ?? branchLine
+  const policy = { ...crowdPolicy, ...init.policy }
+  const world = new World({ seed: init.seed, sites: 1, wanRate, ...(init.perFlowRate === undefined ? {} : { perFlowRate: init.perFlowRate }) })
+  const content = world.addContent('update.msu', size)
+  const agents = Array.from({ length: init.agents }, (_, index) => world.addAgent({
+    id: `agent-${String(index).padStart(3, '0')}`, role: 'agent', site: 0, policy, seed: init.seed * 1000 + index, lanRate: gigabit,
+    lies: init.liars?.includes(index) ?? false
+  }))
+  const gateway = init.gateway === true
+    ? world.addAgent({ id: 'gateway', role: 'gateway', site: 0, policy: { ...policy, upstreamWeight: 1000 }, seed: init.seed, lanRate: gigabit })
+    : null
+  for (const agent of [...agents, ...(gateway === null ? [] : [gateway])]) agent.start()
+  const startMs = secondMs
+  for (const [index, agent] of agents.entries()) {
+    world.at(startMs + index * (init.staggerMs ?? 0), () => { agent.want(content) })
+  }
+  return { world, content, agents, gateway, startMs, lowerBoundMs: (size * 1000) / wanRate }
+}
+
+export interface CrowdResult {
+  readonly allDone: boolean
+  readonly wanAmplification: number
+  readonly slowestOverLowerBound: number
+  readonly gatewayUploadCopies: number
+  readonly failures: readonly string[]
+}
+
+/** Runs until every agent that is alive has everything, or an hour of virtual time has gone by. */
+export function runCrowd (crowd: Crowd, limitMs: Millis = 60 * minuteMs): CrowdResult {
+  const { world, content, agents, gateway } = crowd
+  const allDone = world.runUntil(() => agents.every((agent) => !agent.alive || agent.completedAt.has(content.transfer)), limitMs)
+  const finished = agents.map((agent) => agent.completedAt.get(content.transfer) ?? -Infinity)
+  return {
+    allDone,
+    wanAmplification: world.wanOf(0).bytes / content.length,
+    slowestOverLowerBound: (Math.max(...finished) - crowd.startMs) / crowd.lowerBoundMs,
+    gatewayUploadCopies: gateway === null ? 0 : gateway.uploaded / content.length,
+    failures: world.failures
+  }
+}
