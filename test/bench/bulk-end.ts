@@ -73,7 +73,7 @@ async function main([road, role, path, chunkCount, secret]: string[]): Promise<v
   await stop
   await end.close()
   await file.close()
-  process.disconnect()
+  process.disconnect?.()
 }
 
 function cpuSeconds(): number {
@@ -82,7 +82,7 @@ function cpuSeconds(): number {
 }
 
 function say(message: EndMessage): void {
-  process.send!(message)
+  process.send?.(message)
 }
 
 if (import.meta.main) await main(process.argv.slice(2))

@@ -20,7 +20,7 @@ export interface BulkAgent {
 }
 
 export interface BulkLoopback {
-  agent(limits?: Partial<BulkLimits>): Promise<BulkAgent>
+  agent(limits?: Partial<BulkLimits>, port?: number): Promise<BulkAgent>
   /** Whose bulk listener is believed to be where. */
   readonly ports: Map<AgentId, number>
   /** Whose `hello` counts, in everybody's eyes. */
@@ -49,7 +49,7 @@ export function createBulkLoopback(): BulkLoopback {
   return {
     ports,
     accepted,
-    async agent(limits = {}) {
+    async agent(limits = {}, port = 0) {
       const identity = createIdentity()
       const tls = await createTlsIdentity(identity)
       const bulk = await createBulkTls(
@@ -59,12 +59,12 @@ export function createBulkLoopback(): BulkLoopback {
           agentIdOfSocket,
           mayServe: peer => accepted.has(peer),
           where(peer) {
-            const port = ports.get(peer)
-            return port === undefined ? null : { host: '127.0.0.1', port }
+            const at = ports.get(peer)
+            return at === undefined ? null : { host: '127.0.0.1', port: at }
           },
           log: createLog(process.env.STARLING_TEST_LOG ?? 'silent', 'test')
         },
-        { host: '127.0.0.1', port: 0, limits }
+        { host: '127.0.0.1', port, limits }
       )
       const agent = { id: identity.agentId, identity, tls, bulk }
       running.add(agent)

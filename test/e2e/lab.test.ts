@@ -2,7 +2,7 @@
  * The lab in small: four real agents with a network namespace each, found by mDNS, behind a shaped line. Wants root; CI
  * has no shaped lines, so it never runs there.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -16,7 +16,7 @@ const isCi = process.env.CI === 'true'
 const whyNot = isCi ? 'never in CI' : whyNoNamespaces()
 if (whyNot !== null) console.warn(`\nSKIPPED, the lab is not tested: ${whyNot}\n`)
 
-const children: Array<ReturnType<typeof startLab>> = []
+const children: ChildProcess[] = []
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL')
 })

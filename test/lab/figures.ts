@@ -42,6 +42,10 @@ export interface LabFigures {
   /** From the first start until the origin had sent its last byte. */
   readonly wanDoneMs: Millis
   readonly cpuIdlePercent: number
+  /** Of the run's time, in which some program waited for a CPU: of ours, or of whoever else uses the machine. */
+  readonly cpuWaitPercent: number | null
+  /** Of all CPU time: what neither agents nor clients used. */
+  readonly cpuElsewherePercent: number
   readonly cpuCores: number
   readonly elapsedMs: Millis
   readonly violations: readonly string[]
@@ -93,6 +97,11 @@ export function figuresOf(run: LabRun): LabFigures {
     wanDrops: run.wan.drops,
     wanDoneMs: Math.round(run.wanDoneMs),
     cpuIdlePercent: round(run.idlePercent, 1),
+    cpuWaitPercent: run.cpuWaitMs === null ? null : round((100 * run.cpuWaitMs) / run.elapsedMs, 1),
+    cpuElsewherePercent: round(
+      100 - run.idlePercent - (100 * (cpuMs + clientCpuMs)) / (run.elapsedMs * cpus().length),
+      1
+    ),
     cpuCores: cpus().length,
     elapsedMs: Math.round(run.elapsedMs),
     violations: violationsOf(run)
@@ -112,22 +121,54 @@ function violationsOf({ endpoints }: LabRun): string[] {
 export function linesOf(run: LabRun, figures: LabFigures): string[] {
   const { plan } = run
   const rows = run.endpoints.map(end => rowOf(end, figures.lowerBoundMs))
-  const heads = ['', 'time', 'x bound', 'first byte', 'pause', 'peers', 'gateway', 'origin', 'wasted', 'CPU', 'peak RSS']
+  const heads = [
+    '',
+    'time',
+    'x bound',
+    'first byte',
+    'pause',
+    'peers',
+    'gateway',
+    'origin',
+    'wasted',
+    'CPU',
+    'peak RSS'
+  ]
   const bound = `${secondsText(figures.lowerBoundMs)}, ${figures.isLowerBoundMeasured ? 'one direct download alone on the line' : 'size / WAN rate'}`
   const facts: Array<readonly [string, string]> = [
-    ['WAN, body bytes', `${figures.wanAmplification} copies, counted by the origin (${run.origin.requests} requests, ${run.origin.flowsMax} at once)`],
-    ['WAN, on the wire', `${figures.wireAmplification} copies, counted by the line (${run.wan.drops} packets dropped)`],
+    [
+      'WAN, body bytes',
+      `${figures.wanAmplification} copies, counted by the origin (${run.origin.requests} requests, ${run.origin.flowsMax} at once)`
+    ],
+    [
+      'WAN, on the wire',
+      `${figures.wireAmplification} copies, counted by the line (${run.wan.drops} packets dropped)`
+    ],
     ['lower bound', bound],
     ['slowest, median', `${figures.slowestOverLowerBound}, ${figures.p50OverLowerBound} of it`],
-    ['tail', `the line was done after ${secondsText(figures.wanDoneMs)}, all endpoints after ${secondsText(figures.elapsedMs)}`],
+    [
+      'tail',
+      `the line was done after ${secondsText(figures.wanDoneMs)}, all endpoints after ${secondsText(figures.elapsedMs)}`
+    ],
     ['from the LAN', `${(figures.shareFromLan * 100).toFixed(1)} %`],
     ['thrown away', `${(figures.duplicateShare * 100).toFixed(2)} % of what was delivered`],
-    ['CPU', `${figures.cpuSecondsPerGiB} s per GiB delivered, clients ${figures.clientCpuSecondsPerGiB} s; ${figures.cpuCores} cores ${figures.cpuIdlePercent} % idle`],
+    ['CPU', `${figures.cpuSecondsPerGiB} s per GiB delivered, clients ${figures.clientCpuSecondsPerGiB} s`],
+    [
+      'the machine',
+      `${figures.cpuCores} cores, ${figures.cpuIdlePercent} % idle, ${figures.cpuElsewherePercent} % used by others and the kernel; somebody waited for a CPU in ${figures.cpuWaitPercent ?? '?'} % of the time`
+    ],
     ['memory', `peak ${figures.rssMiB.median} MiB median, ${figures.rssMiB.max} MiB max`]
   ]
-  if (plan.gateway !== 'none') facts.push(['gateway upload', `${figures.gatewayUploadCopies} copies${run.server?.wasKilled === true ? ' until its end' : ''}`])
+  if (plan.gateway !== 'none')
+    facts.push([
+      'gateway upload',
+      `${figures.gatewayUploadCopies} copies${run.server?.wasKilled === true ? ' until its end' : ''}`
+    ])
   if (figures.cpuIdlePercent < idlePercentMin)
-    facts.push(['beware', `the CPUs were ${figures.cpuIdlePercent} % idle: times are this machine's, not the protocol's`])
+    facts.push([
+      'beware',
+      `the CPUs were ${figures.cpuIdlePercent} % idle: times are this machine's, not the protocol's`
+    ])
   facts.push(['violations', figures.violations.length === 0 ? 'none' : figures.violations.join('; ')])
   const width = Math.max(...facts.map(([name]) => name.length))
   return [
@@ -140,7 +181,8 @@ export function linesOf(run: LabRun, figures: LabFigures): string[] {
 
 function rowOf({ name, wasKilled, download, status, cost }: EndpointRun, lowerBoundMs: Millis): string[] {
   const spent = [`${(cost.cpuMs / 1000).toFixed(1)} s`, `${Math.round(cost.peakBytes / MiB)} MiB`]
-  if (download === null) return [name, wasKilled ? 'killed' : 'NOT DONE', '', '', '', ...sources(status), ...spent]
+  if (download === null)
+    return [name, wasKilled ? 'killed' : 'NOT DONE', '', '', '', ...sources(status), ...spent]
   return [
     name,
     secondsText(download.ms),

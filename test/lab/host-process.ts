@@ -28,12 +28,20 @@ function plainEnv(): NodeJS.ProcessEnv {
 }
 
 export function begin(host: LanHost, { file, args, log, env = {} }: Start): ChildProcess {
+  return beginOther(host, process.execPath, [resolve(houseRoot, file), ...args], log, env)
+}
+
+/** A program that is not ours. */
+export function beginOther(
+  host: LanHost,
+  command: string,
+  args: readonly string[],
+  log: string,
+  env: Readonly<Record<string, string>> = {}
+): ChildProcess {
   const stderr = openSync(log, 'a')
   try {
-    return host.spawn(process.execPath, [resolve(houseRoot, file), ...args], {
-      env: { ...plainEnv(), ...env },
-      stderr
-    })
+    return host.spawn(command, args, { env: { ...plainEnv(), ...env }, stderr })
   } finally {
     closeSync(stderr)
   }
@@ -71,7 +79,10 @@ export async function run(host: LanHost, order: Start): Promise<string> {
   const ended = new Promise<number | null>(resolve => child.once('close', resolve))
   const [said, code] = await Promise.all([text(child.stdout!), ended])
   if (code === 0) return said
-  throw new StarlingError('lab-program-failed', `${order.file} ended with ${code}:\n${said}${tailOf(order.log)}`)
+  throw new StarlingError(
+    'lab-program-failed',
+    `${order.file} ended with ${code}:\n${said}${tailOf(order.log)}`
+  )
 }
 
 export function tailOf(log: string): string {

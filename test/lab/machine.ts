@@ -26,6 +26,16 @@ export function idlePercent(from: CpuClock, to: CpuClock): number {
   return total === 0 ? 100 : 100 * (1 - (to.busyTicks - from.busyTicks) / total)
 }
 
+/** Time in which some program wanted a CPU and had none, since the machine started; null where the kernel does not tell. */
+export function readCpuWaitMs(): Millis | null {
+  try {
+    const text = readFileSync('/proc/pressure/cpu', 'utf8')
+    return Number(/^some .*total=(\d+)$/m.exec(text)![1]) / 1000
+  } catch {
+    return null
+  }
+}
+
 const tickMs: Millis = 10
 
 export interface ProcessCost {

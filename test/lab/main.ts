@@ -1,10 +1,12 @@
 /** `npm run lab -- [options]`: real agents on a LAN of network namespaces, behind a shaped line. --help tells the rest. */
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { compare, comparisonLines, type Comparison } from './compare.ts'
 import { figuresOf, linesOf, type LabFigures } from './figures.ts'
 import { whyNoNamespaces } from './namespaces.ts'
 import { help, parseOrder, type Order, type Plan } from './options.ts'
 import { runPlan } from './run.ts'
 import { cleanUp, raise } from './stage.ts'
+import { demandLibtorrent, warmLines, warmStarling, warmTorrent } from './warm.ts'
 
 const say = (text: string): void => void process.stderr.write(`lab: ${text}\n`)
 
@@ -21,7 +23,7 @@ async function main(): Promise<number> {
       `${whyNot}. The lab wants root and Debian's iproute2, for example: sudo env PATH="$PATH" npm run lab -- ${process.argv.slice(2).join(' ')}`
     )
   }
-  const removed = cleanUp()
+  const removed = cleanUp(order.plan.dataFolder)
   if (removed.length > 0) say(`removed what dead labs had left: ${removed.join(', ')}`)
   if (order.mode === 'clean') {
     if (removed.length === 0) say('there is nothing to remove')
@@ -29,15 +31,43 @@ async function main(): Promise<number> {
   }
   // Ends in `exit`, which ends the programs and removes namespaces and folders.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
-  return order.mode === 'run' ? await plain(order) : 2
+  const modes = { run: plain, warm, 'compare-sim': compareWithSim }
+  return await modes[order.mode](order)
 }
 
 async function plain({ plan, json }: Order): Promise<number> {
   const { lines, figures } = await once(plan)
+  tell(lines, figures, json)
+  return figures.violations.length === 0 ? 0 : 1
+}
+
+async function compareWithSim({ plan, crowds, json }: Order): Promise<number> {
+  const all: Comparison[] = []
+  for (const agents of crowds) {
+    const mine = { ...plan, agents }
+    const { lines, figures } = await once(mine)
+    process.stderr.write(`${lines.join('\n')}\n`)
+    all.push(compare(mine, figures))
+  }
+  tell(comparisonLines(all), { comparisons: all }, json)
+  return all.every(({ lab }) => lab.violations.length === 0) ? 0 : 1
+}
+
+async function warm({ plan, json }: Order): Promise<number> {
+  demandLibtorrent()
+  const results = [
+    await warmStarling(plan, say),
+    await warmTorrent('tuned', plan, say),
+    await warmTorrent('defaults', plan, say)
+  ]
+  tell(warmLines(plan, results), { agents: plan.agents, size: plan.sizeBytes, results }, json)
+  return results.every(({ violations }) => violations.length === 0) ? 0 : 1
+}
+
+function tell(lines: readonly string[], figures: object, json: boolean): void {
   const out = json ? process.stderr : process.stdout
   out.write(`${lines.join('\n')}\n`)
   if (json) process.stdout.write(`${JSON.stringify(figures)}\n`)
-  return figures.violations.length === 0 ? 0 : 1
 }
 
 async function once(plan: Plan): Promise<{ lines: string[]; figures: LabFigures }> {

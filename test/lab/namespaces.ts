@@ -61,8 +61,7 @@ export function createLab(hosts: Readonly<Record<string, readonly string[]>>): L
   sweep()
   const lans = [...new Set(Object.values(hosts).flat())]
   const namespaceOf = (name: string): string => `${prefix}-${process.pid}-${name}`
-  const portName = (lan: string, index: number): string =>
-    `${lan.slice(0, 4)}${lans.indexOf(lan)}-${index}`
+  const portName = (lan: string, index: number): string => `${lan.slice(0, 4)}${lans.indexOf(lan)}-${index}`
   const hub = namespaceOf('hub')
   const namespaces: string[] = []
   const children = new Set<ChildProcess>()

@@ -1,7 +1,17 @@
 /** What a run of the lab is, and how it is asked for on the command line. */
+import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { GiB, KiB, MiB, minuteMs, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import {
+  GiB,
+  KiB,
+  MiB,
+  minuteMs,
+  secondMs,
+  type Bytes,
+  type BytesPerSecond,
+  type Millis
+} from '@starling/shared/units.ts'
 
 export interface Plan {
   readonly agents: number
@@ -19,6 +29,8 @@ export interface Plan {
   readonly killServers: boolean
   readonly seed: number
   readonly hasBaseline: boolean
+  /** Where agents keep what they fetch. */
+  readonly dataFolder: string
   /** A folder for logs and what each agent said of itself, once a second. */
   readonly traceFolder: string | null
 }
@@ -43,6 +55,7 @@ export const help = `npm run lab -- [options]          (as root, with iproute2)
   --kill-servers       so do coordinator and gateway
   --seed N             content, and who is killed
   --no-baseline        no direct download before; the bound is then size / WAN rate
+  --data DIR           where agents keep their files, in a folder that is removed (${tmpdir()})
   --trace DIR          logs, statuses by the second, and what the origin served
   --json               the last line of stdout is one JSON object
 
@@ -77,13 +90,17 @@ export function parseOrder(argv: readonly string[]): Order {
       agents,
       sizeBytes: size(values.size ?? (warm ? '1GiB' : '256MiB')),
       wanRate: rate('--wan', values.wan),
-      lanRate: (values.lan ?? (warm ? 'unshaped' : '1gbit')) === 'unshaped' ? null : rate('--lan', values.lan ?? '1gbit'),
+      lanRate:
+        (values.lan ?? (warm ? 'unshaped' : '1gbit')) === 'unshaped'
+          ? null
+          : rate('--lan', values.lan ?? '1gbit'),
       gateway,
       staggerMs: span(values.stagger),
       kill,
       killServers: values['kill-servers'],
       seed: count('--seed', values.seed, 0),
       hasBaseline: !values['no-baseline'],
+      dataFolder: values.data ?? tmpdir(),
       traceFolder: values.trace ?? null
     }
   }
@@ -104,6 +121,7 @@ function read(argv: readonly string[]) {
         'kill-servers': { type: 'boolean', default: false },
         seed: { type: 'string', default: '1' },
         'no-baseline': { type: 'boolean', default: false },
+        data: { type: 'string' },
         trace: { type: 'string' },
         json: { type: 'boolean', default: false },
         'compare-sim': { type: 'boolean', default: false },

@@ -12,7 +12,7 @@ import { Prng } from '@starling/shared/prng.ts'
 import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { seededContent, sha256Of } from '../doubles/content.ts'
 import type { PathStats } from '../doubles/origin.ts'
-import { idlePercent, readCpuClock, type ProcessCost } from './machine.ts'
+import { idlePercent, readCpuClock, readCpuWaitMs, type ProcessCost } from './machine.ts'
 import type { Plan } from './options.ts'
 import type { SeatDownload } from './seat.ts'
 import type { WireBytes } from './shaping.ts'
@@ -36,13 +36,19 @@ export interface LabRun {
   readonly baselineMs: Millis | null
   readonly sha256: string
   readonly endpoints: readonly EndpointRun[]
-  readonly server: { readonly totals: Readonly<ByteCounters> | null; readonly cost: ProcessCost | null; readonly wasKilled: boolean } | null
+  readonly server: {
+    readonly totals: Readonly<ByteCounters> | null
+    readonly cost: ProcessCost | null
+    readonly wasKilled: boolean
+  } | null
   readonly originBytes: Bytes
   readonly origin: PathStats
   readonly wan: WireBytes
   /** When the origin had sent its last byte of it: what comes after is the swarm's tail. */
   readonly wanDoneMs: Millis
   readonly idlePercent: number
+  /** In which some program of the machine waited for a CPU. */
+  readonly cpuWaitMs: Millis | null
   /** From the first start to the last end. */
   readonly elapsedMs: Millis
 }
@@ -62,9 +68,13 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
   const url = await stage.put(path, seed, plan.sizeBytes)
   const oneCopyMs = baselineMs ?? (plan.sizeBytes / plan.wanRate) * 1000
 
-  const costsBefore = endpoints.map(one => ({ agent: one.cost() ?? nothing, seat: one.seatCost() ?? nothing }))
+  const costsBefore = endpoints.map(one => ({
+    agent: one.cost() ?? nothing,
+    seat: one.seatCost() ?? nothing
+  }))
   const serverBefore = server?.cost() ?? nothing
-  const [wanBefore, cpuBefore, startedAt] = [stage.wan(), readCpuClock(), performance.now()]
+  const [wanBefore, cpuBefore, waitBefore] = [stage.wan(), readCpuClock(), readCpuWaitMs()]
+  const startedAt = performance.now()
   const results = endpoints.map((): { download: SeatDownload | null; failure: string | null } => ({
     download: null,
     failure: null
@@ -96,6 +106,7 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
     await watch(bodyBytes, endpoints.length - open, endedAt - startedAt)
   }
   const idle = idlePercent(cpuBefore, readCpuClock())
+  const waitAfter = readCpuWaitMs()
   const wanAfter = stage.wan()
 
   const ends = await Promise.all(
@@ -138,6 +149,7 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
     },
     wanDoneMs: wanDoneAt - startedAt,
     idlePercent: idle,
+    cpuWaitMs: waitBefore === null || waitAfter === null ? null : waitAfter - waitBefore,
     elapsedMs: endedAt - startedAt
   }
 }
@@ -147,11 +159,17 @@ async function alone(stage: Stage, plan: Plan, sha256: string, say: (text: strin
   say('one direct download alone on the line, for comparison')
   const url = await stage.put(baselinePath, `lab ${plan.seed}`, plan.sizeBytes)
   const got = await stage.endpoints[0]!.downloadDirectly(url)
-  if (got.sha256 !== sha256) throw new Error('the direct download differs from what the origin has: no figures')
+  if (got.sha256 !== sha256)
+    throw new Error('the direct download differs from what the origin has: no figures')
   return got.ms
 }
 
-function faultOf(got: SeatDownload | null, sha256: string, length: Bytes, cost: ProcessCost | null): string | null {
+function faultOf(
+  got: SeatDownload | null,
+  sha256: string,
+  length: Bytes,
+  cost: ProcessCost | null
+): string | null {
   if (cost === null) return 'its agent has ended by itself'
   if (got === null) return 'was not done in time'
   if (got.status !== 200) return `was answered with status ${got.status}`
@@ -216,7 +234,9 @@ function createWatch(
   return async (bodyBytes, done, elapsedMs) => {
     if (elapsedMs - told > 5 * secondMs) {
       told = elapsedMs
-      say(`${(elapsedMs / 1000).toFixed(0)} s: ${(bodyBytes / sizeBytes).toFixed(3)} copies over the WAN, ${done} done`)
+      say(
+        `${(elapsedMs / 1000).toFixed(0)} s: ${(bodyBytes / sizeBytes).toFixed(3)} copies over the WAN, ${done} done`
+      )
     }
     if (traceFolder === null || elapsedMs - looked < secondMs) return
     looked = elapsedMs

@@ -12,7 +12,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AgentStatus } from '@starling/agent/ports.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
@@ -64,9 +63,12 @@ export interface Stage {
   close(): Promise<void>
 }
 
-export type StagePlan = Pick<Plan, 'agents' | 'wanRate' | 'lanRate' | 'gateway' | 'traceFolder'>
+export type StagePlan = Pick<
+  Plan,
+  'agents' | 'wanRate' | 'lanRate' | 'gateway' | 'traceFolder' | 'dataFolder'
+>
 
-const folderPrefix = 'starling-lab-'
+export const folderPrefix = 'starling-lab-'
 const pagePort = 17832
 const proxyUrl = 'http://127.0.0.1:17831'
 /** What the lab's addresses begin with (namespaces.ts). */
@@ -82,7 +84,7 @@ const metWithinMs: Millis = 2 * minuteMs
 const logLevels = { traced: 'debug', plain: 'info' } as const
 
 export async function raise(plan: StagePlan, say: (text: string) => void): Promise<Stage> {
-  const folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${process.pid}-`))
+  const folder = mkdtempSync(join(plan.dataFolder, `${folderPrefix}${process.pid}-`))
   const forget = removeAtExit(folder)
   const logs = plan.traceFolder ?? folder
   mkdirSync(logs, { recursive: true })
@@ -130,13 +132,15 @@ export async function raise(plan: StagePlan, say: (text: string) => void): Promi
 }
 
 /** Removes what labs that were killed have left: namespaces, programs, folders. @returns their names */
-export function cleanUp(): string[] {
-  const folders = readdirSync(tmpdir()).filter(name => {
-    const [, pid] = /^starling-lab-(\d+)-/.exec(name) ?? []
-    return pid !== undefined && !isRunning(Number(pid))
-  })
+export function cleanUp(dataFolder: string): string[] {
   const removed = sweep()
-  for (const name of folders) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+  const folders = readdirSync(dataFolder)
+    .filter(name => {
+      const [, pid] = /^starling-lab-(\d+)-/.exec(name) ?? []
+      return pid !== undefined && !isRunning(Number(pid))
+    })
+    .map(name => join(dataFolder, name))
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   return [...removed, ...folders]
 }
 
@@ -192,7 +196,15 @@ async function startEndpoint(host: LanHost, setup: EndpointSetup): Promise<Endpo
   const { folder, logs, secret, ticket, plan } = setup
   const log = join(logs, `${host.name}.log`)
   const level = plan.traceFolder === null ? logLevels.plain : logLevels.traced
-  const args = ['run', '--data', join(folder, host.name), '--json', '--stop-on-stdin-end', '--log-level', level]
+  const args = [
+    'run',
+    '--data',
+    join(folder, host.name),
+    '--json',
+    '--stop-on-stdin-end',
+    '--log-level',
+    level
+  ]
   args.push('--upstream-allow-private', labNetwork)
   if (ticket !== null) args.push('--ticket', ticket)
   const env = secret === null ? {} : { STARLING_FLEET_SECRET: secret }
@@ -264,7 +276,9 @@ async function untilMet(
       )
       if (performance.now() - told > 5 * secondMs) {
         told = performance.now()
-        say(`agents know ${Math.min(...counts.map(({ peers }) => peers))} to ${Math.max(...counts.map(({ peers }) => peers))} of ${others} others`)
+        say(
+          `agents know ${Math.min(...counts.map(({ peers }) => peers))} to ${Math.max(...counts.map(({ peers }) => peers))} of ${others} others`
+        )
       }
       return counts.filter(({ peers }) => peers < wanted)
     },

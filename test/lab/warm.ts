@@ -7,13 +7,14 @@
  */
 import { createHash } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
-import { createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createReadStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { seededContent, sha256Of } from '../doubles/content.ts'
+import { bytesText, secondsText, table } from '../demo/words.ts'
 import { removeAtExit } from '../e2e/program.ts'
 import { beginOther } from './host-process.ts'
 import { converse } from './lines.ts'
@@ -58,7 +59,9 @@ export async function warmStarling(plan: Plan, say: (text: string) => void): Pro
     const cpuBefore = readCpuClock()
     const bytesBefore = await stage.bodyBytes('/update.msu')
     say(`${leechers.length} leechers at once`)
-    const times = await Promise.all(leechers.map(async one => (await one.download({ url, isHashed: false })).ms))
+    const times = await Promise.all(
+      leechers.map(async one => (await one.download({ url, isHashed: false })).ms)
+    )
     const cpuIdle = idlePercent(cpuBefore, readCpuClock())
     const costs = stage.endpoints.map(one => one.cost()!)
     const cpuMs = costs.reduce((sum, cost, at) => sum + cost.cpuMs - before[at]!, 0)
@@ -107,7 +110,9 @@ export async function warmTorrent(
     const times = await Promise.all(
       leechers.map(async ({ name, data, talk }) => {
         const others = names.filter(other => other !== name).map(addressOf)
-        return (await talk.ask<{ ms: Millis }>('join', { torrent, folder: data, seeds: false, peers: others })).ms
+        return (
+          await talk.ask<{ ms: Millis }>('join', { torrent, folder: data, seeds: false, peers: others })
+        ).ms
       })
     )
     const cpuIdle = idlePercent(cpuBefore, readCpuClock())
@@ -148,15 +153,32 @@ function resultOf(
   }
 }
 
+export function warmLines(plan: Plan, results: readonly WarmResult[]): string[] {
+  const rows = results.map(one => [
+    one.name,
+    `${one.mibPerSecond} MiB/s`,
+    secondsText(one.slowestMs),
+    `${one.cpuSecondsPerGiB} s`,
+    `${one.peakMiB} MiB`,
+    `${one.cpuIdlePercent} %`,
+    one.violations.length === 0 ? 'none' : one.violations.join('; ')
+  ])
+  return [
+    '',
+    `1 seeder, ${plan.agents} leechers at once, ${bytesText(plan.sizeBytes)} each, LAN unshaped, files in ${plan.dataFolder}`,
+    ...table([['', 'all together', 'slowest', 'CPU per GiB', 'peak RSS', 'CPU idle', 'violations'], ...rows])
+  ]
+}
+
 async function writeContent(
   file: string,
   length: Bytes,
   read: (from: Bytes, to: Bytes) => Promise<Uint8Array>
 ): Promise<void> {
-  writeFileSync(file, '')
   const handle = await open(file, 'w')
   try {
-    for (let at = 0; at < length; at += MiB) await handle.writeFile(await read(at, Math.min(length, at + MiB)))
+    for (let at = 0; at < length; at += MiB)
+      await handle.writeFile(await read(at, Math.min(length, at + MiB)))
   } finally {
     await handle.close()
   }

@@ -16,6 +16,7 @@ import { chooseEvictions } from './eviction.ts'
 import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
 import { busyRetryMs } from './limits.ts'
 import { PeerScores } from './peer-score.ts'
+import { seedOf } from './rendezvous.ts'
 import { Resolving } from './resolving.ts'
 import { Swarm } from './swarm.ts'
 import { Uploads } from './uploads.ts'
@@ -54,12 +55,13 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     for (const ban of init.bans ?? []) this.#scores.restoreBan(ban.peer, ban.until)
     this.#around = {
       self: init.self,
+      selfSeed: seedOf(init.self),
       role: init.role,
       prng: new Prng(init.seed ?? hash32(init.self)),
       scores: this.#scores,
       peers: this.#peers,
       policy: () => this.#policy,
-      inFlight: () => this.#inFlight(),
+      load: { fetches: 0 },
       nextId: () => ++this.#lastId,
       effect: (effect) => { this.#effects.push(effect) }
     }
@@ -236,8 +238,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'ask-digests': {
         const swarm = this.#swarms.get(message.transfer)
         if (swarm !== undefined) {
-          swarm.said(peer, role, message, this.#now)
-          this.#advance(swarm)
+          const matters = swarm.said(peer, role, message, this.#now)
+          if (matters || (swarm.wake !== null && swarm.wake <= this.#now)) this.#advance(swarm)
         } else if (message.type === 'interested') {
           this.#around.effect({
             type: 'say', to: [peer], message: { type: 'bitfield', transfer: message.transfer, bits: new Uint8Array(0), claims: [] }
@@ -334,11 +336,5 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     swarm.advance(this.#now)
     if (swarm.atWork || swarm.wake !== null) this.#active.add(swarm)
     else this.#active.delete(swarm)
-  }
-
-  #inFlight (): number {
-    let count = 0
-    for (const swarm of this.#active) count += swarm.fetching.size
-    return count
   }
 }

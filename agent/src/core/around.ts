@@ -7,14 +7,16 @@ import type { PeerScores } from './peer-score.ts'
 
 export interface Around {
   readonly self: AgentId
+  /** `seedOf(self)`. */
+  readonly selfSeed: number
   readonly role: Role
   readonly prng: Prng
   readonly scores: PeerScores
   /** Connected peers of the site. */
   readonly peers: ReadonlyMap<AgentId, { readonly role: Role }>
   policy (): CorePolicy
-  /** Chunk requests to peers now under way, over all swarms. */
-  inFlight (): number
+  /** What is under way over all swarms; counted by those who begin and end it. */
+  readonly load: { /** Chunk requests to peers. */ fetches: number }
   /** A fresh name for a fetch or a flow. */
   nextId (): number
   effect (effect: AgentEffect): void

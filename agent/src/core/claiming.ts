@@ -57,6 +57,9 @@ export class Claiming {
   readonly #flows = new Map<FlowId, Flow>()
   /** Since when an extent has been open to be claimed, as we see it. */
   readonly #openSince = new Map<number, Millis>()
+  /** Ranks among the members of this version. */
+  readonly #ranks = new Map<number, number>()
+  #ranksOf = -1
   /** Given back, but not yet told. */
   readonly #releases: Array<{ readonly at: Millis, readonly extent: number, readonly bytesDone: Bytes }> = []
   #sequence = 0
@@ -88,7 +91,20 @@ export class Claiming {
     return false
   }
 
-  rank (thing: number): number { return rankOf(this.#self(), this.#swarm.members.fetchers(), mix32(this.#seed ^ thing)) }
+  /** How many of those who may fetch go before us for this extent; -1 asks about the transfer as a whole. */
+  rank (thing: number): number {
+    const { version } = this.#swarm.members
+    if (version !== this.#ranksOf) {
+      this.#ranksOf = version
+      this.#ranks.clear()
+    }
+    let rank = this.#ranks.get(thing)
+    if (rank === undefined) {
+      rank = rankOf(this.#self(), this.#swarm.members.fetchers(), mix32(this.#seed ^ thing))
+      this.#ranks.set(thing, rank)
+    }
+    return rank
+  }
 
   // ------------------------------------------------------------------------------------------- what is heard
 
@@ -97,28 +113,31 @@ export class Claiming {
 
   gatewayAtWork (now: Millis): boolean { return this.#gatewaySignAt !== null && now < this.#gatewaySignAt + gatewayPatienceMs }
 
-  heard (claim: Claim, from: Candidate, now: Millis): void {
+  /** @returns whether there is a new claim in the book. */
+  heard (claim: Claim, from: Candidate, now: Millis): boolean {
     const record = this.claims.of(claim.extent)
     if (record === undefined) {
       this.claims.set(claim, now)
-      return
+      return true
     }
     if (record.claimant === claim.claimant) {
       this.claims.progress(claim, this.#chunksSeen(claim.extent, claim.claimant), now)
-      return
+      return false
     }
-    const holder = record.claimant === this.#around.self ? this.#self() : this.#candidate(record.claimant)
+    const isOurs = record.claimant === this.#around.self
+    const holder = isOurs ? this.#self() : this.#candidate(record.claimant)
     if (!this.#wins(claim.bytesDone, from, record.bytesDone, holder, claim.extent)) {
       // It has not heard of ours, or it would not have claimed: without a word it would fetch on.
-      if (record.claimant === this.#around.self) this.#sayClaim('claim', record.extent, record.bytesDone)
-      return
+      if (isOurs) this.#sayClaim('claim', record.extent, record.bytesDone)
+      return false
     }
-    if (record.claimant === this.#around.self) {
+    if (isOurs) {
       this.#yieldExtent(claim.extent)
       this.#around.effect({ type: 'report', fact: { what: 'claim-lost', transfer: this.#swarm.transfer, extent: claim.extent, to: from.id } })
     }
     this.claims.release(claim.extent, record.claimant)
     this.claims.set(claim, now)
+    return true
   }
 
   released (claim: Claim, now: Millis): void {
@@ -449,7 +468,9 @@ export class Claiming {
     return seen
   }
 
-  #self (): Candidate { return { id: this.#around.self, weight: this.#around.policy().upstreamWeight } }
+  #self (): Candidate {
+    return { id: this.#around.self, weight: this.#around.policy().upstreamWeight, seed: this.#around.selfSeed }
+  }
 
   #candidate (id: AgentId): Candidate { return { id, weight: this.#swarm.members.get(id)?.weight ?? 0 } }
 }

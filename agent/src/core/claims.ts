@@ -25,6 +25,8 @@ export class Claims {
   readonly #byExtent = new Map<number, ClaimRecord>()
   readonly #chunks: number
   readonly #chunkBytes: Bytes
+  /** Recomputed when a claim has changed since it was asked for last. */
+  #patience: Millis | null = null
 
   constructor (chunks: number, chunkBytes: Bytes) {
     this.#chunks = chunks
@@ -37,6 +39,7 @@ export class Claims {
 
   /** Notes a claim; the caller has settled any conflict. */
   set (claim: Claim, now: Millis): void {
+    this.#patience = null
     this.#byExtent.set(claim.extent, { ...claim, since: now, progressAt: now })
   }
 
@@ -48,6 +51,7 @@ export class Claims {
     const record = this.#byExtent.get(claim.extent)
     if (record === undefined || record.claimant !== claim.claimant || claim.sequence <= record.sequence) return
     record.sequence = claim.sequence
+    this.#patience = null
     const credible = Math.min(claim.bytesDone, (seen + 2) * this.#chunkBytes)
     if (credible > record.bytesDone) {
       record.bytesDone = credible
@@ -63,6 +67,7 @@ export class Claims {
 
   release (extent: number, claimant: AgentId): boolean {
     if (this.#byExtent.get(extent)?.claimant !== claimant) return false
+    this.#patience = null
     return this.#byExtent.delete(extent)
   }
 
@@ -73,6 +78,7 @@ export class Claims {
       if (record.claimant === claimant) freed.push(record.extent)
     }
     for (const extent of freed) this.#byExtent.delete(extent)
+    this.#patience = null
     return freed
   }
 
@@ -98,6 +104,11 @@ export class Claims {
 
   /** On a slow line a chunk takes long without anything being wrong: patience grows with the chunk's time. */
   #patienceMs (): Millis {
+    this.#patience ??= this.#measurePatience()
+    return this.#patience
+  }
+
+  #measurePatience (): Millis {
     const rates: number[] = []
     for (const record of this.#byExtent.values()) {
       const tookMs = record.progressAt - record.since

@@ -57,11 +57,13 @@ export class Fetching {
 
   /** Asks for as much as slots allow. @returns when to try again, if something must wait for a resting peer. */
   fetchMore (now: Millis): Millis | null {
+    if (this.#picker.size === 0) return null
     const slots = this.#around.policy().downloadSlots
+    const { load } = this.#around
     let attempts = 0
     let again: Millis | null = null
     const passedOver = new Set<number>()
-    while (this.#around.inFlight() < slots && attempts < attemptsMax) {
+    while (load.fetches < slots && attempts < attemptsMax) {
       const chunk = this.#next(passedOver)
       if (chunk === null) break
       const peer = this.#choose(chunk, now)
@@ -166,6 +168,7 @@ export class Fetching {
     const digest = this.#swarm.digestOf(chunk)
     if (digest === undefined) return
     const fetch: Fetch = { id: this.#around.nextId(), chunk, peer, startedAt: now }
+    this.#around.load.fetches++
     this.#byId.set(fetch.id, fetch)
     this.#byChunk.set(chunk, fetch)
     this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1)
@@ -188,6 +191,7 @@ export class Fetching {
   }
 
   #forget (fetch: Fetch): void {
+    this.#around.load.fetches--
     this.#byId.delete(fetch.id)
     if (this.#byChunk.get(fetch.chunk) === fetch) this.#byChunk.delete(fetch.chunk)
     const open = (this.#byPeer.get(fetch.peer) ?? 1) - 1

@@ -6,11 +6,12 @@ import { Bitfield } from '@starling/shared/bitfield.ts'
 import type { Span } from '@starling/shared/chunking.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import type { Candidate } from './rendezvous.ts'
+import { seedOf, type Candidate } from './rendezvous.ts'
 
 export interface Member {
   readonly id: AgentId
   readonly role: Role
+  readonly seed: number
   has: Bitfield | null
   /** It told us that it is after something (or, a gateway, that it fetches for others). */
   interested: boolean
@@ -27,6 +28,9 @@ export class Members {
   readonly #holders: Uint16Array
   readonly #agentHolders: Uint16Array
   #leechers: readonly AgentId[] | null = null
+  #fetchers: readonly Candidate[] | null = null
+  /** Grows whenever who is interested, or how willing, has changed. */
+  version = 0
 
   constructor (chunks: number) {
     this.#chunks = chunks
@@ -41,7 +45,7 @@ export class Members {
   of (id: AgentId, role: Role): Member {
     let member = this.#byId.get(id)
     if (member === undefined) {
-      member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false }
+      member = { id, role, seed: seedOf(id), has: null, interested: false, weight: 0, wants: [], introduced: false }
       this.#byId.set(id, member)
     }
     return member
@@ -80,11 +84,15 @@ export class Members {
     const had = member.has === null ? [] : [...member.has.indices()]
     for (const chunk of had) this.hasNot(id, chunk)
     this.#byId.delete(id)
-    this.#leechers = null
+    this.interestChanged()
     return had
   }
 
-  interestChanged (): void { this.#leechers = null }
+  interestChanged (): void {
+    this.#leechers = null
+    this.#fetchers = null
+    this.version++
+  }
 
   /** Whom haves, claims and digests are told to: everyone who said that it is interested. */
   leechers (): readonly AgentId[] {
@@ -97,7 +105,12 @@ export class Members {
   }
 
   /** Members that may fetch upstream. */
-  * fetchers (): Generator<Candidate> {
-    for (const member of this.#byId.values()) if (member.interested && member.weight > 0) yield member
+  fetchers (): readonly Candidate[] {
+    if (this.#fetchers === null) {
+      const fetchers: Candidate[] = []
+      for (const { id, weight, seed, interested } of this.#byId.values()) if (interested && weight > 0) fetchers.push({ id, weight, seed })
+      this.#fetchers = fetchers
+    }
+    return this.#fetchers
   }
 }

@@ -6,9 +6,13 @@
 import { hash32, mix32 } from '@starling/shared/prng.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 
-export interface Candidate { readonly id: AgentId, readonly weight: number }
+export interface Candidate {
+  readonly id: AgentId
+  readonly weight: number
+  /** `seedOf(id)`, where it is known already: ids are long, and ranks are asked for often. */
+  readonly seed?: number
+}
 
-/** Per agent and thing; lower goes first. Cached by callers through `seedOf`, as ids are long and hashing them is not free. */
 export function seedOf (id: string): number { return hash32(id) }
 
 /** The order of `agent` for `thing`: a 32-bit number, lower goes first. Both are seeds. */
@@ -18,18 +22,22 @@ export function drawOf (agentSeed: number, thingSeed: number): number {
 
 /** How many of `candidates` go before `self` for `thing` (weight 0 never goes). Ties are broken by id. */
 export function rankOf (self: Candidate, candidates: Iterable<Candidate>, thingSeed: number): number {
-  const own = drawOf(seedOf(self.id), thingSeed)
+  const own = drawFor(self, thingSeed)
   let before = 0
   for (const other of candidates) {
     if (other.id === self.id || other.weight === 0) continue
-    if (goesBefore(other, drawOf(seedOf(other.id), thingSeed), self, own)) before++
+    if (goesBefore(other, drawFor(other, thingSeed), self, own)) before++
   }
   return before
 }
 
 /** Whether `one` goes before `other` for `thing`. */
 export function isBefore (one: Candidate, other: Candidate, thingSeed: number): boolean {
-  return goesBefore(one, drawOf(seedOf(one.id), thingSeed), other, drawOf(seedOf(other.id), thingSeed))
+  return goesBefore(one, drawFor(one, thingSeed), other, drawFor(other, thingSeed))
+}
+
+function drawFor (candidate: Candidate, thingSeed: number): number {
+  return drawOf(candidate.seed ?? seedOf(candidate.id), thingSeed)
 }
 
 function goesBefore (one: Candidate, oneDraw: number, other: Candidate, otherDraw: number): boolean {

@@ -132,7 +132,8 @@ export class Swarm {
     if (this.#around.role === 'gateway') this.#wantsChanged(now)
   }
 
-  said (peer: AgentId, role: Role, message: SwarmMessage & { readonly transfer: TransferId }, now: Millis): void {
+  /** @returns whether it changed anything that this agent may act on; most haves are of chunks that it has. */
+  said (peer: AgentId, role: Role, message: SwarmMessage & { readonly transfer: TransferId }, now: Millis): boolean {
     const member = this.members.of(peer, role)
     if (role === 'gateway' && message.type !== 'not-interested') this.#gatewaySign(member, now)
     if (message.type === 'interested') this.#heardInterested(member, message, now)
@@ -142,14 +143,19 @@ export class Swarm {
       this.members.interestChanged()
       if (this.#around.role === 'gateway') this.#wantsChanged(now)
     } else if (message.type === 'bitfield') this.#heardBitfield(member, message.bits, message.claims, now)
-    else if (message.type === 'have') for (const chunk of message.chunks) this.#heardHave(member, chunk, now)
-    else if (message.type === 'claim') this.claiming.heard(message.claim, member, now)
+    else if (message.type === 'have') {
+      let matters = false
+      for (const chunk of message.chunks) if (this.#heardHave(member, chunk, now)) matters = true
+      return matters
+    } else if (message.type === 'claim') return this.claiming.heard(message.claim, member, now)
     else if (message.type === 'release') this.claiming.released(message.claim, now)
     else if (message.type === 'ask-digests') {
       for (const digests of this.digests.batches(message.first, message.count)) {
         this.#say([peer], { type: 'digests', digests, proof: null })
       }
+      return false
     }
+    return true
   }
 
   /**
@@ -207,10 +213,10 @@ export class Swarm {
     }
   }
 
-  #heardHave (member: Member, chunk: number, now: Millis): void {
-    if (chunk >= this.chunks || !this.members.has(member, chunk)) return
+  #heardHave (member: Member, chunk: number, now: Millis): boolean {
+    if (chunk >= this.chunks || !this.members.has(member, chunk)) return false
     this.claiming.showed(chunk, now)
-    if (this.#has(chunk)) return
+    if (this.#has(chunk)) return false
     if (this.wants.isWanted(chunk) && this.digests.of(chunk) === undefined) {
       this.#digestsMissing.add(chunk)
       this.#askDigestsAt ??= now + digestPatienceMs
@@ -218,6 +224,7 @@ export class Swarm {
     if (this.members.onlyGatewaysHave(chunk) && this.#around.role !== 'gateway') this.#delay(chunk, now)
     else this.#delayed.delete(chunk)
     this.#refresh(chunk)
+    return true
   }
 
   /** A gateway uploads about one copy: the first rank takes it from there, and the others from the first rank. */
@@ -382,7 +389,9 @@ export class Swarm {
       if (chunk >= reader.endChunk || this.#has(chunk) || this.claiming.covers(chunk)) continue
       const progressAt = Math.max(
         reader.movedAt, this.claiming.claims.of(extentOf(chunk))?.progressAt ?? 0, this.fetching.startedAt(chunk) ?? 0)
-      const escapeAt = progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs + this.claiming.rank(extentOf(chunk)) * escapeStaggerMs
+      const patientUntil = progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs
+      // The rank costs more than a comparison, and is not needed before the time has come at all.
+      const escapeAt = patientUntil > now ? patientUntil : patientUntil + this.claiming.rank(extentOf(chunk)) * escapeStaggerMs
       if (escapeAt > now) {
         if (next === null || escapeAt < next) next = escapeAt
         continue
