@@ -319,8 +319,7 @@ export class SimAgent {
       this.#woken = null
       this.#wokenAt = Infinity
       const wanted = this.#core.wakeAt()
-      // A drifting clock's arithmetic may miss by a hair; waking once more then would never end.
-      if (wanted !== null && wanted <= this.clockNow + 1e-6) this.emit({ type: 'woke' })
+      if (wanted !== null && wanted <= this.clockNow) this.emit({ type: 'woke' })
       else this.#setTimer()
     })
   }
@@ -332,7 +331,8 @@ export class SimAgent {
 
   #fromClock(time: Millis): Millis {
     const { clock } = this.#init
-    return clock === undefined ? time : (time - clock.aheadMs) / clock.rate
+    // A hair later, or rounding would wake it just before its time, again and again.
+    return clock === undefined ? time : (time - clock.aheadMs) / clock.rate + 0.001
   }
 
   #newCore(): Machine<AgentEvent, AgentEffect> {

@@ -122,6 +122,8 @@ export class UpstreamFlows {
         this.#agent.stored(content, chunk, true, { kind: 'upstream', flow: id }, null)
         if (this.#flows.get(id) !== flow) return
         if (chunk + 1 >= flow.end || flow.afterChunk) {
+          // On a slow machine the next chunk may have begun meanwhile.
+          this.#stop(flow)
           this.#flows.delete(id)
           this.#agent.emit({ type: 'flow-ended', flow: id, reason: 'done' })
         }

@@ -46,7 +46,7 @@ export interface Order extends Expected {
 export interface LaneEvents {
   /** It can take more orders than before. */
   freed(): void
-  /** It takes no more orders; those in flight are settled within moments. Once. */
+  /** It takes no more orders; those in flight are settled within moments. Once. `wasOpen`: it ever took one. */
   ended(reason: string, error: StarlingError, wasOpen: boolean): void
 }
 
@@ -76,6 +76,7 @@ export function createLane(
   const dialling = new AbortController()
   const closing = Promise.withResolvers<void>()
   let socket: TLSSocket | null = null
+  let isGreeted = false
   let end: { readonly reason: string; readonly error: StarlingError } | null = null
   let nextId = 1
   let timer: NodeJS.Timeout | undefined
@@ -135,6 +136,7 @@ export function createLane(
     // It may have begun to speak, and been given up for that, before it was ours.
     if (end !== null) return void dialled.destroy()
     if (dialled.alpnProtocol !== bulkAlpn) return finish('other-protocol', broken('the peer does not speak our protocol'))
+    isGreeted = true
     watch()
     events.freed()
   }
@@ -156,7 +158,7 @@ export function createLane(
     dialling.abort()
     if (socket === null) closed()
     else socket.destroy()
-    events.ended(reason, error, socket !== null)
+    events.ended(reason, error, isGreeted)
   }
 
   /** Node holds nothing of ours any more. */
@@ -178,7 +180,7 @@ export function createLane(
   return {
     peer,
     load: () => orders.size,
-    isOpen: () => socket !== null && end === null,
+    isOpen: () => isGreeted && end === null,
     ask(order) {
       const id = nextId++
       orders.set(id, order)

@@ -43,6 +43,10 @@ export interface ClaimingSwarm {
   /** This agent has the chunk, or is getting it from a peer. */
   underWay (chunk: number): boolean
   url (): string | null
+  /** What others have of it counts: somebody whose word we take has signed its digest. */
+  vouched (chunk: number): boolean
+  /** With a full disk nothing is fetched but what clients wait for: so many chunks ahead of each; null: no such limit. */
+  onlyAhead (): number | null
   /** To the interested, or to every peer of the site. */
   say (message: { type: 'claim' | 'release', claim: Claim }, toAll?: boolean): void
   /** Chunks no longer (or newly) under a flow of ours: may they be asked of peers? */
@@ -113,6 +117,13 @@ export class Claiming {
 
   gatewayAtWork (now: Millis): boolean { return this.#gatewaySignAt !== null && now < this.#gatewaySignAt + gatewayPatienceMs }
 
+  /** We have become interested: a gateway that is connected gets the time to show that it fetches for us. */
+  begin (now: Millis): void {
+    if (this.#gatewayThere()) this.#gatewaySignAt = now
+  }
+
+  #gatewayThere (): boolean { return [...this.#around.peers.values()].some(({ role }) => role === 'gateway') }
+
   /** @returns whether there is a new claim in the book. */
   heard (claim: Claim, from: Candidate, now: Millis): boolean {
     const record = this.claims.of(claim.extent)
@@ -146,6 +157,7 @@ export class Claiming {
 
   left (peer: AgentId, now: Millis): void {
     for (const extent of this.claims.dropClaimant(peer)) this.#openSince.set(extent, now)
+    if (!this.#gatewayThere()) this.#gatewaySignAt = null
   }
 
   /** A chunk of the extent showed up somewhere at the site. */
@@ -337,8 +349,11 @@ export class Claiming {
         if (this.claims.of(extent) === undefined && !open.includes(extent) && this.#missing(extent)) open.push(extent)
       }
     }
-    for (const reader of this.#swarm.wants.readers.values()) look(reader.chunk, reader.endChunk)
-    for (const span of this.#swarm.wants.spans) look(span.start, span.end)
+    const ahead = this.#swarm.onlyAhead()
+    for (const { chunk, endChunk } of this.#swarm.wants.readers.values()) {
+      look(chunk, ahead === null ? endChunk : Math.min(endChunk, chunk + ahead))
+    }
+    if (ahead === null) for (const span of this.#swarm.wants.spans) look(span.start, span.end)
     return open
   }
 
@@ -348,9 +363,13 @@ export class Claiming {
   #firstMissing (extent: number): number | null {
     const span = chunksOf(extent, this.#swarm.chunks)
     for (let chunk = span.start; chunk < span.end; chunk++) {
-      if (!this.#swarm.underWay(chunk) && this.#swarm.members.holders(chunk) === 0) return chunk
+      if (this.#isMissing(chunk)) return chunk
     }
     return null
+  }
+
+  #isMissing (chunk: number): boolean {
+    return !this.#swarm.underWay(chunk) && (this.#swarm.members.holders(chunk) === 0 || !this.#swarm.vouched(chunk))
   }
 
   #missingForMe (extent: number): boolean {
@@ -365,7 +384,7 @@ export class Claiming {
     if (first === null || url === null) return
     const span = chunksOf(extent, this.#swarm.chunks)
     let end = first + 1
-    while (end < span.end && !this.#swarm.underWay(end) && this.#swarm.members.holders(end) === 0) end++
+    while (end < span.end && this.#isMissing(end)) end++
     this.#begin(first, end, url, now)
   }
 

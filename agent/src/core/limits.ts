@@ -6,6 +6,8 @@ import { dayMs, hourMs, minuteMs, secondMs, type Millis } from '@starling/shared
 
 /** How long to wait for peers to say whether they know a key or a transfer: 20 times a LAN's round trip. */
 export const askWaitMs: Millis = 100
+/** A gateway serves a whole site and may be busy; going past it costs the site a second first request. */
+export const askGatewayWaitMs: Millis = secondMs
 /** How long to wait for another agent's first upstream request: an origin's slow first byte, then ours. */
 export const resolveWaitMs: Millis = 4 * secondMs
 /** So much later each next rank asks upstream, when the one who was to do it fell silent. */

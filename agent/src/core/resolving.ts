@@ -10,7 +10,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around } from './around.ts'
 import type { FlowId, WishId } from './events.ts'
-import { askWaitMs, notSharedMs, resolveStaggerMs, resolveWaitMs } from './limits.ts'
+import { askGatewayWaitMs, askWaitMs, notSharedMs, resolveStaggerMs, resolveWaitMs } from './limits.ts'
 import { isBefore, rankOf } from './rendezvous.ts'
 
 /** A key that somebody wants and whose version is not known yet. */
@@ -205,7 +205,8 @@ export class Resolving {
     const gateways = peers.filter((peer) => this.#isGateway(peer))
     // A gateway waits for no agent: it is they who wait for it.
     const others = this.#around.role === 'gateway' ? [] : peers.filter((peer) => !this.#isGateway(peer))
-    search.state = { kind: 'asking', until: now + askWaitMs, silent: new Set([...gateways, ...others]), rivals: new Set() }
+    const waitMs = gateways.length > 0 && this.#around.role !== 'gateway' ? askGatewayWaitMs : askWaitMs
+    search.state = { kind: 'asking', until: now + waitMs, silent: new Set([...gateways, ...others]), rivals: new Set() }
     // Only what is surely a download is worth a gateway's request: it would fetch every small page once more.
     this.#say(gateways, { type: 'ask', key, url: search.rangeFirst && this.#around.role !== 'gateway' ? url : null })
     this.#say(others, { type: 'ask', key, url: null })

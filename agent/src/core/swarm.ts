@@ -81,6 +81,8 @@ export class Swarm {
       wants: this.wants,
       underWay: (chunk) => this.#has(chunk) || this.fetching.isFetching(chunk),
       url: () => this.#url,
+      vouched: (chunk) => around.role !== 'gateway' || this.digests.of(chunk) !== undefined,
+      onlyAhead: () => this.#diskFull ? heldWindowChunks : null,
       say: (message, toAll) => {
         this.#say(toAll === true ? [...around.peers.keys()] : this.members.leechers(), { ...message, transfer: this.transfer })
       },
@@ -332,7 +334,10 @@ export class Swarm {
     const told = this.wants.spans.slice(0, 16).map((span) => `${span.start}-${span.end}`).join()
     if (told === this.#wantsTold) return
     this.#wantsTold = told
-    this.#interestedAt ??= now
+    if (this.#interestedAt === null) {
+      this.#interestedAt = now
+      this.claiming.begin(now)
+    }
     this.#tellInterest([...this.#around.peers.keys()])
   }
 
