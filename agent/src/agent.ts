@@ -179,6 +179,7 @@ async function start (
   const loop = run(core, {
     flows,
     say: (to, message) => { network.peers.say(to, withProof(message)) },
+    dial: (peer) => { network.peers.dial(peer) },
     hangUp: (peer, reason) => { network.peers.hangUp(peer, reason) },
     signDigests: (transfer, entries) => signer.signDigests(transfer, entries),
     report: (fact) => { reporter.report(fact) },

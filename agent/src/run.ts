@@ -13,6 +13,7 @@ import type { Emit, FlowsPort } from './ports.ts'
 export interface RunShells {
   readonly flows: FlowsPort
   readonly say: (to: readonly AgentId[], message: SwarmMessage) => void
+  readonly dial: (peer: AgentId) => void
   readonly hangUp: (peer: AgentId, reason: string) => void
   readonly signDigests: (transfer: TransferId, entries: readonly DigestEntry[]) => SignedDigests | null
   readonly report: (fact: Fact) => void
@@ -76,6 +77,7 @@ export function run (core: Machine<AgentEvent, AgentEffect>, shells: RunShells):
         return
       }
       case 'say': return shells.say(effect.to, effect.message)
+      case 'dial': return shells.dial(effect.peer)
       case 'hang-up': return shells.hangUp(effect.peer, effect.reason)
       case 'fetch-chunk': return flows.fetchChunk(effect)
       case 'cancel-fetch': return flows.cancelFetch(effect.fetch)

@@ -43,8 +43,11 @@ export interface Hello {
 export type SwarmMessage =
   /** "Who knows the version of this key? If nobody, I shall find out." The URL is told to gateways only. */
   | { readonly type: 'ask', readonly key: KeyHash, readonly url: string | null }
-  /** "I am finding out": `asking` before its upstream request has left, `resolving` after. */
-  | { readonly type: 'looking', readonly key: KeyHash, readonly stage: 'asking' | 'resolving' }
+  /**
+   * "This is being found out by `by`": `asking` before the upstream request has left, `resolving` after. `by` is the best
+   * candidate that the sender knows of, often itself.
+   */
+  | { readonly type: 'looking', readonly key: KeyHash, readonly stage: 'asking' | 'resolving', readonly by: AgentId }
   | { readonly type: 'head', readonly head: SignedHead }
   /** "I found out, and it is not to be shared: everyone for himself", or (`failed`) "I could not find out". */
   | { readonly type: 'not-shared', readonly key: KeyHash, readonly reason: string, readonly failed: boolean }
@@ -60,6 +63,8 @@ export type SwarmMessage =
   | { readonly type: 'digests', readonly digests: SignedDigests, readonly proof: Proof | null }
   /** Asks for the digests of up to 1024 chunks from `first` on. */
   | { readonly type: 'ask-digests', readonly transfer: TransferId, readonly first: number, readonly count: number }
+  /** In a site without a full mesh: the best fetchers that are known, and how old that knowledge is. */
+  | { readonly type: 'fetchers', readonly transfer: TransferId, readonly agents: ReadonlyArray<readonly [id: AgentId, weight: number, ageMs: number]> }
   | { readonly type: 'claim', readonly transfer: TransferId, readonly claim: Claim }
   | { readonly type: 'release', readonly transfer: TransferId, readonly claim: Claim }
 
@@ -134,7 +139,7 @@ const message = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('bye'), reason: text }),
   z.strictObject({ type: z.literal('ask'), key: keyHash, url: z.string().max(8192).nullable() }),
-  z.strictObject({ type: z.literal('looking'), key: keyHash, stage: z.enum(['asking', 'resolving']) }),
+  z.strictObject({ type: z.literal('looking'), key: keyHash, stage: z.enum(['asking', 'resolving']), by: agentId }),
   z.strictObject({ type: z.literal('head'), head: signedHead }),
   z.strictObject({ type: z.literal('not-shared'), key: keyHash, reason: text, failed: z.boolean() }),
   z.strictObject({ type: z.literal('unknown-key'), key: keyHash }),
@@ -150,6 +155,10 @@ const message = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('digests'), digests: signedDigests, proof: proof.nullable() }),
   z.strictObject({
     type: z.literal('ask-digests'), transfer: transferId, first: chunk, count: z.number().int().min(1).max(1024)
+  }),
+  z.strictObject({
+    type: z.literal('fetchers'), transfer: transferId,
+    agents: z.array(z.tuple([agentId, z.number().int().min(0).max(1000), z.number().int().min(0).max(120_000)])).max(32)
   }),
   z.strictObject({ type: z.literal('claim'), transfer: transferId, claim }),
   z.strictObject({ type: z.literal('release'), transfer: transferId, claim })

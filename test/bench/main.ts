@@ -15,7 +15,7 @@ const benches: readonly Bench[] = [swarm3, swarm3Secret, idle]
 
 const help = `npm run bench -- [name...] [options]
 
-${table(benches.map(({ name, says, rounds }) => [`  ${name}`, `${says} (${rounds} rounds)`])).join('\n')}
+${benches.map(({ name, says, rounds }) => `  ${name.padEnd(15)}${says} (${rounds} rounds)`).join('\n')}
 
   (no name)     all of them
   --rounds N    other than its usual number of rounds

@@ -1,6 +1,12 @@
 import { createBulkLoopback, type BulkAgent } from '../doubles/bulk-on-loopback.ts'
 import { createMemoryBulk } from '../doubles/memory-bulk.ts'
-import { createLoopback, introduce, isJoined, until, type LoopbackAgent } from '../doubles/peers-on-loopback.ts'
+import {
+  createLoopback,
+  introduce,
+  isJoined,
+  until,
+  type LoopbackAgent
+} from '../doubles/peers-on-loopback.ts'
 import { bulkContract, type BulkEnd } from './bulk.contract.ts'
 
 bulkContract(

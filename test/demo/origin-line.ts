@@ -1,8 +1,11 @@
 /** The origin process of the demo and the bench, as its parent sees it: one path, its bytes over the WAN, and the rate. */
+import { fileURLToPath } from 'node:url'
 import type { Bytes, BytesPerSecond } from '@starling/shared/units.ts'
 import { json } from '../e2e/client.ts'
 import type { House } from '../e2e/harness.ts'
 import type { PathStats } from '../doubles/origin.ts'
+
+const originProgram = fileURLToPath(import.meta.resolve('../doubles/origin-process.ts'))
 
 export interface OriginLine {
   readonly url: string
@@ -20,7 +23,7 @@ export async function startOriginLine(
   content: OriginContent,
   rate: BytesPerSecond | null
 ): Promise<OriginLine> {
-  const process = await house.start('origin', 'test/doubles/origin-process.ts', [])
+  const process = await house.start('origin', originProgram, [])
   const control = String(process.ready.control)
   const command = (body: unknown): Promise<unknown> =>
     json(control, { method: 'POST', body: JSON.stringify(body) })

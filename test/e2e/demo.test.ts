@@ -65,7 +65,7 @@ test.skipIf(process.platform === 'win32')(
     writeFileSync(file, await seededContent('long demo', 16 * MiB).read(0, 16 * MiB))
     // 8 Mbit/s: it would take 16 s.
     const demo = house.begin('demo', program, [file, '--wan-mbit', '8'], env)
-    await demo.said(/ WAN /, 30_000)
+    await demo.said(/^ +[\d.]+ s +agent-1 /, 40_000)
     expect(usersOf(folder).length, 'coordinator and agents run').toBeGreaterThanOrEqual(4)
     process.kill(demo.pid, 'SIGINT')
     expect(await demo.ended).toEqual({ code: 130, signal: null })

@@ -4,7 +4,7 @@ import { seededContent, sha256Of } from '../doubles/content.ts'
 import { startOrigin, type Origin } from '../doubles/origin.ts'
 import { download } from './client.ts'
 import { openHouse } from './harness.ts'
-import { startAgent, startFleet } from './site.ts'
+import { quickHeartbeat, startAgent, startFleet } from './site.ts'
 
 const house = openHouse()
 let origin: Origin
@@ -22,6 +22,18 @@ test('an agent with nobody at all is a plain proxy that keeps what it fetched', 
   expect((await download(agent.proxy, `${origin.url}/alone.bin`)).sha256).toBe(await sha256Of(content))
   expect(origin.stats('/alone.bin').bodyBytes).toBe(content.length)
   await agent.stop()
+})
+
+test('a fleet without a gateway shares what its members fetch and sign', async () => {
+  origin.put('/no-gateway.bin', content)
+  const { agents } = await startFleet(house, ['plain-1', 'plain-2'], {
+    coordinatorArgs: ['--no-gateway', ...quickHeartbeat]
+  })
+  const got = await Promise.all(agents.map(agent => download(agent.proxy, `${origin.url}/no-gateway.bin`)))
+  const sha256 = await sha256Of(content)
+  for (const one of got) expect([one.status, one.sha256]).toEqual([200, sha256])
+  expect(origin.stats('/no-gateway.bin').bodyBytes).toBeLessThanOrEqual(content.length + 4 * MiB)
+  await Promise.all(agents.map(agent => agent.stop()))
 })
 
 test('an enrolled agent whose coordinator and gateway are gone in the middle finishes from the origin', async () => {

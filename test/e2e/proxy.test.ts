@@ -18,7 +18,7 @@ const content = seededContent('proxy', 5 * MiB + 321)
 beforeAll(async () => {
   origin = await startOrigin()
   house.keep(() => origin.close())
-  agent = await startAgent(house, 'alone', {})
+  agent = await startAgent(house, 'alone', { args: ['--proxy-connect-ports', new URL(origin.url).port] })
 })
 afterAll(() => house.close())
 
@@ -182,6 +182,14 @@ describe('other methods and tunnels', () => {
     expect(await head(socket)).toMatch(/^HTTP\/1\.1 200 OK/)
     socket.destroy()
     expect((await agent.transfers()).filter(({ key }) => key.endsWith('/tunnelled.bin'))).toEqual([])
+  })
+
+  test('a tunnel to a port that nobody listed is refused with the reason', async () => {
+    const proxy = new URL(agent.proxy)
+    const socket = connect(Number(proxy.port), proxy.hostname)
+    socket.write('CONNECT 127.0.0.1:25 HTTP/1.1\r\nHost: 127.0.0.1:25\r\n\r\n')
+    expect(await head(socket)).toMatch(/^HTTP\/1\.1 403 /)
+    socket.destroy()
   })
 })
 

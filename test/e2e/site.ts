@@ -4,6 +4,7 @@
  * reach machines that are no part of the test.
  */
 import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentStatus, ByteCounters, PeerView, TransferView } from '@starling/agent/ports.ts'
@@ -12,6 +13,7 @@ import type { House } from './harness.ts'
 import type { Running } from './program.ts'
 
 export const agentProgram = 'agent/src/main.ts'
+export const liarProgram = fileURLToPath(import.meta.resolve('../doubles/liar.ts'))
 export const coordinatorProgram = 'coordinator/src/main.ts'
 
 export interface AgentSetup {
@@ -123,7 +125,7 @@ export interface FleetSetup {
 }
 
 /** Without waiting for half a minute: tests see hand-outs and revocations with the next beat. */
-const quickHeartbeat = ['--heartbeat', '1s']
+export const quickHeartbeat = ['--heartbeat', '1s']
 
 /** The embedded gateway is set up by the environment, as every agent can be. */
 const gatewayEnv = {

@@ -15,8 +15,10 @@ export interface LabFigures {
   readonly killServers: boolean
   readonly staggerMs: Millis
   readonly seed: number
-  /** Body bytes that the origin sent over the bytes of the file. */
+  /** Body bytes over the site's WAN, over the bytes of the file: what the origin sent, if the gateway is on the site or there is none. */
   readonly wanAmplification: number
+  /** Body bytes that the origin sent, over the bytes of the file. */
+  readonly originCopies: number
   /** Bytes on the line towards the site, with headers and retransmissions, over the bytes of the file. */
   readonly wireAmplification: number
   /** One direct download alone on the idle line; without one, size / WAN rate. */
@@ -58,7 +60,7 @@ export function figuresOf(run: LabRun): LabFigures {
   const { plan, endpoints } = run
   const alive = endpoints.filter(({ wasKilled }) => !wasKilled)
   const done = alive.flatMap(({ download }) => (download === null ? [] : [download]))
-  const lowerBoundMs = run.baselineMs ?? (plan.sizeBytes / plan.wanRate) * 1000
+  const lowerBoundMs = run.baseline?.ms ?? (plan.sizeBytes / plan.wanRate) * 1000
   const times = done.map(({ ms }) => ms)
   const delivered = done.reduce((sum, { bytes }) => sum + bytes, 0)
   const total = (name: 'fromPeers' | 'fromGateway' | 'fromUpstream' | 'wasted'): Bytes =>
@@ -77,10 +79,11 @@ export function figuresOf(run: LabRun): LabFigures {
     killServers: plan.killServers,
     staggerMs: plan.staggerMs,
     seed: plan.seed,
-    wanAmplification: round(run.originBytes / plan.sizeBytes, 4),
+    wanAmplification: round(run.wanBodyBytes / plan.sizeBytes, 4),
+    originCopies: round(run.originBytes / plan.sizeBytes, 4),
     wireAmplification: round(run.wan.toHost / plan.sizeBytes, 4),
     lowerBoundMs: Math.round(lowerBoundMs),
-    isLowerBoundMeasured: run.baselineMs !== null,
+    isLowerBoundMeasured: run.baseline !== null,
     slowestOverLowerBound: round(Math.max(...times) / lowerBoundMs, 4),
     p50OverLowerBound: round(median(times) / lowerBoundMs, 4),
     firstByteMsMedian: median(done.map(({ firstByteMs }) => firstByteMs)),
@@ -138,7 +141,7 @@ export function linesOf(run: LabRun, figures: LabFigures): string[] {
   const facts: Array<readonly [string, string]> = [
     [
       'WAN, body bytes',
-      `${figures.wanAmplification} copies, counted by the origin (${run.origin.requests} requests, ${run.origin.flowsMax} at once)`
+      `${figures.wanAmplification} copies, counted by the ${plan.gateway === 'remote' ? 'line, without headers' : 'origin'} (the origin sent ${figures.originCopies} in ${run.origin.requests} requests, ${run.origin.flowsMax} at once)`
     ],
     [
       'WAN, on the wire',

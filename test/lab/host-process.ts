@@ -19,6 +19,8 @@ export interface Start {
   /** Where its stderr goes: to a file and not through us, who run on the same cores. */
   readonly log: string
   readonly env?: Readonly<Record<string, string>>
+  /** A folder for a CPU profile, written when it ends by itself. */
+  readonly profile?: string | null
 }
 
 /** No setting, proxy or certificate of whoever runs the lab. */
@@ -27,8 +29,9 @@ function plainEnv(): NodeJS.ProcessEnv {
   return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), LANG: 'C.UTF-8' }
 }
 
-export function begin(host: LanHost, { file, args, log, env = {} }: Start): ChildProcess {
-  return beginOther(host, process.execPath, [resolve(houseRoot, file), ...args], log, env)
+export function begin(host: LanHost, { file, args, log, env = {}, profile = null }: Start): ChildProcess {
+  const nodeArgs = profile === null ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
+  return beginOther(host, process.execPath, [...nodeArgs, resolve(houseRoot, file), ...args], log, env)
 }
 
 /** A program that is not ours. */

@@ -33,7 +33,7 @@ export interface LanHost {
    */
   spawn(command: string, args: readonly string[], options?: SpawnOptions): ChildProcess
   /** The other end of its cable: the port of the LAN's bridge, in the lab's hub. */
-  port(lan: string): string
+  readonly port: (lan: string) => string
   /** Pulls the cable, or puts it back. */
   plug(lan: string, isIn: boolean): void
 }

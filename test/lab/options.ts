@@ -33,6 +33,8 @@ export interface Plan {
   readonly dataFolder: string
   /** A folder for logs and what each agent said of itself, once a second. */
   readonly traceFolder: string | null
+  /** A folder for a CPU profile of the first agent, from its start to its end. */
+  readonly profileFolder: string | null
 }
 
 export interface Order {
@@ -57,6 +59,7 @@ export const help = `npm run lab -- [options]          (as root, with iproute2)
   --no-baseline        no direct download before; the bound is then size / WAN rate
   --data DIR           where agents keep their files, in a folder that is removed (${tmpdir()})
   --trace DIR          logs, statuses by the second, and what the origin served
+  --profile DIR        a CPU profile of the first agent
   --json               the last line of stdout is one JSON object
 
   --compare-sim        the simulator on the same scenario, beside the lab
@@ -101,7 +104,8 @@ export function parseOrder(argv: readonly string[]): Order {
       seed: count('--seed', values.seed, 0),
       hasBaseline: !values['no-baseline'],
       dataFolder: values.data ?? tmpdir(),
-      traceFolder: values.trace ?? null
+      traceFolder: values.trace ?? null,
+      profileFolder: values.profile ?? null
     }
   }
 }
@@ -123,6 +127,7 @@ function read(argv: readonly string[]) {
         'no-baseline': { type: 'boolean', default: false },
         data: { type: 'string' },
         trace: { type: 'string' },
+        profile: { type: 'string' },
         json: { type: 'boolean', default: false },
         'compare-sim': { type: 'boolean', default: false },
         warm: { type: 'boolean', default: false },

@@ -32,8 +32,8 @@ export interface EndpointRun {
 
 export interface LabRun {
   readonly plan: Plan
-  /** Of the direct download; null without one. */
-  readonly baselineMs: Millis | null
+  /** The direct download; null without one. */
+  readonly baseline: Baseline | null
   readonly sha256: string
   readonly endpoints: readonly EndpointRun[]
   readonly server: {
@@ -42,6 +42,8 @@ export interface LabRun {
     readonly wasKilled: boolean
   } | null
   readonly originBytes: Bytes
+  /** Body bytes that came to the site over its line. */
+  readonly wanBodyBytes: Bytes
   readonly origin: PathStats
   readonly wan: WireBytes
   /** When the origin had sent its last byte of it: what comes after is the swarm's tail. */
@@ -51,6 +53,12 @@ export interface LabRun {
   readonly cpuWaitMs: Millis | null
   /** From the first start to the last end. */
   readonly elapsedMs: Millis
+}
+
+export interface Baseline {
+  readonly ms: Millis
+  /** Bytes on the wire for one byte of body: what headers cost. */
+  readonly wirePerByte: number
 }
 
 const path = '/update.msu'
@@ -64,9 +72,9 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
   const { endpoints, server } = stage
   const seed = `lab ${plan.seed}`
   const sha256 = await sha256Of(seededContent(seed, plan.sizeBytes))
-  const baselineMs = plan.hasBaseline ? await alone(stage, plan, sha256, say) : null
+  const baseline = plan.hasBaseline ? await alone(stage, plan, sha256, say) : null
   const url = await stage.put(path, seed, plan.sizeBytes)
-  const oneCopyMs = baselineMs ?? (plan.sizeBytes / plan.wanRate) * 1000
+  const oneCopyMs = baseline?.ms ?? (plan.sizeBytes / plan.wanRate) * 1000
 
   const costsBefore = endpoints.map(one => ({
     agent: one.cost() ?? nothing,
@@ -92,6 +100,11 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
   })
   const all = Promise.all(started)
 
+  // A gateway beyond the WAN has its copy long before the site has: there the line is looked at, not the origin.
+  const overTheWan = async (): Promise<Bytes> =>
+    plan.gateway === 'remote'
+      ? (stage.wan().toHost - wanBefore.toHost) / wirePerByteOf(baseline)
+      : await stage.bodyBytes(path)
   const outages = planOutages(stage, plan)
   const deadline = startedAt + plan.staggerMs + patience * oneCopyMs + minuteMs
   const watch = createWatch(stage, plan, say)
@@ -99,13 +112,14 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
   while (open > 0 && performance.now() < deadline) {
     await Promise.race([all, sleep(lookEveryMs)])
     endedAt = performance.now()
-    const bodyBytesNow = await stage.bodyBytes(path)
+    const bodyBytesNow = await overTheWan()
     if (bodyBytesNow > bodyBytes) wanDoneAt = performance.now()
     bodyBytes = bodyBytesNow
     if (bodyBytes >= plan.sizeBytes / 2) await outages.strike(say)
     await watch(bodyBytes, endpoints.length - open, endedAt - startedAt)
   }
   const idle = idlePercent(cpuBefore, readCpuClock())
+  const wanBodyBytes = await overTheWan()
   const waitAfter = readCpuWaitMs()
   const wanAfter = stage.wan()
 
@@ -130,10 +144,11 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
   )
   const origin = await stage.served(path)
   const serverEnd = server === null ? null : (outages.server ?? (await lookAt(server)))
+  if (plan.profileFolder !== null) await endpoints[0]!.stop()
   if (plan.traceFolder !== null) writeTrace(plan.traceFolder, ends, origin)
   return {
     plan,
-    baselineMs,
+    baseline,
     sha256,
     endpoints: ends,
     server: serverEnd && {
@@ -141,6 +156,7 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
       cost: serverEnd.cost && { ...serverEnd.cost, cpuMs: serverEnd.cost.cpuMs - serverBefore.cpuMs }
     },
     originBytes: origin.bodyBytes,
+    wanBodyBytes,
     origin,
     wan: {
       toHost: wanAfter.toHost - wanBefore.toHost,
@@ -154,14 +170,27 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
   }
 }
 
+/** IPv4, TCP with timestamps and Ethernet around 1448 bytes, as the direct download shows it every time. */
+const wirePerByteUsual = 1.0456
+
+function wirePerByteOf(baseline: Baseline | null): number {
+  return baseline?.wirePerByte ?? wirePerByteUsual
+}
+
 /** One direct download on the idle line: the best that anybody could get without help. */
-async function alone(stage: Stage, plan: Plan, sha256: string, say: (text: string) => void): Promise<Millis> {
+async function alone(
+  stage: Stage,
+  plan: Plan,
+  sha256: string,
+  say: (text: string) => void
+): Promise<Baseline> {
   say('one direct download alone on the line, for comparison')
   const url = await stage.put(baselinePath, `lab ${plan.seed}`, plan.sizeBytes)
+  const wanBefore = stage.wan().toHost
   const got = await stage.endpoints[0]!.downloadDirectly(url)
   if (got.sha256 !== sha256)
     throw new Error('the direct download differs from what the origin has: no figures')
-  return got.ms
+  return { ms: got.ms, wirePerByte: (stage.wan().toHost - wanBefore) / plan.sizeBytes }
 }
 
 function faultOf(

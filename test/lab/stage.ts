@@ -15,7 +15,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AgentStatus } from '@starling/agent/ports.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { minuteMs, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { PathStats } from '../doubles/origin.ts'
 import { removeAtExit } from '../e2e/program.ts'
 import { agentProgram, coordinatorProgram, poll } from '../e2e/site.ts'
@@ -24,6 +24,7 @@ import { converse, type Conversation } from './lines.ts'
 import { costOf, type ProcessCost } from './machine.ts'
 import { createLab, ip, isRunning, sweep, type Lab, type LanHost } from './namespaces.ts'
 import type { Plan } from './options.ts'
+import type { PutOrder } from './origin-host.ts'
 import type { DownloadOrder, SeatDownload } from './seat.ts'
 import { shape, wireBytes, type WireBytes } from './shaping.ts'
 
@@ -38,6 +39,8 @@ export interface Endpoint {
   /** Null when it is dead. */
   cost(): ProcessCost | null
   seatCost(): ProcessCost | null
+  /** As its service manager would stop it. */
+  stop(): Promise<void>
   /** Power cut. */
   kill(): void
 }
@@ -59,13 +62,12 @@ export interface Stage {
   bodyBytes(path: string): Promise<Bytes>
   served(path: string): Promise<PathStats>
   wan(): WireBytes
-  setWan(rate: BytesPerSecond): void
   close(): Promise<void>
 }
 
 export type StagePlan = Pick<
   Plan,
-  'agents' | 'wanRate' | 'lanRate' | 'gateway' | 'traceFolder' | 'dataFolder'
+  'agents' | 'wanRate' | 'lanRate' | 'gateway' | 'traceFolder' | 'dataFolder' | 'profileFolder'
 >
 
 export const folderPrefix = 'starling-lab-'
@@ -110,7 +112,14 @@ export async function raise(plan: StagePlan, say: (text: string) => void): Promi
     const server = plan.gateway === 'none' ? null : await startServer(lab.host('server'), folder, logs, plan)
     say(`starting ${plan.agents} agents`)
     const endpoints = await inTurn(names, startsAtOnce, name =>
-      startEndpoint(lab.host(name), { folder, logs, secret, ticket: server?.ticket ?? null, plan })
+      startEndpoint(lab.host(name), {
+        folder,
+        logs,
+        secret,
+        ticket: server?.ticket ?? null,
+        plan,
+        profile: name === names[0] ? plan.profileFolder : null
+      })
     )
     await untilMet(endpoints, server === null ? 0 : 1, say)
     return {
@@ -118,11 +127,10 @@ export async function raise(plan: StagePlan, say: (text: string) => void): Promi
       endpoints,
       server,
       originPid: origin.pid,
-      put: (path, seed, length) => origin.talk.ask<string>('put', { path, seed, length }),
+      put: (path, seed, length) => origin.talk.ask<string>('put', { path, seed, length } satisfies PutOrder),
       bodyBytes: path => origin.talk.ask<number>('bodyBytes', path),
       served: path => origin.talk.ask<PathStats>('stats', path),
       wan: () => wireBytes(lab, 'router', 'net'),
-      setWan: rate => shape(lab, 'router', 'net', rate),
       close
     }
   } catch (error) {
@@ -190,10 +198,11 @@ interface EndpointSetup {
   readonly secret: string | null
   readonly ticket: string | null
   readonly plan: StagePlan
+  readonly profile: string | null
 }
 
 async function startEndpoint(host: LanHost, setup: EndpointSetup): Promise<Endpoint> {
-  const { folder, logs, secret, ticket, plan } = setup
+  const { folder, logs, secret, ticket, plan, profile } = setup
   const log = join(logs, `${host.name}.log`)
   const level = plan.traceFolder === null ? logLevels.plain : logLevels.traced
   const args = [
@@ -208,7 +217,7 @@ async function startEndpoint(host: LanHost, setup: EndpointSetup): Promise<Endpo
   args.push('--upstream-allow-private', labNetwork)
   if (ticket !== null) args.push('--ticket', ticket)
   const env = secret === null ? {} : { STARLING_FLEET_SECRET: secret }
-  const agent = await start(host, { file: agentProgram, args, log, env })
+  const agent = await start(host, { file: agentProgram, args, log, env, profile })
   const seat = program(host, 'test/lab/seat.ts', [], logs)
   await seat.hello()
   const download = (order: DownloadOrder): Promise<SeatDownload> => seat.talk.ask('download', order)
@@ -222,6 +231,10 @@ async function startEndpoint(host: LanHost, setup: EndpointSetup): Promise<Endpo
     status: () => statusBy(seat.talk),
     cost: () => costOf(agent.pid),
     seatCost: () => costOf(seat.pid),
+    async stop() {
+      const ended = new Promise(resolve => agent.child.once('exit', resolve))
+      if (agent.child.exitCode === null && agent.child.kill('SIGTERM')) await ended
+    },
     kill: () => void agent.child.kill('SIGKILL')
   }
 }

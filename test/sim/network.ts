@@ -79,6 +79,15 @@ export class Network {
     agent.links.clear()
   }
 
+  /** Address known, one handshake away. */
+  dial(agent: SimAgent, peer: AgentId): void {
+    const other = this.#world.agents.get(peer)
+    if (other === undefined) return
+    this.#world.after(this.#world.lanLatencyMs * 8, () => {
+      if (agent.alive && other.alive && !agent.links.has(peer)) this.connect(agent, other)
+    })
+  }
+
   hangUp(agent: SimAgent, peer: AgentId): void {
     const other = this.#world.agents.get(peer)
     if (other === undefined) return

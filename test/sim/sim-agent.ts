@@ -124,6 +124,7 @@ export class SimAgent {
       const content = this.#world.contentOf(transfer)
       this.emit({ type: 'transfer-loaded', head: content.headBy(this.id, 0), have: copyOf(have), digests: content.digestsKnown(have), lastUsedAt: 0, pinned: false })
     }
+    this.emit({ type: 'site-changed', agents: this.#world.atSite(this.site).length })
     this.#world.network.joined(this)
   }
 
@@ -222,6 +223,7 @@ export class SimAgent {
         this.disk.evict(this.#world.contentOf(effect.transfer))
         this.#waiting.push({ type: 'transfer-forgotten', transfer: effect.transfer })
         return
+      case 'dial': return this.#world.network.dial(this, effect.peer)
       case 'hang-up': return this.#world.network.hangUp(this, effect.peer)
       default:
     }

@@ -25,7 +25,7 @@ export function busy(retryAfterMs: Millis): StarlingError & { readonly retryAfte
 
 /** Reasons are words of ours, so there are few of them. */
 export interface Tally {
-  count(reason: string): void
+  readonly count: (reason: string) => void
   readonly counted: ReadonlyMap<string, number>
 }
 

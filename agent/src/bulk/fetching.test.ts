@@ -1,5 +1,6 @@
 /** What a peer that answers can do: be believed for as long as it keeps to the protocol, and then no more. */
 import type { TLSSocket } from 'node:tls'
+import { codeOf } from '@starling/shared/errors.ts'
 import { KiB } from '@starling/shared/units.ts'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createBulkLoopback, type BulkAgent } from '../../../test/doubles/bulk-on-loopback.ts'
@@ -15,7 +16,13 @@ afterEach(async () => {
 const transfer = 'ab'.repeat(32)
 const never = new AbortController().signal
 
-function fetch(from: BulkAgent, peer: string, chunk: number, target: Uint8Array, signal = never): Promise<void> {
+function fetch(
+  from: BulkAgent,
+  peer: string,
+  chunk: number,
+  target: Uint8Array,
+  signal = never
+): Promise<void> {
   return from.bulk.fetch({ peer, transfer, chunk, target, signal })
 }
 
@@ -44,17 +51,30 @@ const data = (id: number, length: number, bytes = length): Buffer =>
 describe('a peer that', () => {
   test.each<[string, string, (id: number, socket: TLSSocket) => void]>([
     ['sends more than it was asked for', 'too-long', (id, socket) => socket.write(data(id, 101))],
-    ['sends more in its second frame', 'too-long', (id, socket) => socket.write(Buffer.concat([data(id, 60), data(id, 41)]))],
+    [
+      'sends more in its second frame',
+      'too-long',
+      (id, socket) => socket.write(Buffer.concat([data(id, 60), data(id, 41)]))
+    ],
     ['answers what nobody asked', 'unasked', (id, socket) => socket.write(data(id + 1, 100))],
-    ['goes on after its answer', 'unasked', (id, socket) => socket.write(Buffer.concat([data(id, 60), data(id, 40), data(id, 40)]))],
+    [
+      'goes on after its answer',
+      'unasked',
+      (id, socket) => socket.write(Buffer.concat([data(id, 60), data(id, 40), data(id, 40)]))
+    ],
     ['answers with an unknown word', 'bad-frame', (_, socket) => socket.write(Buffer.alloc(9, 9))],
-    ['sends frames without a byte', 'bad-frame', (id, socket) => socket.write(Buffer.from([1, 0, 0, 0, id, 0, 0, 0, 0]))]
+    [
+      'sends frames without a byte',
+      'bad-frame',
+      (id, socket) => socket.write(Buffer.from([1, 0, 0, 0, id, 0, 0, 0, 0]))
+    ]
   ])('%s is cut off, counted, and writes beside no target', async (_, reason, answer) => {
     const asker = await net.agent()
     const peer = await liar((question, socket) => answer(question.id, socket))
     const ground = Buffer.alloc(300, 1)
-    const outcome = await fetch(asker, peer.id, 0, ground.subarray(100, 200)).then(() => 'fine', (error: unknown) => error)
-    if (outcome !== 'fine') expect(outcome).toMatchObject({ code: 'broken' })
+    const outcome = await fetch(asker, peer.id, 0, ground.subarray(100, 200)).then(() => 'fine', codeOf)
+    // What came before the lie may have been a whole answer.
+    expect(['fine', 'broken']).toContain(outcome)
     await until('it is cut off', () => peer.sockets[0]!.closed)
     expect([...asker.bulk.cuts()]).toEqual([[reason, 1]])
     expect([...ground.subarray(0, 100), ...ground.subarray(200)].every(byte => byte === 1)).toBe(true)
@@ -96,7 +116,7 @@ describe('a peer that', () => {
   })
 
   test('answers in drips is a timeout in the end', async () => {
-    const asker = await net.agent({ quietMs: 100, answerMs: 300 })
+    const asker = await net.agent({ quietMs: 5000, answerMs: 300 })
     const dripping: NodeJS.Timeout[] = []
     const peer = await liar(({ id, kind }, socket) => {
       if (kind === 'request') dripping.push(setInterval(() => socket.write(data(id, 1)), 20))
@@ -273,7 +293,10 @@ describe('sockets', () => {
   test('are all closed when the agent stops, and nothing is asked after it', async () => {
     const asker = await net.agent()
     const { peer, replies } = await holding()
-    const one = fetch(asker, peer.id, 0, Buffer.alloc(10)).then(() => 'fine', (error: unknown) => error)
+    const one = fetch(asker, peer.id, 0, Buffer.alloc(10)).then(
+      () => 'fine',
+      (error: unknown) => error
+    )
     await until('it is asked', () => replies.length === 1)
     await asker.bulk.close()
     expect(await one).toMatchObject({ code: 'broken' })

@@ -46,13 +46,7 @@ export function createFetching(world: FetchingWorld, limits: BulkLimits): Fetchi
   const roads = new Map<AgentId, Road>()
   let isClosed = false
 
-  function fetch({
-    peer,
-    transfer,
-    chunk,
-    target,
-    signal
-  }: Parameters<BulkPort['fetch']>[0]): Promise<void> {
+  function fetch({ peer, transfer, chunk, target, signal }: Parameters<BulkPort['fetch']>[0]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (isClosed) return reject(broken('this agent is stopping'))
       if (signal.aborted) return reject(aborted())
@@ -128,16 +122,22 @@ export function createFetching(world: FetchingWorld, limits: BulkLimits): Fetchi
     const at = world.where(road.peer)
     if (at === null) return refuse(road, broken(`not connected to ${road.peer}`))
     if (lanes() >= limits.lanesMax && !closeIdle()) return refuse(road, busy(secondMs))
-    const lane = createLane(road.peer, at, world.dial, {
-      freed: () => serve(road),
-      ended(reason, error, wasOpen) {
-        road.lanes.delete(lane)
-        if (!ordinary.has(reason)) world.tally.count(reason)
-        if (wasOpen) return serve(road)
-        road.isNarrow = true
-        if (road.lanes.size === 0) refuse(road, error)
-      }
-    }, limits)
+    const lane = createLane(
+      road.peer,
+      at,
+      world.dial,
+      {
+        freed: () => serve(road),
+        ended(reason, error, wasOpen) {
+          road.lanes.delete(lane)
+          if (!ordinary.has(reason)) world.tally.count(reason)
+          if (wasOpen) return serve(road)
+          road.isNarrow = true
+          if (road.lanes.size === 0) refuse(road, error)
+        }
+      },
+      limits
+    )
     road.lanes.add(lane)
     return true
   }

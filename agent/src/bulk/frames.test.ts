@@ -25,7 +25,7 @@ describe('questions', () => {
       const prng = new Prng(seed)
       const reader = createQuestionReader()
       const read: Array<BulkQuestion | null> = []
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         const end = at + 1 + prng.below(120)
         read.push(...reader.take(bytes.subarray(at, end)))
         at = end

@@ -34,7 +34,9 @@ export interface BulkRequest {
   readonly length: Bytes
 }
 
-export type BulkQuestion = ({ readonly kind: 'request' } & BulkRequest) | { readonly kind: 'cancel'; readonly id: number }
+export type BulkQuestion =
+  | ({ readonly kind: 'request' } & BulkRequest)
+  | { readonly kind: 'cancel'; readonly id: number }
 
 export type AnswerHead =
   | { readonly kind: 'data'; readonly id: number; readonly length: Bytes }
@@ -90,7 +92,7 @@ export function encodeAnswerHead(head: AnswerHead): Buffer {
 export function decodeAnswerHead(bytes: Buffer): AnswerHead | null {
   const id = bytes.readUInt32BE(1)
   const value = bytes.readUInt32BE(5)
-  switch (bytes[0]) {
+  switch (bytes.readUInt8()) {
     case dataCode:
       return value > 0 ? { kind: 'data', id, length: value } : null
     case busyCode:
@@ -115,7 +117,7 @@ export function createQuestionReader(): QuestionReader {
   return {
     take(piece) {
       const questions: Array<BulkQuestion | null> = []
-      for (let at = 0; at < piece.length; ) {
+      for (let at = 0; at < piece.length;) {
         const wanted = sizeOf(filled > 0 ? pending[0] : piece[at])
         if (wanted === 0) return [...questions, null]
         const part = piece.subarray(at, at + wanted - filled)

@@ -123,19 +123,19 @@ export function createLane(
       })
     } catch (error) {
       const code = codeOf(error)
-      return finish(
-        code,
-        code === 'timeout' ? timeout(messageOf(error)) : broken(messageOf(error), error)
-      )
+      return finish(code, code === 'timeout' ? timeout(messageOf(error)) : broken(messageOf(error), error))
     }
     socket = dialled
     dialled.setNoDelay(true)
-    dialled.on('error', error => finish('socket-error', broken(`the connection broke (${codeOf(error)})`, error)))
+    dialled.on('error', error =>
+      finish('socket-error', broken(`the connection broke (${codeOf(error)})`, error))
+    )
     dialled.on('end', () => finish('closed', broken('the peer closed the connection')))
     dialled.on('close', closed)
     // It may have begun to speak, and been given up for that, before it was ours.
     if (end !== null) return void dialled.destroy()
-    if (dialled.alpnProtocol !== bulkAlpn) return finish('other-protocol', broken('the peer does not speak our protocol'))
+    if (dialled.alpnProtocol !== bulkAlpn)
+      return finish('other-protocol', broken('the peer does not speak our protocol'))
     isGreeted = true
     watch()
     events.freed()
@@ -210,7 +210,7 @@ export function createLane(
 
 const violations = {
   'bad-frame': 'the peer sent what is no answer',
-  'unasked': 'the peer sent what nobody asked for',
+  unasked: 'the peer sent what nobody asked for',
   'too-long': 'the peer sends more than it was asked for'
 } as const
 

@@ -62,7 +62,10 @@ export const bulkLimitsDefault: BulkLimits = {
 }
 
 export function checkLimits(limits: BulkLimits): BulkLimits {
-  assert(limits.requestsPerLane <= limits.queuedMax, 'what one agent asks at once must be no flood to another')
+  assert(
+    limits.requestsPerLane <= limits.queuedMax,
+    'what one agent asks at once must be no flood to another'
+  )
   assert(limits.lanesPerPeer <= limits.servedPerPeer, 'what one agent opens must be served by another')
   assert(limits.idleMs < limits.servedIdleMs, 'the asking side must be the first to close an idle socket')
   assert(limits.quietMs < limits.servedIdleMs, 'a socket that waits for us must not look idle')

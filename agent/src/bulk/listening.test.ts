@@ -89,7 +89,10 @@ test('the socket speaks TLS 1.3 with AES-128-GCM, and a session cannot be resume
   const { server } = await serving()
   const peer = await net.agent()
   const socket = await net.dial(server, peer.tls)
-  expect([socket.getProtocol(), socket.getCipher().standardName]).toEqual(['TLSv1.3', 'TLS_AES_128_GCM_SHA256'])
+  expect([socket.getProtocol(), socket.getCipher().standardName]).toEqual([
+    'TLSv1.3',
+    'TLS_AES_128_GCM_SHA256'
+  ])
   const session = once(socket, 'session')
   socket.write(request)
   const again = connectTls({
@@ -132,7 +135,11 @@ test('of one peer the oldest socket goes when there are too many; of all peers t
   for (let made = 0; made < 5; made++) sockets.push(await net.dial(server, one.tls))
   await until('the oldest is closed', () => sockets[0]!.closed)
   expect(sockets.map(({ closed }) => closed)).toEqual([true, false, false, false, false])
-  const others = [await net.dial(server, two.tls), await net.dial(server, two.tls), await net.dial(server, two.tls)]
+  const others = [
+    await net.dial(server, two.tls),
+    await net.dial(server, two.tls),
+    await net.dial(server, two.tls)
+  ]
   await until('the newest is closed', () => others[2]!.closed)
   expect(others.map(({ closed }) => closed)).toEqual([false, false, true])
   expect(server.bulk.sockets().serving).toBe(6)

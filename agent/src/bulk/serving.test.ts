@@ -109,17 +109,18 @@ describe('is cut off and counted', () => {
   })
 
   test('for taking an answer in drips', async () => {
-    const serving = await server({ quietMs: 100, answerMs: 300, frameBytes: 64 * KiB })
+    const serving = await server({ quietMs: 5000, answerMs: 300, frameBytes: 64 * KiB })
     const one = await asker(serving)
-    const dripping = setInterval(() => {
-      one.socket.resume()
-      setImmediate(() => one.socket.pause())
-    }, 20)
+    let isDripping = true
+    one.socket.on('data', () => {
+      if (!isDripping) return
+      one.socket.pause()
+      setTimeout(() => one.socket.resume(), 5)
+    })
     one.socket.write(ask(1, { length: 256 * MiB }))
     await until('it asked', () => serving.replies.length === 1)
     expect(await serving.replies[0]!.send(Buffer.alloc(256 * MiB))).toBeLessThan(256 * MiB)
-    clearInterval(dripping)
-    one.socket.resume()
+    isDripping = false
     await cutFor('too-slow', serving, one)
   })
 
@@ -206,7 +207,7 @@ test('a given-up request that nobody has answered yet ends when it is', async ()
   expect(one.heads).toEqual([{ kind: 'gone', id: 1 }])
 })
 
-test('the rest of a chunk can be had, and a length that is not the chunk\'s is gone', async () => {
+test("the rest of a chunk can be had, and a length that is not the chunk's is gone", async () => {
   const serving = await server()
   const one = await asker(serving)
   const chunk = Buffer.from(Array.from({ length: 1000 }, (_, at) => at % 251))

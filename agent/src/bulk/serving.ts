@@ -33,7 +33,7 @@ interface Question {
 interface Sending {
   readonly question: Question
   readonly bytes: Uint8Array
-  done(sent: Bytes): void
+  readonly done: (sent: Bytes) => void
 }
 
 export function serveSocket(socket: TLSSocket, peer: AgentId, world: ServingWorld, limits: BulkLimits): void {

@@ -62,6 +62,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       peers: this.#peers,
       policy: () => this.#policy,
       load: { fetches: 0 },
+      site: { agents: 0 },
       nextId: () => ++this.#lastId,
       effect: (effect) => { this.#effects.push(effect) }
     }
@@ -198,6 +199,9 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'disk-changed':
         this.#makeRoom(event)
         break
+      case 'site-changed':
+        this.#around.site.agents = event.agents
+        break
       case 'policy-changed':
         this.#policy = event.policy
         for (const swarm of this.#active) this.#advance(swarm)
@@ -235,6 +239,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'have':
       case 'claim':
       case 'release':
+      case 'fetchers':
       case 'ask-digests': {
         const swarm = this.#swarms.get(message.transfer)
         if (swarm !== undefined) {

@@ -14,6 +14,8 @@ export interface Around {
   readonly scores: PeerScores
   /** Connected peers of the site. */
   readonly peers: ReadonlyMap<AgentId, { readonly role: Role }>
+  /** How many agents the site has as far as is known, this one included; with more than are connected it is no full mesh. */
+  readonly site: { agents: number }
   policy (): CorePolicy
   /** What is under way over all swarms; counted by those who begin and end it. */
   readonly load: { /** Chunk requests to peers. */ fetches: number }

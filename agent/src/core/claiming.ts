@@ -14,6 +14,7 @@ import type { Claim } from '@starling/shared/wire.ts'
 import type { Around } from './around.ts'
 import { Claims } from './claims.ts'
 import type { FlowEnd, FlowId } from './events.ts'
+import type { Fetchers } from './fetchers.ts'
 import {
   claimRepeatMs, claimStaggerMs, fetchersMax, gatewayPatienceMs, releaseDelayMs, upstreamRetryMs, upstreamRetryMsMax
 } from './limits.ts'
@@ -39,6 +40,7 @@ export interface ClaimingSwarm {
   readonly chunks: number
   readonly chunkBytes: Bytes
   readonly members: Members
+  readonly fetchers: Fetchers
   readonly wants: Wants
   /** This agent has the chunk, or is getting it from a peer. */
   underWay (chunk: number): boolean
@@ -61,7 +63,7 @@ export class Claiming {
   readonly #flows = new Map<FlowId, Flow>()
   /** Since when an extent has been open to be claimed, as we see it. */
   readonly #openSince = new Map<number, Millis>()
-  /** Ranks among the members of this version. */
+  /** Ranks among the fetchers of this version. */
   readonly #ranks = new Map<number, number>()
   #ranksOf = -1
   /** Given back, but not yet told. */
@@ -95,16 +97,16 @@ export class Claiming {
     return false
   }
 
-  /** How many of those who may fetch go before us for this extent; -1 asks about the transfer as a whole. */
+  /** How many of the fetchers go before us for this extent. */
   rank (thing: number): number {
-    const { version } = this.#swarm.members
+    const { version } = this.#swarm.fetchers
     if (version !== this.#ranksOf) {
       this.#ranksOf = version
       this.#ranks.clear()
     }
     let rank = this.#ranks.get(thing)
     if (rank === undefined) {
-      rank = rankOf(this.#self(), this.#swarm.members.fetchers(), mix32(this.#seed ^ thing))
+      rank = rankOf(this.#self(), this.#swarm.fetchers.top, mix32(this.#seed ^ thing))
       this.#ranks.set(thing, rank)
     }
     return rank
@@ -336,7 +338,7 @@ export class Claiming {
     if (this.#wholeOnly && (this.claims.size > 0 || this.#flows.size > 0)) return null
     if (this.#around.role !== 'gateway') {
       if (this.gatewayAtWork(now)) return this.#gatewaySignAt! + gatewayPatienceMs
-      if (this.#swarm.members.size >= fetchersMax && this.rank(-1) >= fetchersMax) return null
+      if (this.#swarm.fetchers.top.length >= fetchersMax && !this.#swarm.fetchers.has(this.#around.self)) return null
     }
     return Math.max(now, this.#retryAt)
   }

@@ -88,6 +88,8 @@ export type AgentEvent =
   | { readonly type: 'transfer-forgotten', readonly transfer: TransferId }
   | { readonly type: 'disk-changed', readonly usedBytes: Bytes, readonly quotaBytes: Bytes, readonly freeBytes: Bytes, readonly floorBytes: Bytes }
   // ---- the rest of the world
+  /** How many agents of the site are known, connected or not, this one included. */
+  | { readonly type: 'site-changed', readonly agents: number }
   | { readonly type: 'policy-changed', readonly policy: CorePolicy }
   | { readonly type: 'woke' }
 
@@ -103,6 +105,8 @@ export type AgentEffect =
   /** Sign these for the site; answered by `digests-signed`, or by nothing if this agent may not issue. */
   | { readonly type: 'sign-digests', readonly transfer: TransferId, readonly entries: readonly DigestEntry[] }
   | { readonly type: 'say', readonly to: readonly AgentId[], readonly message: SwarmMessage }
+  /** Connect with this agent of the site, if its address is known. */
+  | { readonly type: 'dial', readonly peer: AgentId }
   | { readonly type: 'hang-up', readonly peer: AgentId, readonly reason: string }
   | { readonly type: 'fetch-chunk', readonly fetch: FetchId, readonly transfer: TransferId, readonly chunk: number, readonly digest: Digest, readonly peer: AgentId }
   | { readonly type: 'cancel-fetch', readonly fetch: FetchId }

@@ -10,6 +10,8 @@ export const askWaitMs: Millis = 100
 export const askGatewayWaitMs: Millis = secondMs
 /** How long to wait for another agent's first upstream request: an origin's slow first byte, then ours. */
 export const resolveWaitMs: Millis = 4 * secondMs
+/** In a site without a full mesh, word of the best candidate needs some hops before anyone begins. */
+export const largeResolveWaitMs: Millis = 150
 /** So much later each next rank asks upstream, when the one who was to do it fell silent. */
 export const resolveStaggerMs: Millis = 250
 /** A key found not to be shared is not asked about again for so long: a page's parts are reloaded often. */
@@ -35,6 +37,12 @@ export const escapeStaggerMs: Millis = 100
 export const releaseDelayMs: Millis = 3 * haveBatchMs
 /** At most so many agents of a site fetch one transfer from upstream; they hear all of each other's claims. */
 export const fetchersMax = 16
+/** In a site too large for a full mesh, the list of fetchers is told again so often ... */
+export const fetchersRepeatMs: Millis = 5 * secondMs
+/** ... and one of whom nobody has heard for so long is off it: two repeats may be lost, over three hops. */
+export const fetcherForgottenMs: Millis = 20 * secondMs
+/** There, claims wait so long after `interested`, for the list to spread and the fetchers to connect. */
+export const largeSiteWaitMs: Millis = 400
 /** A gateway that gave no sign of life on a transfer for so long is not waited for. */
 export const gatewayPatienceMs: Millis = 3 * secondMs
 /** Each next rank turns to the gateway so much later for a chunk that only a gateway has: the first rank's copy is passed on by then. */
@@ -53,8 +61,8 @@ export const peerSharePercent = 25
 /** ... but so many are always allowed, else a small swarm would starve. */
 export const peerShareFloor = 2
 
-/** Digests of a chunk that a peer has are asked for, if they have not come by themselves after so long. */
-export const digestPatienceMs: Millis = 200
+/** Digests of a chunk that a peer has are asked for, if they have not come by themselves: a batch of haves later. */
+export const digestPatienceMs: Millis = 30
 
 /** A peer that sent a corrupt chunk is avoided for so long ... */
 export const blameCooldownMs: Millis = 10 * minuteMs

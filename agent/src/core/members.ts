@@ -6,12 +6,10 @@ import { Bitfield } from '@starling/shared/bitfield.ts'
 import type { Span } from '@starling/shared/chunking.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { seedOf, type Candidate } from './rendezvous.ts'
 
 export interface Member {
   readonly id: AgentId
   readonly role: Role
-  readonly seed: number
   has: Bitfield | null
   /** It told us that it is after something (or, a gateway, that it fetches for others). */
   interested: boolean
@@ -28,9 +26,6 @@ export class Members {
   readonly #holders: Uint16Array
   readonly #agentHolders: Uint16Array
   #leechers: readonly AgentId[] | null = null
-  #fetchers: readonly Candidate[] | null = null
-  /** Grows whenever who is interested, or how willing, has changed. */
-  version = 0
 
   constructor (chunks: number) {
     this.#chunks = chunks
@@ -45,7 +40,7 @@ export class Members {
   of (id: AgentId, role: Role): Member {
     let member = this.#byId.get(id)
     if (member === undefined) {
-      member = { id, role, seed: seedOf(id), has: null, interested: false, weight: 0, wants: [], introduced: false }
+      member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false }
       this.#byId.set(id, member)
     }
     return member
@@ -88,11 +83,7 @@ export class Members {
     return had
   }
 
-  interestChanged (): void {
-    this.#leechers = null
-    this.#fetchers = null
-    this.version++
-  }
+  interestChanged (): void { this.#leechers = null }
 
   /** Whom haves, claims and digests are told to: everyone who said that it is interested. */
   leechers (): readonly AgentId[] {
@@ -102,15 +93,5 @@ export class Members {
       this.#leechers = ids
     }
     return this.#leechers
-  }
-
-  /** Members that may fetch upstream. */
-  fetchers (): readonly Candidate[] {
-    if (this.#fetchers === null) {
-      const fetchers: Candidate[] = []
-      for (const { id, weight, seed, interested } of this.#byId.values()) if (interested && weight > 0) fetchers.push({ id, weight, seed })
-      this.#fetchers = fetchers
-    }
-    return this.#fetchers
   }
 }

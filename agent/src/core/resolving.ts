@@ -10,7 +10,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around } from './around.ts'
 import type { FlowId, WishId } from './events.ts'
-import { askGatewayWaitMs, askWaitMs, notSharedMs, resolveStaggerMs, resolveWaitMs } from './limits.ts'
+import { askGatewayWaitMs, askWaitMs, largeResolveWaitMs, notSharedMs, resolveStaggerMs, resolveWaitMs } from './limits.ts'
 import { isBefore, rankOf } from './rendezvous.ts'
 
 /** A key that somebody wants and whose version is not known yet. */
@@ -25,7 +25,7 @@ interface Search {
   readonly useless: Set<AgentId>
   state:
     /** Waiting for peers' answers; `rivals` want the key too and have not begun. */
-    | { readonly kind: 'asking', readonly until: Millis, readonly silent: Set<AgentId>, readonly rivals: Set<AgentId> }
+    | { readonly kind: 'asking', readonly since: Millis, readonly until: Millis, readonly silent: Set<AgentId>, readonly rivals: Set<AgentId> }
     /** Somebody else is finding out. */
     | { readonly kind: 'waiting', readonly on: AgentId, readonly until: Millis }
     | { readonly kind: 'resolving', readonly flow: FlowId }
@@ -120,16 +120,16 @@ export class Resolving {
     }
     search.askers.add(peer)
     if (search.state.kind === 'asking') {
-      this.#say([peer], { type: 'looking', key, stage: 'asking' })
+      this.#say([peer], { type: 'looking', key, stage: 'asking', by: this.#around.self })
       if (this.#around.role === 'gateway' && !this.#isGateway(peer)) return
       search.state.rivals.add(peer)
       if (this.#goesBefore(peer, search)) {
         // It may have begun after our own question reached it, so it has to hear that we wait for its answer.
         this.#say([peer], { type: 'ask', key, url: null })
-        search.state = { kind: 'waiting', on: peer, until: now + this.#patienceMs(search) }
+        this.#waitFor(search, peer, now)
       }
-    } else if (search.state.kind === 'resolving') this.#say([peer], { type: 'looking', key, stage: 'resolving' })
-    else this.#say([peer], { type: 'unknown-key', key })
+    } else if (search.state.kind === 'resolving') this.#say([peer], { type: 'looking', key, stage: 'resolving', by: this.#around.self })
+    else this.#say([peer], { type: 'looking', key, stage: 'asking', by: search.state.on })
   }
 
   said (peer: AgentId, message: SwarmMessage, now: Millis): void {
@@ -143,7 +143,7 @@ export class Resolving {
     if (message.type === 'not-shared') {
       if (message.failed || search.state.kind === 'resolving') this.#lost(search, peer, now)
       else this.notResolved(message.key, message.reason, false, now)
-    } else if (message.type === 'looking') this.#heardLooking(search, peer, message.stage, now)
+    } else if (message.type === 'looking') this.#heardLooking(search, peer, message.stage, message.by, now)
     else if (search.state.kind === 'asking') search.state.silent.delete(peer)
   }
 
@@ -177,8 +177,9 @@ export class Resolving {
   #dueAt (search: Search, now: Millis): Millis {
     if (search.state.kind === 'waiting') return search.state.until
     if (search.state.kind === 'resolving') return Infinity
-    const { silent, rivals, until } = search.state
+    const { silent, rivals, until, since } = search.state
     if (silent.size > 0 && now < until) return until
+    if (this.#isLargeSite() && now < since + largeResolveWaitMs) return since + largeResolveWaitMs
     if (rivals.size === 0) return now
     const rank = rankOf({ id: this.#around.self, weight: 1 }, [...rivals].map((id) => ({ id, weight: 1 })), hash32(search.key))
     return rank === 0 ? now : until + rank * resolveStaggerMs
@@ -192,7 +193,7 @@ export class Resolving {
     }
     search = {
       key, url, rangeFirst, wishes: new Set(), askers: new Set(), useless: new Set(),
-      state: { kind: 'asking', until: now, silent: new Set(), rivals: new Set() }
+      state: { kind: 'asking', since: now, until: now, silent: new Set(), rivals: new Set() }
     }
     this.#searches.set(key, search)
     this.#ask(search, now)
@@ -206,7 +207,7 @@ export class Resolving {
     // A gateway waits for no agent: it is they who wait for it.
     const others = this.#around.role === 'gateway' ? [] : peers.filter((peer) => !this.#isGateway(peer))
     const waitMs = gateways.length > 0 && this.#around.role !== 'gateway' ? askGatewayWaitMs : askWaitMs
-    search.state = { kind: 'asking', until: now + waitMs, silent: new Set([...gateways, ...others]), rivals: new Set() }
+    search.state = { kind: 'asking', since: now, until: now + waitMs, silent: new Set([...gateways, ...others]), rivals: new Set() }
     // Only what is surely a download is worth a gateway's request: it would fetch every small page once more.
     this.#say(gateways, { type: 'ask', key, url: search.rangeFirst && this.#around.role !== 'gateway' ? url : null })
     this.#say(others, { type: 'ask', key, url: null })
@@ -219,7 +220,7 @@ export class Resolving {
     }
     const flow = this.#around.nextId()
     search.state = { kind: 'resolving', flow }
-    this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'resolving' })
+    this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'resolving', by: this.#around.self })
     this.#around.effect({ type: 'resolve', key: search.key, url: search.url, flow })
   }
 
@@ -236,21 +237,30 @@ export class Resolving {
     this.#finish(key, { type: 'head', head }, head)
   }
 
-  #heardLooking (search: Search, peer: AgentId, stage: 'asking' | 'resolving', now: Millis): void {
-    if (search.state.kind === 'resolving') return
+  #heardLooking (search: Search, peer: AgentId, stage: 'asking' | 'resolving', by: AgentId, now: Millis): void {
+    const { state } = search
+    if (state.kind === 'resolving') return
     if (this.#around.role === 'gateway' && !this.#isGateway(peer)) return
     if (stage === 'resolving' || (this.#isGateway(peer) && this.#around.role !== 'gateway')) {
-      const already = search.state.kind === 'waiting' && this.#isGateway(search.state.on)
-      if (!already) search.state = { kind: 'waiting', on: peer, until: now + this.#patienceMs(search) }
+      if (state.kind !== 'waiting' || !this.#isGateway(state.on)) this.#waitFor(search, peer, now)
       return
     }
-    if (search.state.kind !== 'asking') return
-    search.state.silent.delete(peer)
-    search.state.rivals.add(peer)
-    if (this.#goesBefore(peer, search)) {
-      search.state = { kind: 'waiting', on: peer, until: now + this.#patienceMs(search) }
+    if (state.kind === 'asking') {
+      state.silent.delete(peer)
+      state.rivals.add(peer)
     }
+    if (by === this.#around.self || search.useless.has(by)) return
+    // In a large site the best candidate may be somebody whom only others hear: word of it spreads from asker to asker.
+    const best = state.kind === 'waiting' ? state.on : this.#around.self
+    if (!this.#isGateway(best) && isBefore({ id: by, weight: 1 }, { id: best, weight: 1 }, hash32(search.key))) this.#waitFor(search, by, now)
   }
+
+  #waitFor (search: Search, on: AgentId, now: Millis): void {
+    search.state = { kind: 'waiting', on, until: now + this.#patienceMs(search) }
+    if (this.#isLargeSite()) this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'asking', by: on })
+  }
+
+  #isLargeSite (): boolean { return this.#around.site.agents > this.#around.peers.size + 1 }
 
   /** A peer cannot tell us (any more): if it was the one we waited for, the others come to a new agreement. */
   #lost (search: Search, peer: AgentId, now: Millis): void {

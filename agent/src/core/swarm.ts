@@ -17,9 +17,11 @@ import type { Around } from './around.ts'
 import { Claiming } from './claiming.ts'
 import { DigestBook } from './digest-book.ts'
 import type { FlowEnd, FlowId, ReaderId } from './events.ts'
+import { Fetchers } from './fetchers.ts'
 import { Fetching } from './fetching.ts'
 import {
-  askWaitMs, digestPatienceMs, escapeStaggerMs, gatewayStaggerMs, haveBatchMs, heldWindowChunks, hopelessMs, windowChunks
+  askWaitMs, digestPatienceMs, escapeStaggerMs, fetchersRepeatMs, gatewayStaggerMs, haveBatchMs, heldWindowChunks, hopelessMs,
+  largeSiteWaitMs, windowChunks
 } from './limits.ts'
 import { Members, type Member } from './members.ts'
 import { rankOf } from './rendezvous.ts'
@@ -31,6 +33,7 @@ export class Swarm {
   readonly chunks: number
   readonly chunkBytes: Bytes
   readonly members: Members
+  readonly fetchers: Fetchers
   readonly wants: Wants
   readonly have: Bitfield
   readonly digests: DigestBook
@@ -56,6 +59,9 @@ export class Swarm {
   readonly #digestsMissing = new Set<number>()
   #askDigestsAt: Millis | null = null
   #lastChunkAt: Millis
+  /** When a peer last told us of a chunk that we do not have. */
+  #newsAt: Millis = 0
+  #tellFetchersAt: Millis | null = null
   #settled = false
   #wake: Millis | null = null
 
@@ -70,6 +76,7 @@ export class Swarm {
     this.digests = new DigestBook(this.chunks)
     this.#around = around
     this.#seed = hash32(head.transfer)
+    this.fetchers = new Fetchers(this.#seed)
     this.lastUsedAt = now
     this.#lastChunkAt = now
     this.#settled = this.have.full
@@ -78,6 +85,7 @@ export class Swarm {
       chunks: this.chunks,
       chunkBytes: this.chunkBytes,
       members: this.members,
+      fetchers: this.fetchers,
       wants: this.wants,
       underWay: (chunk) => this.#has(chunk) || this.fetching.isFetching(chunk),
       url: () => this.#url,
@@ -130,6 +138,7 @@ export class Swarm {
   peerLeft (peer: AgentId, now: Millis): void {
     const had = this.members.leave(peer)
     this.claiming.left(peer, now)
+    if (this.fetchers.drop(peer)) this.#fetchersChanged(now)
     for (const chunk of had) this.#refresh(chunk)
     if (this.#around.role === 'gateway') this.#wantsChanged(now)
   }
@@ -143,6 +152,7 @@ export class Swarm {
       member.interested = false
       member.wants = []
       this.members.interestChanged()
+      if (this.fetchers.drop(peer)) this.#fetchersChanged(now)
       if (this.#around.role === 'gateway') this.#wantsChanged(now)
     } else if (message.type === 'bitfield') this.#heardBitfield(member, message.bits, message.claims, now)
     else if (message.type === 'have') {
@@ -151,6 +161,7 @@ export class Swarm {
       return matters
     } else if (message.type === 'claim') return this.claiming.heard(message.claim, member, now)
     else if (message.type === 'release') this.claiming.released(message.claim, now)
+    else if (message.type === 'fetchers') this.#heardFetchers(message.agents, now)
     else if (message.type === 'ask-digests') {
       for (const digests of this.digests.batches(message.first, message.count)) {
         this.#say([peer], { type: 'digests', digests, proof: null })
@@ -184,6 +195,7 @@ export class Swarm {
     member.weight = message.weight
     member.wants = message.wants.map(([start, end]) => ({ start, end: Math.min(end, this.chunks) }))
     this.members.interestChanged()
+    if (this.fetchers.note(member.id, message.weight, now)) this.#fetchersChanged(now)
     if (isNew) {
       this.#say([member.id], { type: 'bitfield', transfer: this.transfer, bits: this.have.toBytes(), claims: this.claiming.inForce() })
       // It may have come after our own `interested`, or before we knew the transfer: it has to hear of our interest too.
@@ -219,6 +231,7 @@ export class Swarm {
     if (chunk >= this.chunks || !this.members.has(member, chunk)) return false
     this.claiming.showed(chunk, now)
     if (this.#has(chunk)) return false
+    this.#newsAt = now
     if (this.wants.isWanted(chunk) && this.digests.of(chunk) === undefined) {
       this.#digestsMissing.add(chunk)
       this.#askDigestsAt ??= now + digestPatienceMs
@@ -296,8 +309,10 @@ export class Swarm {
     if (this.wants.any) {
       sooner(this.#askForDigests(now))
       sooner(this.#openDelayed(now))
-      if (this.#introduced(now)) sooner(this.claiming.take(now))
-      else sooner(this.#interestedAt! + askWaitMs)
+      const introducedAt = this.#introducedAt(now)
+      if (introducedAt <= now) sooner(this.claiming.take(now))
+      else sooner(introducedAt)
+      sooner(this.#tellFetchers(now))
       sooner(this.#watchReaders(now))
       sooner(this.fetching.fetchMore(now))
     }
@@ -305,12 +320,49 @@ export class Swarm {
     this.#wake = wake
   }
 
-  /** Everybody has answered our `interested`, or has had the time to. */
-  #introduced (now: Millis): boolean {
-    if (this.#interestedAt === null) return true
-    if (now >= this.#interestedAt + askWaitMs) return true
-    for (const peer of this.#around.peers.keys()) if (this.members.get(peer)?.introduced !== true) return false
-    return true
+  /** When everybody has answered our `interested`, or has had the time to. */
+  #introducedAt (now: Millis): Millis {
+    if (this.#interestedAt === null) return now
+    const atTheLatest = this.#interestedAt + (this.#isLargeSite() ? largeSiteWaitMs : askWaitMs)
+    if (now >= atTheLatest || this.#isLargeSite()) return atTheLatest
+    for (const peer of this.#around.peers.keys()) if (this.members.get(peer)?.introduced !== true) return atTheLatest
+    return now
+  }
+
+  /** Not everybody hears everybody. */
+  #isLargeSite (): boolean { return this.#around.site.agents > this.#around.peers.size + 1 }
+
+  #heardFetchers (agents: ReadonlyArray<readonly [AgentId, number, Millis]>, now: Millis): void {
+    let changed = false
+    for (const [id, weight, ageMs] of agents) {
+      // Of itself and of its peers an agent knows better than anyone.
+      if (id === this.#around.self || this.#around.peers.has(id)) continue
+      if (this.fetchers.note(id, weight, now - ageMs)) changed = true
+    }
+    if (changed) this.#fetchersChanged(now)
+  }
+
+  #fetchersChanged (now: Millis): void {
+    if (!this.#isLargeSite()) return
+    this.#tellFetchersAt = Math.min(this.#tellFetchersAt ?? Infinity, now + haveBatchMs)
+    if (!this.fetchers.has(this.#around.self)) return
+    // Fetchers connect with each other, so that their claims meet at once; of two, the one with the lower id dials.
+    for (const { id } of this.fetchers.top) {
+      if (id > this.#around.self && !this.#around.peers.has(id)) this.#around.effect({ type: 'dial', peer: id })
+    }
+  }
+
+  #tellFetchers (now: Millis): Millis | null {
+    if (!this.#isLargeSite()) return null
+    this.#tellFetchersAt ??= now + fetchersRepeatMs
+    if (this.#tellFetchersAt > now) return this.#tellFetchersAt
+    const { self } = this.#around
+    this.fetchers.note(self, this.#around.policy().upstreamWeight, now)
+    for (const { id, interested, weight } of this.members.all()) if (interested) this.fetchers.note(id, weight, now)
+    this.fetchers.forget(now)
+    this.#say(this.members.leechers(), { type: 'fetchers', transfer: this.transfer, agents: this.fetchers.told(now) })
+    this.#tellFetchersAt = now + fetchersRepeatMs
+    return this.#tellFetchersAt
   }
 
   #wantsChanged (now: Millis): void {
@@ -329,6 +381,8 @@ export class Swarm {
       if (this.#interestedAt !== null) this.#say([...this.#around.peers.keys()], { type: 'not-interested', transfer: this.transfer })
       this.#interestedAt = null
       this.#wantsTold = ''
+      this.#tellFetchersAt = null
+      this.fetchers.drop(this.#around.self)
       return
     }
     const told = this.wants.spans.slice(0, 16).map((span) => `${span.start}-${span.end}`).join()
@@ -337,6 +391,8 @@ export class Swarm {
     if (this.#interestedAt === null) {
       this.#interestedAt = now
       this.claiming.begin(now)
+      this.fetchers.note(this.#around.self, this.#around.policy().upstreamWeight, now)
+      this.#fetchersChanged(now)
     }
     this.#tellInterest([...this.#around.peers.keys()])
   }
@@ -393,7 +449,8 @@ export class Swarm {
       const chunk = reader.chunk
       if (chunk >= reader.endChunk || this.#has(chunk) || this.claiming.covers(chunk)) continue
       const progressAt = Math.max(
-        reader.movedAt, this.claiming.claims.of(extentOf(chunk))?.progressAt ?? 0, this.fetching.startedAt(chunk) ?? 0)
+        // Where not every claim is heard, haves that keep coming are the sign that the site is at work.
+        this.#isLargeSite() ? this.#newsAt : 0, reader.movedAt, this.claiming.claims.of(extentOf(chunk))?.progressAt ?? 0, this.fetching.startedAt(chunk) ?? 0)
       const patientUntil = progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs
       // The rank costs more than a comparison, and is not needed before the time has come at all.
       const escapeAt = patientUntil > now ? patientUntil : patientUntil + this.claiming.rank(extentOf(chunk)) * escapeStaggerMs
