@@ -83,6 +83,14 @@ export class Members {
     return had
   }
 
+  /** Of the leechers, those who miss at least one of these chunks, as far as we know. */
+  lacking (chunks: readonly number[]): readonly AgentId[] {
+    return this.leechers().filter((id) => {
+      const has = this.#byId.get(id)?.has
+      return has == null || chunks.some((chunk) => !has.has(chunk))
+    })
+  }
+
   interestChanged (): void { this.#leechers = null }
 
   /** Whom haves, claims and digests are told to: everyone who said that it is interested. */

@@ -413,7 +413,8 @@ export class Swarm {
     const chunks = this.#toAnnounce.splice(0).filter((chunk) => this.have.has(chunk))
     if (chunks.length > 0) {
       this.#lastChunkAt = now
-      this.#say(this.members.leechers(), { type: 'have', transfer: this.transfer, chunks })
+      // Who has them does not need to know: that is half of all haves in a large site.
+      this.#say(this.members.lacking(chunks), { type: 'have', transfer: this.transfer, chunks })
     }
   }
 
