@@ -1,8 +1,9 @@
-/** The two roads that chunks could take between agents, each as one end of it: for the bench that compares them. */
+/**
+ * The two roads that chunks could take between agents, each as one end of it: for the bench that compares them. Each is
+ * loaded when it is taken, so that its memory is its own.
+ */
 import type { BulkPort } from '@starling/agent/ports.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { createBulkLoopback } from '../doubles/bulk-on-loopback.ts'
-import { createLoopback, until } from '../doubles/peers-on-loopback.ts'
 
 export const roadNames = ['tls', 'libp2p'] as const
 export type RoadName = (typeof roadNames)[number]
@@ -24,6 +25,7 @@ export interface RoadEnd {
 
 export const roads: Readonly<Record<RoadName, (secret: string) => Promise<RoadEnd>>> = {
   async tls() {
+    const { createBulkLoopback } = await import('../doubles/bulk-on-loopback.ts')
     const net = createBulkLoopback()
     const { id, bulk } = await net.agent()
     return {
@@ -38,6 +40,7 @@ export const roads: Readonly<Record<RoadName, (secret: string) => Promise<RoadEn
   },
 
   async libp2p(secret) {
+    const { createLoopback, until } = await import('../doubles/peers-on-loopback.ts')
     const net = createLoopback()
     const { peers, bulk } = await net.agent({ secret })
     return {
@@ -45,12 +48,7 @@ export const roads: Readonly<Record<RoadName, (secret: string) => Promise<RoadEn
       card: { id: peers.self, port: 0, addresses: peers.addresses() },
       async meet({ id, addresses }) {
         peers.hint([{ id, addresses }])
-        await until('the two ends have met', () => peers.list().some(peer => peer.id === id), 3000).catch(
-          e => {
-            console.error(peers.refusals(), addresses, id, peers.list())
-            throw e
-          }
-        )
+        await until('the two ends have met', () => peers.list().some(peer => peer.id === id), 30_000)
       },
       close: () => net.stopAll()
     }

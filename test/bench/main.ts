@@ -8,10 +8,11 @@ import { messageOf } from '@starling/shared/errors.ts'
 import { GiB } from '@starling/shared/units.ts'
 import { table } from '../demo/words.ts'
 import { measure, type Bench, type BenchResult } from './bench.ts'
+import { bulk } from './bulk.ts'
 import { idle } from './idle.ts'
 import { swarm3, swarm3Secret } from './swarm.ts'
 
-const benches: readonly Bench[] = [swarm3, swarm3Secret, idle]
+const benches: readonly Bench[] = [swarm3, swarm3Secret, bulk, idle]
 
 const help = `npm run bench -- [name...] [options]
 

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { download } from '../e2e/client.ts'
 import { openHouse, type House } from '../e2e/harness.ts'
 import { startFleet } from '../e2e/site.ts'
 import { cacheFolder, demoFile, demoFileBytes, requireSpace } from './demo-file.ts'
@@ -69,7 +70,9 @@ async function perform(
   const { agents, coordinator } = await startFleet(house, agentNames)
   screen.say('  They have found each other. All three are asked for the file now.\n')
 
-  const run = await share(agents, coordinator.gatewayPage, shared, screen.progress)
+  const known =
+    shared.length === null ? { ...shared, length: await askLength(agents[0]!.proxy, shared.url) } : shared
+  const run = await share(agents, coordinator.gatewayPage, known, screen.progress)
   screen.settle()
   const result = resultOf(run)
   screen.say()
@@ -106,6 +109,13 @@ async function prepare(options: DemoOptions, house: House, screen: Screen): Prom
   screen.say(`  origin     ${origin.url}`)
   screen.say(`  WAN line   ${line}\n`)
   return { url: origin.url, length, sha256, wanRate, wanBytes: origin.wanBytes }
+}
+
+/** Of what lies out there, so that the bars have an end; null when it does not tell. */
+async function askLength(proxy: string, url: string): Promise<number | null> {
+  const { status, headers } = await download(proxy, url, { method: 'HEAD' })
+  const length = Number(headers['content-length'])
+  return status === 200 && length > 0 ? length : null
 }
 
 async function sha256OfFile(path: string): Promise<string> {

@@ -109,6 +109,10 @@ export function endOf(child: ChildProcess): Promise<Ended> {
   })
 }
 
+function endsWithStdin(child: ChildProcess): boolean {
+  return child.spawnargs.includes('--stop-on-stdin-end')
+}
+
 export function follow(name: string, child: ChildProcess): Program {
   const lines: string[] = []
   const listeners = new Set<(line: string) => void>()
@@ -123,9 +127,12 @@ export function follow(name: string, child: ChildProcess): Program {
   const tail = (): string => lines.slice(-tailLines).join('\n')
 
   const end = async (signal: NodeJS.Signals): Promise<Ended> => {
-    if (!hasEnded(child)) child.kill(signal)
-    const timer = setTimeout(() => child.kill('SIGKILL'), stopWithinMs)
+    // Agents end with their stdin, which is how they are told on Windows: a signal there is a power cut.
     child.stdin?.destroy()
+    if (!hasEnded(child) && !(process.platform === 'win32' && signal === 'SIGTERM' && endsWithStdin(child))) {
+      child.kill(signal)
+    }
+    const timer = setTimeout(() => child.kill('SIGKILL'), stopWithinMs)
     try {
       return await ended
     } finally {

@@ -56,7 +56,17 @@ export function agentArgs(
   folder: string,
   setup: AgentSetup & { readonly peerAddresses?: readonly string[] }
 ): string[] {
-  const args = ['run', '--data', folder, '--json', '--listen-host', '127.0.0.1', '--listen-port', '0']
+  const args = [
+    'run',
+    '--data',
+    folder,
+    '--json',
+    '--stop-on-stdin-end',
+    '--listen-host',
+    '127.0.0.1',
+    '--listen-port',
+    '0'
+  ]
   args.push(
     '--proxy-port',
     '0',
@@ -198,7 +208,7 @@ export async function startFleet(
 export async function untilAllMet(
   agents: readonly AgentHandle[],
   others: readonly string[] = [],
-  withinMs: Millis = 20 * secondMs
+  withinMs: Millis = 30 * secondMs
 ): Promise<void> {
   const ids = [...agents.map(({ id }) => id), ...others]
   const missing = await poll(

@@ -33,7 +33,7 @@ export function compare(plan: Plan, figures: LabFigures): Comparison {
   })
   const sim = runCrowd(crowd)
   const ratioOf = (name: 'wanAmplification' | 'slowestOverLowerBound'): number =>
-    Number((figures[name] / sim[name]).toFixed(3))
+    Number(((figures[name] ?? Infinity) / sim[name]).toFixed(3))
   const { wanAmplification, slowestOverLowerBound, cpuIdlePercent } = figures
   return {
     agents: plan.agents,
@@ -57,7 +57,7 @@ export function comparisonLines(all: readonly Comparison[]): string[] {
     lab.wanAmplification.toFixed(3),
     sim.wanAmplification.toFixed(3),
     ratio.wanAmplification.toFixed(2),
-    lab.slowestOverLowerBound.toFixed(3),
+    lab.slowestOverLowerBound?.toFixed(3) ?? 'not done',
     sim.slowestOverLowerBound.toFixed(3),
     ratio.slowestOverLowerBound.toFixed(2),
     `${lab.cpuIdlePercent} %`

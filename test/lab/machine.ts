@@ -44,6 +44,8 @@ export interface ProcessCost {
   readonly peakBytes: Bytes
 }
 
+export const nothing: ProcessCost = { cpuMs: 0, peakBytes: 0 }
+
 /** From outside, so that measuring adds nothing to it. Null when there is no such process any more. */
 export function costOf(pid: number): ProcessCost | null {
   try {

@@ -1,10 +1,11 @@
 /** `npm run lab -- [options]`: real agents on a LAN of network namespaces, behind a shaped line. --help tells the rest. */
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { compare, comparisonLines, type Comparison } from './compare.ts'
-import { figuresOf, linesOf, type LabFigures } from './figures.ts'
+import { figuresOf, type LabFigures } from './figures.ts'
 import { whyNoNamespaces } from './namespaces.ts'
 import { help, parseOrder, type Order, type Plan } from './options.ts'
 import { runPlan } from './run.ts'
+import { linesOf } from './sheet.ts'
 import { cleanUp, raise } from './stage.ts'
 import { demandLibtorrent, warmLines, warmStarling, warmTorrent } from './warm.ts'
 

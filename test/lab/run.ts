@@ -3,20 +3,19 @@
  * power cuts in the middle if the plan has some. What crossed the WAN is what the origin counted and what the line
  * counted, never what an agent says of itself.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AgentStatus, ByteCounters } from '@starling/agent/ports.ts'
+import type { AgentStatus } from '@starling/agent/ports.ts'
 import { messageOf } from '@starling/shared/errors.ts'
-import { Prng } from '@starling/shared/prng.ts'
-import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { seededContent, sha256Of } from '../doubles/content.ts'
 import type { PathStats } from '../doubles/origin.ts'
-import { idlePercent, readCpuClock, readCpuWaitMs, type ProcessCost } from './machine.ts'
+import { idlePercent, readCpuClock, nothing, readCpuWaitMs, type ProcessCost } from './machine.ts'
 import type { Plan } from './options.ts'
+import { lookAt, planOutages, type ServerEnd } from './outages.ts'
 import type { SeatDownload } from './seat.ts'
 import type { WireBytes } from './shaping.ts'
-import type { Endpoint, Server, Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
+import { createWatch, writeTrace } from './watch.ts'
 
 export interface EndpointRun {
   readonly name: string
@@ -36,11 +35,7 @@ export interface LabRun {
   readonly baseline: Baseline | null
   readonly sha256: string
   readonly endpoints: readonly EndpointRun[]
-  readonly server: {
-    readonly totals: Readonly<ByteCounters> | null
-    readonly cost: ProcessCost | null
-    readonly wasKilled: boolean
-  } | null
+  readonly server: ServerEnd | null
   readonly originBytes: Bytes
   /** Body bytes that came to the site over its line. */
   readonly wanBodyBytes: Bytes
@@ -66,7 +61,6 @@ const baselinePath = '/alone.msu'
 const lookEveryMs: Millis = 250
 /** A run that takes so many times longer than one copy is a failure to be looked at, not one to wait for. */
 const patience = 6
-const nothing: ProcessCost = { cpuMs: 0, peakBytes: 0 }
 
 export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => void): Promise<LabRun> {
   const { endpoints, server } = stage
@@ -116,7 +110,8 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
     if (bodyBytesNow > bodyBytes) wanDoneAt = performance.now()
     bodyBytes = bodyBytesNow
     if (bodyBytes >= plan.sizeBytes / 2) await outages.strike(say)
-    await watch(bodyBytes, endpoints.length - open, endedAt - startedAt)
+    const done = results.filter(({ download }) => download !== null).length
+    await watch(bodyBytes, done, endedAt - startedAt)
   }
   const idle = idlePercent(cpuBefore, readCpuClock())
   const wanBodyBytes = await overTheWan()
@@ -204,93 +199,4 @@ function faultOf(
   if (got.status !== 200) return `was answered with status ${got.status}`
   if (got.bytes !== length) return `got ${got.bytes} bytes of ${length}`
   return got.sha256 === sha256 ? null : `got other bytes: SHA-256 ${got.sha256}`
-}
-
-interface Outages {
-  readonly victims: ReadonlySet<Endpoint>
-  /** What the victims had cost when they died. */
-  readonly lastCosts: ReadonlyMap<Endpoint, ProcessCost>
-  readonly server: LabRun['server']
-  /** Once; later calls do nothing. */
-  strike(say: (text: string) => void): Promise<void>
-}
-
-function planOutages({ endpoints, server }: Stage, plan: Plan): Outages {
-  const order = [...endpoints]
-  new Prng(plan.seed).shuffle(order)
-  const doomed = order.slice(0, plan.kill)
-  const victims = new Set<Endpoint>()
-  const lastCosts = new Map<Endpoint, ProcessCost>()
-  let last: LabRun['server'] = null
-  let hasStruck = false
-  return {
-    victims,
-    lastCosts,
-    get server() {
-      return last
-    },
-    async strike(say) {
-      if (hasStruck) return
-      hasStruck = true
-      if (plan.killServers && server !== null) {
-        last = { ...(await lookAt(server)), wasKilled: true }
-        server.kill()
-        say('power cut: coordinator and gateway')
-      }
-      for (const one of doomed) {
-        lastCosts.set(one, one.cost() ?? nothing)
-        victims.add(one)
-        one.kill()
-      }
-      if (doomed.length > 0) say(`power cut: ${doomed.map(({ name }) => name).join(', ')}`)
-    }
-  }
-}
-
-async function lookAt(server: Server): Promise<NonNullable<LabRun['server']>> {
-  const status = await server.status().catch(() => null)
-  return { totals: status?.totals ?? null, cost: server.cost(), wasKilled: false }
-}
-
-/** Tells people how it goes; with a trace, also files away what every agent says of itself. */
-function createWatch(
-  { endpoints }: Stage,
-  { traceFolder, sizeBytes }: Plan,
-  say: (text: string) => void
-): (bodyBytes: Bytes, done: number, elapsedMs: Millis) => Promise<void> {
-  let told = 0
-  let looked = 0
-  return async (bodyBytes, done, elapsedMs) => {
-    if (elapsedMs - told > 5 * secondMs) {
-      told = elapsedMs
-      say(
-        `${(elapsedMs / 1000).toFixed(0)} s: ${(bodyBytes / sizeBytes).toFixed(3)} copies over the WAN, ${done} done`
-      )
-    }
-    if (traceFolder === null || elapsedMs - looked < secondMs) return
-    looked = elapsedMs
-    mkdirSync(traceFolder, { recursive: true })
-    const all = await Promise.all(endpoints.map(one => one.status().catch(() => null)))
-    const line = {
-      elapsedMs: Math.round(elapsedMs),
-      bodyBytes,
-      agents: all.map(
-        (status, at) =>
-          status && {
-            name: endpoints[at]!.name,
-            totals: status.totals,
-            kept: status.transfers.map(({ keptBytes }) => keptBytes),
-            problems: status.problems
-          }
-      )
-    }
-    writeFileSync(join(traceFolder, 'by-second.jsonl'), `${JSON.stringify(line)}\n`, { flag: 'a' })
-  }
-}
-
-function writeTrace(folder: string, ends: readonly EndpointRun[], origin: PathStats): void {
-  const write = (name: string, value: unknown): void =>
-    writeFileSync(join(folder, name), `${JSON.stringify(value, null, 1)}\n`)
-  write('origin.json', origin)
-  for (const end of ends) write(`${end.name}.json`, end)
 }

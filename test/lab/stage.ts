@@ -13,44 +13,17 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AgentStatus } from '@starling/agent/ports.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { PathStats } from '../doubles/origin.ts'
 import { removeAtExit } from '../e2e/program.ts'
-import { agentProgram, coordinatorProgram, poll } from '../e2e/site.ts'
-import { begin, run, start, tailOf, type Ready } from './host-process.ts'
-import { converse, type Conversation } from './lines.ts'
-import { costOf, type ProcessCost } from './machine.ts'
+import { poll } from '../e2e/site.ts'
+import { program, startEndpoint, startServer, type Endpoint, type Server } from './actors.ts'
+import { tailOf } from './host-process.ts'
 import { createLab, ip, isRunning, sweep, type Lab, type LanHost } from './namespaces.ts'
 import type { Plan } from './options.ts'
 import type { PutOrder } from './origin-host.ts'
-import type { DownloadOrder, SeatDownload } from './seat.ts'
 import { shape, wireBytes, type WireBytes } from './shaping.ts'
-
-export interface Endpoint {
-  readonly name: string
-  readonly id: string
-  readonly pid: number
-  readonly log: string
-  download(order: Pick<DownloadOrder, 'url' | 'isHashed'>): Promise<SeatDownload>
-  downloadDirectly(url: string): Promise<SeatDownload>
-  status(): Promise<AgentStatus>
-  /** Null when it is dead. */
-  cost(): ProcessCost | null
-  seatCost(): ProcessCost | null
-  /** As its service manager would stop it. */
-  stop(): Promise<void>
-  /** Power cut. */
-  kill(): void
-}
-
-/** Coordinator and gateway, in one process. */
-export interface Server {
-  status(): Promise<AgentStatus>
-  cost(): ProcessCost | null
-  kill(): void
-}
 
 export interface Stage {
   readonly lab: Lab
@@ -71,19 +44,12 @@ export type StagePlan = Pick<
 >
 
 export const folderPrefix = 'starling-lab-'
-const pagePort = 17832
-const proxyUrl = 'http://127.0.0.1:17831'
-/** What the lab's addresses begin with (namespaces.ts). */
-const labNetwork = '10.77.0.0/16'
 /** More starts at once would only make each of them slower. */
 const startsAtOnce = 4
 /** Above that size a site is no full mesh any more: then this many peers are enough to begin. */
 const fullMeshAgentsMax = 32
 const enoughPeers = 8
 const metWithinMs: Millis = 2 * minuteMs
-
-/** What an agent's log holds: with a trace all that it can say, else what an admin would look at. */
-const logLevels = { traced: 'debug', plain: 'info' } as const
 
 export async function raise(plan: StagePlan, say: (text: string) => void): Promise<Stage> {
   const folder = mkdtempSync(join(plan.dataFolder, `${folderPrefix}${process.pid}-`))
@@ -109,7 +75,8 @@ export async function raise(plan: StagePlan, say: (text: string) => void): Promi
     await origin.hello()
 
     const secret = plan.gateway === 'none' ? randomBytes(32).toString('hex') : null
-    const server = plan.gateway === 'none' ? null : await startServer(lab.host('server'), folder, logs, plan)
+    const server =
+      plan.gateway === 'none' ? null : await startServer(lab.host('server'), folder, logs, plan.agents)
     say(`starting ${plan.agents} agents`)
     const endpoints = await inTurn(names, startsAtOnce, name =>
       startEndpoint(lab.host(name), {
@@ -117,7 +84,7 @@ export async function raise(plan: StagePlan, say: (text: string) => void): Promi
         logs,
         secret,
         ticket: server?.ticket ?? null,
-        plan,
+        isTraced: plan.traceFolder !== null,
         profile: name === names[0] ? plan.profileFolder : null
       })
     )
@@ -178,99 +145,6 @@ const lossBasedTcp = `echo cubic 2>&- > ${congestionControl} || echo reno > ${co
 function inNamespace({ namespace }: LanHost, script: string): void {
   ip('netns', 'exec', namespace, 'sh', '-c', script)
 }
-
-interface LabProgram {
-  readonly pid: number
-  readonly talk: Conversation
-  hello(): Promise<unknown>
-}
-
-function program(host: LanHost, file: string, args: readonly string[], logs: string): LabProgram {
-  const log = join(logs, `${host.name}-${file.replace(/^.*\/|\.ts$/g, '')}.log`)
-  const child = begin(host, { file, args, log })
-  const talk = converse(`${file} on ${host.name}`, child)
-  return { pid: child.pid!, talk, hello: () => talk.ask('hello') }
-}
-
-interface EndpointSetup {
-  readonly folder: string
-  readonly logs: string
-  readonly secret: string | null
-  readonly ticket: string | null
-  readonly plan: StagePlan
-  readonly profile: string | null
-}
-
-async function startEndpoint(host: LanHost, setup: EndpointSetup): Promise<Endpoint> {
-  const { folder, logs, secret, ticket, plan, profile } = setup
-  const log = join(logs, `${host.name}.log`)
-  const level = plan.traceFolder === null ? logLevels.plain : logLevels.traced
-  const args = [
-    'run',
-    '--data',
-    join(folder, host.name),
-    '--json',
-    '--stop-on-stdin-end',
-    '--log-level',
-    level
-  ]
-  args.push('--upstream-allow-private', labNetwork)
-  if (ticket !== null) args.push('--ticket', ticket)
-  const env = secret === null ? {} : { STARLING_FLEET_SECRET: secret }
-  const agent = await start(host, { file: agentProgram, args, log, env, profile })
-  const seat = program(host, 'test/lab/seat.ts', [], logs)
-  await seat.hello()
-  const download = (order: DownloadOrder): Promise<SeatDownload> => seat.talk.ask('download', order)
-  return {
-    name: host.name,
-    id: String(agent.said.id),
-    pid: agent.pid,
-    log,
-    download: order => download({ ...order, proxy: proxyUrl }),
-    downloadDirectly: url => download({ url, proxy: null, isHashed: true }),
-    status: () => statusBy(seat.talk),
-    cost: () => costOf(agent.pid),
-    seatCost: () => costOf(seat.pid),
-    async stop() {
-      const ended = new Promise(resolve => agent.child.once('exit', resolve))
-      if (agent.child.exitCode === null && agent.child.kill('SIGTERM')) await ended
-    },
-    kill: () => void agent.child.kill('SIGKILL')
-  }
-}
-
-async function startServer(
-  host: LanHost,
-  folder: string,
-  logs: string,
-  plan: StagePlan
-): Promise<Server & { readonly ticket: string }> {
-  const data = join(folder, 'server')
-  const log = join(logs, 'server.log')
-  const address = `${[...host.addresses.values()][0]!}:17833`
-  const server: Ready = await start(host, {
-    file: coordinatorProgram,
-    // Beats come often, so that a gateway beyond the WAN is known to all before the clock starts.
-    args: ['run', '--data', data, '--listen', address, '--heartbeat', '2s', '--json'],
-    log,
-    env: { STARLING_UPSTREAM_ALLOW_PRIVATE: labNetwork }
-  })
-  const made = await run(host, {
-    file: coordinatorProgram,
-    args: ['ticket', 'create', '--data', data, '--uses', String(plan.agents), '--json'],
-    log
-  })
-  const seat = program(host, 'test/lab/seat.ts', [], logs)
-  return {
-    ticket: (JSON.parse(made) as { ticket: string }).ticket,
-    status: () => statusBy(seat.talk),
-    cost: () => costOf(server.pid),
-    kill: () => void server.child.kill('SIGKILL')
-  }
-}
-
-const statusBy = (seat: Conversation): Promise<AgentStatus> =>
-  seat.ask('look', `http://127.0.0.1:${pagePort}/api/v1/status`)
 
 /** @throws StarlingError `not-met` with who misses how many */
 async function untilMet(

@@ -1,8 +1,11 @@
 /** `npm run sim -- --scenario patch-tuesday --seed 7 ...`: one run in virtual time, and its report. */
 import { messageOf } from '@starling/shared/errors.ts'
-import { optionsText, readCommand, usage } from './options.ts'
-import { perform, stage } from './play.ts'
+import type { Violation } from './checkers/index.ts'
+import { optionsText, readCommand, usage, type Command } from './options.ts'
 import { reportOf, reportText } from './report.ts'
+import { drawnText, runScenario } from './run.ts'
+import { soak } from './soak.ts'
+import { logOf } from './story.ts'
 
 function main(args: readonly string[]): number {
   const command = readCommand(args)
@@ -12,16 +15,32 @@ function main(args: readonly string[]): number {
   }
   const out = command.json ? process.stderr : process.stdout
   const say = (text: string): void => { out.write(`${text}\n`) }
-  say(`${command.scenario.name}: ${command.scenario.says}`)
-  say(optionsText(command.options))
+  if (command.soak) return soak(command.options.seed, say)
+  return once(command, say)
+}
+
+function once(command: Command, say: (text: string) => void): number {
+  const { scenario, options, log } = command
+  say(`${scenario.name}: ${scenario.says}`)
+  say(optionsText(options))
   const startedAt = performance.now()
-  const play = stage(command.scenario, command.options)
-  const done = perform(play, command.untilMs)
-  const report = reportOf(play, done ? [] : ['everyone-finishes'])
+  const { outcome, violations } = runScenario(scenario, options, {
+    untilMs: command.untilMs,
+    prepare: play => { if (log !== null) logOf(play.world, log, say) }
+  })
+  for (const sentence of drawnText(outcome)) say(`  drawn: ${sentence}`)
+  const report = reportOf(outcome.play, violations.map(({ checker }) => checker))
   say(reportText(report))
   say(`  ${'simulated in'.padEnd(22)}${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`)
+  tell(violations, say)
   if (command.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  return report.violations.length === 0 ? 0 : 1
+  return violations.length === 0 ? 0 : 1
+}
+
+function tell(violations: readonly Violation[], say: (text: string) => void): void {
+  for (const { checker, sentences } of violations) {
+    say(`  BROKEN ${checker}: ${sentences.slice(0, 3).join('; ')}${sentences.length > 3 ? `; and ${sentences.length - 3} more` : ''}`)
+  }
 }
 
 try {

@@ -1,6 +1,6 @@
 /** A scenario and its options become a world; the world runs; what is left are its counters, for report and checkers. */
 import type { CorePolicy } from '@starling/agent/core/events.ts'
-import { MiB, hourMs, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import { MiB, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import { SimCoordinator } from './coordinator.ts'
 import { Port } from './links.ts'
 import { megabit, type Options, type Scenario } from './scenarios/scenario.ts'
@@ -57,7 +57,7 @@ export function stage(scenario: Scenario, options: Options, dress: Dress = init 
     topology: { fullMax: options.mesh, degree: options.degree },
     wholesale: options.agents > wholesaleFrom
   })
-  const content = world.addContent('update.msu', options.size)
+  const content = world.addContent(`update-${seed}.msu`, options.size)
   const media = Array.from({ length: sites }, () => (scenario.lan.shared ? new Port(scenario.lan.rate) : null))
   const agents = Array.from({ length: options.agents }, (_, index) => {
     const site = index % sites
@@ -124,13 +124,16 @@ function talk(world: World, rate: BytesPerSecond, call: { sent: Bytes, late: Byt
   world.at(startMs, say)
 }
 
-/** Runs until every agent that is on has everything, or virtual time is up. @returns whether all have. */
-export function perform(play: Play, untilMs: Millis = 12 * hourMs): boolean {
+/**
+ * Runs until every agent that is on has everything, but not before `notBeforeMs`, or until virtual time is up.
+ * @returns whether all have.
+ */
+export function perform(play: Play, untilMs: Millis, notBeforeMs: Millis = 0): boolean {
   const { world, agents, content } = play
   let seen = -1
   return world.runUntil(() => {
     // Looked at only when somebody has finished, or now and then, for those who were switched off.
-    if (world.completions === seen && world.happened % 1024 !== 0) return false
+    if ((world.completions === seen && world.happened % 1024 !== 0) || world.now < notBeforeMs) return false
     seen = world.completions
     return agents.every(agent => !agent.alive || agent.completedAt.has(content.transfer))
   }, untilMs)

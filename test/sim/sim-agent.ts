@@ -48,6 +48,8 @@ export interface SimAgentInit {
   readonly believes?: boolean | undefined
 }
 
+const timerMsMin: Millis = 1
+
 interface Upload { readonly to: SimAgent, readonly content: Content, readonly chunk: number, readonly fetch: FetchId }
 
 export class SimAgent {
@@ -73,6 +75,8 @@ export class SimAgent {
   fromUpstream: Bytes = 0
   uploaded: Bytes = 0
   corruptReceived = 0
+  /** Woken, and at once wanting to be woken again: nothing was done about what was due. */
+  idleWakes = 0
   readonly usage = { serving: new Peak(), flows: new Peak(), asking: new Peak() }
   saidUntil: Millis = 0
   readonly flows: UpstreamFlows
@@ -313,7 +317,8 @@ export class SimAgent {
   #setTimer(): void {
     const at = this.#core.wakeAt()
     if (at === null) return
-    const due = this.#fromClock(at)
+    // Never sooner than run.ts's own timer would: a core that wants to be woken for nothing is found by the count.
+    const due = Math.max(this.#fromClock(at), this.#world.now + timerMsMin)
     if (due >= this.#wokenAt) return
     this.#woken?.cancel()
     this.#wokenAt = due
@@ -321,8 +326,10 @@ export class SimAgent {
       this.#woken = null
       this.#wokenAt = Infinity
       const wanted = this.#core.wakeAt()
-      if (wanted !== null && wanted <= this.clockNow) this.emit({ type: 'woke' })
-      else this.#setTimer()
+      if (wanted === null || wanted > this.clockNow) return this.#setTimer()
+      this.emit({ type: 'woke' })
+      const again = this.#core.wakeAt()
+      if (again !== null && again <= this.clockNow) this.idleWakes++
     })
   }
 

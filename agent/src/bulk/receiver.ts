@@ -63,7 +63,7 @@ export function createReceiver<Order extends Expected>(events: ReceiverEvents<Or
     const order = events.expected(next.id)
     if (order === undefined) return violated('unasked')
     if (next.kind !== 'data') return events.answered(next.id, next)
-    if (false) return violated('too-long')
+    if (next.length > order.target.length - order.filled) return violated('too-long')
     body = { id: next.id, order, left: next.length }
   }
 

@@ -129,6 +129,7 @@ export class Claiming {
   /** @returns whether there is a new claim in the book. */
   heard (claim: Claim, from: Candidate, now: Millis): boolean {
     const record = this.claims.of(claim.extent)
+    this.claims.heardOf(claim)
     if (record === undefined) {
       this.claims.set(claim, now)
       return true
@@ -217,7 +218,7 @@ export class Claiming {
     const flow = this.#flows.get(id)
     if (flow === undefined) return
     this.#wholeOnly = true
-    this.#giveBack(flow, now)
+    this.#giveBack(this.#extentAt(flow), now)
     if ([...this.#flows.values()].some((other) => other !== flow && !other.cancelled)) {
       // One whole answer is enough: the other flow is either one already, or finds out in a moment.
       this.#cancel(flow, false)
@@ -236,9 +237,9 @@ export class Claiming {
     if (flow === undefined) return
     this.#flows.delete(id)
     const filledLast = reason === 'done' && flow.next >= flow.end
-    const extent = extentOf(filledLast ? flow.next - 1 : flow.next)
+    const extent = this.#extentAt(flow)
     if (filledLast && !this.#missingForMe(extent)) this.claims.release(extent, this.#around.self)
-    else if (!flow.cancelled) this.#giveBack(flow, now)
+    else if (!flow.cancelled) this.#giveBack(extent, now)
     if (reason === 'failed' || reason === 'corrupt') {
       this.#retryAt = now + Math.min(upstreamRetryMsMax, upstreamRetryMs * 2 ** Math.min(10, this.#failures))
       this.#failures++
@@ -259,7 +260,7 @@ export class Claiming {
       } else {
         this.#cancel(flow, false)
       }
-      this.#giveBack(flow, now)
+      this.#giveBack(this.#extentAt(flow), now)
     }
   }
 
@@ -371,7 +372,17 @@ export class Claiming {
   }
 
   #isMissing (chunk: number): boolean {
-    return !this.#swarm.underWay(chunk) && (this.#swarm.members.holders(chunk) === 0 || !this.#swarm.vouched(chunk))
+    return this.#neededNow(chunk) && !this.#swarm.underWay(chunk) && (this.#swarm.members.holders(chunk) === 0 || !this.#swarm.vouched(chunk))
+  }
+
+  /** With a full disk, what a client has read is gone again, and must not be fetched for nobody. */
+  #neededNow (chunk: number): boolean {
+    const ahead = this.#swarm.onlyAhead()
+    if (ahead === null) return true
+    for (const reader of this.#swarm.wants.readers.values()) {
+      if (chunk >= reader.chunk && chunk < reader.endChunk && extentOf(chunk) <= extentOf(reader.chunk + ahead)) return true
+    }
+    return false
   }
 
   #missingForMe (extent: number): boolean {
@@ -443,11 +454,13 @@ export class Claiming {
   #cancel (flow: Flow, afterChunk: boolean): void {
     flow.cancelled = true
     this.#around.effect({ type: 'cancel-flow', flow: flow.id, afterChunk })
-    this.#refreshExtent(extentOf(Math.min(flow.next, this.#swarm.chunks - 1)))
+    this.#refreshExtent(this.#extentAt(flow))
   }
 
-  #giveBack (flow: Flow, now: Millis): void {
-    const extent = extentOf(Math.min(flow.next, this.#swarm.chunks - 1))
+  /** The extent that a flow is in; at its end, the one it has just filled. */
+  #extentAt (flow: Flow): number { return extentOf(flow.next >= flow.end ? Math.max(flow.from, flow.next - 1) : flow.next) }
+
+  #giveBack (extent: number, now: Millis): void {
     const record = this.claims.of(extent)
     if (record?.claimant !== this.#around.self) return
     this.claims.release(extent, this.#around.self)

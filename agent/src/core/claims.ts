@@ -10,7 +10,7 @@ import { chunksOf } from '@starling/shared/chunking.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Claim } from '@starling/shared/wire.ts'
-import { claimStallChunks, claimStallMs } from './limits.ts'
+import { claimStallChunks, claimStallMs, patienceFactorMax } from './limits.ts'
 
 export interface ClaimRecord {
   readonly extent: number
@@ -27,6 +27,9 @@ export class Claims {
   readonly #chunkBytes: Bytes
   /** Recomputed when a claim has changed since it was asked for last. */
   #patience: Millis | null = null
+  #patienceFactor = 1
+  /** Claimants whose claims were declared void, by extent. */
+  readonly #voided = new Map<number, AgentId>()
 
   constructor (chunks: number, chunkBytes: Bytes) {
     this.#chunks = chunks
@@ -57,6 +60,26 @@ export class Claims {
       record.bytesDone = credible
       record.progressAt = now
     }
+  }
+
+  /** Word of a claim that may not be in the book: a claimant that we had given up is alive, only slow. */
+  heardOf (claim: Claim): void {
+    if (claim.bytesDone === 0 || this.#voided.get(claim.extent) !== claim.claimant) return
+    this.#voided.delete(claim.extent)
+    this.morePatience()
+  }
+
+  /** What was done because others seemed dead was in vain. */
+  morePatience (): void {
+    this.#patienceFactor = Math.min(patienceFactorMax, this.#patienceFactor * 2)
+    this.#patience = null
+  }
+
+  get patienceFactor (): number { return this.#patienceFactor }
+
+  /** We were late ourselves: nobody's silence in that time counts. */
+  forgive (latenessMs: Millis): void {
+    for (const record of this.#byExtent.values()) record.progressAt += latenessMs
   }
 
   /** A chunk of the extent showed up at the site: the surest sign of progress. */
@@ -92,7 +115,10 @@ export class Claims {
     for (const record of this.#byExtent.values()) {
       if (record.claimant !== self && now - record.progressAt >= patienceMs) expired.push(record)
     }
-    for (const record of expired) this.#byExtent.delete(record.extent)
+    for (const record of expired) {
+      this.#byExtent.delete(record.extent)
+      this.#voided.set(record.extent, record.claimant)
+    }
     return expired
   }
 
@@ -104,7 +130,7 @@ export class Claims {
 
   /** On a slow line a chunk takes long without anything being wrong: patience grows with the chunk's time. */
   #patienceMs (): Millis {
-    this.#patience ??= this.#measurePatience()
+    this.#patience ??= this.#measurePatience() * this.#patienceFactor
     return this.#patience
   }
 

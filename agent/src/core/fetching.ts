@@ -8,9 +8,9 @@ import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Around } from './around.ts'
 import { ChunkPicker } from './chunk-picker.ts'
 import type { FetchFailure, FetchId } from './events.ts'
-import { busyRetryMs, failureCooldownMs } from './limits.ts'
+import { busyRetryMs, failureCooldownMs, hedgeWindowChunks } from './limits.ts'
 import type { Members } from './members.ts'
-import { choosePeer } from './source-choice.ts'
+import { choosePeer, type Load } from './source-choice.ts'
 
 export interface FetchingSwarm {
   readonly transfer: TransferId
@@ -35,7 +35,8 @@ export class Fetching {
   readonly #around: Around
   readonly #picker: ChunkPicker
   readonly #byId = new Map<FetchId, Fetch>()
-  readonly #byChunk = new Map<number, Fetch>()
+  /** One request, or two when the first is late. */
+  readonly #byChunk = new Map<number, Fetch[]>()
   readonly #byPeer = new Map<AgentId, number>()
 
   constructor (swarm: FetchingSwarm, chunks: number, around: Around) {
@@ -46,7 +47,8 @@ export class Fetching {
 
   get size (): number { return this.#byId.size }
   isFetching (chunk: number): boolean { return this.#byChunk.has(chunk) }
-  startedAt (chunk: number): Millis | undefined { return this.#byChunk.get(chunk)?.startedAt }
+  /** When the latest request for the chunk left. */
+  startedAt (chunk: number): Millis | undefined { return this.#byChunk.get(chunk)?.at(-1)?.startedAt }
   owns (fetch: FetchId): boolean { return this.#byId.has(fetch) }
 
   /** Something about the chunk changed: it goes into the bag of what can be asked for, or out of it. */
@@ -76,16 +78,37 @@ export class Fetching {
       const freeAt = this.#freeAt(chunk, now)
       if (again === null || freeAt < again) again = freeAt
     }
-    return again
+    const hedgeAt = this.#hedge(now)
+    return again === null || (hedgeAt !== null && hedgeAt < again) ? hedgeAt : again
+  }
+
+  /** Where a client waits, a request that is later than its peer's usual is made once more elsewhere; the first answer wins. */
+  #hedge (now: Millis): Millis | null {
+    let next: Millis | null = null
+    for (const window of this.#swarm.windows()) {
+      for (let chunk = window.start; chunk < Math.min(window.end, window.start + hedgeWindowChunks); chunk++) {
+        const [first, second] = this.#byChunk.get(chunk) ?? []
+        if (first === undefined || second !== undefined) continue
+        const lateAt = first.startedAt + this.#around.scores.lateAfterMs(first.peer)
+        if (lateAt > now) {
+          if (next === null || lateAt < next) next = lateAt
+          continue
+        }
+        const others = this.#swarm.members.holdersOf(chunk).filter((peer) => peer !== first.peer)
+        const peer = choosePeer(others, this.#load(), this.#around.scores, this.#around.prng, now)
+        if (peer !== null) this.#ask(chunk, peer, now)
+      }
+    }
+    return next
   }
 
   /** The chunk is here, by whatever road: a request for it that is still open is not needed any more. */
   have (chunk: number): void {
-    const fetch = this.#byChunk.get(chunk)
-    if (fetch === undefined) return
-    this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
-    this.#around.scores.ended(fetch.peer)
-    this.#forget(fetch)
+    for (const fetch of [...this.#byChunk.get(chunk) ?? []]) {
+      this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
+      this.#around.scores.ended(fetch.peer)
+      this.#forget(fetch)
+    }
   }
 
   delivered (id: FetchId, now: Millis): void {
@@ -145,7 +168,7 @@ export class Fetching {
   #choose (chunk: number, now: Millis): AgentId | null {
     const { members } = this.#swarm
     const { scores, prng } = this.#around
-    const load = { total: this.#byId.size, at: (peer: AgentId) => this.#byPeer.get(peer) ?? 0 }
+    const load = this.#load()
     const holders = members.holdersOf(chunk)
     if (members.onlyGatewaysHave(chunk)) return choosePeer(holders, load, scores, prng, now)
     // A gateway is one port for the whole site: it is asked only when no agent that has the chunk is of use.
@@ -153,6 +176,8 @@ export class Fetching {
     const useless = agents.every((peer) => scores.banned(peer, now) || scores.restsUntil(peer) > now + failureCooldownMs)
     return choosePeer(useless ? holders : agents, load, scores, prng, now)
   }
+
+  #load (): Load { return { total: this.#byId.size, at: (peer) => this.#byPeer.get(peer) ?? 0 } }
 
   /** When one of the chunk's holders stops resting; a little later if all are merely full. */
   #freeAt (chunk: number, now: Millis): Millis {
@@ -170,7 +195,9 @@ export class Fetching {
     const fetch: Fetch = { id: this.#around.nextId(), chunk, peer, startedAt: now }
     this.#around.load.fetches++
     this.#byId.set(fetch.id, fetch)
-    this.#byChunk.set(chunk, fetch)
+    const others = this.#byChunk.get(chunk)
+    if (others === undefined) this.#byChunk.set(chunk, [fetch])
+    else others.push(fetch)
     this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1)
     this.#picker.remove(chunk)
     this.#around.scores.asked(peer)
@@ -193,7 +220,9 @@ export class Fetching {
   #forget (fetch: Fetch): void {
     this.#around.load.fetches--
     this.#byId.delete(fetch.id)
-    if (this.#byChunk.get(fetch.chunk) === fetch) this.#byChunk.delete(fetch.chunk)
+    const left = this.#byChunk.get(fetch.chunk)?.filter((other) => other !== fetch) ?? []
+    if (left.length === 0) this.#byChunk.delete(fetch.chunk)
+    else this.#byChunk.set(fetch.chunk, left)
     const open = (this.#byPeer.get(fetch.peer) ?? 1) - 1
     if (open === 0) this.#byPeer.delete(fetch.peer)
     else this.#byPeer.set(fetch.peer, open)

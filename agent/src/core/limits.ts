@@ -4,8 +4,8 @@
 import { assert } from '@starling/shared/errors.ts'
 import { dayMs, hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 
-/** How long to wait for peers to say whether they know a key or a transfer: 20 times a LAN's round trip. */
-export const askWaitMs: Millis = 100
+/** How long to wait for peers to say whether they know a key or a transfer: a LAN's round trip, on a machine that is busy. */
+export const askWaitMs: Millis = 250
 /** A gateway serves a whole site and may be busy; going past it costs the site a second first request. */
 export const askGatewayWaitMs: Millis = secondMs
 /** How long to wait for another agent's first upstream request: an origin's slow first byte, then ours. */
@@ -13,7 +13,7 @@ export const resolveWaitMs: Millis = 4 * secondMs
 /** In a site without a full mesh, word of the best candidate needs some hops before anyone begins. */
 export const largeResolveWaitMs: Millis = 150
 /** So much later each next rank asks upstream, when the one who was to do it fell silent. */
-export const resolveStaggerMs: Millis = 250
+export const resolveStaggerMs: Millis = 400
 /** A key found not to be shared is not asked about again for so long: a page's parts are reloaded often. */
 export const notSharedMs: Millis = 30 * secondMs
 
@@ -23,6 +23,12 @@ export const haveBatchMs: Millis = 20
 export const claimRepeatMs: Millis = 500
 /** A claim without progress for so long is void, whatever the rate. */
 export const claimStallMs: Millis = 2 * secondMs
+/** A claim that proved alive after it had been declared void shows that the site is slow, not dead: patience doubles, up to so many times. */
+export const patienceFactorMax = 16
+/** ... but a client that waits is a person: its patience grows no more than so much. */
+export const escapePatienceMax = 4
+/** Our own lateness by more than this is not held against others: we could not have heard them. */
+export const ownLatenessMs: Millis = 200
 /** ... or for so many times the time that a chunk takes at the site's median flow. */
 export const claimStallChunks = 4
 /**
@@ -50,6 +56,12 @@ export const gatewayStaggerMs: Millis = 150
 
 /** A waiting client's window: so many chunks ahead of it come in order, the rest rarest first. */
 export const windowChunks = 16
+/** Of the window, so many chunks are worth a second request when the first is late. */
+export const hedgeWindowChunks = 4
+/** A chunk is late at the earliest and at the latest after so long; of a peer that has not delivered yet, after the third. */
+export const hedgeMsMin: Millis = 150
+export const hedgeMsMax: Millis = 1500
+export const hedgeMsUnknown: Millis = 600
 /** With a full disk no more than this lies in memory ahead of a client. */
 export const heldWindowChunks = 4
 /** Rarest first looks at so many candidates drawn at random: as good as all of them, and cheap in a large content. */

@@ -5,13 +5,17 @@
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { BytesPerSecond, Bytes, Millis } from '@starling/shared/units.ts'
 import {
-  banMs, blameCooldownMs, failureCooldownMs, failureCooldownMsMax, strikeWindowMs, strikesForBan
+  banMs, blameCooldownMs, failureCooldownMs, failureCooldownMsMax, hedgeMsMax, hedgeMsMin, hedgeMsUnknown, strikeWindowMs,
+  strikesForBan
 } from './limits.ts'
 
 interface Score {
   inFlight: number
   /** EWMA of delivered chunks, weight 1/8; 0: none yet. */
   rate: BytesPerSecond
+  /** How long a chunk takes: EWMA and mean deviation, as TCP keeps them for its retransmission timer. */
+  tookMs: Millis
+  deviationMs: Millis
   /** Not asked before this moment: busy, cooling down or blamed. */
   restsUntil: Millis
   failuresInRow: number
@@ -37,6 +41,21 @@ export class PeerScores {
     score.failuresInRow = 0
     const rate = Math.floor((bytes * 1000) / Math.max(1, tookMs))
     score.rate = score.rate === 0 ? rate : score.rate + Math.trunc((rate - score.rate) / 8)
+    const took = Math.ceil(tookMs)
+    if (score.tookMs === 0) {
+      score.tookMs = took
+      score.deviationMs = took >> 1
+    } else {
+      score.deviationMs += Math.trunc((Math.abs(took - score.tookMs) - score.deviationMs) / 4)
+      score.tookMs += Math.trunc((took - score.tookMs) / 8)
+    }
+  }
+
+  /** After so long an answer is later than nearly all before it (mean and four deviations: beyond the 95th percentile). */
+  lateAfterMs (peer: AgentId): Millis {
+    const score = this.#scores.get(peer)
+    if (score === undefined || score.tookMs === 0) return hedgeMsUnknown
+    return Math.min(hedgeMsMax, Math.max(hedgeMsMin, score.tookMs + 4 * score.deviationMs))
   }
 
   /** The request ended through no fault of the peer: cancelled, or the chunk was gone. */
@@ -87,7 +106,7 @@ export class PeerScores {
   #of (peer: AgentId): Score {
     let score = this.#scores.get(peer)
     if (score === undefined) {
-      score = { inFlight: 0, rate: 0, restsUntil: 0, failuresInRow: 0, strikes: [], bannedUntil: 0 }
+      score = { inFlight: 0, rate: 0, tookMs: 0, deviationMs: 0, restsUntil: 0, failuresInRow: 0, strikes: [], bannedUntil: 0 }
       this.#scores.set(peer, score)
     }
     return score

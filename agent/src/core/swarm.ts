@@ -20,8 +20,8 @@ import type { FlowEnd, FlowId, ReaderId } from './events.ts'
 import { Fetchers } from './fetchers.ts'
 import { Fetching } from './fetching.ts'
 import {
-  askWaitMs, digestPatienceMs, escapeStaggerMs, fetchersRepeatMs, gatewayStaggerMs, haveBatchMs, heldWindowChunks, hopelessMs,
-  largeSiteWaitMs, windowChunks
+  askWaitMs, digestPatienceMs, escapePatienceMax, escapeStaggerMs, fetchersRepeatMs, gatewayStaggerMs, haveBatchMs, heldWindowChunks, hopelessMs,
+  largeSiteWaitMs, ownLatenessMs, windowChunks
 } from './limits.ts'
 import { Members, type Member } from './members.ts'
 import { rankOf } from './rendezvous.ts'
@@ -62,6 +62,8 @@ export class Swarm {
   /** When a peer last told us of a chunk that we do not have. */
   #newsAt: Millis = 0
   #tellFetchersAt: Millis | null = null
+  /** Chunks that this agent went to fetch out of turn. */
+  readonly #escaped = new Set<number>()
   #settled = false
   #wake: Millis | null = null
 
@@ -276,6 +278,8 @@ export class Swarm {
       this.#diskFull = true
       this.#held.add(chunk)
     }
+    // Somebody brought it after all: we were too impatient.
+    if (this.#escaped.delete(chunk) && !fromUpstream) this.claiming.claims.morePatience()
     this.claiming.showed(chunk, now)
     this.fetching.have(chunk)
     this.#refresh(chunk)
@@ -287,6 +291,8 @@ export class Swarm {
 
   dropped (chunk: number): void {
     this.#held.delete(chunk)
+    // It is dropped because nobody needs it any more: who stood at it has read it, even if that is told only later.
+    this.wants.passed(chunk)
     this.#refresh(chunk)
   }
 
@@ -302,6 +308,7 @@ export class Swarm {
 
   /** Does all that is due. */
   advance (now: Millis): void {
+    if (this.#wake !== null && now - this.#wake > ownLatenessMs) this.claiming.claims.forgive(now - this.#wake)
     let wake: Millis | null = null
     const sooner = (at: Millis | null): void => { if (at !== null && (wake === null || at < wake)) wake = at }
     if (this.#announceAt !== null && this.#announceAt <= now) this.#announce(now)
@@ -452,7 +459,7 @@ export class Swarm {
       const progressAt = Math.max(
         // Where not every claim is heard, haves that keep coming are the sign that the site is at work.
         this.#isLargeSite() ? this.#newsAt : 0, reader.movedAt, this.claiming.claims.of(extentOf(chunk))?.progressAt ?? 0, this.fetching.startedAt(chunk) ?? 0)
-      const patientUntil = progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs
+      const patientUntil = progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs * Math.min(escapePatienceMax, this.claiming.claims.patienceFactor)
       // The rank costs more than a comparison, and is not needed before the time has come at all.
       const escapeAt = patientUntil > now ? patientUntil : patientUntil + this.claiming.rank(extentOf(chunk)) * escapeStaggerMs
       if (escapeAt > now) {
@@ -460,6 +467,7 @@ export class Swarm {
         continue
       }
       if (this.claiming.escape(chunk, now)) {
+        this.#escaped.add(chunk)
         this.#around.effect({ type: 'report', fact: { what: 'foreground-escape', transfer: this.transfer, chunk } })
       } else if (this.#hopeless(reader.movedAt, now)) {
         this.#fail('neither peers nor the upstream bring it')

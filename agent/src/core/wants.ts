@@ -47,6 +47,11 @@ export class Wants {
     return true
   }
 
+  /** Readers that stood at this chunk are beyond it. */
+  passed (chunk: number): void {
+    for (const reader of this.readers.values()) if (reader.chunk === chunk) reader.chunk++
+  }
+
   /** @returns the chunks whose being wanted changed. */
   recompute (ofOthers: Iterable<readonly Span[]>): number[] {
     const before = this.#wanted.slice()

@@ -1,0 +1,22 @@
+import { MiB } from '@starling/shared/units.ts'
+import { allowances, type Checker } from './checker.ts'
+
+/** The promise proper; what faults add is counted fault by fault. */
+const copiesMax = 1.02
+
+export const oneCopy: Checker = {
+  name: 'one-copy',
+  promise: 'each extent crosses the WAN about once per site',
+  check: outcome => {
+    const { world, content, options } = outcome.play
+    const allowed = copiesMax * content.length + allowances(outcome).bytes
+    const broken: string[] = []
+    for (let site = 0; site < options.sites; site++) {
+      const { bytes } = world.wanOf(site)
+      if (bytes > allowed) {
+        broken.push(`${(bytes / MiB).toFixed(1)} MiB came over the line of site ${site}, ${(allowed / MiB).toFixed(1)} were allowed`)
+      }
+    }
+    return broken
+  }
+}
