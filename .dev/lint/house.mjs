@@ -45,7 +45,8 @@ const target = (fromPath, specifier) => {
 
 // agent/src/identity is a library of keys, signatures and trust: the coordinator signs with it, and the roots
 // hand it to the shells.
-const identity = (from, to) => to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')
+const identity = (from, to) =>
+  to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')
 const outside = to => to.room === 'package' || to.room === 'node'
 
 const table = {
@@ -76,7 +77,9 @@ const table = {
   common: {
     may: (from, to) =>
       identity(from, to) ||
-      outside(to) || to.room === 'shared' || (['common', 'ports'].includes(to.room) && to.pkg === from.pkg),
+      outside(to) ||
+      to.room === 'shared' ||
+      (['common', 'ports'].includes(to.room) && to.pkg === from.pkg),
     wayOut: 'a file that every shell may import imports neither a shell nor the core itself'
   },
   shell: {

@@ -17,6 +17,7 @@ import type { AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
+import { chooseNeighbours } from './core/neighbours.ts'
 import { createFlows } from './flows/flows.ts'
 import { createTlsIdentity } from './identity/certificate.ts'
 import { loadOrCreateIdentity } from './identity/keys.ts'
@@ -44,8 +45,8 @@ export interface Agent {
   /** `http://127.0.0.1:17831` */
   readonly proxyAddress: string
   readonly pageAddress: string
-  status (): Promise<AgentStatus>
-  stop (): Promise<void>
+  status(): Promise<AgentStatus>
+  stop(): Promise<void>
 }
 
 /** How often the disk is looked at while nothing is written, and at least while something is. */
@@ -56,12 +57,12 @@ const diskLookBusyMs: Millis = secondMs
 const remembered = { bans: 'bans', trust: 'trust' } as const
 
 /** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
-export async function loadAgentConfig (sources: ConfigSources): Promise<AgentConfig> {
+export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConfig> {
   return await loadConfig(sources, { readFile: readSecretFile, parse: parseFleetSecret })
 }
 
 /** @throws StarlingError; what was already started is stopped again then. */
-export async function createAgent (config: AgentConfig, { log }: { readonly log: Log }): Promise<Agent> {
+export async function createAgent(config: AgentConfig, { log }: { readonly log: Log }): Promise<Agent> {
   const undo: Array<() => Promise<unknown> | void> = []
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) {
@@ -80,20 +81,30 @@ export async function createAgent (config: AgentConfig, { log }: { readonly log:
   }
 }
 
-async function start (
-  config: AgentConfig, log: Log, undo: Array<() => Promise<unknown> | void>, stop: () => Promise<void>
+async function start(
+  config: AgentConfig,
+  log: Log,
+  undo: Array<() => Promise<unknown> | void>,
+  stop: () => Promise<void>
 ): Promise<Agent> {
   const startedAt = Date.now()
   const version = await ownVersion()
-  const store = await createStore({ log }, {
-    folder: config.dataFolder, quotaBytes: config.cache.quotaBytes, floorBytes: config.cache.floorBytes
-  })
+  const store = await createStore(
+    { log },
+    {
+      folder: config.dataFolder,
+      quotaBytes: config.cache.quotaBytes,
+      floorBytes: config.cache.floorBytes
+    }
+  )
   undo.push(() => store.close())
   const identity = await loadOrCreateIdentity(config.dataFolder)
   const self = identity.agentId
 
   const trust = createTrust({
-    self, clock: Date.now, fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: config.site }
+    self,
+    clock: Date.now,
+    fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: config.site }
   })
   trust.restore(await store.recall(remembered.trust))
 
@@ -102,45 +113,64 @@ async function start (
   const tls = await createTlsIdentity(identity)
   let link: CoordinatorLink | null = null
   let member: Member | null = null
-  const problem = (sentence: string): void => { reporter.problem(sentence) }
+  const problem = (sentence: string): void => {
+    reporter.problem(sentence)
+  }
   const bans = bansOf(await store.recall(remembered.bans))
   const reporter = createReporter({
-    log, now: Date.now, bans, bansChanged: () => { void store.remember(remembered.bans, reporter.bans()) }
+    log,
+    now: Date.now,
+    bans,
+    bansChanged: () => {
+      void store.remember(remembered.bans, reporter.bans())
+    }
   })
   if (config.fleetSecret === null) {
-    link = createCoordinatorLink({
-      identity: {
-        agentId: self,
-        readFile: readSecretFile,
-        writeFile: writeSecretFile,
-        verifyCredential,
-        verifyRevocationList,
-        dial: ({ host, port, expected }) => dialAgent({ host, port, expected, tls })
+    link = createCoordinatorLink(
+      {
+        identity: {
+          agentId: self,
+          readFile: readSecretFile,
+          writeFile: writeSecretFile,
+          verifyCredential,
+          verifyRevocationList,
+          dial: ({ host, port, expected }) => dialAgent({ host, port, expected, tls })
+        },
+        trust,
+        peers: {
+          hint: hints => {
+            peers?.hint(hints)
+          },
+          forbid: (agents, reason) => {
+            peers?.forbid(agents, reason)
+          },
+          hangUp: (peer, reason) => {
+            peers?.hangUp(peer, reason)
+          },
+          list: () => peers?.list() ?? [],
+          addresses: () => peers?.addresses() ?? []
+        },
+        report: () => ({
+          counters: { ...flows.totals() },
+          host: { platform: process.platform, memoryBytes: totalmem() },
+          swarm: store.list().map(({ head, have }) => ({ transfer: head.transfer, complete: have.full }))
+        }),
+        log
       },
-      trust,
-      peers: {
-        hint: (hints) => { peers?.hint(hints) },
-        forbid: (agents, reason) => { peers?.forbid(agents, reason) },
-        hangUp: (peer, reason) => { peers?.hangUp(peer, reason) },
-        list: () => peers?.list() ?? [],
-        addresses: () => peers?.addresses() ?? []
-      },
-      report: () => ({
-        counters: { ...flows.totals() },
-        host: { platform: process.platform, memoryBytes: totalmem() },
-        swarm: store.list().map(({ head, have }) => ({ transfer: head.transfer, complete: have.full }))
-      }),
-      log
-    }, {
-      dataFolder: config.dataFolder,
-      ticket: config.ticket,
-      version,
-      onMember (now) {
-        const changed = peers !== null && (now.site !== site || now.role !== role)
-        member = now
-        if (changed) problem(`The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`)
+      {
+        dataFolder: config.dataFolder,
+        ticket: config.ticket,
+        version,
+        onMember(now) {
+          const changed = peers !== null && (now.site !== site || now.role !== role)
+          member = now
+          if (changed)
+            problem(
+              `The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`
+            )
+        }
       }
-    })
+    )
     member = await link.prepare()
   }
   const site = member?.site ?? config.site
@@ -149,23 +179,29 @@ async function start (
   const upstream = createUpstream({ log }, config.upstream)
   undo.push(() => upstream.close())
 
-  const network = await createPeers({ trust, privateKey: identity.libp2pKey, log }, {
-    listen: config.listen,
-    site,
-    role,
-    fleetTag: fleetTag(config, member),
-    mdns: config.mdns,
-    staticPeers: config.staticPeers
-  })
+  const network = await createPeers(
+    { trust, privateKey: identity.libp2pKey, log },
+    {
+      listen: config.listen,
+      site,
+      role,
+      fleetTag: fleetTag(config, member),
+      mdns: config.mdns,
+      choose: known => chooseNeighbours(self, known),
+      staticPeers: config.staticPeers
+    }
+  )
   peers = network.peers
   const roles = new Map<AgentId, Role>()
 
   const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
   const core = createAgentCore({ self, role, policy, bans })
-  const peerBytes = createPeerBytes((transfer) => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null)
-  const signer = createSigner(identity, trust, { headLifeMs: (head) => headLifeMs(head, trust.now()) })
+  const peerBytes = createPeerBytes(
+    transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
+  )
+  const signer = createSigner(identity, trust, { headLifeMs: head => headLifeMs(head, trust.now()) })
 
-  function emit (event: AgentEvent): void {
+  function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') roles.set(event.peer, event.role)
     if (event.type === 'peer-left') roles.delete(event.peer)
     peerBytes.note(event)
@@ -174,19 +210,41 @@ async function start (
   }
 
   const flows = createFlows({
-    store, upstream, bulk: network.bulk, signer, emit, now: Date.now, log, roleOf: (peer) => roles.get(peer) ?? 'agent'
+    store,
+    upstream,
+    bulk: network.bulk,
+    signer,
+    emit,
+    now: Date.now,
+    log,
+    roleOf: peer => roles.get(peer) ?? 'agent'
   })
   const loop = run(core, {
     flows,
-    say: (to, message) => { network.peers.say(to, withProof(message)) },
-    dial: (peer) => { network.peers.dial(peer) },
-    hangUp: (peer, reason) => { network.peers.hangUp(peer, reason) },
+    say: (to, message) => {
+      network.peers.say(to, withProof(message))
+    },
+    dial: peer => {
+      network.peers.dial(peer)
+    },
+    hangUp: (peer, reason) => {
+      network.peers.hangUp(peer, reason)
+    },
     signDigests: (transfer, entries) => signer.signDigests(transfer, entries),
-    report: (fact) => { reporter.report(fact) },
-    failed: (error, what) => { log.error({ problem: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, `bug: ${what} failed`) },
+    report: fact => {
+      reporter.report(fact)
+    },
+    failed: (error, what) => {
+      log.error(
+        { problem: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+        `bug: ${what} failed`
+      )
+    },
     now: Date.now
   })
-  undo.push(() => { loop.stop() })
+  undo.push(() => {
+    loop.stop()
+  })
   undo.push(() => flows.close())
   const keepTrust = async (): Promise<void> => {
     const snapshot = trust.snapshot()
@@ -197,7 +255,9 @@ async function start (
   let trustKept = trust.snapshot()
   // A crash costs a minute of knowledge about serials, not all of it.
   const trustTimer = setInterval(() => {
-    keepTrust().catch((error: unknown) => { log.warn({ problem: messageOf(error) }, 'what is known of issuers could not be kept') })
+    keepTrust().catch((error: unknown) => {
+      log.warn({ problem: messageOf(error) }, 'what is known of issuers could not be kept')
+    })
   }, minuteMs)
   trustTimer.unref()
   undo.push(async () => {
@@ -206,7 +266,7 @@ async function start (
   })
 
   /** Digests of somebody else are of use only to who can check that he may sign: we pass on his proof. */
-  function withProof (message: SwarmMessage): SwarmMessage {
+  function withProof(message: SwarmMessage): SwarmMessage {
     if (message.type !== 'digests' || message.digests.signed.issuer === self) return message
     return { ...message, proof: trust.proofOf(message.digests.signed.issuer) }
   }
@@ -215,14 +275,20 @@ async function start (
     emit({ type: 'transfer-loaded', head, have, digests, lastUsedAt, pinned })
   }
   const lookAtDisk = watchDisk(store, emit, log)
-  undo.push(() => { lookAtDisk.stop() })
+  undo.push(() => {
+    lookAtDisk.stop()
+  })
 
   await network.peers.start(emit)
   undo.push(() => network.peers.stop())
 
-  const proxy = await createProxy({ content: flows, upstream, log }, {
-    ...config.proxy, connectPorts: config.proxy.connectPorts.map(Number)
-  })
+  const proxy = await createProxy(
+    { content: flows, upstream, log },
+    {
+      ...config.proxy,
+      connectPorts: config.proxy.connectPorts.map(Number)
+    }
+  )
   undo.push(() => proxy.close())
   const proxyAddress = urlOf(proxy.address, proxy.port)
 
@@ -238,7 +304,7 @@ async function start (
     proxyAddress,
     pageAddress: page.address,
     addresses: network.peers.addresses(),
-    peers: network.peers.list().map((peer) => ({ ...peer, ...peerBytes.of(peer.id) })),
+    peers: network.peers.list().map(peer => ({ ...peer, ...peerBytes.of(peer.id) })),
     transfers: flows.views(),
     totals: flows.totals(),
     store: await store.usage(),
@@ -246,16 +312,21 @@ async function start (
     policy,
     problems: reporter.problems()
   })
-  const page = await createPage({
-    status,
-    onChange: (listener) => flows.onChange(listener),
-    actions: {
-      verify: () => store.verify(),
-      pin: (transfer, pinned) => store.pin(transfer, pinned),
-      remove: async (transfer) => { flows.evict(transfer) }
+  const page = await createPage(
+    {
+      status,
+      onChange: listener => flows.onChange(listener),
+      actions: {
+        verify: () => store.verify(),
+        pin: (transfer, pinned) => store.pin(transfer, pinned),
+        remove: async transfer => {
+          flows.evict(transfer)
+        }
+      },
+      log
     },
-    log
-  }, { ...config.page, dataFolder: config.dataFolder })
+    { ...config.page, dataFolder: config.dataFolder }
+  )
   undo.push(() => page.stop())
 
   if (link !== null) {
@@ -268,25 +339,39 @@ async function start (
 }
 
 /** Tells the core how the disk is: after writes, and now and then, because others write too. */
-function watchDisk (store: StorePort, emit: (event: AgentEvent) => void, log: Log): ((withinMs: Millis) => void) & { stop (): void } {
+function watchDisk(
+  store: StorePort,
+  emit: (event: AgentEvent) => void,
+  log: Log
+): ((withinMs: Millis) => void) & { stop(): void } {
   let timer: NodeJS.Timeout | null = null
   let dueAt = Infinity
-  function look (withinMs: Millis): void {
+  function look(withinMs: Millis): void {
     const at = Date.now() + withinMs
     if (at >= dueAt) return
     if (timer !== null) clearTimeout(timer)
     dueAt = at
     timer = setTimeout(() => {
       dueAt = Infinity
-      store.usage().then((usage) => { emit({ type: 'disk-changed', ...usage }) }, (error: unknown) => {
-        log.warn({ problem: messageOf(error) }, 'the disk cannot be looked at')
-      }).finally(() => { look(diskLookMs) })
+      store
+        .usage()
+        .then(
+          usage => {
+            emit({ type: 'disk-changed', ...usage })
+          },
+          (error: unknown) => {
+            log.warn({ problem: messageOf(error) }, 'the disk cannot be looked at')
+          }
+        )
+        .finally(() => {
+          look(diskLookMs)
+        })
     }, withinMs)
     timer.unref()
   }
   look(0)
   return Object.assign(look, {
-    stop () {
+    stop() {
       dueAt = -Infinity
       if (timer !== null) clearTimeout(timer)
     }
@@ -294,7 +379,7 @@ function watchDisk (store: StorePort, emit: (event: AgentEvent) => void, log: Lo
 }
 
 /** First 8 bytes of a hash that names the fleet and tells nothing about its secret. */
-function fleetTag (config: AgentConfig, member: Member | null): string {
+function fleetTag(config: AgentConfig, member: Member | null): string {
   const hash = createHash('sha256')
   if (config.fleetSecret !== null) hash.update('starling/fleet-secret/1\n').update(config.fleetSecret)
   else if (member !== null) hash.update('starling/fleet/1\n').update(member.fleet)
@@ -302,17 +387,21 @@ function fleetTag (config: AgentConfig, member: Member | null): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-function bansOf (kept: unknown): Array<{ peer: AgentId, until: Millis }> {
+function bansOf(kept: unknown): Array<{ peer: AgentId; until: Millis }> {
   if (!Array.isArray(kept)) return []
-  return kept.filter((ban): ban is { peer: AgentId, until: Millis } =>
-    typeof ban?.peer === 'string' && typeof ban.until === 'number' && ban.until > Date.now())
+  return kept.filter(
+    (ban): ban is { peer: AgentId; until: Millis } =>
+      typeof ban?.peer === 'string' && typeof ban.until === 'number' && ban.until > Date.now()
+  )
 }
 
-function urlOf (address: string, port: number): string {
+function urlOf(address: string, port: number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
-async function ownVersion (): Promise<string> {
-  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+async function ownVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
   return version
 }

@@ -6,14 +6,26 @@ import { pino, type Logger } from 'pino'
 
 export type Log = Logger
 
-export function createLog (level: string, name: string): Log {
+export function createLog(level: string, name: string): Log {
   return pino(
-    { level, base: { name }, redact: ['ticket', 'secret', '*.ticket', '*.secret', '*.proof', 'headers.authorization', 'headers.cookie'] },
+    {
+      level,
+      base: { name },
+      redact: [
+        'ticket',
+        'secret',
+        '*.ticket',
+        '*.secret',
+        '*.proof',
+        'headers.authorization',
+        'headers.cookie'
+      ]
+    },
     pino.destination({ fd: 2, sync: true })
   )
 }
 
 /** A URL as it may be logged, counted and shown: no query (signed URLs carry secrets there), no user, no fragment. */
-export function withoutQuery (url: string): string {
+export function withoutQuery(url: string): string {
   return url.replace(/[?#].*$/s, '').replace(/\/\/[^/@]*@/, '//')
 }

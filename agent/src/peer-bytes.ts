@@ -5,21 +5,26 @@ import type { Bytes } from '@starling/shared/units.ts'
 import type { AgentEvent, UploadId } from './ports.ts'
 
 export interface PeerBytes {
-  note (event: AgentEvent): void
-  of (peer: AgentId): { readonly bytesFrom: Bytes, readonly bytesTo: Bytes }
+  note(event: AgentEvent): void
+  of(peer: AgentId): { readonly bytesFrom: Bytes; readonly bytesTo: Bytes }
 }
 
 /** `lengthOf`: of a transfer's content; null when it is not known (any more). */
-export function createPeerBytes (sizeOf: (transfer: TransferId) => { readonly length: Bytes, readonly chunkBytes: Bytes } | null): PeerBytes {
+export function createPeerBytes(
+  sizeOf: (transfer: TransferId) => { readonly length: Bytes; readonly chunkBytes: Bytes } | null
+): PeerBytes {
   const taken = new Map<AgentId, Bytes>()
   const given = new Map<AgentId, Bytes>()
   const uploads = new Map<UploadId, AgentId>()
-  const add = (to: Map<AgentId, Bytes>, peer: AgentId, bytes: Bytes): void => { to.set(peer, (to.get(peer) ?? 0) + bytes) }
+  const add = (to: Map<AgentId, Bytes>, peer: AgentId, bytes: Bytes): void => {
+    to.set(peer, (to.get(peer) ?? 0) + bytes)
+  }
   return {
-    note (event) {
+    note(event) {
       if (event.type === 'chunk-stored' && event.source.kind === 'peer') {
         const size = sizeOf(event.transfer)
-        if (size !== null) add(taken, event.source.peer, chunkLength(event.chunk, size.length, size.chunkBytes))
+        if (size !== null)
+          add(taken, event.source.peer, chunkLength(event.chunk, size.length, size.chunkBytes))
       } else if (event.type === 'chunk-asked') {
         uploads.set(event.upload, event.peer)
       } else if (event.type === 'upload-ended') {
@@ -28,6 +33,6 @@ export function createPeerBytes (sizeOf: (transfer: TransferId) => { readonly le
         if (peer !== undefined) add(given, peer, event.bytes)
       }
     },
-    of: (peer) => ({ bytesFrom: taken.get(peer) ?? 0, bytesTo: given.get(peer) ?? 0 })
+    of: peer => ({ bytesFrom: taken.get(peer) ?? 0, bytesTo: given.get(peer) ?? 0 })
   }
 }

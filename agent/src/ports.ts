@@ -5,13 +5,30 @@
 import type { Bitfield } from '@starling/shared/bitfield.ts'
 import type { Proof, Role } from '@starling/shared/credential.ts'
 import type { AgentId, ContentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
-import type { Digest, DigestEntry, Head, PromisedDigest, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
+import type {
+  Digest,
+  DigestEntry,
+  Head,
+  PromisedDigest,
+  SignedDigests,
+  SignedHead
+} from '@starling/shared/manifest.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { AgentEvent, CorePolicy, FetchId, FlowId, UploadId } from './core/events.ts'
 
 /** The core's words that shells use. */
-export type { AgentEvent, Fact, FetchFailure, FetchId, FlowEnd, FlowId, Source, UploadId, WishId } from './core/events.ts'
+export type {
+  AgentEvent,
+  Fact,
+  FetchFailure,
+  FetchId,
+  FlowEnd,
+  FlowId,
+  Source,
+  UploadId,
+  WishId
+} from './core/events.ts'
 
 /** Hands an event to the core. Never throws, never waits. */
 export type Emit = (event: AgentEvent) => void
@@ -36,38 +53,43 @@ export interface StoreUsage {
 }
 
 /** Result of checking one stored transfer against its digests. */
-export interface VerifyResult { readonly transfer: TransferId, readonly key: string, readonly chunks: number, readonly bad: readonly number[] }
+export interface VerifyResult {
+  readonly transfer: TransferId
+  readonly key: string
+  readonly chunks: number
+  readonly bad: readonly number[]
+}
 
 /** Chunk files and their index. Callers verify before they put; the store never gives a byte whose bit is not set. */
 export interface StorePort {
   /** Everything kept, after recovery: chunks not known to be synced were verified again. */
-  load (): Promise<StoredTransfer[]>
+  load(): Promise<StoredTransfer[]>
   /** Idempotent. Writes the self-describing manifest file beside the (sparse) data file. */
-  open (head: SignedHead): Promise<void>
-  keepDigests (digests: SignedDigests): Promise<void>
+  open(head: SignedHead): Promise<void>
+  keepDigests(digests: SignedDigests): Promise<void>
   /** Write order: bytes, (batched) sync, bit. 'full' when quota, floor or disk forbid it; nothing is changed then. */
-  put (transfer: TransferId, chunk: number, digest: Digest, bytes: Uint8Array): Promise<'kept' | 'full'>
-  has (transfer: TransferId, chunk: number): boolean
+  put(transfer: TransferId, chunk: number, digest: Digest, bytes: Uint8Array): Promise<'kept' | 'full'>
+  has(transfer: TransferId, chunk: number): boolean
   /**
    * Reads from a kept chunk into `target`, from `offset` within the chunk on.
    * @throws StarlingError `not-kept` when the bit is not set (any more), system errors as they are.
    */
-  read (transfer: TransferId, chunk: number, offset: Bytes, target: Uint8Array): Promise<number>
+  read(transfer: TransferId, chunk: number, offset: Bytes, target: Uint8Array): Promise<number>
   /** All chunks are in: note the ContentId (computed from the digests) and settle the file. */
-  complete (transfer: TransferId, digests: readonly Digest[]): Promise<ContentId>
+  complete(transfer: TransferId, digests: readonly Digest[]): Promise<ContentId>
   /** A chunk that turned out bad (read error, digest): its bit is cleared. */
-  drop (transfer: TransferId, chunk: number): Promise<void>
-  remove (transfer: TransferId): Promise<void>
-  pin (transfer: TransferId, pinned: boolean): Promise<void>
-  touch (transfer: TransferId, at: Millis): void
-  list (): readonly StoredTransfer[]
-  usage (): Promise<StoreUsage>
+  drop(transfer: TransferId, chunk: number): Promise<void>
+  remove(transfer: TransferId): Promise<void>
+  pin(transfer: TransferId, pinned: boolean): Promise<void>
+  touch(transfer: TransferId, at: Millis): void
+  list(): readonly StoredTransfer[]
+  usage(): Promise<StoreUsage>
   /** Reads and hashes every kept chunk; bad ones are dropped. */
-  verify (): AsyncIterable<VerifyResult>
+  verify(): AsyncIterable<VerifyResult>
   /** Small facts that outlive a restart: bans, serials. JSON values. */
-  remember (name: string, value: unknown): Promise<void>
-  recall (name: string): Promise<unknown>
-  close (): Promise<void>
+  remember(name: string, value: unknown): Promise<void>
+  recall(name: string): Promise<unknown>
+  close(): Promise<void>
 }
 
 // ------------------------------------------------------------------------------------------------- upstream
@@ -84,7 +106,7 @@ export interface UpstreamRequest {
   /** Waits minutes and not seconds for an answer: for what the proxy passes through (long polls, slow services). */
   readonly patient?: boolean
   /** Byte span asked for with a Range header, `end` exclusive; null end: to the end. */
-  readonly range: { readonly start: Bytes, readonly end: Bytes | null } | null
+  readonly range: { readonly start: Bytes; readonly end: Bytes | null } | null
   /** Strong validator for If-Range / If-Match style checks; null: none. */
   readonly ifRange: string | null
   readonly signal: AbortSignal
@@ -107,7 +129,7 @@ export interface UpstreamResponse {
   /** How it was reached, for people: `direct` or `proxy http://...`. */
   readonly via: string
   /** Stops the body and closes the connection. */
-  cancel (): void
+  cancel(): void
 }
 
 export interface UpstreamPort {
@@ -115,17 +137,21 @@ export interface UpstreamPort {
    * @throws StarlingError `upstream-unreachable`, `upstream-timeout`, `upstream-refused-address`, `aborted`,
    * `upstream-bad-answer` (not HTTP, contradicts itself, or is not the range that was asked for)
    */
-  request (request: UpstreamRequest): Promise<UpstreamResponse>
-  close (): Promise<void>
+  request(request: UpstreamRequest): Promise<UpstreamResponse>
+  close(): Promise<void>
 }
 
 /** Bytes both ways: a socket, or what looks like one. */
-export type ByteStream = NodeJS.ReadWriteStream & { destroy (error?: Error): unknown }
+export type ByteStream = NodeJS.ReadWriteStream & { destroy(error?: Error): unknown }
 
 /** A way through to any host for bytes that are nobody's business (CONNECT), by the same routes and address checks. */
 export interface TunnelPort {
   /** @throws StarlingError as `UpstreamPort.request` */
-  tunnel (target: { readonly host: string, readonly port: number, readonly signal: AbortSignal }): Promise<ByteStream>
+  tunnel(target: {
+    readonly host: string
+    readonly port: number
+    readonly signal: AbortSignal
+  }): Promise<ByteStream>
 }
 
 // ------------------------------------------------------------------------------------------------- peers
@@ -142,19 +168,21 @@ export interface PeerInfo {
 export interface PeersPort {
   readonly self: AgentId
   /** Begins to listen, to discover and to dial. Peers show up as `peer-joined` once `hello` went well both ways. */
-  start (emit: Emit): Promise<void>
-  say (to: readonly AgentId[], message: SwarmMessage): void
-  hangUp (peer: AgentId, reason: string): void
+  start(emit: Emit): Promise<void>
+  say(to: readonly AgentId[], message: SwarmMessage): void
+  /** Connects with an agent whose address is known, whether or not it was chosen as a neighbour. */
+  dial(peer: AgentId): void
+  hangUp(peer: AgentId, reason: string): void
   /** Addresses from the coordinator or from config: dialled when not yet connected. */
-  hint (peers: ReadonlyArray<{ readonly id: AgentId | null, readonly addresses: readonly string[] }>): void
+  hint(peers: ReadonlyArray<{ readonly id: AgentId | null; readonly addresses: readonly string[] }>): void
   /** Peers that must not be spoken with from now on: hung up and not accepted again. */
-  forbid (peers: readonly AgentId[], reason: string): void
-  list (): readonly PeerInfo[]
+  forbid(peers: readonly AgentId[], reason: string): void
+  list(): readonly PeerInfo[]
   /** Multiaddrs others can dial, LAN addresses first. */
-  addresses (): readonly string[]
+  addresses(): readonly string[]
   /** Reasons why contacts failed, counted: 'no-credential', 'other-fleet', 'other-site', 'unreachable', ... */
-  refusals (): ReadonlyMap<string, number>
-  stop (): Promise<void>
+  refusals(): ReadonlyMap<string, number>
+  stop(): Promise<void>
 }
 
 /** Moves chunk bytes between agents. Peers are known by then: only those for whom `hello` went well are served. */
@@ -163,19 +191,28 @@ export interface BulkPort {
    * Fetches one chunk into `target`, which is exactly as long as the chunk. Bytes are NOT verified here.
    * @throws StarlingError `busy` (with `retryAfterMs` on the error), `gone`, `timeout`, `broken`, `aborted`
    */
-  fetch (request: { readonly peer: AgentId, readonly transfer: TransferId, readonly chunk: number, readonly target: Uint8Array, readonly signal: AbortSignal }): Promise<void>
+  fetch(request: {
+    readonly peer: AgentId
+    readonly transfer: TransferId
+    readonly chunk: number
+    readonly target: Uint8Array
+    readonly signal: AbortSignal
+  }): Promise<void>
   /** Who answers requests of others. Set once, before `PeersPort.start`. */
-  onRequest (handler: BulkHandler): void
+  onRequest(handler: BulkHandler): void
 }
 
 /** Called for each request; answers by calling exactly one of the reply's functions, once. */
-export type BulkHandler = (request: { readonly peer: AgentId, readonly transfer: TransferId, readonly chunk: number }, reply: BulkReply) => void
+export type BulkHandler = (
+  request: { readonly peer: AgentId; readonly transfer: TransferId; readonly chunk: number },
+  reply: BulkReply
+) => void
 
 export interface BulkReply {
   /** Sends these bytes; resolves with how many were handed over when sent or given up. */
-  send (bytes: Uint8Array): Promise<Bytes>
-  busy (retryAfterMs: Millis): void
-  gone (): void
+  send(bytes: Uint8Array): Promise<Bytes>
+  busy(retryAfterMs: Millis): void
+  gone(): void
 }
 
 // ------------------------------------------------------------------------------------------------- identity
@@ -184,19 +221,19 @@ export interface BulkReply {
 export interface SignerPort {
   readonly self: AgentId
   /** Head and digests signed for the site, or null if this agent may not issue under the trust in force. */
-  signHead (head: Head): SignedHead | null
-  signDigests (transfer: TransferId, entries: readonly DigestEntry[]): SignedDigests | null
+  signHead(head: Head): SignedHead | null
+  signDigests(transfer: TransferId, entries: readonly DigestEntry[]): SignedDigests | null
 }
 
 /** Whose word counts. Answers synchronously; what it knows is fed by credentials, policy and revocations. */
 export interface TrustPort {
   /** The proof this agent shows in `hello`; null: it has none and speaks to no one. */
-  proof (): Proof | null
+  proof(): Proof | null
   /** Null if fine, else the reason for people and counters ('other-fleet', 'expired', 'revoked', ...). */
-  checkPeer (peer: AgentId, proof: Proof): string | null
+  checkPeer(peer: AgentId, proof: Proof): string | null
   /** Verifies the signature and the issuer's right to sign. `proof` travels with relayed digests of strangers. */
-  checkHead (head: SignedHead): string | null
-  checkDigests (digests: SignedDigests, proof: Proof | null): string | null
+  checkHead(head: SignedHead): string | null
+  checkDigests(digests: SignedDigests, proof: Proof | null): string | null
 }
 
 // ------------------------------------------------------------------------------------------------- flows
@@ -218,47 +255,63 @@ export interface Wish {
 }
 
 export type WishOutcome =
-  | { readonly kind: 'transfer', readonly head: SignedHead }
+  | { readonly kind: 'transfer'; readonly head: SignedHead }
   /** Not to be shared. `response` is the upstream's answer if we have already asked (to be passed on, or cancelled). */
-  | { readonly kind: 'pass', readonly reason: string, readonly response: UpstreamResponse | null }
+  | { readonly kind: 'pass'; readonly reason: string; readonly response: UpstreamResponse | null }
 
 /** The agent as its proxy (and its command line's `fetch`) sees it. */
 export interface ContentPort {
-  want (wish: Wish): Promise<WishOutcome>
+  want(wish: Wish): Promise<WishOutcome>
   /**
    * The bytes [start, end) as they become verified (or arrive here from the origin itself).
    * Ends early with a StarlingError: `transfer-failed` when they cannot be had, never with a wrong byte.
    */
-  read (transfer: TransferId, start: Bytes, end: Bytes, signal: AbortSignal): AsyncIterable<Uint8Array>
+  read(transfer: TransferId, start: Bytes, end: Bytes, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
 /** The data plane as `run.ts` drives it: one method for each effect that moves bytes. */
 export interface FlowsPort {
-  resolve (key: KeyHash, url: string, flow: FlowId): void
-  openTransfer (head: SignedHead): void
-  fetchChunk (fetch: { readonly fetch: FetchId, readonly transfer: TransferId, readonly chunk: number, readonly digest: Digest, readonly peer: AgentId }): void
-  cancelFetch (fetch: FetchId): void
-  fetchUpstream (flow: { readonly flow: FlowId, readonly transfer: TransferId, readonly url: string, readonly firstChunk: number, readonly endChunk: number }): void
-  cancelFlow (flow: FlowId, afterChunk: boolean): void
-  serve (upload: UploadId): void
-  refuse (upload: UploadId, reason: 'busy' | 'gone', retryAfterMs: Millis): void
-  answerWish (wish: number, transfer: TransferId): void
-  passWish (wish: number, reason: string): void
-  failTransfer (transfer: TransferId, reason: string): void
+  resolve(key: KeyHash, url: string, flow: FlowId): void
+  openTransfer(head: SignedHead): void
+  fetchChunk(fetch: {
+    readonly fetch: FetchId
+    readonly transfer: TransferId
+    readonly chunk: number
+    readonly digest: Digest
+    readonly peer: AgentId
+  }): void
+  cancelFetch(fetch: FetchId): void
+  fetchUpstream(flow: {
+    readonly flow: FlowId
+    readonly transfer: TransferId
+    readonly url: string
+    readonly firstChunk: number
+    readonly endChunk: number
+  }): void
+  cancelFlow(flow: FlowId, afterChunk: boolean): void
+  serve(upload: UploadId): void
+  refuse(upload: UploadId, reason: 'busy' | 'gone', retryAfterMs: Millis): void
+  answerWish(wish: number, transfer: TransferId): void
+  passWish(wish: number, reason: string): void
+  failTransfer(transfer: TransferId, reason: string): void
   /** Digests that came signed from others: upstream bytes are checked against them. */
-  keepDigests (digests: SignedDigests): void
-  complete (transfer: TransferId): void
-  evict (transfer: TransferId): void
+  keepDigests(digests: SignedDigests): void
+  complete(transfer: TransferId): void
+  evict(transfer: TransferId): void
 }
 
 // ------------------------------------------------------------------------------------------------- coordinator
 
 /** What the agent owes the coordinator and gets from it; see docs/PROTOCOL.md. */
 export interface CoordinatorLinkPort {
-  start (): Promise<void>
+  start(): Promise<void>
   /** `never` before the first contact; for the page and `status`. */
-  state (): { readonly kind: 'none' | 'never' | 'connected' | 'lost', readonly since: Millis, readonly problem: string | null }
-  stop (): Promise<void>
+  state(): {
+    readonly kind: 'none' | 'never' | 'connected' | 'lost'
+    readonly since: Millis
+    readonly problem: string | null
+  }
+  stop(): Promise<void>
 }
 
 // ------------------------------------------------------------------------------------------------- what people see
@@ -327,7 +380,7 @@ export interface AgentStatus {
 
 /** What the API may change. Ids are of transfers in `status().transfers`. */
 export interface PageActions {
-  verify (): AsyncIterable<VerifyResult>
-  pin (transfer: TransferId, pinned: boolean): Promise<void>
-  remove (transfer: TransferId): Promise<void>
+  verify(): AsyncIterable<VerifyResult>
+  pin(transfer: TransferId, pinned: boolean): Promise<void>
+  remove(transfer: TransferId): Promise<void>
 }

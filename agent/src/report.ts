@@ -7,26 +7,28 @@ import type { Log } from './log.ts'
 import type { Fact } from './ports.ts'
 
 export interface Reporter {
-  report (fact: Fact): void
+  report(fact: Fact): void
   /** Something that is wrong with this agent, in a sentence that says what to do. */
-  problem (sentence: string): void
+  problem(sentence: string): void
   /** What people should look at, newest first: of the last hour, each sentence once. */
-  problems (): readonly string[]
+  problems(): readonly string[]
   /** Bans that are in force, to be kept over a restart. */
-  bans (): ReadonlyArray<{ readonly peer: AgentId, readonly until: Millis }>
+  bans(): ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
 }
 
 const problemsMax = 20
 
-export function createReporter (parts: {
-  readonly log: Log, readonly now: () => Millis, readonly bans: ReadonlyArray<{ readonly peer: AgentId, readonly until: Millis }>
+export function createReporter(parts: {
+  readonly log: Log
+  readonly now: () => Millis
+  readonly bans: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
   readonly bansChanged: () => void
 }): Reporter {
   const { log, now } = parts
   const problems = new Map<string, Millis>()
   const bans = new Map(parts.bans.map(({ peer, until }) => [peer, until]))
 
-  function problem (sentence: string): void {
+  function problem(sentence: string): void {
     problems.delete(sentence)
     problems.set(sentence, now())
     const oldest = problems.keys().next()
@@ -34,11 +36,13 @@ export function createReporter (parts: {
   }
 
   return {
-    report (fact) {
+    report(fact) {
       switch (fact.what) {
         case 'peer-blamed':
           log.warn(fact, 'a peer sent a corrupt chunk; nothing of it was kept')
-          problem(`Peer ${fact.peer} sent a corrupt chunk, which was thrown away. It is avoided; check that machine's disk and memory.`)
+          problem(
+            `Peer ${fact.peer} sent a corrupt chunk, which was thrown away. It is avoided; check that machine's disk and memory.`
+          )
           break
         case 'peer-banned':
           bans.set(fact.peer, fact.until)
@@ -59,7 +63,11 @@ export function createReporter (parts: {
       }
     },
     problem,
-    problems: () => [...problems].filter(([, at]) => now() - at < hourMs).map(([sentence]) => sentence).reverse(),
+    problems: () =>
+      [...problems]
+        .filter(([, at]) => now() - at < hourMs)
+        .map(([sentence]) => sentence)
+        .reverse(),
     bans: () => [...bans].filter(([, until]) => until > now()).map(([peer, until]) => ({ peer, until }))
   }
 }

@@ -22,19 +22,22 @@ export interface RunShells {
   readonly now: () => Millis
 }
 
-export interface Run { readonly emit: Emit, stop (): void }
+export interface Run {
+  readonly emit: Emit
+  stop(): void
+}
 
 /** setTimeout takes 32 bits; who wants to sleep longer is woken a little early, which does no harm. */
 const timerMsMax: Millis = 2 ** 31 - 1
 
-export function run (core: Machine<AgentEvent, AgentEffect>, shells: RunShells): Run {
+export function run(core: Machine<AgentEvent, AgentEffect>, shells: RunShells): Run {
   const waiting: AgentEvent[] = []
   let running = false
   let stopped = false
   let timer: NodeJS.Timeout | null = null
   let timerAt: Millis | null = null
 
-  function emit (event: AgentEvent): void {
+  function emit(event: AgentEvent): void {
     if (stopped) return
     waiting.push(event)
     if (running) return
@@ -47,7 +50,7 @@ export function run (core: Machine<AgentEvent, AgentEffect>, shells: RunShells):
     setTimer()
   }
 
-  function turn (event: AgentEvent): void {
+  function turn(event: AgentEvent): void {
     let effects: AgentEffect[] = []
     try {
       effects = core.step(event, shells.now())
@@ -63,52 +66,73 @@ export function run (core: Machine<AgentEvent, AgentEffect>, shells: RunShells):
     }
   }
 
-  function perform (effect: AgentEffect): void {
+  function perform(effect: AgentEffect): void {
     const { flows } = shells
     switch (effect.type) {
-      case 'answer-wish': return flows.answerWish(effect.wish, effect.transfer)
-      case 'pass-wish': return flows.passWish(effect.wish, effect.reason)
-      case 'resolve': return flows.resolve(effect.key, effect.url, effect.flow)
-      case 'open-transfer': return flows.openTransfer(effect.head)
-      case 'keep-digests': return flows.keepDigests(effect.digests)
+      case 'answer-wish':
+        return flows.answerWish(effect.wish, effect.transfer)
+      case 'pass-wish':
+        return flows.passWish(effect.wish, effect.reason)
+      case 'resolve':
+        return flows.resolve(effect.key, effect.url, effect.flow)
+      case 'open-transfer':
+        return flows.openTransfer(effect.head)
+      case 'keep-digests':
+        return flows.keepDigests(effect.digests)
       case 'sign-digests': {
         const digests = shells.signDigests(effect.transfer, effect.entries)
         if (digests !== null) emit({ type: 'digests-signed', digests })
         return
       }
-      case 'say': return shells.say(effect.to, effect.message)
-      case 'dial': return shells.dial(effect.peer)
-      case 'hang-up': return shells.hangUp(effect.peer, effect.reason)
-      case 'fetch-chunk': return flows.fetchChunk(effect)
-      case 'cancel-fetch': return flows.cancelFetch(effect.fetch)
-      case 'fetch-upstream': return flows.fetchUpstream(effect)
-      case 'cancel-flow': return flows.cancelFlow(effect.flow, effect.afterChunk)
-      case 'serve': return flows.serve(effect.upload)
-      case 'refuse': return flows.refuse(effect.upload, effect.reason, effect.retryAfterMs)
-      case 'fail-transfer': return flows.failTransfer(effect.transfer, effect.reason)
-      case 'evict': return flows.evict(effect.transfer)
-      case 'transfer-complete': return flows.complete(effect.transfer)
-      case 'report': return shells.report(effect.fact)
+      case 'say':
+        return shells.say(effect.to, effect.message)
+      case 'dial':
+        return shells.dial(effect.peer)
+      case 'hang-up':
+        return shells.hangUp(effect.peer, effect.reason)
+      case 'fetch-chunk':
+        return flows.fetchChunk(effect)
+      case 'cancel-fetch':
+        return flows.cancelFetch(effect.fetch)
+      case 'fetch-upstream':
+        return flows.fetchUpstream(effect)
+      case 'cancel-flow':
+        return flows.cancelFlow(effect.flow, effect.afterChunk)
+      case 'serve':
+        return flows.serve(effect.upload)
+      case 'refuse':
+        return flows.refuse(effect.upload, effect.reason, effect.retryAfterMs)
+      case 'fail-transfer':
+        return flows.failTransfer(effect.transfer, effect.reason)
+      case 'evict':
+        return flows.evict(effect.transfer)
+      case 'transfer-complete':
+        return flows.complete(effect.transfer)
+      case 'report':
+        return shells.report(effect.fact)
     }
   }
 
-  function setTimer (): void {
+  function setTimer(): void {
     const at = core.wakeAt()
     if (at === timerAt && timer !== null) return
     if (timer !== null) clearTimeout(timer)
     timer = null
     timerAt = at
     if (at === null || stopped) return
-    timer = setTimeout(() => {
-      timer = null
-      timerAt = null
-      emit({ type: 'woke' })
-    }, Math.min(timerMsMax, Math.max(1, at - shells.now())))
+    timer = setTimeout(
+      () => {
+        timer = null
+        timerAt = null
+        emit({ type: 'woke' })
+      },
+      Math.min(timerMsMax, Math.max(1, at - shells.now()))
+    )
   }
 
   return {
     emit,
-    stop () {
+    stop() {
       stopped = true
       if (timer !== null) clearTimeout(timer)
     }

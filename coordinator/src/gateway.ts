@@ -7,9 +7,20 @@ import { createAgent, loadAgentConfig } from '@starling/agent'
 import type { GatewayOptions, RunningGateway } from './coordinator.ts'
 
 /** @throws StarlingError as createAgent and loadConfig do. */
-export async function startGateway ({ dataFolder, ticket, site, log }: GatewayOptions): Promise<RunningGateway> {
+export async function startGateway({
+  dataFolder,
+  ticket,
+  site,
+  log
+}: GatewayOptions): Promise<RunningGateway> {
   const config = await loadAgentConfig({
-    dataFolder, env: process.env, commandLine: new Map([['role', 'gateway'], ['ticket', ticket], ['site', site]])
+    dataFolder,
+    env: process.env,
+    commandLine: new Map([
+      ['role', 'gateway'],
+      ['ticket', ticket],
+      ['site', site]
+    ])
   })
   // It belongs to its coordinator's fleet, whatever secret the environment of the machine holds for others.
   const agent = await createAgent({ ...config, fleetSecret: null }, { log: log.child({ part: 'gateway' }) })

@@ -37,8 +37,8 @@ export interface Credential {
 }
 
 export type Proof =
-  | { readonly kind: 'credential', readonly credential: Credential }
-  | { readonly kind: 'secret', readonly site: SiteId, readonly mac: Uint8Array }
+  | { readonly kind: 'credential'; readonly credential: Credential }
+  | { readonly kind: 'secret'; readonly site: SiteId; readonly mac: Uint8Array }
 
 /** Agents that may not take part any more. A list replaces only one of a lower version. */
 export interface RevocationList {
@@ -54,20 +54,33 @@ export const credentialGraceMs: Millis = 7 * dayMs
 /** Clocks of a fleet differ; so much is forgiven on top of what the coordinator's offset corrects. */
 export const clockToleranceMs: Millis = hourMs
 
-export function coordinatorCertificateBytes (body: Omit<CoordinatorCertificate, 'signature'>): Uint8Array {
-  return encode(['starling/coordinator-certificate/1', body.fleet, body.coordinator, body.notBefore, body.notAfter])
+export function coordinatorCertificateBytes(body: Omit<CoordinatorCertificate, 'signature'>): Uint8Array {
+  return encode([
+    'starling/coordinator-certificate/1',
+    body.fleet,
+    body.coordinator,
+    body.notBefore,
+    body.notAfter
+  ])
 }
 
-export function credentialBytes (body: Omit<Credential, 'signature' | 'coordinator'>): Uint8Array {
-  return encode(['starling/credential/1', body.agentId, body.site, body.role, body.notBefore, body.notAfter,
-    body.serial])
+export function credentialBytes(body: Omit<Credential, 'signature' | 'coordinator'>): Uint8Array {
+  return encode([
+    'starling/credential/1',
+    body.agentId,
+    body.site,
+    body.role,
+    body.notBefore,
+    body.notAfter,
+    body.serial
+  ])
 }
 
-export function revocationListBytes (body: Pick<RevocationList, 'version' | 'agents'>): Uint8Array {
+export function revocationListBytes(body: Pick<RevocationList, 'version' | 'agents'>): Uint8Array {
   return encode(['starling/revocations/1', body.version, body.agents])
 }
 
 /** What the HMAC of a secret proof is over. */
-export function secretProofText (agentId: AgentId, site: SiteId): string {
+export function secretProofText(agentId: AgentId, site: SiteId): string {
   return `starling/member/1\n${agentId}\n${site}`
 }

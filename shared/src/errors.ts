@@ -5,7 +5,7 @@
 export class StarlingError extends Error {
   readonly code: string
 
-  constructor (code: string, message: string, options?: { cause?: unknown }) {
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
     super(message, options)
     this.name = 'StarlingError'
     this.code = code
@@ -13,7 +13,7 @@ export class StarlingError extends Error {
 }
 
 /** The code of a StarlingError or of a Node system error (`ENOSPC`), else `unknown`. */
-export function codeOf (error: unknown): string {
+export function codeOf(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string') {
     return error.code
   }
@@ -21,11 +21,12 @@ export function codeOf (error: unknown): string {
 }
 
 /** For messages about errors that somebody else threw. */
-export function messageOf (error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
 /** An invariant of our own; failing it is a bug. */
-export function assert (condition: unknown, sentence: string): asserts condition {
-  if (condition === false || condition === undefined || condition === null) throw new Error(`bug: ${sentence}`)
+export function assert(condition: unknown, sentence: string): asserts condition {
+  if (condition === false || condition === undefined || condition === null)
+    throw new Error(`bug: ${sentence}`)
 }

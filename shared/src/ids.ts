@@ -22,29 +22,38 @@ const agentIdShape = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/
 const hex64 = /^[0-9a-f]{64}$/
 const siteShape = /^[A-Za-z0-9._-]{1,64}$/
 
-export function isAgentId (text: string): text is AgentId & string { return agentIdShape.test(text) }
-export function isTransferId (text: string): text is TransferId & string { return hex64.test(text) }
-export function isKeyHash (text: string): text is KeyHash & string { return hex64.test(text) }
-export function isSiteId (text: string): text is SiteId & string { return siteShape.test(text) }
+export function isAgentId(text: string): text is AgentId & string {
+  return agentIdShape.test(text)
+}
+export function isTransferId(text: string): text is TransferId & string {
+  return hex64.test(text)
+}
+export function isKeyHash(text: string): text is KeyHash & string {
+  return hex64.test(text)
+}
+export function isSiteId(text: string): text is SiteId & string {
+  return siteShape.test(text)
+}
 
 /** @throws StarlingError `bad-id` */
-export function parseAgentId (text: string): AgentId {
+export function parseAgentId(text: string): AgentId {
   if (!isAgentId(text)) throw badId('an agent id', text, 'the 52 characters that begin with 12D3KooW')
   return text
 }
 
 /** @throws StarlingError `bad-id` */
-export function parseTransferId (text: string): TransferId {
+export function parseTransferId(text: string): TransferId {
   if (!isTransferId(text)) throw badId('a transfer id', text, '64 lower-case hex digits')
   return text
 }
 
 /** @throws StarlingError `bad-id` */
-export function parseSiteId (text: string): SiteId {
-  if (!isSiteId(text)) throw badId('a site name', text, '1 to 64 letters, digits, dots, dashes or underscores')
+export function parseSiteId(text: string): SiteId {
+  if (!isSiteId(text))
+    throw badId('a site name', text, '1 to 64 letters, digits, dots, dashes or underscores')
   return text
 }
 
-function badId (what: string, text: string, shape: string): StarlingError {
+function badId(what: string, text: string, shape: string): StarlingError {
   return new StarlingError('bad-id', `${JSON.stringify(text.slice(0, 80))} is not ${what}: give ${shape}`)
 }

@@ -15,7 +15,10 @@ import type { Bytes, Millis } from './units.ts'
 export type Digest = Uint8Array
 
 /** A digest that the name of the content promises (content-classes), checked over the whole. */
-export interface PromisedDigest { readonly algorithm: 'sha1' | 'sha256', readonly hex: string }
+export interface PromisedDigest {
+  readonly algorithm: 'sha1' | 'sha256'
+  readonly hex: string
+}
 
 /** One version of one key, as its first response headers described it. */
 export interface Head {
@@ -44,7 +47,11 @@ export interface Signature {
 }
 export type SignatureLimits = Omit<Signature, 'bytes'>
 
-export interface SignedHead { readonly transfer: TransferId, readonly head: Head, readonly signed: Signature }
+export interface SignedHead {
+  readonly transfer: TransferId
+  readonly head: Head
+  readonly signed: Signature
+}
 
 export type DigestEntry = readonly [chunk: number, digest: Digest]
 /** Entries are sorted by chunk, at most `digestsPerBatchMax`. A batch over 64 aligned chunks is called a page. */
@@ -56,15 +63,21 @@ export interface SignedDigests {
 
 export const digestsPerBatchMax = 64
 
-export function keyHashOf (key: string): KeyHash { return bytesToHex(sha256(utf8ToBytes(key))) }
+export function keyHashOf(key: string): KeyHash {
+  return bytesToHex(sha256(utf8ToBytes(key)))
+}
 
 /** SHA-256(key, length, validator, chunkBytes), each set apart by a line feed (none of them can hold one). */
-export function transferIdOf (head: Pick<Head, 'key' | 'length' | 'validator' | 'chunkBytes'>): TransferId {
+export function transferIdOf(head: Pick<Head, 'key' | 'length' | 'validator' | 'chunkBytes'>): TransferId {
   return bytesToHex(sha256(utf8ToBytes(`${head.key}\n${head.length}\n${head.validator}\n${head.chunkBytes}`)))
 }
 
 /** The name of the whole content: equal bytes have equal names, whoever signed and whatever URL they came from. */
-export function contentIdOf (body: { length: Bytes, chunkBytes: Bytes, digests: readonly Digest[] }): ContentId {
+export function contentIdOf(body: {
+  length: Bytes
+  chunkBytes: Bytes
+  digests: readonly Digest[]
+}): ContentId {
   const dagCborCode = 0x71
   const sha256Code = 0x12
   const bytes = encode({ length: body.length, chunkBytes: body.chunkBytes, digests: body.digests })
@@ -72,16 +85,35 @@ export function contentIdOf (body: { length: Bytes, chunkBytes: Bytes, digests: 
 }
 
 /** What a head's signature is over. The prefix keeps a signature of one kind from passing as another. */
-export function headSigningBytes (head: Head, limits: SignatureLimits): Uint8Array {
-  return encode(['starling/head/1', head.key, head.length, head.validator, head.chunkBytes, head.contentClass,
-    head.headers, head.promised === null ? null : [head.promised.algorithm, head.promised.hex],
-    limits.issuer, limits.issuedAt, limits.expiresAt, limits.serial])
+export function headSigningBytes(head: Head, limits: SignatureLimits): Uint8Array {
+  return encode([
+    'starling/head/1',
+    head.key,
+    head.length,
+    head.validator,
+    head.chunkBytes,
+    head.contentClass,
+    head.headers,
+    head.promised === null ? null : [head.promised.algorithm, head.promised.hex],
+    limits.issuer,
+    limits.issuedAt,
+    limits.expiresAt,
+    limits.serial
+  ])
 }
 
 /** What a batch's signature is over; the transfer binds key, length, validator and chunk size. */
-export function digestsSigningBytes (
-  batch: Pick<SignedDigests, 'transfer' | 'entries'>, limits: SignatureLimits
+export function digestsSigningBytes(
+  batch: Pick<SignedDigests, 'transfer' | 'entries'>,
+  limits: SignatureLimits
 ): Uint8Array {
-  return encode(['starling/digests/1', batch.transfer, batch.entries,
-    limits.issuer, limits.issuedAt, limits.expiresAt, limits.serial])
+  return encode([
+    'starling/digests/1',
+    batch.transfer,
+    batch.entries,
+    limits.issuer,
+    limits.issuedAt,
+    limits.expiresAt,
+    limits.serial
+  ])
 }

@@ -290,7 +290,7 @@ export class SimAgent {
     if (this.disk.has(content, chunk)) this.#world.duplicateBytes += content.bytesOf(chunk)
     const kept = this.disk.put(content, chunk, right) === 'kept'
     this.emit({ type: 'chunk-stored', transfer: content.transfer, chunk, digest: content.digests[chunk]!, source, kept, fetch })
-    if (!kept) this.emit({ type: 'disk-changed', usedBytes: this.disk.usedBytes, quotaBytes: this.disk.quotaBytes, freeBytes: Infinity, floorBytes: 0 })
+    if (!kept) this.emit({ type: 'disk-changed', usedBytes: this.disk.usedBytes, quotaBytes: this.disk.quotaBytes, freeBytes: Number.MAX_SAFE_INTEGER, floorBytes: 0 })
     this.clients.moved()
   }
 

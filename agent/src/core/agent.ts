@@ -28,10 +28,12 @@ export interface AgentCoreInit {
   /** Differs from agent to agent, so that not all draw alike; fixed for a replay. */
   readonly seed?: number
   /** Bans of an earlier life. */
-  readonly bans?: ReadonlyArray<{ readonly peer: AgentId, readonly until: Millis }>
+  readonly bans?: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
 }
 
-export function createAgentCore (init: AgentCoreInit): Machine<AgentEvent, AgentEffect> { return new AgentCore(init) }
+export function createAgentCore(init: AgentCoreInit): Machine<AgentEvent, AgentEffect> {
+  return new AgentCore(init)
+}
 
 class AgentCore implements Machine<AgentEvent, AgentEffect> {
   readonly #around: Around
@@ -50,7 +52,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   /** Swarms with something to do or to wait for; the others cost nothing. */
   readonly #active = new Set<Swarm>()
 
-  constructor (init: AgentCoreInit) {
+  constructor(init: AgentCoreInit) {
     this.#policy = init.policy
     for (const ban of init.bans ?? []) this.#scores.restoreBan(ban.peer, ban.until)
     this.#around = {
@@ -64,15 +66,17 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       load: { fetches: 0 },
       site: { agents: 0 },
       nextId: () => ++this.#lastId,
-      effect: (effect) => { this.#effects.push(effect) }
+      effect: effect => {
+        this.#effects.push(effect)
+      }
     }
     this.#resolving = new Resolving(this.#around, {
-      fresh: (key) => this.#fresh(key),
+      fresh: key => this.#fresh(key),
       known: (head, url, wishes) => this.#known(head, url, wishes)
     })
   }
 
-  step (event: AgentEvent, now: Millis): AgentEffect[] {
+  step(event: AgentEvent, now: Millis): AgentEffect[] {
     this.#now = now
     this.#handle(event)
     const effects = this.#effects
@@ -80,7 +84,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     return effects
   }
 
-  wakeAt (): Millis | null {
+  wakeAt(): Millis | null {
     let wake = this.#resolvingWake
     for (const swarm of this.#active) {
       if (swarm.wake !== null && (wake === null || swarm.wake < wake)) wake = swarm.wake
@@ -88,7 +92,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     return wake
   }
 
-  #handle (event: AgentEvent): void {
+  #handle(event: AgentEvent): void {
     const now = this.#now
     switch (event.type) {
       case 'content-wanted':
@@ -99,24 +103,31 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#resolving.dropped(event.wish)
         break
       case 'range-wanted':
-        this.#swarmDo(event.transfer, (swarm) => {
+        this.#swarmDo(event.transfer, swarm => {
           this.#readers.set(event.reader, swarm)
           swarm.addReader(event.reader, { start: event.start, end: event.end }, now)
         })
         break
       case 'range-moved':
-        this.#readerDo(event.reader, (swarm) => { swarm.moveReader(event.reader, event.position, now) })
+        this.#readerDo(event.reader, swarm => {
+          swarm.moveReader(event.reader, event.position, now)
+        })
         break
       case 'range-done':
-        this.#readerDo(event.reader, (swarm) => { swarm.removeReader(event.reader, now) })
+        this.#readerDo(event.reader, swarm => {
+          swarm.removeReader(event.reader, now)
+        })
         this.#readers.delete(event.reader)
         break
       case 'resolved':
         if (!this.#resolving.resolved(event.key, event.head, now)) {
-          if (event.flow !== null) this.#around.effect({ type: 'cancel-flow', flow: event.flow.id, afterChunk: false })
+          if (event.flow !== null)
+            this.#around.effect({ type: 'cancel-flow', flow: event.flow.id, afterChunk: false })
         } else if (event.flow !== null) {
           const { id, firstChunk, endChunk } = event.flow
-          this.#swarmDo(event.head.transfer, (swarm) => { swarm.claiming.adopt(id, firstChunk, endChunk, now) })
+          this.#swarmDo(event.head.transfer, swarm => {
+            swarm.claiming.adopt(id, firstChunk, endChunk, now)
+          })
         }
         break
       case 'not-resolved':
@@ -153,36 +164,54 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#uploads.ended(event.upload)
         break
       case 'chunk-stored':
-        this.#swarmDo(event.transfer, (swarm) => {
+        this.#swarmDo(event.transfer, swarm => {
           if (event.fetch !== null) swarm.fetching.delivered(event.fetch, now)
           swarm.stored(event.chunk, event.digest, event.kept, event.source.kind === 'upstream', now)
           if (event.source.kind === 'upstream') swarm.claiming.filled(event.source.flow, event.chunk, now)
         })
         break
       case 'chunk-dropped':
-        this.#swarmDo(event.transfer, (swarm) => { swarm.dropped(event.chunk) })
+        this.#swarmDo(event.transfer, swarm => {
+          swarm.dropped(event.chunk)
+        })
         break
       case 'fetch-failed':
-        this.#ownerDo((swarm) => swarm.fetching.owns(event.fetch), (swarm) => {
-          swarm.fetching.failed(event.fetch, event.reason, event.retryAfterMs, now)
-        })
+        this.#ownerDo(
+          swarm => swarm.fetching.owns(event.fetch),
+          swarm => {
+            swarm.fetching.failed(event.fetch, event.reason, event.retryAfterMs, now)
+          }
+        )
         break
       case 'flow-progress':
-        this.#ownerDo((swarm) => swarm.claiming.hasFlow(event.flow), (swarm) => { swarm.claiming.progress(event.flow, event.bytes, now) })
+        this.#ownerDo(
+          swarm => swarm.claiming.hasFlow(event.flow),
+          swarm => {
+            swarm.claiming.progress(event.flow, event.bytes, now)
+          }
+        )
         break
       case 'flow-moved':
-        this.#ownerDo((swarm) => swarm.claiming.hasFlow(event.flow), (swarm) => {
-          swarm.claiming.moved(event.flow, event.firstChunk, event.endChunk, now)
-        })
+        this.#ownerDo(
+          swarm => swarm.claiming.hasFlow(event.flow),
+          swarm => {
+            swarm.claiming.moved(event.flow, event.firstChunk, event.endChunk, now)
+          }
+        )
         break
       case 'flow-ended':
-        this.#ownerDo((swarm) => swarm.claiming.hasFlow(event.flow), (swarm) => {
-          swarm.flowEnded(event.flow, event.reason, now)
-          if (event.reason === 'changed') this.#newest.delete(keyHashOf(swarm.head.head.key))
-        })
+        this.#ownerDo(
+          swarm => swarm.claiming.hasFlow(event.flow),
+          swarm => {
+            swarm.flowEnded(event.flow, event.reason, now)
+            if (event.reason === 'changed') this.#newest.delete(keyHashOf(swarm.head.head.key))
+          }
+        )
         break
       case 'digests-signed':
-        this.#swarmDo(event.digests.transfer, (swarm) => { swarm.learnt(event.digests, true, now) })
+        this.#swarmDo(event.digests.transfer, swarm => {
+          swarm.learnt(event.digests, true, now)
+        })
         break
       case 'transfer-loaded': {
         const swarm = new Swarm(event.head, this.#around, now, event.have)
@@ -213,7 +242,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     }
   }
 
-  #peerSaid (peer: AgentId, message: SwarmMessage): void {
+  #peerSaid(peer: AgentId, message: SwarmMessage): void {
     const role = this.#peers.get(peer)?.role
     if (role === undefined) return
     switch (message.type) {
@@ -231,7 +260,9 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         if (message.type === 'head') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
         break
       case 'digests':
-        this.#swarmDo(message.digests.transfer, (swarm) => { swarm.learnt(message.digests, false, this.#now) })
+        this.#swarmDo(message.digests.transfer, swarm => {
+          swarm.learnt(message.digests, false, this.#now)
+        })
         break
       case 'interested':
       case 'not-interested':
@@ -247,14 +278,16 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
           if (matters || (swarm.wake !== null && swarm.wake <= this.#now)) this.#advance(swarm)
         } else if (message.type === 'interested') {
           this.#around.effect({
-            type: 'say', to: [peer], message: { type: 'bitfield', transfer: message.transfer, bits: new Uint8Array(0), claims: [] }
+            type: 'say',
+            to: [peer],
+            message: { type: 'bitfield', transfer: message.transfer, bits: new Uint8Array(0), claims: [] }
           })
         }
       }
     }
   }
 
-  #chunkAsked (event: AgentEvent & { type: 'chunk-asked' }): void {
+  #chunkAsked(event: AgentEvent & { type: 'chunk-asked' }): void {
     const swarm = this.#swarms.get(event.transfer)
     if (swarm === undefined || !swarm.have.has(event.chunk)) {
       this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'gone', retryAfterMs: 0 })
@@ -266,7 +299,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     }
   }
 
-  #known (head: SignedHead, url: string | null, wishes: Iterable<WishId>): void {
+  #known(head: SignedHead, url: string | null, wishes: Iterable<WishId>): void {
     let swarm = this.#swarms.get(head.transfer)
     if (swarm === undefined) {
       swarm = new Swarm(head, this.#around, this.#now)
@@ -279,27 +312,31 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     this.#advance(swarm)
   }
 
-  #noteNewest (head: SignedHead): void {
+  #noteNewest(head: SignedHead): void {
     const key = keyHashOf(head.head.key)
     const known = this.#newest.get(key)
-    const serial = known === undefined ? -1 : this.#swarms.get(known)?.head.signed.serial ?? -1
+    const serial = known === undefined ? -1 : (this.#swarms.get(known)?.head.signed.serial ?? -1)
     if (head.signed.serial >= serial) this.#newest.set(key, head.transfer)
   }
 
-  #fresh (key: KeyHash): SignedHead | null {
+  #fresh(key: KeyHash): SignedHead | null {
     const transfer = this.#newest.get(key)
     const swarm = transfer === undefined ? undefined : this.#swarms.get(transfer)
     return swarm !== undefined && swarm.head.signed.expiresAt > this.#now ? swarm.head : null
   }
 
-  #makeRoom (disk: AgentEvent & { type: 'disk-changed' }): void {
-    const swarms = [...this.#swarms.values()].map((swarm) => ({
-      transfer: swarm.transfer, keptBytes: swarm.keptBytes, lastUsedAt: swarm.lastUsedAt, pinned: swarm.pinned, atWork: swarm.atWork
+  #makeRoom(disk: AgentEvent & { type: 'disk-changed' }): void {
+    const swarms = [...this.#swarms.values()].map(swarm => ({
+      transfer: swarm.transfer,
+      keptBytes: swarm.keptBytes,
+      lastUsedAt: swarm.lastUsedAt,
+      pinned: swarm.pinned,
+      atWork: swarm.atWork
     }))
     for (const transfer of chooseEvictions(swarms, disk)) this.#around.effect({ type: 'evict', transfer })
   }
 
-  #forget (transfer: TransferId): void {
+  #forget(transfer: TransferId): void {
     const swarm = this.#swarms.get(transfer)
     if (swarm === undefined) return
     for (const [reader, owner] of this.#readers) if (owner === swarm) this.#readers.delete(reader)
@@ -311,23 +348,25 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     if (this.#newest.get(key) === transfer) this.#newest.delete(key)
   }
 
-  #advanceResolving (): void { this.#resolvingWake = this.#resolving.advance(this.#now) }
+  #advanceResolving(): void {
+    this.#resolvingWake = this.#resolving.advance(this.#now)
+  }
 
-  #swarmDo (transfer: TransferId, action: (swarm: Swarm) => void): void {
+  #swarmDo(transfer: TransferId, action: (swarm: Swarm) => void): void {
     const swarm = this.#swarms.get(transfer)
     if (swarm === undefined) return
     action(swarm)
     this.#advance(swarm)
   }
 
-  #readerDo (reader: ReaderId, action: (swarm: Swarm) => void): void {
+  #readerDo(reader: ReaderId, action: (swarm: Swarm) => void): void {
     const swarm = this.#readers.get(reader)
     if (swarm === undefined) return
     action(swarm)
     this.#advance(swarm)
   }
 
-  #ownerDo (owns: (swarm: Swarm) => boolean, action: (swarm: Swarm) => void): void {
+  #ownerDo(owns: (swarm: Swarm) => boolean, action: (swarm: Swarm) => void): void {
     for (const swarm of this.#active) {
       if (!owns(swarm)) continue
       action(swarm)
@@ -336,7 +375,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     }
   }
 
-  #advance (swarm: Swarm): void {
+  #advance(swarm: Swarm): void {
     assert(this.#swarms.get(swarm.transfer) === swarm, 'only living swarms advance')
     swarm.advance(this.#now)
     if (swarm.atWork || swarm.wake !== null) this.#active.add(swarm)

@@ -3,7 +3,13 @@ import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Prng } from '@starling/shared/prng.ts'
 import type { AgentEffect, CorePolicy } from './events.ts'
+import { fullMeshMax } from './limits.ts'
 import type { PeerScores } from './peer-score.ts'
+
+/** Not everybody hears everybody. */
+export function isLargeSite({ site, peers }: Pick<Around, 'site' | 'peers'>): boolean {
+  return site.agents > fullMeshMax && site.agents > peers.size + 1
+}
 
 export interface Around {
   readonly self: AgentId
@@ -16,10 +22,10 @@ export interface Around {
   readonly peers: ReadonlyMap<AgentId, { readonly role: Role }>
   /** How many agents the site has as far as is known, this one included; with more than are connected it is no full mesh. */
   readonly site: { agents: number }
-  policy (): CorePolicy
+  policy(): CorePolicy
   /** What is under way over all swarms; counted by those who begin and end it. */
   readonly load: { /** Chunk requests to peers. */ fetches: number }
   /** A fresh name for a fetch or a flow. */
-  nextId (): number
-  effect (effect: AgentEffect): void
+  nextId(): number
+  effect(effect: AgentEffect): void
 }

@@ -12,20 +12,24 @@ export class ChunkPicker {
   readonly #ready: number[] = []
   readonly #placeOf: Int32Array
 
-  constructor (chunks: number) {
+  constructor(chunks: number) {
     this.#placeOf = new Int32Array(chunks).fill(-1)
   }
 
-  get size (): number { return this.#ready.length }
-  isReady (chunk: number): boolean { return this.#placeOf[chunk] !== -1 && this.#placeOf[chunk] !== undefined }
+  get size(): number {
+    return this.#ready.length
+  }
+  isReady(chunk: number): boolean {
+    return this.#placeOf[chunk] !== -1 && this.#placeOf[chunk] !== undefined
+  }
 
-  add (chunk: number): void {
+  add(chunk: number): void {
     if (this.isReady(chunk)) return
     this.#placeOf[chunk] = this.#ready.length
     this.#ready.push(chunk)
   }
 
-  remove (chunk: number): void {
+  remove(chunk: number): void {
     const place = this.#placeOf[chunk]
     if (place === undefined || place === -1) return
     const last = this.#ready.pop()!
@@ -37,13 +41,13 @@ export class ChunkPicker {
   }
 
   /** The first ready chunk of [first, end), for a client that waits there. */
-  nextInWindow (first: number, end: number): number | null {
+  nextInWindow(first: number, end: number): number | null {
     for (let chunk = first; chunk < end; chunk++) if (this.isReady(chunk)) return chunk
     return null
   }
 
   /** The rarest of a random sample; null when nothing is ready. */
-  rarest (holders: (chunk: number) => number, prng: Prng): number | null {
+  rarest(holders: (chunk: number) => number, prng: Prng): number | null {
     if (this.#ready.length === 0) return null
     if (this.#ready.length <= rarestSample) return this.#rarestOf(this.#ready, holders, prng)
     const sample: number[] = []
@@ -51,7 +55,7 @@ export class ChunkPicker {
     return this.#rarestOf(sample, holders, prng)
   }
 
-  #rarestOf (chunks: readonly number[], holders: (chunk: number) => number, prng: Prng): number {
+  #rarestOf(chunks: readonly number[], holders: (chunk: number) => number, prng: Prng): number {
     let best = chunks[prng.below(chunks.length)]!
     let fewest = holders(best)
     for (const chunk of chunks) {

@@ -16,7 +16,13 @@ import { Claims } from './claims.ts'
 import type { FlowEnd, FlowId } from './events.ts'
 import type { Fetchers } from './fetchers.ts'
 import {
-  claimRepeatMs, claimStaggerMs, fetchersMax, gatewayPatienceMs, releaseDelayMs, upstreamRetryMs, upstreamRetryMsMax
+  claimRepeatMs,
+  claimStaggerMs,
+  fetchersMax,
+  gatewayPatienceMs,
+  releaseDelayMs,
+  upstreamRetryMs,
+  upstreamRetryMsMax
 } from './limits.ts'
 import type { Members } from './members.ts'
 import { isBefore, rankOf, type Candidate } from './rendezvous.ts'
@@ -43,16 +49,16 @@ export interface ClaimingSwarm {
   readonly fetchers: Fetchers
   readonly wants: Wants
   /** This agent has the chunk, or is getting it from a peer. */
-  underWay (chunk: number): boolean
-  url (): string | null
+  underWay(chunk: number): boolean
+  url(): string | null
   /** What others have of it counts: somebody whose word we take has signed its digest. */
-  vouched (chunk: number): boolean
+  vouched(chunk: number): boolean
   /** With a full disk nothing is fetched but what clients wait for: so many chunks ahead of each; null: no such limit. */
-  onlyAhead (): number | null
+  onlyAhead(): number | null
   /** To the interested, or to every peer of the site. */
-  say (message: { type: 'claim' | 'release', claim: Claim }, toAll?: boolean): void
+  say(message: { type: 'claim' | 'release'; claim: Claim }, toAll?: boolean): void
   /** Chunks no longer (or newly) under a flow of ours: may they be asked of peers? */
-  refresh (first: number, end: number): void
+  refresh(first: number, end: number): void
 }
 
 export class Claiming {
@@ -67,7 +73,7 @@ export class Claiming {
   readonly #ranks = new Map<number, number>()
   #ranksOf = -1
   /** Given back, but not yet told. */
-  readonly #releases: Array<{ readonly at: Millis, readonly extent: number, readonly bytesDone: Bytes }> = []
+  readonly #releases: Array<{ readonly at: Millis; readonly extent: number; readonly bytesDone: Bytes }> = []
   #sequence = 0
   #repeatAt: Millis | null = null
   #failures = 0
@@ -77,28 +83,42 @@ export class Claiming {
   #wholeOnly = false
   #gatewaySignAt: Millis | null = null
 
-  constructor (swarm: ClaimingSwarm, around: Around) {
+  constructor(swarm: ClaimingSwarm, around: Around) {
     this.#swarm = swarm
     this.#around = around
     this.#seed = hash32(swarm.transfer)
     this.claims = new Claims(swarm.chunks, swarm.chunkBytes)
   }
 
-  get failures (): number { return this.#failures }
-  get refused (): boolean { return this.#refused }
-  get flowing (): boolean { return this.#flows.size > 0 }
-  hasFlow (flow: FlowId): boolean { return this.#flows.has(flow) }
+  get failures(): number {
+    return this.#failures
+  }
+  get refused(): boolean {
+    return this.#refused
+  }
+  get flowing(): boolean {
+    return this.#flows.size > 0
+  }
+  hasFlow(flow: FlowId): boolean {
+    return this.#flows.has(flow)
+  }
 
   /** Whether a flow of ours is going to fill this chunk in its present extent. */
-  covers (chunk: number): boolean {
+  covers(chunk: number): boolean {
     for (const flow of this.#flows.values()) {
-      if (!flow.cancelled && chunk >= flow.next && chunk < flow.end && extentOf(chunk) === extentOf(flow.next)) return true
+      if (
+        !flow.cancelled &&
+        chunk >= flow.next &&
+        chunk < flow.end &&
+        extentOf(chunk) === extentOf(flow.next)
+      )
+        return true
     }
     return false
   }
 
   /** How many of the fetchers go before us for this extent. */
-  rank (thing: number): number {
+  rank(thing: number): number {
     const { version } = this.#swarm.fetchers
     if (version !== this.#ranksOf) {
       this.#ranksOf = version
@@ -115,19 +135,25 @@ export class Claiming {
   // ------------------------------------------------------------------------------------------- what is heard
 
   /** A gateway of the site showed that it is at work on this transfer. */
-  gatewaySign (now: Millis): void { this.#gatewaySignAt = now }
+  gatewaySign(now: Millis): void {
+    this.#gatewaySignAt = now
+  }
 
-  gatewayAtWork (now: Millis): boolean { return this.#gatewaySignAt !== null && now < this.#gatewaySignAt + gatewayPatienceMs }
+  gatewayAtWork(now: Millis): boolean {
+    return this.#gatewaySignAt !== null && now < this.#gatewaySignAt + gatewayPatienceMs
+  }
 
   /** We have become interested: a gateway that is connected gets the time to show that it fetches for us. */
-  begin (now: Millis): void {
+  begin(now: Millis): void {
     if (this.#gatewayThere()) this.#gatewaySignAt = now
   }
 
-  #gatewayThere (): boolean { return [...this.#around.peers.values()].some(({ role }) => role === 'gateway') }
+  #gatewayThere(): boolean {
+    return [...this.#around.peers.values()].some(({ role }) => role === 'gateway')
+  }
 
   /** @returns whether there is a new claim in the book. */
-  heard (claim: Claim, from: Candidate, now: Millis): boolean {
+  heard(claim: Claim, from: Candidate, now: Millis): boolean {
     const record = this.claims.of(claim.extent)
     this.claims.heardOf(claim)
     if (record === undefined) {
@@ -147,51 +173,70 @@ export class Claiming {
     }
     if (isOurs) {
       this.#yieldExtent(claim.extent)
-      this.#around.effect({ type: 'report', fact: { what: 'claim-lost', transfer: this.#swarm.transfer, extent: claim.extent, to: from.id } })
+      this.#around.effect({
+        type: 'report',
+        fact: { what: 'claim-lost', transfer: this.#swarm.transfer, extent: claim.extent, to: from.id }
+      })
     }
     this.claims.release(claim.extent, record.claimant)
     this.claims.set(claim, now)
     return true
   }
 
-  released (claim: Claim, now: Millis): void {
+  released(claim: Claim, now: Millis): void {
     if (this.claims.release(claim.extent, claim.claimant)) this.#openSince.set(claim.extent, now)
   }
 
-  left (peer: AgentId, now: Millis): void {
+  left(peer: AgentId, now: Millis): void {
     for (const extent of this.claims.dropClaimant(peer)) this.#openSince.set(extent, now)
     if (!this.#gatewayThere()) this.#gatewaySignAt = null
   }
 
   /** A chunk of the extent showed up somewhere at the site. */
-  showed (chunk: number, now: Millis): void {
+  showed(chunk: number, now: Millis): void {
     const extent = extentOf(chunk)
     const record = this.claims.of(extent)
     if (record === undefined) return
     this.claims.showed(extent, now)
-    if (record.claimant !== this.#around.self && !this.#missing(extent)) this.claims.release(extent, record.claimant)
+    if (record.claimant !== this.#around.self && !this.#missing(extent))
+      this.claims.release(extent, record.claimant)
   }
 
   /** Claims in force, for a newcomer. */
-  inForce (): Claim[] {
-    return [...this.claims.all()].slice(0, 64).map(({ extent, claimant, sequence, bytesDone }) =>
-      ({ extent, claimant, sequence, bytesDone }))
+  inForce(): Claim[] {
+    return [...this.claims.all()]
+      .slice(0, 64)
+      .map(({ extent, claimant, sequence, bytesDone }) => ({ extent, claimant, sequence, bytesDone }))
   }
 
   // ------------------------------------------------------------------------------------------- own flows
 
   /** A flow that began by resolving the key: its first extent counts as claimed. */
-  adopt (id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
-    const flow: Flow = { id, from: firstChunk, next: firstChunk, end: endChunk, bytes: 0, bytesBefore: 0, cancelled: false }
+  adopt(id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
+    const flow: Flow = {
+      id,
+      from: firstChunk,
+      next: firstChunk,
+      end: endChunk,
+      bytes: 0,
+      bytesBefore: 0,
+      cancelled: false
+    }
     this.#flows.set(id, flow)
     const extent = extentOf(firstChunk)
     if (this.claims.of(extent) !== undefined) return this.#cancel(flow, false)
     this.#claim(extent, now)
     // Nobody has said `interested` yet, but those who waited for the head will want just this in a moment.
-    this.#swarm.say({ type: 'claim', claim: { extent, claimant: this.#around.self, sequence: ++this.#sequence, bytesDone: 0 } }, true)
+    this.#swarm.say(
+      {
+        type: 'claim',
+        claim: { extent, claimant: this.#around.self, sequence: ++this.#sequence, bytesDone: 0 }
+      },
+      true
+    )
   }
 
-  progress (id: FlowId, bytes: Bytes, now: Millis): void {
+  progress(id: FlowId, bytes: Bytes, now: Millis): void {
     const flow = this.#flows.get(id)
     if (flow === undefined || flow.cancelled) return
     flow.bytes = bytes
@@ -199,7 +244,7 @@ export class Claiming {
   }
 
   /** A chunk of a flow of ours is stored. */
-  filled (id: FlowId, chunk: number, now: Millis): void {
+  filled(id: FlowId, chunk: number, now: Millis): void {
     const flow = this.#flows.get(id)
     this.#failures = 0
     if (flow === undefined) return
@@ -214,12 +259,12 @@ export class Claiming {
     this.#enter(flow, now)
   }
 
-  moved (id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
+  moved(id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
     const flow = this.#flows.get(id)
     if (flow === undefined) return
     this.#wholeOnly = true
     this.#giveBack(this.#extentAt(flow), now)
-    if ([...this.#flows.values()].some((other) => other !== flow && !other.cancelled)) {
+    if ([...this.#flows.values()].some(other => other !== flow && !other.cancelled)) {
       // One whole answer is enough: the other flow is either one already, or finds out in a moment.
       this.#cancel(flow, false)
       return
@@ -232,7 +277,7 @@ export class Claiming {
     this.#enter(flow, now)
   }
 
-  ended (id: FlowId, reason: FlowEnd, now: Millis): void {
+  ended(id: FlowId, reason: FlowEnd, now: Millis): void {
     const flow = this.#flows.get(id)
     if (flow === undefined) return
     this.#flows.delete(id)
@@ -249,7 +294,7 @@ export class Claiming {
   }
 
   /** Nobody here wants more: flows stop, at the end of their extent if others still count on them. */
-  stop (now: Millis): void {
+  stop(now: Millis): void {
     const othersCount = this.#swarm.members.leechers().length > 0
     for (const flow of this.#flows.values()) {
       if (flow.cancelled) continue
@@ -267,15 +312,23 @@ export class Claiming {
   // ------------------------------------------------------------------------------------------- taking
 
   /** Starts what this agent should fetch now. @returns when it wants to be asked again. */
-  take (now: Millis): Millis | null {
+  take(now: Millis): Millis | null {
     for (const expired of this.claims.expire(this.#around.self, now)) {
       this.#openSince.set(expired.extent, now)
       this.#around.effect({
-        type: 'report', fact: { what: 'claim-taken-over', transfer: this.#swarm.transfer, extent: expired.extent, from: expired.claimant }
+        type: 'report',
+        fact: {
+          what: 'claim-taken-over',
+          transfer: this.#swarm.transfer,
+          extent: expired.extent,
+          from: expired.claimant
+        }
       })
     }
     let wake = this.#nextDeadline()
-    const sooner = (at: Millis): void => { if (wake === null || at < wake) wake = at }
+    const sooner = (at: Millis): void => {
+      if (wake === null || at < wake) wake = at
+    }
     const waitsUntil = this.#waitsUntil(now)
     if (waitsUntil === null) return wake
     if (waitsUntil > now) {
@@ -298,11 +351,12 @@ export class Claiming {
   }
 
   /** Fetches one chunk out of turn for a client that has waited long enough. */
-  escape (chunk: number, now: Millis): boolean {
+  escape(chunk: number, now: Millis): boolean {
     const url = this.#swarm.url()
     // A whole answer begins at 0 again and would be no faster to this chunk than the one that is on its way.
     if (this.#wholeOnly && (this.claims.size > 0 || this.#flows.size > 0)) return false
-    if (url === null || this.#refused || this.#retryAt > now || this.#around.policy().upstreamWeight === 0) return false
+    if (url === null || this.#refused || this.#retryAt > now || this.#around.policy().upstreamWeight === 0)
+      return false
     const extent = extentOf(chunk)
     const record = this.claims.of(extent)
     if (record !== undefined) this.claims.release(extent, record.claimant)
@@ -311,7 +365,7 @@ export class Claiming {
   }
 
   /** Tells progress of own claims, and what was given back, when it is due. @returns when next. */
-  repeat (now: Millis): Millis | null {
+  repeat(now: Millis): Millis | null {
     while (this.#releases[0] !== undefined && this.#releases[0].at <= now) {
       const { extent, bytesDone } = this.#releases.shift()!
       if (this.claims.of(extent) === undefined) this.#sayClaim('release', extent, bytesDone)
@@ -321,7 +375,7 @@ export class Claiming {
     return releaseAt === null || (progressAt !== null && progressAt < releaseAt) ? progressAt : releaseAt
   }
 
-  #tellProgress (now: Millis): Millis | null {
+  #tellProgress(now: Millis): Millis | null {
     if (this.#flows.size === 0) this.#repeatAt = null
     else if (this.#repeatAt === null) this.#repeatAt = now + claimRepeatMs
     else if (this.#repeatAt <= now) {
@@ -334,22 +388,24 @@ export class Claiming {
   }
 
   /** Null: not at all for now; else from when on this agent may claim. */
-  #waitsUntil (now: Millis): Millis | null {
+  #waitsUntil(now: Millis): Millis | null {
     if (this.#swarm.url() === null || this.#refused || this.#around.policy().upstreamWeight === 0) return null
     if (this.#wholeOnly && (this.claims.size > 0 || this.#flows.size > 0)) return null
     if (this.#around.role !== 'gateway') {
       if (this.gatewayAtWork(now)) return this.#gatewaySignAt! + gatewayPatienceMs
-      if (this.#swarm.fetchers.top.length >= fetchersMax && !this.#swarm.fetchers.has(this.#around.self)) return null
+      if (this.#swarm.fetchers.top.length >= fetchersMax && !this.#swarm.fetchers.has(this.#around.self))
+        return null
     }
     return Math.max(now, this.#retryAt)
   }
 
   /** The first extents that are wanted and that nobody has or fetches: before a waiting client first. */
-  #openExtents (most: number): number[] {
+  #openExtents(most: number): number[] {
     const open: number[] = []
     const look = (start: number, end: number): void => {
       for (let extent = extentOf(start); chunksOf(extent, end).start < end && open.length < most; extent++) {
-        if (this.claims.of(extent) === undefined && !open.includes(extent) && this.#missing(extent)) open.push(extent)
+        if (this.claims.of(extent) === undefined && !open.includes(extent) && this.#missing(extent))
+          open.push(extent)
       }
     }
     const ahead = this.#swarm.onlyAhead()
@@ -361,9 +417,11 @@ export class Claiming {
   }
 
   /** Some chunk of the extent is nowhere at the site. */
-  #missing (extent: number): boolean { return this.#firstMissing(extent) !== null }
+  #missing(extent: number): boolean {
+    return this.#firstMissing(extent) !== null
+  }
 
-  #firstMissing (extent: number): number | null {
+  #firstMissing(extent: number): number | null {
     const span = chunksOf(extent, this.#swarm.chunks)
     for (let chunk = span.start; chunk < span.end; chunk++) {
       if (this.#isMissing(chunk)) return chunk
@@ -371,27 +429,36 @@ export class Claiming {
     return null
   }
 
-  #isMissing (chunk: number): boolean {
-    return this.#neededNow(chunk) && !this.#swarm.underWay(chunk) && (this.#swarm.members.holders(chunk) === 0 || !this.#swarm.vouched(chunk))
+  #isMissing(chunk: number): boolean {
+    return (
+      this.#neededNow(chunk) &&
+      !this.#swarm.underWay(chunk) &&
+      (this.#swarm.members.holders(chunk) === 0 || !this.#swarm.vouched(chunk))
+    )
   }
 
   /** With a full disk, what a client has read is gone again, and must not be fetched for nobody. */
-  #neededNow (chunk: number): boolean {
+  #neededNow(chunk: number): boolean {
     const ahead = this.#swarm.onlyAhead()
     if (ahead === null) return true
     for (const reader of this.#swarm.wants.readers.values()) {
-      if (chunk >= reader.chunk && chunk < reader.endChunk && extentOf(chunk) <= extentOf(reader.chunk + ahead)) return true
+      if (
+        chunk >= reader.chunk &&
+        chunk < reader.endChunk &&
+        extentOf(chunk) <= extentOf(reader.chunk + ahead)
+      )
+        return true
     }
     return false
   }
 
-  #missingForMe (extent: number): boolean {
+  #missingForMe(extent: number): boolean {
     const span = chunksOf(extent, this.#swarm.chunks)
     for (let chunk = span.start; chunk < span.end; chunk++) if (!this.#swarm.underWay(chunk)) return true
     return false
   }
 
-  #start (extent: number, now: Millis): void {
+  #start(extent: number, now: Millis): void {
     const first = this.#firstMissing(extent)
     const url = this.#swarm.url()
     if (first === null || url === null) return
@@ -401,38 +468,46 @@ export class Claiming {
     this.#begin(first, end, url, now)
   }
 
-  #begin (first: number, end: number, url: string, now: Millis): void {
+  #begin(first: number, end: number, url: string, now: Millis): void {
     const id = this.#around.nextId()
     this.#flows.set(id, { id, from: first, next: first, end, bytes: 0, bytesBefore: 0, cancelled: false })
     this.#claim(extentOf(first), now)
-    this.#around.effect({ type: 'fetch-upstream', flow: id, transfer: this.#swarm.transfer, url, firstChunk: first, endChunk: end })
+    this.#around.effect({
+      type: 'fetch-upstream',
+      flow: id,
+      transfer: this.#swarm.transfer,
+      url,
+      firstChunk: first,
+      endChunk: end
+    })
     this.#swarm.refresh(first, end)
   }
 
   /** A long flow comes to its next extent: claimed, unless others have it or are at it. */
-  #enter (flow: Flow, now: Millis): void {
+  #enter(flow: Flow, now: Millis): void {
     const extent = extentOf(flow.next)
     const record = this.claims.of(extent)
     const taken = record !== undefined && record.claimant !== this.#around.self
     // A flow of everything cannot skip, so it goes on through extents that are here, as long as something is missing.
-    if (taken || (!this.#wholeOnly && !this.#missing(extent)) || !this.#anythingMissing(flow)) this.#cancel(flow, false)
+    if (taken || (!this.#wholeOnly && !this.#missing(extent)) || !this.#anythingMissing(flow))
+      this.#cancel(flow, false)
     else this.#claim(extent, now)
   }
 
-  #anythingMissing (flow: Flow): boolean {
+  #anythingMissing(flow: Flow): boolean {
     for (let chunk = flow.next; chunk < flow.end; chunk++) {
       if (this.#swarm.wants.isWanted(chunk) && !this.#swarm.underWay(chunk)) return true
     }
     return false
   }
 
-  #claim (extent: number, now: Millis): void {
+  #claim(extent: number, now: Millis): void {
     this.#openSince.delete(extent)
     this.claims.set({ extent, claimant: this.#around.self, sequence: ++this.#sequence, bytesDone: 0 }, now)
     this.#sayClaim('claim', extent, 0)
   }
 
-  #noteOwn (extent: number, bytesDone: Bytes, now: Millis): void {
+  #noteOwn(extent: number, bytesDone: Bytes, now: Millis): void {
     const record = this.claims.of(extent)
     if (record === undefined || record.claimant !== this.#around.self || bytesDone <= record.bytesDone) return
     record.bytesDone = bytesDone
@@ -440,27 +515,29 @@ export class Claiming {
   }
 
   /** The better claim stands: one that has bytes before one that has none, else the better rank. */
-  #wins (theirBytes: Bytes, they: Candidate, bytes: Bytes, holder: Candidate, extent: number): boolean {
-    if ((theirBytes > 0) !== (bytes > 0)) return theirBytes > 0
+  #wins(theirBytes: Bytes, they: Candidate, bytes: Bytes, holder: Candidate, extent: number): boolean {
+    if (theirBytes > 0 !== bytes > 0) return theirBytes > 0
     return isBefore(they, holder, mix32(this.#seed ^ extent))
   }
 
-  #yieldExtent (extent: number): void {
+  #yieldExtent(extent: number): void {
     for (const flow of this.#flows.values()) {
       if (!flow.cancelled && extentOf(flow.next) === extent) this.#cancel(flow, false)
     }
   }
 
-  #cancel (flow: Flow, afterChunk: boolean): void {
+  #cancel(flow: Flow, afterChunk: boolean): void {
     flow.cancelled = true
     this.#around.effect({ type: 'cancel-flow', flow: flow.id, afterChunk })
     this.#refreshExtent(this.#extentAt(flow))
   }
 
   /** The extent that a flow is in; at its end, the one it has just filled. */
-  #extentAt (flow: Flow): number { return extentOf(flow.next >= flow.end ? Math.max(flow.from, flow.next - 1) : flow.next) }
+  #extentAt(flow: Flow): number {
+    return extentOf(flow.next >= flow.end ? Math.max(flow.from, flow.next - 1) : flow.next)
+  }
 
-  #giveBack (extent: number, now: Millis): void {
+  #giveBack(extent: number, now: Millis): void {
     const record = this.claims.of(extent)
     if (record?.claimant !== this.#around.self) return
     this.claims.release(extent, this.#around.self)
@@ -472,19 +549,19 @@ export class Claiming {
     else this.#releases.push({ at: now + releaseDelayMs, extent, bytesDone: record.bytesDone })
   }
 
-  #refreshExtent (extent: number): void {
+  #refreshExtent(extent: number): void {
     const span = chunksOf(extent, this.#swarm.chunks)
     this.#swarm.refresh(span.start, span.end)
   }
 
-  #sayClaim (type: 'claim' | 'release', extent: number, bytesDone: Bytes): void {
+  #sayClaim(type: 'claim' | 'release', extent: number, bytesDone: Bytes): void {
     const sequence = ++this.#sequence
     const record = this.claims.of(extent)
     if (record?.claimant === this.#around.self) record.sequence = sequence
     this.#swarm.say({ type, claim: { extent, claimant: this.#around.self, sequence, bytesDone } })
   }
 
-  #nextDeadline (): Millis | null {
+  #nextDeadline(): Millis | null {
     let next: Millis | null = null
     for (const record of this.claims.all()) {
       if (record.claimant === this.#around.self) continue
@@ -494,7 +571,7 @@ export class Claiming {
     return next
   }
 
-  #chunksSeen (extent: number, claimant: AgentId): number {
+  #chunksSeen(extent: number, claimant: AgentId): number {
     const span = chunksOf(extent, this.#swarm.chunks)
     const has = this.#swarm.members.get(claimant)?.has
     let seen = 0
@@ -502,9 +579,15 @@ export class Claiming {
     return seen
   }
 
-  #self (): Candidate {
-    return { id: this.#around.self, weight: this.#around.policy().upstreamWeight, seed: this.#around.selfSeed }
+  #self(): Candidate {
+    return {
+      id: this.#around.self,
+      weight: this.#around.policy().upstreamWeight,
+      seed: this.#around.selfSeed
+    }
   }
 
-  #candidate (id: AgentId): Candidate { return { id, weight: this.#swarm.members.get(id)?.weight ?? 0 } }
+  #candidate(id: AgentId): Candidate {
+    return { id, weight: this.#swarm.members.get(id)?.weight ?? 0 }
+  }
 }

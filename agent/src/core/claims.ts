@@ -31,17 +31,23 @@ export class Claims {
   /** Claimants whose claims were declared void, by extent. */
   readonly #voided = new Map<number, AgentId>()
 
-  constructor (chunks: number, chunkBytes: Bytes) {
+  constructor(chunks: number, chunkBytes: Bytes) {
     this.#chunks = chunks
     this.#chunkBytes = chunkBytes
   }
 
-  get size (): number { return this.#byExtent.size }
-  of (extent: number): ClaimRecord | undefined { return this.#byExtent.get(extent) }
-  all (): IterableIterator<ClaimRecord> { return this.#byExtent.values() }
+  get size(): number {
+    return this.#byExtent.size
+  }
+  of(extent: number): ClaimRecord | undefined {
+    return this.#byExtent.get(extent)
+  }
+  all(): IterableIterator<ClaimRecord> {
+    return this.#byExtent.values()
+  }
 
   /** Notes a claim; the caller has settled any conflict. */
-  set (claim: Claim, now: Millis): void {
+  set(claim: Claim, now: Millis): void {
     this.#patience = null
     this.#byExtent.set(claim.extent, { ...claim, since: now, progressAt: now })
   }
@@ -50,9 +56,10 @@ export class Claims {
    * Progress of a claim that is in the book. `seen` counts the claimant's chunks of that extent that are known to be
    * at the site: bytes said to be done beyond the chunk after those do not count.
    */
-  progress (claim: Claim, seen: number, now: Millis): void {
+  progress(claim: Claim, seen: number, now: Millis): void {
     const record = this.#byExtent.get(claim.extent)
-    if (record === undefined || record.claimant !== claim.claimant || claim.sequence <= record.sequence) return
+    if (record === undefined || record.claimant !== claim.claimant || claim.sequence <= record.sequence)
+      return
     record.sequence = claim.sequence
     this.#patience = null
     const credible = Math.min(claim.bytesDone, (seen + 2) * this.#chunkBytes)
@@ -63,39 +70,41 @@ export class Claims {
   }
 
   /** Word of a claim that may not be in the book: a claimant that we had given up is alive, only slow. */
-  heardOf (claim: Claim): void {
+  heardOf(claim: Claim): void {
     if (claim.bytesDone === 0 || this.#voided.get(claim.extent) !== claim.claimant) return
     this.#voided.delete(claim.extent)
     this.morePatience()
   }
 
   /** What was done because others seemed dead was in vain. */
-  morePatience (): void {
+  morePatience(): void {
     this.#patienceFactor = Math.min(patienceFactorMax, this.#patienceFactor * 2)
     this.#patience = null
   }
 
-  get patienceFactor (): number { return this.#patienceFactor }
+  get patienceFactor(): number {
+    return this.#patienceFactor
+  }
 
   /** We were late ourselves: nobody's silence in that time counts. */
-  forgive (latenessMs: Millis): void {
+  forgive(latenessMs: Millis): void {
     for (const record of this.#byExtent.values()) record.progressAt += latenessMs
   }
 
   /** A chunk of the extent showed up at the site: the surest sign of progress. */
-  showed (extent: number, now: Millis): void {
+  showed(extent: number, now: Millis): void {
     const record = this.#byExtent.get(extent)
     if (record !== undefined) record.progressAt = now
   }
 
-  release (extent: number, claimant: AgentId): boolean {
+  release(extent: number, claimant: AgentId): boolean {
     if (this.#byExtent.get(extent)?.claimant !== claimant) return false
     this.#patience = null
     return this.#byExtent.delete(extent)
   }
 
   /** @returns the extents that became free because their claimant is gone. */
-  dropClaimant (claimant: AgentId): number[] {
+  dropClaimant(claimant: AgentId): number[] {
     const freed: number[] = []
     for (const record of this.#byExtent.values()) {
       if (record.claimant === claimant) freed.push(record.extent)
@@ -106,10 +115,12 @@ export class Claims {
   }
 
   /** When the claim becomes void if nothing more is heard of it. */
-  deadline (record: ClaimRecord): Millis { return record.progressAt + this.#patienceMs() }
+  deadline(record: ClaimRecord): Millis {
+    return record.progressAt + this.#patienceMs()
+  }
 
   /** Takes void claims of others out of the book and gives them back. */
-  expire (self: AgentId, now: Millis): ClaimRecord[] {
+  expire(self: AgentId, now: Millis): ClaimRecord[] {
     const patienceMs = this.#patienceMs()
     const expired: ClaimRecord[] = []
     for (const record of this.#byExtent.values()) {
@@ -123,18 +134,18 @@ export class Claims {
   }
 
   /** Bytes that an extent's fetch has to bring in all. */
-  extentBytes (extent: number): Bytes {
+  extentBytes(extent: number): Bytes {
     const span = chunksOf(extent, this.#chunks)
     return (span.end - span.start) * this.#chunkBytes
   }
 
   /** On a slow line a chunk takes long without anything being wrong: patience grows with the chunk's time. */
-  #patienceMs (): Millis {
+  #patienceMs(): Millis {
     this.#patience ??= this.#measurePatience() * this.#patienceFactor
     return this.#patience
   }
 
-  #measurePatience (): Millis {
+  #measurePatience(): Millis {
     const rates: number[] = []
     for (const record of this.#byExtent.values()) {
       const tookMs = record.progressAt - record.since

@@ -9,16 +9,20 @@ export class DigestBook {
   readonly #batches: Array<SignedDigests | undefined>
   #known = 0
 
-  constructor (chunks: number) {
+  constructor(chunks: number) {
     this.#digests = Array.from({ length: chunks }, () => undefined)
     this.#batches = Array.from({ length: chunks }, () => undefined)
   }
 
-  get complete (): boolean { return this.#known === this.#digests.length }
-  of (chunk: number): Digest | undefined { return this.#digests[chunk] }
+  get complete(): boolean {
+    return this.#known === this.#digests.length
+  }
+  of(chunk: number): Digest | undefined {
+    return this.#digests[chunk]
+  }
 
   /** Notes what is new. @returns the chunks whose digest was not known before. A first digest stays. */
-  add (batch: SignedDigests): number[] {
+  add(batch: SignedDigests): number[] {
     const news: number[] = []
     for (const [chunk, digest] of batch.entries) {
       if (chunk >= this.#digests.length || this.#digests[chunk] !== undefined) continue
@@ -31,7 +35,7 @@ export class DigestBook {
   }
 
   /** The batches that cover what is known of [first, first + count), each once, in order. */
-  batches (first: number, count: number): SignedDigests[] {
+  batches(first: number, count: number): SignedDigests[] {
     const found = new Set<SignedDigests>()
     for (let chunk = first; chunk < Math.min(first + count, this.#batches.length); chunk++) {
       const batch = this.#batches[chunk]

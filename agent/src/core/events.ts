@@ -24,8 +24,8 @@ export type UploadId = number
 
 /** Where a chunk came from. */
 export type Source =
-  | { readonly kind: 'peer', readonly peer: AgentId }
-  | { readonly kind: 'upstream', readonly flow: FlowId }
+  | { readonly kind: 'peer'; readonly peer: AgentId }
+  | { readonly kind: 'upstream'; readonly flow: FlowId }
 
 export type FetchFailure =
   /** The bytes did not hash to the digest. Nothing was kept; the sender is to blame. */
@@ -54,84 +54,183 @@ export type FlowEnd =
 export type AgentEvent =
   // ---- clients of this machine
   /** `rangeFirst`: its class says that it is a download, so it is worth a gateway's first request. */
-  | { readonly type: 'content-wanted', readonly wish: WishId, readonly key: KeyHash, readonly url: string, readonly rangeFirst: boolean }
-  | { readonly type: 'wish-dropped', readonly wish: WishId }
+  | {
+      readonly type: 'content-wanted'
+      readonly wish: WishId
+      readonly key: KeyHash
+      readonly url: string
+      readonly rangeFirst: boolean
+    }
+  | { readonly type: 'wish-dropped'; readonly wish: WishId }
   /** A client waits at `start`; it wants the bytes up to `end` (exclusive). */
-  | { readonly type: 'range-wanted', readonly reader: ReaderId, readonly transfer: TransferId, readonly start: Bytes, readonly end: Bytes }
-  | { readonly type: 'range-moved', readonly reader: ReaderId, readonly position: Bytes }
-  | { readonly type: 'range-done', readonly reader: ReaderId }
+  | {
+      readonly type: 'range-wanted'
+      readonly reader: ReaderId
+      readonly transfer: TransferId
+      readonly start: Bytes
+      readonly end: Bytes
+    }
+  | { readonly type: 'range-moved'; readonly reader: ReaderId; readonly position: Bytes }
+  | { readonly type: 'range-done'; readonly reader: ReaderId }
   // ---- resolving a key upstream (asked for with `resolve`)
   /** The first response's headers are known. If `flow` is given its body is still flowing, from `firstChunk` on. */
-  | { readonly type: 'resolved', readonly key: KeyHash, readonly head: SignedHead, readonly flow: { readonly id: FlowId, readonly firstChunk: number, readonly endChunk: number } | null }
+  | {
+      readonly type: 'resolved'
+      readonly key: KeyHash
+      readonly head: SignedHead
+      readonly flow: { readonly id: FlowId; readonly firstChunk: number; readonly endChunk: number } | null
+    }
   /** Not to be shared (the response forbids it, or is too small), or not to be had (`failed`). */
-  | { readonly type: 'not-resolved', readonly key: KeyHash, readonly reason: string, readonly failed: boolean }
+  | {
+      readonly type: 'not-resolved'
+      readonly key: KeyHash
+      readonly reason: string
+      readonly failed: boolean
+    }
   // ---- peers
-  | { readonly type: 'peer-joined', readonly peer: AgentId, readonly site: SiteId, readonly role: 'agent' | 'gateway' }
-  | { readonly type: 'peer-left', readonly peer: AgentId }
+  | {
+      readonly type: 'peer-joined'
+      readonly peer: AgentId
+      readonly site: SiteId
+      readonly role: 'agent' | 'gateway'
+    }
+  | { readonly type: 'peer-left'; readonly peer: AgentId }
   /** Shapes, signatures and the issuer's right to sign were checked by the shell. */
-  | { readonly type: 'peer-said', readonly peer: AgentId, readonly message: SwarmMessage }
-  | { readonly type: 'chunk-asked', readonly upload: UploadId, readonly peer: AgentId, readonly transfer: TransferId, readonly chunk: number }
-  | { readonly type: 'upload-ended', readonly upload: UploadId, readonly bytes: Bytes }
+  | { readonly type: 'peer-said'; readonly peer: AgentId; readonly message: SwarmMessage }
+  | {
+      readonly type: 'chunk-asked'
+      readonly upload: UploadId
+      readonly peer: AgentId
+      readonly transfer: TransferId
+      readonly chunk: number
+    }
+  | { readonly type: 'upload-ended'; readonly upload: UploadId; readonly bytes: Bytes }
   // ---- data
   /** Verified, and kept (`kept`) or, with a full disk, held in memory until no reader needs it (`chunk-dropped`). */
-  | { readonly type: 'chunk-stored', readonly transfer: TransferId, readonly chunk: number, readonly digest: Digest, readonly source: Source, readonly kept: boolean, readonly fetch: FetchId | null }
-  | { readonly type: 'chunk-dropped', readonly transfer: TransferId, readonly chunk: number }
-  | { readonly type: 'fetch-failed', readonly fetch: FetchId, readonly reason: FetchFailure, readonly retryAfterMs: Millis }
+  | {
+      readonly type: 'chunk-stored'
+      readonly transfer: TransferId
+      readonly chunk: number
+      readonly digest: Digest
+      readonly source: Source
+      readonly kept: boolean
+      readonly fetch: FetchId | null
+    }
+  | { readonly type: 'chunk-dropped'; readonly transfer: TransferId; readonly chunk: number }
+  | {
+      readonly type: 'fetch-failed'
+      readonly fetch: FetchId
+      readonly reason: FetchFailure
+      readonly retryAfterMs: Millis
+    }
   /** Body bytes received on a flow since it began. Told at most every 250 ms, and not at all without progress. */
-  | { readonly type: 'flow-progress', readonly flow: FlowId, readonly bytes: Bytes }
+  | { readonly type: 'flow-progress'; readonly flow: FlowId; readonly bytes: Bytes }
   /** The flow now fills chunks from here on (the upstream ignored our Range and sends everything). */
-  | { readonly type: 'flow-moved', readonly flow: FlowId, readonly firstChunk: number, readonly endChunk: number }
-  | { readonly type: 'flow-ended', readonly flow: FlowId, readonly reason: FlowEnd }
-  | { readonly type: 'digests-signed', readonly digests: SignedDigests }
+  | {
+      readonly type: 'flow-moved'
+      readonly flow: FlowId
+      readonly firstChunk: number
+      readonly endChunk: number
+    }
+  | { readonly type: 'flow-ended'; readonly flow: FlowId; readonly reason: FlowEnd }
+  | { readonly type: 'digests-signed'; readonly digests: SignedDigests }
   // ---- the store
-  | { readonly type: 'transfer-loaded', readonly head: SignedHead, readonly have: Bitfield, readonly digests: readonly SignedDigests[], readonly lastUsedAt: Millis, readonly pinned: boolean }
-  | { readonly type: 'transfer-forgotten', readonly transfer: TransferId }
-  | { readonly type: 'disk-changed', readonly usedBytes: Bytes, readonly quotaBytes: Bytes, readonly freeBytes: Bytes, readonly floorBytes: Bytes }
+  | {
+      readonly type: 'transfer-loaded'
+      readonly head: SignedHead
+      readonly have: Bitfield
+      readonly digests: readonly SignedDigests[]
+      readonly lastUsedAt: Millis
+      readonly pinned: boolean
+    }
+  | { readonly type: 'transfer-forgotten'; readonly transfer: TransferId }
+  | {
+      readonly type: 'disk-changed'
+      readonly usedBytes: Bytes
+      readonly quotaBytes: Bytes
+      readonly freeBytes: Bytes
+      readonly floorBytes: Bytes
+    }
   // ---- the rest of the world
   /** How many agents of the site are known, connected or not, this one included. */
-  | { readonly type: 'site-changed', readonly agents: number }
-  | { readonly type: 'policy-changed', readonly policy: CorePolicy }
+  | { readonly type: 'site-changed'; readonly agents: number }
+  | { readonly type: 'policy-changed'; readonly policy: CorePolicy }
   | { readonly type: 'woke' }
 
 export type AgentEffect =
   /** Answers a wish: with a transfer to read from, or with the advice to go on without us. */
-  | { readonly type: 'answer-wish', readonly wish: WishId, readonly transfer: TransferId }
-  | { readonly type: 'pass-wish', readonly wish: WishId, readonly reason: string }
+  | { readonly type: 'answer-wish'; readonly wish: WishId; readonly transfer: TransferId }
+  | { readonly type: 'pass-wish'; readonly wish: WishId; readonly reason: string }
   /** Make the first upstream request for a key. `flow` is the name for its body if there is something to keep. */
-  | { readonly type: 'resolve', readonly key: KeyHash, readonly url: string, readonly flow: FlowId }
+  | { readonly type: 'resolve'; readonly key: KeyHash; readonly url: string; readonly flow: FlowId }
   /** Start to keep a transfer (its head came from a peer or from `resolved`). Comes before any fetch of it. */
-  | { readonly type: 'open-transfer', readonly head: SignedHead }
-  | { readonly type: 'keep-digests', readonly digests: SignedDigests }
+  | { readonly type: 'open-transfer'; readonly head: SignedHead }
+  | { readonly type: 'keep-digests'; readonly digests: SignedDigests }
   /** Sign these for the site; answered by `digests-signed`, or by nothing if this agent may not issue. */
-  | { readonly type: 'sign-digests', readonly transfer: TransferId, readonly entries: readonly DigestEntry[] }
-  | { readonly type: 'say', readonly to: readonly AgentId[], readonly message: SwarmMessage }
+  | { readonly type: 'sign-digests'; readonly transfer: TransferId; readonly entries: readonly DigestEntry[] }
+  | { readonly type: 'say'; readonly to: readonly AgentId[]; readonly message: SwarmMessage }
   /** Connect with this agent of the site, if its address is known. */
-  | { readonly type: 'dial', readonly peer: AgentId }
-  | { readonly type: 'hang-up', readonly peer: AgentId, readonly reason: string }
-  | { readonly type: 'fetch-chunk', readonly fetch: FetchId, readonly transfer: TransferId, readonly chunk: number, readonly digest: Digest, readonly peer: AgentId }
-  | { readonly type: 'cancel-fetch', readonly fetch: FetchId }
+  | { readonly type: 'dial'; readonly peer: AgentId }
+  | { readonly type: 'hang-up'; readonly peer: AgentId; readonly reason: string }
+  | {
+      readonly type: 'fetch-chunk'
+      readonly fetch: FetchId
+      readonly transfer: TransferId
+      readonly chunk: number
+      readonly digest: Digest
+      readonly peer: AgentId
+    }
+  | { readonly type: 'cancel-fetch'; readonly fetch: FetchId }
   /** Fill [firstChunk, endChunk) from upstream, in order; answered by `chunk-stored` ..., then `flow-ended`. */
-  | { readonly type: 'fetch-upstream', readonly flow: FlowId, readonly transfer: TransferId, readonly url: string, readonly firstChunk: number, readonly endChunk: number }
+  | {
+      readonly type: 'fetch-upstream'
+      readonly flow: FlowId
+      readonly transfer: TransferId
+      readonly url: string
+      readonly firstChunk: number
+      readonly endChunk: number
+    }
   /** Stop after the chunk that is now filling if `afterChunk`, else at once. */
-  | { readonly type: 'cancel-flow', readonly flow: FlowId, readonly afterChunk: boolean }
-  | { readonly type: 'serve', readonly upload: UploadId }
-  | { readonly type: 'refuse', readonly upload: UploadId, readonly reason: 'busy' | 'gone', readonly retryAfterMs: Millis }
+  | { readonly type: 'cancel-flow'; readonly flow: FlowId; readonly afterChunk: boolean }
+  | { readonly type: 'serve'; readonly upload: UploadId }
+  | {
+      readonly type: 'refuse'
+      readonly upload: UploadId
+      readonly reason: 'busy' | 'gone'
+      readonly retryAfterMs: Millis
+    }
   /** Readers of this transfer get an error (or, with no byte given yet, a direct answer from upstream). */
-  | { readonly type: 'fail-transfer', readonly transfer: TransferId, readonly reason: string }
-  | { readonly type: 'evict', readonly transfer: TransferId }
+  | { readonly type: 'fail-transfer'; readonly transfer: TransferId; readonly reason: string }
+  | { readonly type: 'evict'; readonly transfer: TransferId }
   /** All chunks are here: the store may check the promised digest and settle. */
-  | { readonly type: 'transfer-complete', readonly transfer: TransferId }
+  | { readonly type: 'transfer-complete'; readonly transfer: TransferId }
   /** A fact for log, counters and page. */
-  | { readonly type: 'report', readonly fact: Fact }
+  | { readonly type: 'report'; readonly fact: Fact }
 
 /** Facts that people want to see; the reporter turns them into log lines and counters. */
 export type Fact =
-  | { readonly what: 'peer-blamed', readonly peer: AgentId, readonly transfer: TransferId, readonly chunk: number, readonly strikes: number }
-  | { readonly what: 'peer-banned', readonly peer: AgentId, readonly until: Millis, readonly reason: string }
-  | { readonly what: 'claim-taken-over', readonly transfer: TransferId, readonly extent: number, readonly from: AgentId }
-  | { readonly what: 'claim-lost', readonly transfer: TransferId, readonly extent: number, readonly to: AgentId }
-  | { readonly what: 'foreground-escape', readonly transfer: TransferId, readonly chunk: number }
-  | { readonly what: 'transfer-changed', readonly transfer: TransferId, readonly reason: string }
+  | {
+      readonly what: 'peer-blamed'
+      readonly peer: AgentId
+      readonly transfer: TransferId
+      readonly chunk: number
+      readonly strikes: number
+    }
+  | { readonly what: 'peer-banned'; readonly peer: AgentId; readonly until: Millis; readonly reason: string }
+  | {
+      readonly what: 'claim-taken-over'
+      readonly transfer: TransferId
+      readonly extent: number
+      readonly from: AgentId
+    }
+  | {
+      readonly what: 'claim-lost'
+      readonly transfer: TransferId
+      readonly extent: number
+      readonly to: AgentId
+    }
+  | { readonly what: 'foreground-escape'; readonly transfer: TransferId; readonly chunk: number }
+  | { readonly what: 'transfer-changed'; readonly transfer: TransferId; readonly reason: string }
 
 /** The numbers of policy that the core decides by. Defaults live in @starling/shared/policy. */
 export interface CorePolicy {

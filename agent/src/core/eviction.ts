@@ -27,12 +27,16 @@ const headroomBytes: Bytes = 4 * MiB
 const slackPercent = 5
 
 /** Transfers to remove, oldest first; empty when the disk is fine or nothing may go. */
-export function chooseEvictions (transfers: Iterable<Evictable>, disk: DiskState): TransferId[] {
+export function chooseEvictions(transfers: Iterable<Evictable>, disk: DiskState): TransferId[] {
   const over = Math.max(disk.usedBytes - disk.quotaBytes, disk.floorBytes - disk.freeBytes) + headroomBytes
   if (over <= 0) return []
   let toFree = over + Math.floor((disk.quotaBytes * slackPercent) / 100)
-  const candidates = [...transfers].filter((transfer) => !transfer.pinned && !transfer.atWork && transfer.keptBytes > 0)
-  candidates.sort((one, other) => one.lastUsedAt - other.lastUsedAt || (one.transfer < other.transfer ? -1 : 1))
+  const candidates = [...transfers].filter(
+    transfer => !transfer.pinned && !transfer.atWork && transfer.keptBytes > 0
+  )
+  candidates.sort(
+    (one, other) => one.lastUsedAt - other.lastUsedAt || (one.transfer < other.transfer ? -1 : 1)
+  )
   const chosen: TransferId[] = []
   for (const candidate of candidates) {
     if (toFree <= 0) break

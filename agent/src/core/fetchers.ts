@@ -12,7 +12,12 @@ import type { Millis } from '@starling/shared/units.ts'
 import { fetcherForgottenMs, fetchersMax } from './limits.ts'
 import { isBefore, seedOf, type Candidate } from './rendezvous.ts'
 
-interface Known { readonly id: AgentId, readonly weight: number, readonly seed: number, heardAt: Millis }
+interface Known {
+  readonly id: AgentId
+  readonly weight: number
+  readonly seed: number
+  heardAt: Millis
+}
 
 export class Fetchers {
   readonly #known = new Map<AgentId, Known>()
@@ -21,14 +26,20 @@ export class Fetchers {
   /** Grows whenever the list changes. */
   version = 0
 
-  constructor (transferSeed: number) { this.#thing = mix32(transferSeed ^ -1) }
+  constructor(transferSeed: number) {
+    this.#thing = mix32(transferSeed ^ -1)
+  }
 
   /** The best that are known, best first. */
-  get top (): readonly Candidate[] { return this.#top }
-  has (id: AgentId): boolean { return this.#top.some((one) => one.id === id) }
+  get top(): readonly Candidate[] {
+    return this.#top
+  }
+  has(id: AgentId): boolean {
+    return this.#top.some(one => one.id === id)
+  }
 
   /** Word of an agent that was interested at `heardAt`. @returns whether the list changed. */
-  note (id: AgentId, weight: number, heardAt: Millis): boolean {
+  note(id: AgentId, weight: number, heardAt: Millis): boolean {
     const known = this.#known.get(id)
     if (known !== undefined && known.weight === weight) {
       known.heardAt = Math.max(known.heardAt, heardAt)
@@ -45,14 +56,18 @@ export class Fetchers {
   }
 
   /** The list as it is told to others: with the age of each word, so that it does not live for ever by being passed on. */
-  told (now: Millis): Array<readonly [id: AgentId, weight: number, ageMs: Millis]> {
-    return [...this.#known.values()].map(({ id, weight, heardAt }) => [id, weight, Math.max(0, Math.floor(now - heardAt))] as const)
+  told(now: Millis): Array<readonly [id: AgentId, weight: number, ageMs: Millis]> {
+    return [...this.#known.values()].map(
+      ({ id, weight, heardAt }) => [id, weight, Math.max(0, Math.floor(now - heardAt))] as const
+    )
   }
 
-  drop (id: AgentId): boolean { return this.#known.delete(id) && this.#sort() }
+  drop(id: AgentId): boolean {
+    return this.#known.delete(id) && this.#sort()
+  }
 
   /** Drops those of whom nobody has heard for long. */
-  forget (now: Millis): void {
+  forget(now: Millis): void {
     let gone = false
     for (const known of this.#known.values()) {
       if (now - known.heardAt < fetcherForgottenMs) continue
@@ -62,12 +77,15 @@ export class Fetchers {
     if (gone) this.#sort()
   }
 
-  #sort (): boolean {
+  #sort(): boolean {
     const before = this.#top
-    const sorted = [...this.#known.values()].sort((one, other) => isBefore(one, other, this.#thing) ? -1 : 1)
+    const sorted = [...this.#known.values()].sort((one, other) =>
+      isBefore(one, other, this.#thing) ? -1 : 1
+    )
     for (const { id } of sorted.slice(fetchersMax)) this.#known.delete(id)
     this.#top = sorted.slice(0, fetchersMax)
-    const changed = this.#top.length !== before.length || this.#top.some((one, place) => one.id !== before[place]!.id)
+    const changed =
+      this.#top.length !== before.length || this.#top.some((one, place) => one.id !== before[place]!.id)
     if (changed) this.version++
     return changed
   }

@@ -15,17 +15,22 @@ import { choosePeer, type Load } from './source-choice.ts'
 export interface FetchingSwarm {
   readonly transfer: TransferId
   readonly members: Members
-  chunkLength (chunk: number): Bytes
-  digestOf (chunk: number): Digest | undefined
+  chunkLength(chunk: number): Bytes
+  digestOf(chunk: number): Digest | undefined
   /** Wanted, not here, with somebody who has it and a digest that says what it must be. */
-  isWanted (chunk: number): boolean
+  isWanted(chunk: number): boolean
   /** Where clients wait: these come first and in order. */
-  windows (): readonly Span[]
+  windows(): readonly Span[]
   /** Whether anything beyond the windows is fetched. */
-  backgroundToo (): boolean
+  backgroundToo(): boolean
 }
 
-interface Fetch { readonly id: FetchId, readonly chunk: number, readonly peer: AgentId, readonly startedAt: Millis }
+interface Fetch {
+  readonly id: FetchId
+  readonly chunk: number
+  readonly peer: AgentId
+  readonly startedAt: Millis
+}
 
 /** After so many chunks in a row that nobody could be asked for, the rest is left for the next turn. */
 const attemptsMax = 8
@@ -39,26 +44,34 @@ export class Fetching {
   readonly #byChunk = new Map<number, Fetch[]>()
   readonly #byPeer = new Map<AgentId, number>()
 
-  constructor (swarm: FetchingSwarm, chunks: number, around: Around) {
+  constructor(swarm: FetchingSwarm, chunks: number, around: Around) {
     this.#swarm = swarm
     this.#around = around
     this.#picker = new ChunkPicker(chunks)
   }
 
-  get size (): number { return this.#byId.size }
-  isFetching (chunk: number): boolean { return this.#byChunk.has(chunk) }
+  get size(): number {
+    return this.#byId.size
+  }
+  isFetching(chunk: number): boolean {
+    return this.#byChunk.has(chunk)
+  }
   /** When the latest request for the chunk left. */
-  startedAt (chunk: number): Millis | undefined { return this.#byChunk.get(chunk)?.at(-1)?.startedAt }
-  owns (fetch: FetchId): boolean { return this.#byId.has(fetch) }
+  startedAt(chunk: number): Millis | undefined {
+    return this.#byChunk.get(chunk)?.at(-1)?.startedAt
+  }
+  owns(fetch: FetchId): boolean {
+    return this.#byId.has(fetch)
+  }
 
   /** Something about the chunk changed: it goes into the bag of what can be asked for, or out of it. */
-  refresh (chunk: number): void {
+  refresh(chunk: number): void {
     if (!this.#byChunk.has(chunk) && this.#swarm.isWanted(chunk)) this.#picker.add(chunk)
     else this.#picker.remove(chunk)
   }
 
   /** Asks for as much as slots allow. @returns when to try again, if something must wait for a resting peer. */
-  fetchMore (now: Millis): Millis | null {
+  fetchMore(now: Millis): Millis | null {
     if (this.#picker.size === 0) return null
     const slots = this.#around.policy().downloadSlots
     const { load } = this.#around
@@ -83,10 +96,14 @@ export class Fetching {
   }
 
   /** Where a client waits, a request that is later than its peer's usual is made once more elsewhere; the first answer wins. */
-  #hedge (now: Millis): Millis | null {
+  #hedge(now: Millis): Millis | null {
     let next: Millis | null = null
     for (const window of this.#swarm.windows()) {
-      for (let chunk = window.start; chunk < Math.min(window.end, window.start + hedgeWindowChunks); chunk++) {
+      for (
+        let chunk = window.start;
+        chunk < Math.min(window.end, window.start + hedgeWindowChunks);
+        chunk++
+      ) {
         const [first, second] = this.#byChunk.get(chunk) ?? []
         if (first === undefined || second !== undefined) continue
         const lateAt = first.startedAt + this.#around.scores.lateAfterMs(first.peer)
@@ -94,7 +111,7 @@ export class Fetching {
           if (next === null || lateAt < next) next = lateAt
           continue
         }
-        const others = this.#swarm.members.holdersOf(chunk).filter((peer) => peer !== first.peer)
+        const others = this.#swarm.members.holdersOf(chunk).filter(peer => peer !== first.peer)
         const peer = choosePeer(others, this.#load(), this.#around.scores, this.#around.prng, now)
         if (peer !== null) this.#ask(chunk, peer, now)
       }
@@ -103,22 +120,22 @@ export class Fetching {
   }
 
   /** The chunk is here, by whatever road: a request for it that is still open is not needed any more. */
-  have (chunk: number): void {
-    for (const fetch of [...this.#byChunk.get(chunk) ?? []]) {
+  have(chunk: number): void {
+    for (const fetch of [...(this.#byChunk.get(chunk) ?? [])]) {
       this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
       this.#around.scores.ended(fetch.peer)
       this.#forget(fetch)
     }
   }
 
-  delivered (id: FetchId, now: Millis): void {
+  delivered(id: FetchId, now: Millis): void {
     const fetch = this.#byId.get(id)
     if (fetch === undefined) return
     this.#around.scores.delivered(fetch.peer, this.#swarm.chunkLength(fetch.chunk), now - fetch.startedAt)
     this.#forget(fetch)
   }
 
-  failed (id: FetchId, reason: FetchFailure, retryAfterMs: Millis, now: Millis): void {
+  failed(id: FetchId, reason: FetchFailure, retryAfterMs: Millis, now: Millis): void {
     const fetch = this.#byId.get(id)
     if (fetch === undefined) return
     const { scores } = this.#around
@@ -132,7 +149,7 @@ export class Fetching {
     this.refresh(fetch.chunk)
   }
 
-  peerLeft (peer: AgentId): void {
+  peerLeft(peer: AgentId): void {
     for (const fetch of this.#byId.values()) {
       if (fetch.peer !== peer) continue
       this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
@@ -141,7 +158,7 @@ export class Fetching {
     }
   }
 
-  stop (): void {
+  stop(): void {
     for (const fetch of this.#byId.values()) {
       this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
       this.#around.scores.ended(fetch.peer)
@@ -150,7 +167,7 @@ export class Fetching {
     }
   }
 
-  #next (passedOver: ReadonlySet<number>): number | null {
+  #next(passedOver: ReadonlySet<number>): number | null {
     if (this.#picker.size <= passedOver.size) return null
     for (const window of this.#swarm.windows()) {
       for (let from = window.start; from < window.end; from++) {
@@ -161,26 +178,30 @@ export class Fetching {
       }
     }
     if (!this.#swarm.backgroundToo()) return null
-    const rarest = this.#picker.rarest((chunk) => this.#swarm.members.holders(chunk), this.#around.prng)
+    const rarest = this.#picker.rarest(chunk => this.#swarm.members.holders(chunk), this.#around.prng)
     return rarest === null || passedOver.has(rarest) ? null : rarest
   }
 
-  #choose (chunk: number, now: Millis): AgentId | null {
+  #choose(chunk: number, now: Millis): AgentId | null {
     const { members } = this.#swarm
     const { scores, prng } = this.#around
     const load = this.#load()
     const holders = members.holdersOf(chunk)
     if (members.onlyGatewaysHave(chunk)) return choosePeer(holders, load, scores, prng, now)
     // A gateway is one port for the whole site: it is asked only when no agent that has the chunk is of use.
-    const agents = holders.filter((peer) => members.get(peer)?.role !== 'gateway')
-    const useless = agents.every((peer) => scores.banned(peer, now) || scores.restsUntil(peer) > now + failureCooldownMs)
+    const agents = holders.filter(peer => members.get(peer)?.role !== 'gateway')
+    const useless = agents.every(
+      peer => scores.banned(peer, now) || scores.restsUntil(peer) > now + failureCooldownMs
+    )
     return choosePeer(useless ? holders : agents, load, scores, prng, now)
   }
 
-  #load (): Load { return { total: this.#byId.size, at: (peer) => this.#byPeer.get(peer) ?? 0 } }
+  #load(): Load {
+    return { total: this.#byId.size, at: peer => this.#byPeer.get(peer) ?? 0 }
+  }
 
   /** When one of the chunk's holders stops resting; a little later if all are merely full. */
-  #freeAt (chunk: number, now: Millis): Millis {
+  #freeAt(chunk: number, now: Millis): Millis {
     let soonest = now + 1000
     for (const peer of this.#swarm.members.holdersOf(chunk)) {
       const at = this.#around.scores.restsUntil(peer)
@@ -189,7 +210,7 @@ export class Fetching {
     return soonest
   }
 
-  #ask (chunk: number, peer: AgentId, now: Millis): void {
+  #ask(chunk: number, peer: AgentId, now: Millis): void {
     const digest = this.#swarm.digestOf(chunk)
     if (digest === undefined) return
     const fetch: Fetch = { id: this.#around.nextId(), chunk, peer, startedAt: now }
@@ -201,26 +222,43 @@ export class Fetching {
     this.#byPeer.set(peer, (this.#byPeer.get(peer) ?? 0) + 1)
     this.#picker.remove(chunk)
     this.#around.scores.asked(peer)
-    this.#around.effect({ type: 'fetch-chunk', fetch: fetch.id, transfer: this.#swarm.transfer, chunk, digest, peer })
+    this.#around.effect({
+      type: 'fetch-chunk',
+      fetch: fetch.id,
+      transfer: this.#swarm.transfer,
+      chunk,
+      digest,
+      peer
+    })
   }
 
-  #blame (fetch: Fetch, now: Millis): void {
+  #blame(fetch: Fetch, now: Millis): void {
     const { scores } = this.#around
     const strikes = scores.corrupt(fetch.peer, now)
     this.#swarm.members.hasNot(fetch.peer, fetch.chunk)
     this.#around.effect({
-      type: 'report', fact: { what: 'peer-blamed', peer: fetch.peer, transfer: this.#swarm.transfer, chunk: fetch.chunk, strikes }
+      type: 'report',
+      fact: {
+        what: 'peer-blamed',
+        peer: fetch.peer,
+        transfer: this.#swarm.transfer,
+        chunk: fetch.chunk,
+        strikes
+      }
     })
     if (!scores.banned(fetch.peer, now)) return
     const until = scores.bannedUntil(fetch.peer)
-    this.#around.effect({ type: 'report', fact: { what: 'peer-banned', peer: fetch.peer, until, reason: 'sent corrupt chunks' } })
+    this.#around.effect({
+      type: 'report',
+      fact: { what: 'peer-banned', peer: fetch.peer, until, reason: 'sent corrupt chunks' }
+    })
     this.#around.effect({ type: 'hang-up', peer: fetch.peer, reason: 'sent corrupt chunks' })
   }
 
-  #forget (fetch: Fetch): void {
+  #forget(fetch: Fetch): void {
     this.#around.load.fetches--
     this.#byId.delete(fetch.id)
-    const left = this.#byChunk.get(fetch.chunk)?.filter((other) => other !== fetch) ?? []
+    const left = this.#byChunk.get(fetch.chunk)?.filter(other => other !== fetch) ?? []
     if (left.length === 0) this.#byChunk.delete(fetch.chunk)
     else this.#byChunk.set(fetch.chunk, left)
     const open = (this.#byPeer.get(fetch.peer) ?? 1) - 1

@@ -43,6 +43,10 @@ export const escapeStaggerMs: Millis = 100
 export const releaseDelayMs: Millis = 3 * haveBatchMs
 /** At most so many agents of a site fetch one transfer from upstream; they hear all of each other's claims. */
 export const fetchersMax = 16
+/** Up to so many agents a site is a full mesh: 496 connections at most, and everybody hears every claim. */
+export const fullMeshMax = 32
+/** Beyond, each dials so many and is dialled by as many. */
+export const dialledInLargeSite = 5
 /** In a site too large for a full mesh, the list of fetchers is told again so often ... */
 export const fetchersRepeatMs: Millis = 5 * secondMs
 /** ... and one of whom nobody has heard for so long is off it: two repeats may be lost, over three hops. */
@@ -95,7 +99,10 @@ export const upstreamRetryMsMax: Millis = 30 * secondMs
 /** A client is told that the swarm cannot help when nothing came for so long although we tried. */
 export const hopelessMs: Millis = 15 * secondMs
 
-assert(haveBatchMs < gatewayStaggerMs, 'a chunk must be announced before the next rank asks the gateway for it')
+assert(
+  haveBatchMs < gatewayStaggerMs,
+  'a chunk must be announced before the next rank asks the gateway for it'
+)
 assert(claimRepeatMs * 3 < claimStallMs, 'a claim must be able to lose two repeats without being void')
 assert(askWaitMs < resolveStaggerMs, 'ranks must not overtake each other while they still wait for answers')
 assert(gatewayPatienceMs > claimStallMs, 'a gateway is given longer than an agent')

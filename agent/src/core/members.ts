@@ -27,17 +27,23 @@ export class Members {
   readonly #agentHolders: Uint16Array
   #leechers: readonly AgentId[] | null = null
 
-  constructor (chunks: number) {
+  constructor(chunks: number) {
     this.#chunks = chunks
     this.#holders = new Uint16Array(chunks)
     this.#agentHolders = new Uint16Array(chunks)
   }
 
-  get size (): number { return this.#byId.size }
-  get (id: AgentId): Member | undefined { return this.#byId.get(id) }
-  all (): IterableIterator<Member> { return this.#byId.values() }
+  get size(): number {
+    return this.#byId.size
+  }
+  get(id: AgentId): Member | undefined {
+    return this.#byId.get(id)
+  }
+  all(): IterableIterator<Member> {
+    return this.#byId.values()
+  }
 
-  of (id: AgentId, role: Role): Member {
+  of(id: AgentId, role: Role): Member {
     let member = this.#byId.get(id)
     if (member === undefined) {
       member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false }
@@ -46,17 +52,21 @@ export class Members {
     return member
   }
 
-  holders (chunk: number): number { return this.#holders[chunk] ?? 0 }
-  onlyGatewaysHave (chunk: number): boolean { return this.holders(chunk) > 0 && this.#agentHolders[chunk] === 0 }
+  holders(chunk: number): number {
+    return this.#holders[chunk] ?? 0
+  }
+  onlyGatewaysHave(chunk: number): boolean {
+    return this.holders(chunk) > 0 && this.#agentHolders[chunk] === 0
+  }
 
-  holdersOf (chunk: number): AgentId[] {
+  holdersOf(chunk: number): AgentId[] {
     const holders: AgentId[] = []
     for (const member of this.#byId.values()) if (member.has?.has(chunk) === true) holders.push(member.id)
     return holders
   }
 
   /** @returns whether this was news. */
-  has (member: Member, chunk: number): boolean {
+  has(member: Member, chunk: number): boolean {
     member.has ??= new Bitfield(this.#chunks)
     if (!member.has.set(chunk)) return false
     this.#holders[chunk]!++
@@ -65,7 +75,7 @@ export class Members {
   }
 
   /** It does not have the chunk after all. */
-  hasNot (id: AgentId, chunk: number): void {
+  hasNot(id: AgentId, chunk: number): void {
     const member = this.#byId.get(id)
     if (member?.has?.clear(chunk) !== true) return
     this.#holders[chunk]!--
@@ -73,7 +83,7 @@ export class Members {
   }
 
   /** @returns the chunks that it had. */
-  leave (id: AgentId): number[] {
+  leave(id: AgentId): number[] {
     const member = this.#byId.get(id)
     if (member === undefined) return []
     const had = member.has === null ? [] : [...member.has.indices()]
@@ -84,17 +94,19 @@ export class Members {
   }
 
   /** Of the leechers, those who miss at least one of these chunks, as far as we know. */
-  lacking (chunks: readonly number[]): readonly AgentId[] {
-    return this.leechers().filter((id) => {
+  lacking(chunks: readonly number[]): readonly AgentId[] {
+    return this.leechers().filter(id => {
       const has = this.#byId.get(id)?.has
-      return has == null || chunks.some((chunk) => !has.has(chunk))
+      return has == null || chunks.some(chunk => !has.has(chunk))
     })
   }
 
-  interestChanged (): void { this.#leechers = null }
+  interestChanged(): void {
+    this.#leechers = null
+  }
 
   /** Whom haves, claims and digests are told to: everyone who said that it is interested. */
-  leechers (): readonly AgentId[] {
+  leechers(): readonly AgentId[] {
     if (this.#leechers === null) {
       const ids: AgentId[] = []
       for (const member of this.#byId.values()) if (member.interested) ids.push(member.id)

@@ -5,7 +5,14 @@
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { BytesPerSecond, Bytes, Millis } from '@starling/shared/units.ts'
 import {
-  banMs, blameCooldownMs, failureCooldownMs, failureCooldownMsMax, hedgeMsMax, hedgeMsMin, hedgeMsUnknown, strikeWindowMs,
+  banMs,
+  blameCooldownMs,
+  failureCooldownMs,
+  failureCooldownMsMax,
+  hedgeMsMax,
+  hedgeMsMin,
+  hedgeMsUnknown,
+  strikeWindowMs,
   strikesForBan
 } from './limits.ts'
 
@@ -27,15 +34,27 @@ interface Score {
 export class PeerScores {
   readonly #scores = new Map<AgentId, Score>()
 
-  inFlight (peer: AgentId): number { return this.#scores.get(peer)?.inFlight ?? 0 }
-  rate (peer: AgentId): BytesPerSecond { return this.#scores.get(peer)?.rate ?? 0 }
-  rests (peer: AgentId, now: Millis): boolean { return (this.#scores.get(peer)?.restsUntil ?? 0) > now }
-  restsUntil (peer: AgentId): Millis { return this.#scores.get(peer)?.restsUntil ?? 0 }
-  banned (peer: AgentId, now: Millis): boolean { return (this.#scores.get(peer)?.bannedUntil ?? 0) > now }
+  inFlight(peer: AgentId): number {
+    return this.#scores.get(peer)?.inFlight ?? 0
+  }
+  rate(peer: AgentId): BytesPerSecond {
+    return this.#scores.get(peer)?.rate ?? 0
+  }
+  rests(peer: AgentId, now: Millis): boolean {
+    return (this.#scores.get(peer)?.restsUntil ?? 0) > now
+  }
+  restsUntil(peer: AgentId): Millis {
+    return this.#scores.get(peer)?.restsUntil ?? 0
+  }
+  banned(peer: AgentId, now: Millis): boolean {
+    return (this.#scores.get(peer)?.bannedUntil ?? 0) > now
+  }
 
-  asked (peer: AgentId): void { this.#of(peer).inFlight++ }
+  asked(peer: AgentId): void {
+    this.#of(peer).inFlight++
+  }
 
-  delivered (peer: AgentId, bytes: Bytes, tookMs: Millis): void {
+  delivered(peer: AgentId, bytes: Bytes, tookMs: Millis): void {
     const score = this.#of(peer)
     score.inFlight = Math.max(0, score.inFlight - 1)
     score.failuresInRow = 0
@@ -52,61 +71,77 @@ export class PeerScores {
   }
 
   /** After so long an answer is later than nearly all before it (mean and four deviations: beyond the 95th percentile). */
-  lateAfterMs (peer: AgentId): Millis {
+  lateAfterMs(peer: AgentId): Millis {
     const score = this.#scores.get(peer)
     if (score === undefined || score.tookMs === 0) return hedgeMsUnknown
     return Math.min(hedgeMsMax, Math.max(hedgeMsMin, score.tookMs + 4 * score.deviationMs))
   }
 
   /** The request ended through no fault of the peer: cancelled, or the chunk was gone. */
-  ended (peer: AgentId): void {
+  ended(peer: AgentId): void {
     const score = this.#of(peer)
     score.inFlight = Math.max(0, score.inFlight - 1)
   }
 
-  busy (peer: AgentId, retryAfterMs: Millis, now: Millis): void {
+  busy(peer: AgentId, retryAfterMs: Millis, now: Millis): void {
     this.ended(peer)
     this.#rest(peer, now + retryAfterMs)
   }
 
-  failed (peer: AgentId, now: Millis): void {
+  failed(peer: AgentId, now: Millis): void {
     this.ended(peer)
     const score = this.#of(peer)
-    this.#rest(peer, now + Math.min(failureCooldownMsMax, failureCooldownMs * 2 ** Math.min(10, score.failuresInRow)))
+    this.#rest(
+      peer,
+      now + Math.min(failureCooldownMsMax, failureCooldownMs * 2 ** Math.min(10, score.failuresInRow))
+    )
     score.failuresInRow++
   }
 
   /** @returns strikes of the last hour, this one included. At `strikesForBan` the peer is banned. */
-  corrupt (peer: AgentId, now: Millis): number {
+  corrupt(peer: AgentId, now: Millis): number {
     this.ended(peer)
     const score = this.#of(peer)
-    score.strikes = score.strikes.filter((at) => at > now - strikeWindowMs)
+    score.strikes = score.strikes.filter(at => at > now - strikeWindowMs)
     score.strikes.push(now)
     this.#rest(peer, now + blameCooldownMs)
     if (score.strikes.length >= strikesForBan) score.bannedUntil = now + banMs
     return score.strikes.length
   }
 
-  bannedUntil (peer: AgentId): Millis { return this.#scores.get(peer)?.bannedUntil ?? 0 }
+  bannedUntil(peer: AgentId): Millis {
+    return this.#scores.get(peer)?.bannedUntil ?? 0
+  }
 
   /** A ban of an earlier life of this agent. */
-  restoreBan (peer: AgentId, until: Millis): void { this.#of(peer).bannedUntil = until }
+  restoreBan(peer: AgentId, until: Millis): void {
+    this.#of(peer).bannedUntil = until
+  }
 
   /** The connection is gone, and with it what was in flight. Its reputation stays. */
-  left (peer: AgentId): void {
+  left(peer: AgentId): void {
     const score = this.#scores.get(peer)
     if (score !== undefined) score.inFlight = 0
   }
 
-  #rest (peer: AgentId, until: Millis): void {
+  #rest(peer: AgentId, until: Millis): void {
     const score = this.#of(peer)
     score.restsUntil = Math.max(score.restsUntil, until)
   }
 
-  #of (peer: AgentId): Score {
+  #of(peer: AgentId): Score {
     let score = this.#scores.get(peer)
     if (score === undefined) {
-      score = { inFlight: 0, rate: 0, tookMs: 0, deviationMs: 0, restsUntil: 0, failuresInRow: 0, strikes: [], bannedUntil: 0 }
+      score = {
+        inFlight: 0,
+        rate: 0,
+        tookMs: 0,
+        deviationMs: 0,
+        restsUntil: 0,
+        failuresInRow: 0,
+        strikes: [],
+        bannedUntil: 0
+      }
       this.#scores.set(peer, score)
     }
     return score

@@ -5,6 +5,7 @@ import { ChunkPicker } from './chunk-picker.ts'
 import { Claims } from './claims.ts'
 import { chooseEvictions } from './eviction.ts'
 import { blameCooldownMs, claimStallMs, strikesForBan } from './limits.ts'
+import { chooseNeighbours } from './neighbours.ts'
 import { PeerScores } from './peer-score.ts'
 import { isBefore, rankOf } from './rendezvous.ts'
 import { choosePeer } from './source-choice.ts'
@@ -14,14 +15,14 @@ describe('rendezvous', () => {
   const agents = Array.from({ length: 20 }, (_, index) => ({ id: `agent-${index}`, weight: 100 }))
 
   test('everybody comes to the same order', () => {
-    const ranks = agents.map((agent) => rankOf(agent, agents, 42))
+    const ranks = agents.map(agent => rankOf(agent, agents, 42))
     expect([...ranks].sort((one, other) => one - other)).toEqual(agents.map((_, index) => index))
   })
 
   test('work spreads evenly over agents of one weight', () => {
     const firsts = new Map<string, number>()
     for (let thing = 0; thing < 2000; thing++) {
-      const first = agents.find((agent) => rankOf(agent, agents, thing) === 0)!
+      const first = agents.find(agent => rankOf(agent, agents, thing) === 0)!
       firsts.set(first.id, (firsts.get(first.id) ?? 0) + 1)
     }
     for (const agent of agents) {
@@ -52,7 +53,7 @@ describe('chunk picker', () => {
     for (const chunk of [9, 3, 50, 7]) picker.add(chunk)
     expect(picker.nextInWindow(0, 20)).toBe(3)
     expect(picker.nextInWindow(4, 20)).toBe(7)
-    expect(picker.rarest((chunk) => (chunk === 50 ? 1 : 5), new Prng(1))).toBe(50)
+    expect(picker.rarest(chunk => (chunk === 50 ? 1 : 5), new Prng(1))).toBe(50)
   })
 
   test('what was removed is not picked, whatever the order of removal', () => {
@@ -86,14 +87,15 @@ describe('claims', () => {
     claims.set(claim(0, 1), 0)
     claims.progress(claim(MiB, 2), 1, claimStallMs - 1)
     expect(claims.expire('me', claimStallMs + 10)).toEqual([])
-    expect(claims.expire('me', claimStallMs * 20).map((record) => record.claimant)).toEqual(['a'])
+    expect(claims.expire('me', claimStallMs * 20).map(record => record.claimant)).toEqual(['a'])
     expect(claims.of(2)).toBeUndefined()
   })
 
   test('bytes that do not show up at the site are no progress', () => {
     const claims = new Claims(64, MiB)
     claims.set(claim(0, 1), 0)
-    for (let second = 1; second < 60; second++) claims.progress(claim(second * MiB, second + 1), 0, second * 1000)
+    for (let second = 1; second < 60; second++)
+      claims.progress(claim(second * MiB, second + 1), 0, second * 1000)
     expect(claims.of(2)?.bytesDone).toBe(2 * MiB)
     expect(claims.of(2)?.progressAt).toBeLessThanOrEqual(2000)
   })
@@ -144,7 +146,8 @@ describe('peer scores', () => {
 
 describe('source choice', () => {
   const load = (by: Record<string, number>) => ({
-    total: Object.values(by).reduce((sum, count) => sum + count, 0), at: (peer: string) => by[peer] ?? 0
+    total: Object.values(by).reduce((sum, count) => sum + count, 0),
+    at: (peer: string) => by[peer] ?? 0
   })
 
   test('nobody who rests or is banned is asked', () => {
@@ -157,7 +160,9 @@ describe('source choice', () => {
   test('no peer gets more than its share while others have the chunk', () => {
     const scores = new PeerScores()
     for (let draw = 0; draw < 50; draw++) {
-      expect(choosePeer(['much', 'little'], load({ much: 6, little: 1 }), scores, new Prng(draw), 0)).toBe('little')
+      expect(choosePeer(['much', 'little'], load({ much: 6, little: 1 }), scores, new Prng(draw), 0)).toBe(
+        'little'
+      )
     }
   })
 
@@ -166,8 +171,10 @@ describe('source choice', () => {
     scores.delivered('fast', MiB, 10)
     scores.delivered('slow', MiB, 1000)
     const prng = new Prng(5)
-    const asked = Array.from({ length: 200 }, () => choosePeer(['fast', 'slow', 'new'], load({}), scores, prng, 0))
-    const count = (peer: string) => asked.filter((one) => one === peer).length
+    const asked = Array.from({ length: 200 }, () =>
+      choosePeer(['fast', 'slow', 'new'], load({}), scores, prng, 0)
+    )
+    const count = (peer: string) => asked.filter(one => one === peer).length
     expect(count('fast')).toBeGreaterThan(count('slow'))
     expect(count('new')).toBeGreaterThan(20)
   })
@@ -176,7 +183,7 @@ describe('source choice', () => {
 describe('uploads', () => {
   test('slots are limited, and one peer gets at most half of them', () => {
     const uploads = new Uploads()
-    expect([1, 2, 3].map((upload) => uploads.take(upload, 'greedy', 4))).toEqual([true, true, false])
+    expect([1, 2, 3].map(upload => uploads.take(upload, 'greedy', 4))).toEqual([true, true, false])
     expect(uploads.take(4, 'other', 4)).toBe(true)
     expect(uploads.take(5, 'third', 4)).toBe(true)
     expect(uploads.take(6, 'fourth', 4)).toBe(false)
@@ -186,9 +193,20 @@ describe('uploads', () => {
 })
 
 describe('eviction', () => {
-  const kept = (transfer: string, lastUsedAt: number, more: object = {}) =>
-    ({ transfer, keptBytes: 100 * MiB, lastUsedAt, pinned: false, atWork: false, ...more })
-  const disk = (usedMiB: number) => ({ usedBytes: usedMiB * MiB, quotaBytes: 400 * MiB, freeBytes: 1000 * MiB, floorBytes: 0 })
+  const kept = (transfer: string, lastUsedAt: number, more: object = {}) => ({
+    transfer,
+    keptBytes: 100 * MiB,
+    lastUsedAt,
+    pinned: false,
+    atWork: false,
+    ...more
+  })
+  const disk = (usedMiB: number) => ({
+    usedBytes: usedMiB * MiB,
+    quotaBytes: 400 * MiB,
+    freeBytes: 1000 * MiB,
+    floorBytes: 0
+  })
 
   test('nothing goes while there is room', () => {
     expect(chooseEvictions([kept('a', 1)], disk(300))).toEqual([])
@@ -199,11 +217,37 @@ describe('eviction', () => {
   })
 
   test('what is pinned or at work stays', () => {
-    expect(chooseEvictions([kept('pinned', 1, { pinned: true }), kept('busy', 2, { atWork: true }), kept('free', 3)], disk(400)))
-      .toEqual(['free'])
+    expect(
+      chooseEvictions(
+        [kept('pinned', 1, { pinned: true }), kept('busy', 2, { atWork: true }), kept('free', 3)],
+        disk(400)
+      )
+    ).toEqual(['free'])
   })
 
   test('a volume that runs full counts like a full quota', () => {
-    expect(chooseEvictions([kept('a', 1)], { ...disk(100), freeBytes: 0, floorBytes: 10 * MiB })).toEqual(['a'])
+    expect(chooseEvictions([kept('a', 1)], { ...disk(100), freeBytes: 0, floorBytes: 10 * MiB })).toEqual([
+      'a'
+    ])
+  })
+})
+
+describe('neighbours', () => {
+  const site = (count: number) => Array.from({ length: count }, (_, index) => `agent-${index}`)
+
+  test('a small site is a full mesh', () => {
+    expect(chooseNeighbours('agent-0', site(32)).size).toBe(31)
+  })
+
+  test('in a large one everybody reaches everybody over few connections', () => {
+    const agents = site(400)
+    const links = new Map(agents.map(id => [id, new Set(chooseNeighbours(id, agents))]))
+    for (const [id, dialled] of links) for (const other of dialled) links.get(other)!.add(id)
+    const reached = new Set(['agent-0'])
+    for (const id of reached) for (const other of links.get(id)!) reached.add(other)
+    expect(reached.size).toBe(400)
+    const degrees = [...links.values()].map(others => others.size)
+    expect(Math.max(...degrees)).toBeLessThan(24)
+    expect(degrees.reduce((sum, degree) => sum + degree, 0) / 400).toBeLessThanOrEqual(10)
   })
 })

@@ -13,15 +13,17 @@ export interface Candidate {
   readonly seed?: number
 }
 
-export function seedOf (id: string): number { return hash32(id) }
+export function seedOf(id: string): number {
+  return hash32(id)
+}
 
 /** The order of `agent` for `thing`: a 32-bit number, lower goes first. Both are seeds. */
-export function drawOf (agentSeed: number, thingSeed: number): number {
+export function drawOf(agentSeed: number, thingSeed: number): number {
   return mix32(Math.imul(agentSeed ^ 0x9e3779b9, 0x85ebca6b) ^ mix32(thingSeed))
 }
 
 /** How many of `candidates` go before `self` for `thing` (weight 0 never goes). Ties are broken by id. */
-export function rankOf (self: Candidate, candidates: Iterable<Candidate>, thingSeed: number): number {
+export function rankOf(self: Candidate, candidates: Iterable<Candidate>, thingSeed: number): number {
   const own = drawFor(self, thingSeed)
   let before = 0
   for (const other of candidates) {
@@ -32,15 +34,15 @@ export function rankOf (self: Candidate, candidates: Iterable<Candidate>, thingS
 }
 
 /** Whether `one` goes before `other` for `thing`. */
-export function isBefore (one: Candidate, other: Candidate, thingSeed: number): boolean {
+export function isBefore(one: Candidate, other: Candidate, thingSeed: number): boolean {
   return goesBefore(one, drawFor(one, thingSeed), other, drawFor(other, thingSeed))
 }
 
-function drawFor (candidate: Candidate, thingSeed: number): number {
+function drawFor(candidate: Candidate, thingSeed: number): number {
   return drawOf(candidate.seed ?? seedOf(candidate.id), thingSeed)
 }
 
-function goesBefore (one: Candidate, oneDraw: number, other: Candidate, otherDraw: number): boolean {
+function goesBefore(one: Candidate, oneDraw: number, other: Candidate, otherDraw: number): boolean {
   if (one.weight !== other.weight) return one.weight > other.weight
   if (oneDraw !== otherDraw) return oneDraw < otherDraw
   return one.id < other.id

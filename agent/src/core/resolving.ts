@@ -8,9 +8,16 @@ import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
-import type { Around } from './around.ts'
+import { isLargeSite, type Around } from './around.ts'
 import type { FlowId, WishId } from './events.ts'
-import { askGatewayWaitMs, askWaitMs, largeResolveWaitMs, notSharedMs, resolveStaggerMs, resolveWaitMs } from './limits.ts'
+import {
+  askGatewayWaitMs,
+  askWaitMs,
+  largeResolveWaitMs,
+  notSharedMs,
+  resolveStaggerMs,
+  resolveWaitMs
+} from './limits.ts'
 import { isBefore, rankOf } from './rendezvous.ts'
 
 /** A key that somebody wants and whose version is not known yet. */
@@ -25,32 +32,38 @@ interface Search {
   readonly useless: Set<AgentId>
   state:
     /** Waiting for peers' answers; `rivals` want the key too and have not begun. */
-    | { readonly kind: 'asking', readonly since: Millis, readonly until: Millis, readonly silent: Set<AgentId>, readonly rivals: Set<AgentId> }
+    | {
+        readonly kind: 'asking'
+        readonly since: Millis
+        readonly until: Millis
+        readonly silent: Set<AgentId>
+        readonly rivals: Set<AgentId>
+      }
     /** Somebody else is finding out. */
-    | { readonly kind: 'waiting', readonly on: AgentId, readonly until: Millis }
-    | { readonly kind: 'resolving', readonly flow: FlowId }
+    | { readonly kind: 'waiting'; readonly on: AgentId; readonly until: Millis }
+    | { readonly kind: 'resolving'; readonly flow: FlowId }
 }
 
 export interface ResolvingHost {
   /** A version of the key became known: makes or finds its swarm, and answers the wishes. */
-  known (head: SignedHead, url: string | null, wishes: Iterable<WishId>): void
+  known(head: SignedHead, url: string | null, wishes: Iterable<WishId>): void
   /** The newest head for a key that is still fresh. */
-  fresh (key: KeyHash): SignedHead | null
+  fresh(key: KeyHash): SignedHead | null
 }
 
 export class Resolving {
   readonly #searches = new Map<KeyHash, Search>()
-  readonly #notShared = new Map<KeyHash, { until: Millis, reason: string }>()
+  readonly #notShared = new Map<KeyHash, { until: Millis; reason: string }>()
   readonly #serials = new Map<KeyHash, number>()
   readonly #around: Around
   readonly #host: ResolvingHost
 
-  constructor (around: Around, host: ResolvingHost) {
+  constructor(around: Around, host: ResolvingHost) {
     this.#around = around
     this.#host = host
   }
 
-  wanted (wish: WishId, key: KeyHash, url: string, rangeFirst: boolean, now: Millis): void {
+  wanted(wish: WishId, key: KeyHash, url: string, rangeFirst: boolean, now: Millis): void {
     const fresh = this.#host.fresh(key)
     if (fresh !== null) {
       this.#host.known(fresh, url, [wish])
@@ -65,7 +78,7 @@ export class Resolving {
     search.wishes.add(wish)
   }
 
-  dropped (wish: WishId): void {
+  dropped(wish: WishId): void {
     for (const search of this.#searches.values()) search.wishes.delete(wish)
   }
 
@@ -73,9 +86,9 @@ export class Resolving {
    * The answer to our own upstream request. @returns whether its body is of use: with a gateway at the site, what
    * turned out to be worth sharing only now is left to it, because it must see the bytes to sign them.
    */
-  resolved (key: KeyHash, head: SignedHead, now: Millis): boolean {
+  resolved(key: KeyHash, head: SignedHead, now: Millis): boolean {
     const search = this.#searches.get(key)
-    const gateway = this.#gateways().find((peer) => search?.useless.has(peer) !== true)
+    const gateway = this.#gateways().find(peer => search?.useless.has(peer) !== true)
     if (search !== undefined && gateway !== undefined && !search.rangeFirst && search.url !== null) {
       search.rangeFirst = true
       search.state = { kind: 'waiting', on: gateway, until: now + resolveWaitMs }
@@ -87,7 +100,7 @@ export class Resolving {
     return true
   }
 
-  notResolved (key: KeyHash, reason: string, failed: boolean, now: Millis): void {
+  notResolved(key: KeyHash, reason: string, failed: boolean, now: Millis): void {
     if (!failed) this.#notShared.set(key, { until: now + notSharedMs, reason })
     const search = this.#searches.get(key)
     if (search === undefined) return
@@ -98,7 +111,7 @@ export class Resolving {
 
   // ------------------------------------------------------------------------------------------- peers
 
-  asked (peer: AgentId, key: KeyHash, url: string | null, now: Millis): void {
+  asked(peer: AgentId, key: KeyHash, url: string | null, now: Millis): void {
     const fresh = this.#host.fresh(key)
     if (fresh !== null) {
       this.#say([peer], { type: 'head', head: fresh })
@@ -128,11 +141,12 @@ export class Resolving {
         this.#say([peer], { type: 'ask', key, url: null })
         this.#waitFor(search, peer, now)
       }
-    } else if (search.state.kind === 'resolving') this.#say([peer], { type: 'looking', key, stage: 'resolving', by: this.#around.self })
+    } else if (search.state.kind === 'resolving')
+      this.#say([peer], { type: 'looking', key, stage: 'resolving', by: this.#around.self })
     else this.#say([peer], { type: 'looking', key, stage: 'asking', by: search.state.on })
   }
 
-  said (peer: AgentId, message: SwarmMessage, now: Millis): void {
+  said(peer: AgentId, message: SwarmMessage, now: Millis): void {
     if (message.type === 'head') {
       this.#heardHead(message.head, now)
       return
@@ -147,7 +161,7 @@ export class Resolving {
     else if (search.state.kind === 'asking') search.state.silent.delete(peer)
   }
 
-  left (peer: AgentId, now: Millis): void {
+  left(peer: AgentId, now: Millis): void {
     for (const search of this.#searches.values()) {
       search.askers.delete(peer)
       this.#lost(search, peer, now)
@@ -157,7 +171,7 @@ export class Resolving {
   // ------------------------------------------------------------------------------------------- the turn
 
   /** @returns when it next wants to be called. */
-  advance (now: Millis): Millis | null {
+  advance(now: Millis): Millis | null {
     let wake: Millis | null = null
     for (const [key, not] of this.#notShared) if (not.until <= now) this.#notShared.delete(key)
     for (const search of this.#searches.values()) {
@@ -174,25 +188,34 @@ export class Resolving {
   }
 
   /** When this agent asks upstream itself if nothing else comes. */
-  #dueAt (search: Search, now: Millis): Millis {
+  #dueAt(search: Search, now: Millis): Millis {
     if (search.state.kind === 'waiting') return search.state.until
     if (search.state.kind === 'resolving') return Infinity
     const { silent, rivals, until, since } = search.state
     if (silent.size > 0 && now < until) return until
     if (this.#isLargeSite() && now < since + largeResolveWaitMs) return since + largeResolveWaitMs
     if (rivals.size === 0) return now
-    const rank = rankOf({ id: this.#around.self, weight: 1 }, [...rivals].map((id) => ({ id, weight: 1 })), hash32(search.key))
+    const rank = rankOf(
+      { id: this.#around.self, weight: 1 },
+      [...rivals].map(id => ({ id, weight: 1 })),
+      hash32(search.key)
+    )
     return rank === 0 ? now : until + rank * resolveStaggerMs
   }
 
-  #search (key: KeyHash, url: string, rangeFirst: boolean, now: Millis): Search {
+  #search(key: KeyHash, url: string, rangeFirst: boolean, now: Millis): Search {
     let search = this.#searches.get(key)
     if (search !== undefined) {
       search.url ??= url
       return search
     }
     search = {
-      key, url, rangeFirst, wishes: new Set(), askers: new Set(), useless: new Set(),
+      key,
+      url,
+      rangeFirst,
+      wishes: new Set(),
+      askers: new Set(),
+      useless: new Set(),
       state: { kind: 'asking', since: now, until: now, silent: new Set(), rivals: new Set() }
     }
     this.#searches.set(key, search)
@@ -200,31 +223,46 @@ export class Resolving {
     return search
   }
 
-  #ask (search: Search, now: Millis): void {
+  #ask(search: Search, now: Millis): void {
     const { key, url } = search
-    const peers = [...this.#around.peers.keys()].filter((peer) => !search.useless.has(peer))
-    const gateways = peers.filter((peer) => this.#isGateway(peer))
+    const peers = [...this.#around.peers.keys()].filter(peer => !search.useless.has(peer))
+    const gateways = peers.filter(peer => this.#isGateway(peer))
     // A gateway waits for no agent: it is they who wait for it.
-    const others = this.#around.role === 'gateway' ? [] : peers.filter((peer) => !this.#isGateway(peer))
+    const others = this.#around.role === 'gateway' ? [] : peers.filter(peer => !this.#isGateway(peer))
     const waitMs = gateways.length > 0 && this.#around.role !== 'gateway' ? askGatewayWaitMs : askWaitMs
-    search.state = { kind: 'asking', since: now, until: now + waitMs, silent: new Set([...gateways, ...others]), rivals: new Set() }
+    search.state = {
+      kind: 'asking',
+      since: now,
+      until: now + waitMs,
+      silent: new Set([...gateways, ...others]),
+      rivals: new Set()
+    }
     // Only what is surely a download is worth a gateway's request: it would fetch every small page once more.
-    this.#say(gateways, { type: 'ask', key, url: search.rangeFirst && this.#around.role !== 'gateway' ? url : null })
+    this.#say(gateways, {
+      type: 'ask',
+      key,
+      url: search.rangeFirst && this.#around.role !== 'gateway' ? url : null
+    })
     this.#say(others, { type: 'ask', key, url: null })
   }
 
-  #resolve (search: Search): void {
+  #resolve(search: Search): void {
     if (search.url === null) {
       this.#searches.delete(search.key)
       return
     }
     const flow = this.#around.nextId()
     search.state = { kind: 'resolving', flow }
-    this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'resolving', by: this.#around.self })
+    this.#say([...search.askers], {
+      type: 'looking',
+      key: search.key,
+      stage: 'resolving',
+      by: this.#around.self
+    })
     this.#around.effect({ type: 'resolve', key: search.key, url: search.url, flow })
   }
 
-  #heardHead (head: SignedHead, now: Millis): void {
+  #heardHead(head: SignedHead, now: Millis): void {
     const key = keyHashOf(head.head.key)
     const search = this.#searches.get(key)
     if (search === undefined || head.signed.expiresAt <= now) return
@@ -237,7 +275,13 @@ export class Resolving {
     this.#finish(key, { type: 'head', head }, head)
   }
 
-  #heardLooking (search: Search, peer: AgentId, stage: 'asking' | 'resolving', by: AgentId, now: Millis): void {
+  #heardLooking(
+    search: Search,
+    peer: AgentId,
+    stage: 'asking' | 'resolving',
+    by: AgentId,
+    now: Millis
+  ): void {
     const { state } = search
     if (state.kind === 'resolving') return
     if (this.#around.role === 'gateway' && !this.#isGateway(peer)) return
@@ -252,18 +296,25 @@ export class Resolving {
     if (by === this.#around.self || search.useless.has(by)) return
     // In a large site the best candidate may be somebody whom only others hear: word of it spreads from asker to asker.
     const best = state.kind === 'waiting' ? state.on : this.#around.self
-    if (!this.#isGateway(best) && isBefore({ id: by, weight: 1 }, { id: best, weight: 1 }, hash32(search.key))) this.#waitFor(search, by, now)
+    if (
+      !this.#isGateway(best) &&
+      isBefore({ id: by, weight: 1 }, { id: best, weight: 1 }, hash32(search.key))
+    )
+      this.#waitFor(search, by, now)
   }
 
-  #waitFor (search: Search, on: AgentId, now: Millis): void {
+  #waitFor(search: Search, on: AgentId, now: Millis): void {
     search.state = { kind: 'waiting', on, until: now + this.#patienceMs(search) }
-    if (this.#isLargeSite()) this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'asking', by: on })
+    if (this.#isLargeSite())
+      this.#say([...search.askers], { type: 'looking', key: search.key, stage: 'asking', by: on })
   }
 
-  #isLargeSite (): boolean { return this.#around.site.agents > this.#around.peers.size + 1 }
+  #isLargeSite(): boolean {
+    return isLargeSite(this.#around)
+  }
 
   /** A peer cannot tell us (any more): if it was the one we waited for, the others come to a new agreement. */
-  #lost (search: Search, peer: AgentId, now: Millis): void {
+  #lost(search: Search, peer: AgentId, now: Millis): void {
     search.useless.add(peer)
     if (search.state.kind === 'asking') {
       search.state.silent.delete(peer)
@@ -271,30 +322,36 @@ export class Resolving {
     } else if (search.state.kind === 'waiting' && search.state.on === peer) this.#ask(search, now)
   }
 
-  #patienceMs (search: Search): Millis { return resolveWaitMs + this.#rank(search) * resolveStaggerMs }
+  #patienceMs(search: Search): Millis {
+    return resolveWaitMs + this.#rank(search) * resolveStaggerMs
+  }
 
   /** Among all peers: who else waits for the same is not known for sure. */
-  #rank (search: Search): number {
-    const candidates = [...this.#around.peers.keys()].map((id) => ({ id, weight: 1 }))
+  #rank(search: Search): number {
+    const candidates = [...this.#around.peers.keys()].map(id => ({ id, weight: 1 }))
     return rankOf({ id: this.#around.self, weight: 1 }, candidates, hash32(search.key))
   }
 
-  #goesBefore (peer: AgentId, search: Search): boolean {
+  #goesBefore(peer: AgentId, search: Search): boolean {
     return isBefore({ id: peer, weight: 1 }, { id: this.#around.self, weight: 1 }, hash32(search.key))
   }
 
-  #isGateway (peer: AgentId): boolean { return this.#around.peers.get(peer)?.role === 'gateway' }
+  #isGateway(peer: AgentId): boolean {
+    return this.#around.peers.get(peer)?.role === 'gateway'
+  }
 
-  #gateways (): AgentId[] { return [...this.#around.peers.keys()].filter((peer) => this.#isGateway(peer)) }
+  #gateways(): AgentId[] {
+    return [...this.#around.peers.keys()].filter(peer => this.#isGateway(peer))
+  }
 
-  #finish (key: KeyHash, told: SwarmMessage, head: SignedHead): void {
+  #finish(key: KeyHash, told: SwarmMessage, head: SignedHead): void {
     const search = this.#searches.get(key)
     this.#searches.delete(key)
     if (search !== undefined) this.#say([...search.askers], told)
     this.#host.known(head, search?.url ?? null, search?.wishes ?? [])
   }
 
-  #say (to: readonly AgentId[], message: SwarmMessage): void {
+  #say(to: readonly AgentId[], message: SwarmMessage): void {
     if (to.length > 0) this.#around.effect({ type: 'say', to, message })
   }
 }

@@ -12,17 +12,23 @@ import type { PeerScores } from './peer-score.ts'
 export interface Load {
   /** Requests of this swarm in flight, in all and by peer. */
   readonly total: number
-  at (peer: AgentId): number
+  at(peer: AgentId): number
 }
 
 /** @returns null when nobody of `holders` should be asked now. */
-export function choosePeer (
-  holders: readonly AgentId[], load: Load, scores: PeerScores, prng: Prng, now: Millis
+export function choosePeer(
+  holders: readonly AgentId[],
+  load: Load,
+  scores: PeerScores,
+  prng: Prng,
+  now: Millis
 ): AgentId | null {
-  const able = holders.filter((peer) =>
-    !scores.rests(peer, now) && !scores.banned(peer, now) && scores.inFlight(peer) < requestsPerPeerMax)
-  const cap = Math.max(peerShareFloor, Math.ceil((load.total + 1) * peerSharePercent / 100))
-  const under = able.length > 1 ? able.filter((peer) => load.at(peer) < cap) : able
+  const able = holders.filter(
+    peer =>
+      !scores.rests(peer, now) && !scores.banned(peer, now) && scores.inFlight(peer) < requestsPerPeerMax
+  )
+  const cap = Math.max(peerShareFloor, Math.ceil(((load.total + 1) * peerSharePercent) / 100))
+  const under = able.length > 1 ? able.filter(peer => load.at(peer) < cap) : able
   const among = under.length > 0 ? under : able
   if (among.length === 0) return null
   if (among.length === 1) return among[0]!
@@ -32,7 +38,7 @@ export function choosePeer (
 }
 
 /** A peer without a measured rate counts as fast as anyone, so that newcomers are tried. */
-function answersSooner (one: AgentId, other: AgentId, scores: PeerScores): boolean {
+function answersSooner(one: AgentId, other: AgentId, scores: PeerScores): boolean {
   const oneQueue = scores.inFlight(one) + 1
   const otherQueue = scores.inFlight(other) + 1
   const oneRate = scores.rate(one)

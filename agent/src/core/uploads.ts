@@ -9,16 +9,20 @@ import type { UploadId } from './events.ts'
 export class Uploads {
   readonly #open = new Map<UploadId, AgentId>()
 
-  get open (): number { return this.#open.size }
+  get open(): number {
+    return this.#open.size
+  }
 
   /** @returns whether a slot was taken. */
-  take (upload: UploadId, peer: AgentId, slots: number): boolean {
+  take(upload: UploadId, peer: AgentId, slots: number): boolean {
     if (this.#open.size >= slots) return false
-    const own = [...this.#open.values()].filter((id) => id === peer).length
+    const own = [...this.#open.values()].filter(id => id === peer).length
     if (own >= Math.max(2, Math.ceil(slots / 2))) return false
     this.#open.set(upload, peer)
     return true
   }
 
-  ended (upload: UploadId): void { this.#open.delete(upload) }
+  ended(upload: UploadId): void {
+    this.#open.delete(upload)
+  }
 }

@@ -20,24 +20,34 @@ export class Wants {
   readonly #wanted: Uint8Array
   #spans: readonly Span[] = []
 
-  constructor (chunks: number, chunkBytes: Bytes) {
+  constructor(chunks: number, chunkBytes: Bytes) {
     this.#chunks = chunks
     this.#chunkBytes = chunkBytes
     this.#wanted = new Uint8Array(chunks)
   }
 
-  get any (): boolean { return this.#spans.length > 0 }
+  get any(): boolean {
+    return this.#spans.length > 0
+  }
   /** Sorted, merged, in chunks. */
-  get spans (): readonly Span[] { return this.#spans }
-  isWanted (chunk: number): boolean { return this.#wanted[chunk] === 1 }
+  get spans(): readonly Span[] {
+    return this.#spans
+  }
+  isWanted(chunk: number): boolean {
+    return this.#wanted[chunk] === 1
+  }
 
-  addReader (id: ReaderId, bytes: Span, now: Millis): void {
+  addReader(id: ReaderId, bytes: Span, now: Millis): void {
     const touched = chunksTouching(bytes, this.#chunkBytes)
-    this.readers.set(id, { chunk: touched.start, endChunk: Math.min(this.#chunks, touched.end), movedAt: now })
+    this.readers.set(id, {
+      chunk: touched.start,
+      endChunk: Math.min(this.#chunks, touched.end),
+      movedAt: now
+    })
   }
 
   /** @returns whether the reader went on to another chunk. */
-  moveReader (id: ReaderId, position: Bytes, now: Millis): boolean {
+  moveReader(id: ReaderId, position: Bytes, now: Millis): boolean {
     const reader = this.readers.get(id)
     if (reader === undefined) return false
     const chunk = Math.floor(position / this.#chunkBytes)
@@ -48,12 +58,12 @@ export class Wants {
   }
 
   /** Readers that stood at this chunk are beyond it. */
-  passed (chunk: number): void {
+  passed(chunk: number): void {
     for (const reader of this.readers.values()) if (reader.chunk === chunk) reader.chunk++
   }
 
   /** @returns the chunks whose being wanted changed. */
-  recompute (ofOthers: Iterable<readonly Span[]>): number[] {
+  recompute(ofOthers: Iterable<readonly Span[]>): number[] {
     const before = this.#wanted.slice()
     this.#wanted.fill(0)
     for (const reader of this.readers.values()) this.#mark(reader.chunk, reader.endChunk)
@@ -74,7 +84,7 @@ export class Wants {
     return changed
   }
 
-  #mark (start: number, end: number): void {
+  #mark(start: number, end: number): void {
     const first = Math.floor(start / chunksPerExtent) * chunksPerExtent
     const last = Math.min(this.#chunks, Math.ceil(end / chunksPerExtent) * chunksPerExtent)
     if (first < last) this.#wanted.fill(1, Math.max(0, first), last)

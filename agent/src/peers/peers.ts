@@ -39,6 +39,8 @@ export interface PeersOptions {
   readonly interfaces?: readonly string[]
   /** Multiaddrs from config, with or without `/p2p/<id>`. Dialled for ever. */
   readonly staticPeers?: readonly string[]
+  /** Of the agents found by mDNS, whom to keep a connection with; all, when left out. */
+  readonly choose?: (known: readonly AgentId[]) => ReadonlySet<AgentId>
   readonly limits?: Partial<PeersLimits>
 }
 
@@ -112,6 +114,10 @@ export async function createPeers(
     {
       self,
       mayDial: () => trust.proof() !== null,
+      choose: known => options.choose?.(known) ?? new Set(known),
+      changed: () => {
+        if (options.choose !== undefined) emit?.({ type: 'site-changed', agents: redial.known().length + 1 })
+      },
       connected: id => links.linked(id) !== null || forbidden.has(id),
       dial: async addresses => (await host.dial(addresses)).remotePeer.toString(),
       failed(error, id) {
@@ -171,6 +177,7 @@ export async function createPeers(
         log.error({ said: message.type, problem: messageOf(error) }, 'message not sent')
       }
     },
+    dial: peer => redial.want(peer),
     hangUp(peer, reason) {
       redial.rest(peer)
       links.hangUp(peer, reason)

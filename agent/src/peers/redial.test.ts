@@ -34,6 +34,8 @@ function make(world: Partial<RedialWorld> = {}, limits = peersLimitsDefault): Re
     {
       self: middle,
       mayDial: () => true,
+      choose: known => new Set(known),
+      changed: () => {},
       connected: id => connected.has(id),
       dial: async addresses => {
         dialled.push({ at: Date.now() - 1_000_000, addresses: addresses.map(String) })

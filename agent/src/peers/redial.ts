@@ -13,6 +13,10 @@ export type HintSource = 'config' | 'hint' | 'mdns'
 
 export interface Redial {
   hint(source: HintSource, id: AgentId | null, addresses: readonly string[]): void
+  /** Dials it now, chosen or not. */
+  want(id: AgentId): void
+  /** Everyone in the book. */
+  known(): AgentId[]
   joined(id: AgentId): void
   left(id: AgentId, lastedMs: Millis): void
   /** Forgets what it knows of the peer. */
@@ -27,6 +31,10 @@ export interface RedialWorld {
   /** False while we may speak to no one. */
   mayDial(): boolean
   connected(id: AgentId): boolean
+  /** Of those found by mDNS, whom to keep a connection with. */
+  choose(known: readonly AgentId[]): ReadonlySet<AgentId>
+  /** The book has grown or shrunk. */
+  changed(): void
   /** @returns who answered; throws when nobody did. */
   dial(addresses: Multiaddr[]): Promise<AgentId>
   failed(error: unknown, id: AgentId | null): void
@@ -35,6 +43,8 @@ export interface RedialWorld {
 interface Entry {
   readonly key: string
   readonly fromConfig: boolean
+  /** Found by mDNS alone: dialled only if chosen. */
+  foundOnly: boolean
   /** Known from the hint, or learnt when an address without a name answered. */
   id: AgentId | null
   addresses: Map<string, Multiaddr>
@@ -48,6 +58,7 @@ const addressesMax = 16
 export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
   const entries = new Map<string, Entry>()
   let stopped = false
+  let chosen: ReadonlySet<AgentId> | null = null
 
   function hint(source: HintSource, id: AgentId | null, texts: readonly string[]): void {
     if (stopped || id === world.self) return
@@ -68,6 +79,7 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
       entry = {
         key,
         fromConfig: source === 'config',
+        foundOnly: source === 'mdns',
         id: peer,
         addresses: new Map(),
         heardAt: 0,
@@ -75,7 +87,9 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
         timer: null
       }
       entries.set(key, entry)
+      bookChanged()
     }
+    if (source !== 'mdns') entry.foundOnly = false
     entry.heardAt = Date.now()
     const isNew = addresses.some(address => !entry.addresses.has(String(address)))
     // The latest hint comes first: an agent that changed its address is tried there first.
@@ -87,6 +101,19 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
     )
     if (isNew) entry.failures = 0
     if (isNew || entry.timer === null) schedule(entry, firstPause(entry))
+  }
+
+  function bookChanged(): void {
+    chosen = null
+    world.changed()
+  }
+
+  const known = (): AgentId[] => [...entries.values()].flatMap(({ id }) => (id === null ? [] : [id]))
+
+  function isChosen({ id, foundOnly }: Entry): boolean {
+    if (!foundOnly || id === null) return true
+    chosen ??= world.choose(known())
+    return chosen.has(id)
   }
 
   /** The lower id dials at once, the higher gives it a moment: one connection instead of two. */
@@ -106,8 +133,11 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
     if (stopped || (entry.id !== null && world.connected(entry.id))) return
     if (!entry.fromConfig && Date.now() - entry.heardAt > limits.hintLifeMs) {
       entries.delete(entry.key)
+      bookChanged()
       return
     }
+    // It stays in the book: the choice changes as agents come and go, and mDNS brings it up again.
+    if (!isChosen(entry)) return
     if (world.mayDial()) {
       try {
         const answered = await world.dial([...entry.addresses.values()])
@@ -141,6 +171,7 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
   function remove(entry: Entry): void {
     if (entry.timer !== null) clearTimeout(entry.timer)
     entries.delete(entry.key)
+    bookChanged()
   }
 
   function of(id: AgentId): Entry[] {
@@ -149,6 +180,13 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
 
   return {
     hint,
+    known,
+    want(id) {
+      for (const entry of of(id)) {
+        entry.foundOnly = false
+        if (!world.connected(id)) schedule(entry, 0)
+      }
+    },
     joined(id) {
       for (const entry of of(id)) {
         if (entry.timer !== null) clearTimeout(entry.timer)

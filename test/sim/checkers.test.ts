@@ -1,0 +1,81 @@
+import { Prng } from '@starling/shared/prng.ts'
+import { MiB, minuteMs, secondMs } from '@starling/shared/units.ts'
+import { describe, expect, test } from 'vitest'
+import { checkAll } from './checkers/index.ts'
+import { faultKinds, natureKinds, type Fault, type Nature } from './faults.ts'
+import { optionsFor, type Dress } from './play.ts'
+import { runScenario, type Run } from './run.ts'
+import { patchTuesday } from './scenarios/patch-tuesday.ts'
+import type { Options } from './scenarios/scenario.ts'
+import { withoutRelaying, withoutTakeover } from './wraps.ts'
+
+interface Case { readonly options?: Partial<Options>, readonly faults?: readonly Fault[], readonly natures?: readonly Nature[], readonly dress?: Dress }
+
+function play({ options, faults = [], natures = [], dress }: Case): Run {
+  return runScenario(patchTuesday, optionsFor(patchTuesday, { agents: 8, size: 32 * MiB, seed: 3, ...options }), {
+    faults, natures, ...(dress === undefined ? {} : { dress })
+  })
+}
+
+const names = ({ violations }: Run): string[] => violations.map(({ checker }) => checker)
+
+describe('promises hold when something goes wrong', () => {
+  test.each(Object.entries(faultKinds))('%s', (name, kind) => {
+    const options = { gateway: name === 'gatewayDies' ? 'site' : 'none', coordinator: name === 'coordinatorDies' } as const
+    expect(play({ options, faults: [kind(4 * secondMs, 6 * secondMs, 2)] }).violations).toEqual([])
+  })
+
+  test.each(Object.entries(natureKinds))('%s', (_name, kind) => {
+    expect(play({ natures: [kind(2, new Prng(1))] }).violations).toEqual([])
+  })
+
+  test('a quota of half the content: it is never exceeded, and the client gets everything', () => {
+    const run = play({ dress: (init, index) => (index === 1 ? { ...init, quotaBytes: 16 * MiB } : init) })
+    expect(names(run)).not.toContain('disk-quota')
+    expect(names(run)).not.toContain('everyone-finishes')
+    expect(run.outcome.play.agents[1]!.disk.peakBytes).toBeGreaterThan(8 * MiB)
+  })
+})
+
+describe('a promise that is switched off turns its checker red', () => {
+  /** Whoever is fetching over the line just then. */
+  const loses: Fault = {
+    ...faultKinds.powerLoss(4 * secondMs, 0, 0),
+    begin: ({ agents }) => { agents.find(agent => agent.flows.size > 0)!.crash() }
+  }
+
+  test('without takeover, who waits for a dead claimant never finishes', () => {
+    const dress: Dress = init => ({ ...init, wrap: withoutTakeover })
+    expect(names(play({ faults: [loses] }))).toEqual([])
+    expect(names(play({ faults: [loses], dress }))).toContain('everyone-finishes')
+  })
+
+  test('without verification, clients are given what a liar sends', () => {
+    const natures = [natureKinds.corruptLiar(2)]
+    expect(names(play({ natures, dress: init => ({ ...init, believes: true }) }))).toContain('verified-bytes')
+    expect(names(play({ natures }))).not.toContain('verified-bytes')
+  })
+
+  test('without relaying, a site that is no full mesh fetches more than one copy', () => {
+    const options = { agents: 60, mesh: 8, degree: 4 }
+    const run = play({ options, dress: init => ({ ...init, wrap: withoutRelaying }) })
+    expect(names(run)).toContain('one-copy')
+  })
+
+  test('nobody but the world is believed: a run that was cut short is red', () => {
+    const { outcome } = play({})
+    const [agent] = outcome.play.agents
+    agent!.completedAt.clear()
+    expect(checkAll(outcome).map(({ checker }) => checker)).toContain('everyone-finishes')
+    agent!.completedAt.set(outcome.play.content.transfer, 10 * minuteMs)
+    expect(checkAll(outcome).map(({ checker }) => checker)).toContain('client-not-slower')
+    agent!.idleWakes = 1000
+    agent!.usage.serving.note(99)
+    agent!.disk.peakBytes = 2
+    agent!.disk.quotaBytes = 1
+    agent!.corruptReceived = 99
+    outcome.play.world.wanOf(0).bytes += 64 * MiB
+    expect(checkAll(outcome).map(({ checker }) => checker)).toEqual(
+      ['one-copy', 'client-not-slower', 'policy-slots', 'disk-quota', 'liar-harmless', 'no-spinning'])
+  })
+})

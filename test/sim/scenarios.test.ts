@@ -1,0 +1,94 @@
+import { KiB, MiB } from '@starling/shared/units.ts'
+import { describe, expect, test } from 'vitest'
+import { watch } from './meter.ts'
+import { optionsText, readCommand } from './options.ts'
+import { pageOf } from './page.ts'
+import { optionsFor } from './play.ts'
+import { reportOf } from './report.ts'
+import { runScenario } from './run.ts'
+import { scenarios } from './scenarios/index.ts'
+import { megabit, type Options } from './scenarios/scenario.ts'
+import { drawRun } from './soak.ts'
+
+const named = (name: string) => scenarios.find(scenario => scenario.name === name)!
+
+/** Small enough for a test, large enough that the scenario is still itself. */
+const small: Record<string, Partial<Options>> = {
+  'patch-tuesday': { agents: 60, sites: 3, mesh: 32 },
+  'office-morning': { agents: 12 },
+  'lab-of-clones': { agents: 16 },
+  'slow-branch': { agents: 8, size: 16 * MiB },
+  'wifi-floor': { agents: 8, size: 16 * MiB },
+  'site-of-500': { agents: 40, size: 16 * MiB },
+  'hundred-sites': { agents: 30, sites: 6, size: 16 * MiB },
+  'video-call': { agents: 6 }
+}
+
+describe('the scenarios', () => {
+  test.each(scenarios.map(scenario => [scenario.name, scenario] as const))('%s: everybody gets right bytes, and the same seed gives the same run', (name, scenario) => {
+    const options = optionsFor(scenario, { size: 24 * MiB, seed: 7, ...small[name] })
+    const { outcome, violations } = runScenario(scenario, options)
+    const broken = violations.map(violation => violation.checker)
+    for (const promise of ['verified-bytes', 'everyone-finishes', 'policy-slots', 'no-spinning']) expect(broken).not.toContain(promise)
+    const again = runScenario(scenario, options)
+    expect(again.outcome.play.world.hash.text).toBe(outcome.play.world.hash.text)
+    const other = runScenario(scenario, { ...options, seed: 8 })
+    expect(other.outcome.play.world.hash.text).not.toBe(outcome.play.world.hash.text)
+  })
+
+  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning'])('%s: one copy, and nobody waits longer than it takes', name => {
+    const scenario = named(name)
+    const { outcome, violations } = runScenario(scenario, optionsFor(scenario, { size: 24 * MiB, seed: 7, agents: 14 }))
+    expect(violations).toEqual([])
+    const report = reportOf(outcome.play, [])
+    expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
+    expect(report.slowestOverLowerBound).toBeLessThanOrEqual(1.1)
+    expect(report.shareFromLan).toBeGreaterThan(0.9)
+  })
+
+  test('a run with faults is repeated to the letter too', () => {
+    const { scenario, options } = drawRun(61)
+    const hashes = [1, 2].map(() => runScenario(scenario, { ...options, faults: 6 }).outcome.play.world.hash.text)
+    expect(hashes[0]).toBe(hashes[1])
+  })
+
+  test('a call on the line is heard in the report', () => {
+    const scenario = named('video-call')
+    const { outcome } = runScenario(scenario, optionsFor(scenario, { size: 16 * MiB, agents: 4 }))
+    const { callLatePercent, wanAmplification } = reportOf(outcome.play, [])
+    expect(callLatePercent).not.toBeNull()
+    // The bytes of the call are not counted as a copy.
+    expect(wanAmplification).toBeLessThan(1.2)
+  })
+})
+
+describe('the command line', () => {
+  test('an options line is read back as the same options', () => {
+    const words = '--scenario slow-branch --seed 9 --agents 40 --sites 2 --size 300KiB --wan 12.5mbit --gateway site --coordinator --mesh 32 --degree 8 --faults 3'.split(' ')
+    const { options } = readCommand(words)
+    expect(options).toMatchObject({ seed: 9, size: 300 * KiB, wan: 12.5 * megabit, gateway: 'site', mesh: 32, faults: 3 })
+    expect(readCommand(optionsText(options).replace('npm run sim -- ', '').split(' ')).options).toEqual(options)
+  })
+
+  test.each([
+    [['--scenario', 'nothing'], /there is no scenario nothing; there are patch-tuesday/],
+    [['--seed', '1.5'], /--seed takes a whole number/],
+    [['--size', 'big'], /--size takes an amount such as 256MiB/],
+    [['--wan', '50'], /--wan takes a rate such as 50mbit/],
+    [['--gateway', 'moon'], /--gateway takes none, site or remote/],
+    [['--agents', '3', '--sites', '4'], /--sites 4 is more than --agents 3/],
+    [['--frobnicate'], /frobnicate/]
+  ])('%j is refused with a sentence', (words, sentence) => {
+    expect(() => readCommand(words)).toThrow(sentence)
+  })
+})
+
+test('the page has its three plots, and loads nothing', () => {
+  const scenario = named('patch-tuesday')
+  let samples: ReturnType<typeof watch> = []
+  const { outcome } = runScenario(scenario, optionsFor(scenario, { agents: 4, size: 8 * MiB }), { prepare: play => { samples = watch(play) } })
+  const page = pageOf(outcome.play, reportOf(outcome.play, ['one-copy']), samples)
+  expect(page.match(/<svg /g)).toHaveLength(3)
+  expect(page).not.toMatch(/https?:|src=|<script|NaN|undefined/)
+  expect(page).toContain('BROKEN: one-copy')
+})
