@@ -50,7 +50,7 @@ describe('the result', () => {
     expect(resultOf(run({ sha256: 'cc' })).problem).toContain('SHA-256')
   })
 
-  test('the share from the LAN counts what came from peers and the gateway, of all that was wanted', () => {
+  test('the share from the LAN counts what came from peers and the gateway, of all that was received', () => {
     const agents = [
       agent('one', { fromPeers: 16 * MiB, fromGateway: 16 * MiB, fromOrigin: 32 * MiB }),
       agent('two')

@@ -47,6 +47,7 @@ export function resultOf(run: RunFigures, wanBytesMax: Bytes = run.length + wanS
   const hashes = new Set(run.agents.map(agent => agent.sha256))
   if (run.sha256 !== null) hashes.add(run.sha256)
   const fromLan = run.agents.reduce((sum, { fromPeers, fromGateway }) => sum + fromPeers + fromGateway, 0)
+  const fromOrigin = run.agents.reduce((sum, agent) => sum + agent.fromOrigin, 0)
   const sha256Equal = hashes.size === 1
   const problems = [
     sha256Equal ? null : 'the SHA-256 of what arrived differ',
@@ -57,7 +58,7 @@ export function resultOf(run: RunFigures, wanBytesMax: Bytes = run.length + wanS
   return {
     sha256Equal,
     wanAmplification: round(run.wanBytes / run.length, 4),
-    shareFromLan: round(fromLan / (run.length * run.agents.length), 4),
+    shareFromLan: fromLan === 0 ? 0 : round(fromLan / (fromLan + fromOrigin), 4),
     seconds: round(run.elapsedMs / 1000, 2),
     agents: run.agents,
     bytes: run.length,

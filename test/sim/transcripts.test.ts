@@ -13,7 +13,7 @@ interface Tale { readonly name: string, readonly options: Partial<Options>, read
 const tales: readonly Tale[] = [
   { name: 'three-share-a-file', options: { agents: 3 }, faults: [], natures: [] },
   { name: 'with-a-gateway', options: { agents: 3, gateway: 'site' }, faults: [], natures: [] },
-  { name: 'one-loses-power', options: { agents: 4 }, faults: [faultKinds.powerLoss(2.9 * secondMs, 0, 1)], natures: [] },
+  { name: 'one-loses-power', options: { agents: 4 }, faults: [faultKinds.powerLoss(2.9 * secondMs, 0, 2)], natures: [] },
   { name: 'the-gateway-dies', options: { agents: 3, gateway: 'site' }, faults: [faultKinds.gatewayDies(3 * secondMs)], natures: [] },
   { name: 'a-liar-among-four', options: { agents: 4 }, faults: [], natures: [natureKinds.corruptLiar(1)] }
 ]

@@ -514,8 +514,11 @@ export class Claiming {
     record.progressAt = now
   }
 
-  /** The better claim stands: one that has bytes before one that has none, else the better rank. */
+  /** The better claim stands: more whole chunks, then any bytes before none, else the better rank. */
   #wins(theirBytes: Bytes, they: Candidate, bytes: Bytes, holder: Candidate, extent: number): boolean {
+    const { chunkBytes } = this.#swarm
+    const ahead = Math.floor(theirBytes / chunkBytes) - Math.floor(bytes / chunkBytes)
+    if (ahead !== 0) return ahead > 0
     if (theirBytes > 0 !== bytes > 0) return theirBytes > 0
     return isBefore(they, holder, mix32(this.#seed ^ extent))
   }
