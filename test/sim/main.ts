@@ -5,13 +5,22 @@ import type { Violation } from './checkers/index.ts'
 import { watch, type Sample } from './meter.ts'
 import { optionsText, readCommand, usage, type Command } from './options.ts'
 import { pageOf } from './page.ts'
+import { lowerBound } from './play.ts'
 import { replay } from './replay.ts'
-import { reportOf, reportText } from './report.ts'
+import { reportOf, reportText, tallyOf, type Tally } from './report.ts'
 import { drawnText, runScenario } from './run.ts'
+import { canSplit, runSites, samplesOf } from './sites.ts'
 import { soak } from './soak.ts'
 import { logOf } from './story.ts'
 
-function main(args: readonly string[]): number {
+/** What is left of a run, however it was made. */
+interface Result {
+  readonly tallies: readonly Tally[]
+  readonly violations: readonly Violation[]
+  readonly samples: readonly Sample[]
+}
+
+async function main(args: readonly string[]): Promise<number> {
   const command = readCommand(args)
   if (command.help) {
     process.stdout.write(usage)
@@ -21,33 +30,39 @@ function main(args: readonly string[]): number {
   const say = (text: string): void => { out.write(`${text}\n`) }
   if (command.replay !== null) return replay(command.replay, command.policies, say)
   if (command.soak) return soak(command.options.seed, say)
-  return once(command, say)
-}
-
-function once(command: Command, say: (text: string) => void): number {
-  const { scenario, options, log, html } = command
-  let samples: Sample[] = []
+  const { scenario, options, html } = command
   say(`${scenario.name}: ${scenario.says}`)
   say(optionsText(options))
   const startedAt = performance.now()
-  const { outcome, violations } = runScenario(scenario, options, {
-    untilMs: command.untilMs,
-    prepare: play => {
-      if (log !== null) logOf(play.world, log, say)
-      if (html !== null) samples = watch(play)
-    }
-  })
-  for (const sentence of drawnText(outcome)) say(`  drawn: ${sentence}`)
-  const report = reportOf(outcome.play, violations.map(({ checker }) => checker))
+  const { tallies, violations, samples } = await play(command, say)
+  const report = reportOf(options, lowerBound(scenario, options), tallies, [...new Set(violations.map(({ checker }) => checker))])
   say(reportText(report))
   say(`  ${'simulated in'.padEnd(22)}${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`)
   tell(violations, say)
   if (html !== null) {
-    writeFileSync(html, pageOf(outcome.play, report, samples))
+    writeFileSync(html, pageOf(scenario, options, report, tallies.flatMap(tally => tally.doneAt), samples))
     say(`  ${'plots'.padEnd(22)}${html}`)
   }
   if (command.json) process.stdout.write(`${JSON.stringify(report)}\n`)
   return violations.length === 0 ? 0 : 1
+}
+
+/** One world for each site where that is possible; else, or to look into one agent, one world for all. */
+async function play({ scenario, options, log, html, untilMs }: Command, say: (text: string) => void): Promise<Result> {
+  if (canSplit(options) && log === null && untilMs === undefined) {
+    const results = await runSites(options, html !== null)
+    return { tallies: results.map(({ tally }) => tally), violations: results.flatMap(result => result.violations), samples: samplesOf(results) }
+  }
+  let samples: Sample[] = []
+  const { outcome, violations } = runScenario(scenario, options, {
+    untilMs,
+    prepare: staged => {
+      if (log !== null) logOf(staged.world, log, say)
+      if (html !== null) samples = watch(staged)
+    }
+  })
+  for (const sentence of drawnText(outcome)) say(`  drawn: ${sentence}`)
+  return { tallies: [tallyOf(outcome.play)], violations, samples }
 }
 
 function tell(violations: readonly Violation[], say: (text: string) => void): void {
@@ -57,7 +72,7 @@ function tell(violations: readonly Violation[], say: (text: string) => void): vo
 }
 
 try {
-  process.exitCode = main(process.argv.slice(2))
+  process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`)
   process.exitCode = 2

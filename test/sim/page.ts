@@ -2,8 +2,8 @@
 import { MiB, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Sample } from './meter.ts'
 import { optionsText } from './options.ts'
-import type { Play } from './play.ts'
-import { reportText, type Report } from './report.ts'
+import { reportText, type Report, type Tally } from './report.ts'
+import type { Options, Scenario } from './scenarios/scenario.ts'
 
 interface Curve {
   readonly name: string
@@ -15,9 +15,9 @@ const curvesMax = 12
 const colours = ['#1f6feb', '#d29922', '#2da44e', '#cf222e', '#8250df', '#57606a', '#bf3989', '#1b7c83', '#9a6700', '#0a3069', '#116329', '#82071e']
 const size = { width: 860, height: 260, left: 62, right: 150, top: 14, bottom: 34 }
 
-export function pageOf(play: Play, report: Report, samples: readonly Sample[]): string {
+export function pageOf(scenario: Scenario, options: Options, report: Report, doneAt: Tally['doneAt'], samples: readonly Sample[]): string {
   const plots = [
-    plot('Agents that are done, by site (share)', completionCurves(play), 1),
+    plot('Agents that are done, by site (share)', completionCurves(options, doneAt), 1),
     plot('Bytes by source (MiB)', [
       { name: 'from upstream', points: samples.map(({ at, upstream }) => [at, upstream / MiB]) },
       { name: 'from agents', points: samples.map(({ at, agents }) => [at, agents / MiB]) },
@@ -29,20 +29,20 @@ export function pageOf(play: Play, report: Report, samples: readonly Sample[]): 
 <html lang="en"><head><meta charset="utf-8"><title>${escaped(report.scenario)}, seed ${report.seed}</title>
 <style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:${size.width}px;padding:0 1rem;color:#1f2328;background:#fff}
 pre{background:#f6f8fa;padding:1rem;overflow:auto}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#57606a}</style></head>
-<body><h1>${escaped(play.scenario.name)}</h1><p>${escaped(play.scenario.says)}</p>
-<pre>${escaped(optionsText(play.options))}\n${escaped(reportText(report))}${report.violations.length === 0 ? '' : `\n  BROKEN: ${escaped(report.violations.join(', '))}`}</pre>
+<body><h1>${escaped(scenario.name)}</h1><p>${escaped(scenario.says)}</p>
+<pre>${escaped(optionsText(options))}\n${escaped(reportText(report))}${report.violations.length === 0 ? '' : `\n  BROKEN: ${escaped(report.violations.join(', '))}`}</pre>
 ${plots.join('\n')}
 </body></html>
 `
 }
 
-function completionCurves({ agents, content, options, startMs }: Play): Curve[] {
-  const shown = Math.min(options.sites, curvesMax)
-  return Array.from({ length: shown }, (_, site) => {
-    const ofSite = agents.filter(agent => agent.site === site)
-    const times = ofSite.flatMap(agent => agent.completedAt.get(content.transfer) ?? []).sort((one, other) => one - other)
-    const points: Array<readonly [Millis, number]> = [[startMs, 0]]
-    for (const [index, at] of times.entries()) points.push([at, index / ofSite.length], [at, (index + 1) / ofSite.length])
+function completionCurves({ agents, sites }: Options, doneAt: Tally['doneAt']): Curve[] {
+  return doneAt.slice(0, curvesMax).map((times, site) => {
+    // Agents are dealt to sites in turn.
+    const here = Math.ceil((agents - site) / sites)
+    const sorted = times.toSorted((one, other) => one - other)
+    const points: Array<readonly [Millis, number]> = [[0, 0]]
+    for (const [index, at] of sorted.entries()) points.push([at, index / here], [at, (index + 1) / here])
     return { name: `site ${site}`, points }
   })
 }

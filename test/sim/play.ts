@@ -22,8 +22,8 @@ export const usualOptions = {
 
 /** Everybody is up and connected by then. */
 const startMs: Millis = 2 * secondMs
-/** Beyond so many agents a message is one event for all who hear it. */
-const wholesaleFrom = 200
+/** Beyond so many agents a site a message is one event for all who hear it. */
+const wholesaleFrom = 60
 const dataCentreRate: BytesPerSecond = 1250 * megabit * 8
 
 /** What a test or a fault changes of an agent before it is made. */
@@ -55,7 +55,7 @@ export function stage(scenario: Scenario, options: Options, dress: Dress = init 
     lanLatencyMs: scenario.lan.latencyMs,
     perFlowRate: options.perFlow,
     topology: { fullMax: options.mesh, degree: options.degree },
-    wholesale: options.agents > wholesaleFrom
+    wholesale: options.agents > wholesaleFrom * sites
   })
   const content = world.addContent(`update-${seed}.msu`, options.size)
   const media = Array.from({ length: sites }, () => (scenario.lan.shared ? new Port(scenario.lan.rate) : null))
@@ -102,7 +102,7 @@ function makeGateways(world: World, scenario: Scenario, { gateway, sites, seed }
 }
 
 /** On a shared medium every copy but the first goes through the air twice, the first once. */
-function lowerBound(scenario: Scenario, { size, wan, agents, sites }: Options): Millis {
+export function lowerBound(scenario: Scenario, { size, wan, agents, sites }: Options): Millis {
   const perSite = Math.ceil(agents / sites)
   const lanLoad = scenario.lan.shared ? size * (1 + 2 * (perSite - 1)) : size
   return Math.max((size * 1000) / wan, (lanLoad * 1000) / scenario.lan.rate)

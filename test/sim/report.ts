@@ -1,6 +1,8 @@
 /** What a run came to, for people and for machines. */
-import { MiB, secondMs, type Millis } from '@starling/shared/units.ts'
+import { hash32 } from '@starling/shared/prng.ts'
+import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { Play } from './play.ts'
+import type { Options } from './scenarios/scenario.ts'
 
 export interface Report {
   readonly seed: number
@@ -33,50 +35,103 @@ export interface Report {
   readonly violations: readonly string[]
 }
 
-export function reportOf(play: Play, violations: readonly string[]): Report {
-  const { world, content, agents, gateways, options, lowerBoundMs } = play
-  const atSites = Array.from({ length: options.sites }, (_, site) => world.wanOf(site).bytes / content.length)
-  const took = agents
-    .filter(agent => agent.completedAt.has(content.transfer))
-    .map(agent => agent.completedAt.get(content.transfer)! - agent.askedAt.get(content.transfer)!)
-    .sort((one, other) => one - other)
-  const over = (share: number): number => took.length === 0 ? Infinity : took[Math.min(took.length - 1, Math.floor(took.length * share))]! / lowerBoundMs
+/** What is counted of one world, in sums and lists, so that worlds can be put together. */
+export interface Tally {
+  readonly hash: string
+  /** Bytes over each site's line. */
+  readonly wanBytes: readonly Bytes[]
+  /** When each agent was done, by site, and how long each had waited. */
+  readonly doneAt: ReadonlyArray<readonly Millis[]>
+  readonly tookMs: readonly Millis[]
+  readonly unfinished: number
+  readonly upstream: Bytes
+  readonly fromAgents: Bytes
+  readonly fromGateways: Bytes
+  readonly gatewayUploads: Bytes
+  /** What agents (not gateways) got, in all and from their own site. */
+  readonly received: Bytes
+  readonly receivedHere: Bytes
+  readonly twice: Bytes
+  readonly messages: number
+  readonly longestPauseMs: Millis
+  readonly call: { readonly sent: Bytes, readonly late: Bytes }
+  readonly virtualMs: Millis
+  readonly events: number
+  readonly facts: ReadonlyArray<readonly [what: string, count: number]>
+}
+
+export function tallyOf({ world, content, agents, gateways, options, call }: Play): Tally {
   const all = [...agents, ...gateways]
   const sum = (of: (agent: (typeof all)[number]) => number, among: ReadonlyArray<(typeof all)[number]> = all): number => among.reduce((total, agent) => total + of(agent), 0)
-  const upstream = sum(agent => agent.fromUpstream)
-  const fromAgents = sum(agent => agent.fromPeers.agents)
-  const fromGateways = sum(agent => agent.fromPeers.gateways)
-  const lan = sum(agent => agent.fromPeers.agents + (options.gateway === 'remote' ? 0 : agent.fromPeers.gateways), agents)
-  const received = sum(agent => agent.fromUpstream + agent.fromPeers.agents + agent.fromPeers.gateways, agents)
+  const done = agents.filter(agent => agent.completedAt.has(content.transfer))
   const facts = new Map<string, number>()
   for (const { fact } of world.facts) facts.set(fact.what, (facts.get(fact.what) ?? 0) + 1)
+  const near = options.gateway === 'remote' ? 0 : 1
+  return {
+    hash: world.hash.text,
+    wanBytes: Array.from({ length: options.sites }, (_, site) => world.wanOf(site).bytes),
+    doneAt: Array.from({ length: options.sites }, (_, site) => done.filter(agent => agent.site === site).map(agent => agent.completedAt.get(content.transfer)!)),
+    tookMs: done.map(agent => agent.completedAt.get(content.transfer)! - agent.askedAt.get(content.transfer)!),
+    unfinished: agents.filter(agent => agent.alive && !agent.completedAt.has(content.transfer)).length,
+    upstream: sum(agent => agent.fromUpstream),
+    fromAgents: sum(agent => agent.fromPeers.agents),
+    fromGateways: sum(agent => agent.fromPeers.gateways),
+    gatewayUploads: sum(agent => agent.uploaded, gateways),
+    received: sum(agent => agent.fromUpstream + agent.fromPeers.agents + agent.fromPeers.gateways, agents),
+    receivedHere: sum(agent => agent.fromPeers.agents + agent.fromPeers.gateways * near, agents),
+    twice: world.duplicateBytes + world.wastedBytes,
+    messages: sum(agent => agent.messagesSent),
+    longestPauseMs: agents.reduce((longest, agent) => Math.max(longest, agent.longestPauseMs), 0),
+    call: { ...call },
+    virtualMs: world.now,
+    events: world.happened,
+    facts: [...facts]
+  }
+}
+
+/** Worlds of one run put together: one world of all sites, or one for each. */
+export function reportOf(options: Options, lowerBoundMs: Millis, tallies: readonly Tally[], violations: readonly string[]): Report {
+  const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0)
+  const copies = tallies.flatMap(tally => tally.wanBytes.map(bytes => bytes / options.size))
+  const took = tallies.flatMap(tally => tally.tookMs).sort((one, other) => one - other)
+  const over = (share: number): number => (took.length === 0 ? Infinity : took[Math.min(took.length - 1, Math.floor(took.length * share))]! / lowerBoundMs)
+  const facts = new Map<string, number>()
+  for (const [what, count] of tallies.flatMap(tally => tally.facts)) facts.set(what, (facts.get(what) ?? 0) + count)
+  const received = sum(tally => tally.received)
+  const share = (bytes: Bytes): number => (received === 0 ? 0 : bytes / received)
+  const callSent = sum(tally => tally.call.sent)
   return {
     seed: options.seed,
-    runHash: world.hash.text,
+    runHash: tallies.length === 1 ? tallies[0]!.hash : combined(tallies.map(tally => tally.hash)),
     scenario: options.scenario,
     agents: options.agents,
     sites: options.sites,
-    unfinished: agents.filter(agent => agent.alive && !agent.completedAt.has(content.transfer)).length,
-    wanAmplification: atSites.reduce((total, each) => total + each, 0) / atSites.length,
-    wanAmplificationWorst: Math.max(...atSites),
+    unfinished: sum(tally => tally.unfinished),
+    wanAmplification: copies.reduce((total, each) => total + each, 0) / copies.length,
+    wanAmplificationWorst: copies.reduce((most, each) => Math.max(most, each), 0),
     p50OverLowerBound: over(0.5),
     p95OverLowerBound: over(0.95),
     slowestOverLowerBound: over(1),
     lowerBoundMs,
-    gatewayUploadCopies: sum(agent => agent.uploaded, gateways) / content.length / options.sites,
-    duplicateShare: received === 0 ? 0 : (world.duplicateBytes + world.wastedBytes) / received,
-    shareFromLan: received === 0 ? 0 : lan / received,
-    fromUpstreamMiB: upstream / MiB,
-    fromAgentsMiB: fromAgents / MiB,
-    fromGatewaysMiB: fromGateways / MiB,
-    messagesPerAgent: Math.round(sum(agent => agent.messagesSent) / all.length),
-    longestPauseMs: Math.max(0, ...agents.map(agent => agent.longestPauseMs)),
-    callLatePercent: play.call.sent === 0 ? null : (100 * play.call.late) / play.call.sent,
-    virtualMs: world.now,
-    events: world.happened,
+    gatewayUploadCopies: sum(tally => tally.gatewayUploads) / options.size / options.sites,
+    duplicateShare: share(sum(tally => tally.twice)),
+    shareFromLan: share(sum(tally => tally.receivedHere)),
+    fromUpstreamMiB: sum(tally => tally.upstream) / MiB,
+    fromAgentsMiB: sum(tally => tally.fromAgents) / MiB,
+    fromGatewaysMiB: sum(tally => tally.fromGateways) / MiB,
+    messagesPerAgent: Math.round(sum(tally => tally.messages) / options.agents),
+    longestPauseMs: tallies.reduce((longest, tally) => Math.max(longest, tally.longestPauseMs), 0),
+    callLatePercent: callSent === 0 ? null : (100 * sum(tally => tally.call.late)) / callSent,
+    virtualMs: tallies.reduce((latest, tally) => Math.max(latest, tally.virtualMs), 0),
+    events: sum(tally => tally.events),
     facts: Object.fromEntries(facts),
     violations
   }
+}
+
+function combined(hashes: readonly string[]): string {
+  const text = hashes.join()
+  return [hash32(text), hash32(text, 1)].map(part => part.toString(16).padStart(8, '0')).join('')
 }
 
 export function reportText(report: Report): string {

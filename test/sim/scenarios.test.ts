@@ -4,10 +4,11 @@ import { watch } from './meter.ts'
 import { optionsText, readCommand } from './options.ts'
 import { pageOf } from './page.ts'
 import { optionsFor } from './play.ts'
-import { reportOf } from './report.ts'
+import { reportOf, tallyOf } from './report.ts'
 import { runScenario } from './run.ts'
 import { scenarios } from './scenarios/index.ts'
 import { megabit, type Options } from './scenarios/scenario.ts'
+import { runSite, runSites } from './sites.ts'
 import { drawRun } from './soak.ts'
 
 const named = (name: string) => scenarios.find(scenario => scenario.name === name)!
@@ -40,7 +41,7 @@ describe('the scenarios', () => {
     const scenario = named(name)
     const { outcome, violations } = runScenario(scenario, optionsFor(scenario, { size: 24 * MiB, seed: 7, agents: 14 }))
     expect(violations).toEqual([])
-    const report = reportOf(outcome.play, [])
+    const report = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
     expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
     expect(report.slowestOverLowerBound).toBeLessThanOrEqual(1.1)
     expect(report.shareFromLan).toBeGreaterThan(0.9)
@@ -52,10 +53,19 @@ describe('the scenarios', () => {
     expect(hashes[0]).toBe(hashes[1])
   })
 
+  test('sites in worlds of their own: the result is the same, however many work on it', async () => {
+    const options = optionsFor(named('patch-tuesday'), { agents: 7, sites: 3, size: 8 * MiB })
+    const alone = [0, 1, 2].map(site => runSite({ options, sites: [site], sampled: true }, site))
+    expect(await runSites(options, true, 2)).toEqual(alone)
+    const report = reportOf(options, 1000, alone.map(({ tally }) => tally), [])
+    expect(alone.map(({ tally }) => tally.tookMs.length)).toEqual([3, 2, 2])
+    expect(report).toMatchObject({ sites: 3, agents: 7, unfinished: 0, fromUpstreamMiB: 24, fromAgentsMiB: 32 })
+  })
+
   test('a call on the line is heard in the report', () => {
     const scenario = named('video-call')
     const { outcome } = runScenario(scenario, optionsFor(scenario, { size: 16 * MiB, agents: 4 }))
-    const { callLatePercent, wanAmplification } = reportOf(outcome.play, [])
+    const { callLatePercent, wanAmplification } = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
     expect(callLatePercent).not.toBeNull()
     // The bytes of the call are not counted as a copy.
     expect(wanAmplification).toBeLessThan(1.2)
@@ -87,7 +97,9 @@ test('the page has its three plots, and loads nothing', () => {
   const scenario = named('patch-tuesday')
   let samples: ReturnType<typeof watch> = []
   const { outcome } = runScenario(scenario, optionsFor(scenario, { agents: 4, size: 8 * MiB }), { prepare: play => { samples = watch(play) } })
-  const page = pageOf(outcome.play, reportOf(outcome.play, ['one-copy']), samples)
+  const tally = tallyOf(outcome.play)
+  const { options } = outcome.play
+  const page = pageOf(scenario, options, reportOf(options, outcome.play.lowerBoundMs, [tally], ['one-copy']), tally.doneAt, samples)
   expect(page.match(/<svg /g)).toHaveLength(3)
   expect(page).not.toMatch(/https?:|src=|<script|NaN|undefined/)
   expect(page).toContain('BROKEN: one-copy')
