@@ -1,6 +1,5 @@
 /** The world's own counters: peaks, and the hash of a run. */
 import type { AgentEvent } from '@starling/agent/core/events.ts'
-import { hash32 } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
 
 /** The highest that a count has ever been. */
@@ -14,21 +13,20 @@ export class Peak {
 
 /**
  * A hash over every event with its time and its agent. Two lanes of 32 bits: cheap enough to be always on, and two
- * runs that differ anywhere differ in it.
+ * runs that differ anywhere differ in it. Of words the length and four letters are taken: no two event types share them.
  */
 export class RunHash {
   #one = 0x811c9dc5
   #other = 0x9e3779b9
-  readonly #words = new Map<string, number>()
 
   note(agent: number, event: AgentEvent, now: Millis): void {
     this.#mix(agent)
     this.#mix(Math.floor(now * 1000))
-    this.#mix(this.#wordOf(event.type))
+    this.#mixWord(event.type)
     switch (event.type) {
       case 'peer-said':
-        this.#mix(this.#wordOf(event.message.type))
-        this.#mix(this.#wordOf(event.peer))
+        this.#mixWord(event.message.type)
+        this.#mixWord(event.peer)
         break
       case 'chunk-stored':
       case 'chunk-asked':
@@ -47,10 +45,9 @@ export class RunHash {
     return [this.#one, this.#other].map(lane => (lane >>> 0).toString(16).padStart(8, '0')).join('')
   }
 
-  #wordOf(word: string): number {
-    let known = this.#words.get(word)
-    if (known === undefined) this.#words.set(word, (known = hash32(word)))
-    return known
+  #mixWord(word: string): void {
+    const { length } = word
+    this.#mix((length << 24) ^ (word.charCodeAt(0) << 16) ^ (word.charCodeAt(length - 3) << 10) ^ (word.charCodeAt(length - 2) << 5) ^ word.charCodeAt(length - 1))
   }
 
   #mix(value: number): void {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { bytesFromText, bytesToText, millisFromText } from '@starling/shared/policy/quantities.ts'
 import type { BytesPerSecond, Millis } from '@starling/shared/units.ts'
-import { optionsFor } from './play.ts'
+import { optionsFor, usualOptions } from './play.ts'
 import { scenarios } from './scenarios/index.ts'
 import { megabit, type GatewayPlace, type Options, type Scenario } from './scenarios/scenario.ts'
 
@@ -30,7 +30,7 @@ export const usage = `npm run sim -- [options]
   --wan 50mbit       the line of each site; --per-flow 5mbit: the origin gives one connection no more
   --gateway PLACE    none, site (one in each), remote (one in the data centre)
   --coordinator      one that hands out peers
-  --mesh N           subnets up to so many agents are a full mesh, else --degree N neighbours each (all are full)
+  --mesh N           subnets up to so many agents are a full mesh (32), else --degree N neighbours each (10)
   --faults N         so many faults, drawn from the seed; then a part without
   --until 90s        stop at this moment of virtual time
   --log AGENT        every event and effect of one agent, with its time
@@ -82,7 +82,7 @@ export function optionsText(options: Options): string {
   ]
   if (options.coordinator) words.push('--coordinator')
   if (options.perFlow !== Infinity) words.push(`--per-flow ${options.perFlow / megabit}mbit`)
-  if (options.mesh !== Infinity) words.push(`--mesh ${options.mesh} --degree ${options.degree}`)
+  if (options.mesh !== usualOptions.mesh || options.degree !== usualOptions.degree) words.push(`--mesh ${options.mesh} --degree ${options.degree}`)
   if (options.faults > 0) words.push(`--faults ${options.faults}`)
   return `npm run sim -- ${words.join(' ')}`
 }

@@ -17,7 +17,7 @@ export const usualPolicy: CorePolicy = {
 }
 
 export const usualOptions = {
-  seed: 1, agents: 20, sites: 1, size: 256 * MiB, wan: 50 * megabit, gateway: 'none', coordinator: false, mesh: Infinity, degree: 10, perFlow: Infinity, faults: 0
+  seed: 1, agents: 20, sites: 1, size: 256 * MiB, wan: 50 * megabit, gateway: 'none', coordinator: false, mesh: 32, degree: 10, perFlow: Infinity, faults: 0
 } as const
 
 /** Everybody is up and connected by then. */

@@ -56,10 +56,12 @@ export function runSite({ options, sampled }: SiteTask, site: number): SiteResul
   const { outcome, violations } = runScenario(scenario, optionsOfSite(options, site), {
     prepare: play => { if (sampled) samples = watch(play) }
   })
-  return { site, tally: tallyOf(outcome.play), violations, samples }
+  const where = `site ${site} (alone: --seed ${outcome.play.options.seed} --agents ${outcome.play.options.agents} --sites 1)`
+  const placed = violations.map(({ checker, sentences }) => ({ checker, sentences: sentences.map(sentence => `${where}: ${sentence}`) }))
+  return { site, tally: tallyOf(outcome.play), violations: placed, samples }
 }
 
-/** Agents are dealt to sites in turn; each site draws dice of its own. */
+/** The same site can be had alone, with these. Agents are dealt to sites in turn; each site draws dice of its own. */
 export function optionsOfSite(options: Options, site: number): Options {
   return { ...options, sites: 1, agents: Math.ceil((options.agents - site) / options.sites), seed: options.seed * 1000 + site }
 }

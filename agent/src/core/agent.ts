@@ -64,7 +64,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       peers: this.#peers,
       policy: () => this.#policy,
       load: { fetches: 0 },
-      site: { agents: 0 },
+      site: { agents: 0, aloneSince: null },
       nextId: () => ++this.#lastId,
       effect: effect => {
         this.#effects.push(effect)
@@ -140,10 +140,12 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
           break
         }
         this.#peers.set(event.peer, { role: event.role })
+        this.#around.site.aloneSince = null
         for (const swarm of this.#active) swarm.peerJoined(event.peer)
         break
       case 'peer-left':
         this.#peers.delete(event.peer)
+        if (this.#peers.size === 0) this.#around.site.aloneSince = now
         this.#scores.left(event.peer)
         for (const swarm of this.#swarms.values()) {
           if (swarm.members.get(event.peer) === undefined) continue

@@ -2,6 +2,7 @@
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Prng } from '@starling/shared/prng.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import type { AgentEffect, CorePolicy } from './events.ts'
 import { fullMeshMax } from './limits.ts'
 import type { PeerScores } from './peer-score.ts'
@@ -21,7 +22,11 @@ export interface Around {
   /** Connected peers of the site. */
   readonly peers: ReadonlyMap<AgentId, { readonly role: Role }>
   /** How many agents the site has as far as is known, this one included; with more than are connected it is no full mesh. */
-  readonly site: { agents: number }
+  readonly site: {
+    agents: number
+    /** Since when nobody is connected any more; null: somebody is, or nobody ever was. */
+    aloneSince: Millis | null
+  }
   policy(): CorePolicy
   /** What is under way over all swarms; counted by those who begin and end it. */
   readonly load: { /** Chunk requests to peers. */ fetches: number }

@@ -38,6 +38,8 @@ interface Flow {
   bytes: Bytes
   bytesBefore: Bytes
   cancelled: boolean
+  /** For a client that has waited long enough: it yields to nobody. */
+  readonly escapes: boolean
 }
 
 /** What claiming needs to know of its swarm. */
@@ -51,6 +53,8 @@ export interface ClaimingSwarm {
   /** This agent has the chunk, or is getting it from a peer. */
   underWay(chunk: number): boolean
   url(): string | null
+  /** Somebody has it who can be asked for it: not merely one who fails us or lied to us. */
+  heldByOthers(chunk: number): boolean
   /** What others have of it counts: somebody whose word we take has signed its digest. */
   vouched(chunk: number): boolean
   /** With a full disk nothing is fetched but what clients wait for: so many chunks ahead of each; null: no such limit. */
@@ -74,6 +78,8 @@ export class Claiming {
   #ranksOf = -1
   /** Given back, but not yet told. */
   readonly #releases: Array<{ readonly at: Millis; readonly extent: number; readonly bytesDone: Bytes }> = []
+  /** When a claim of ours was last repeated to somebody who claimed the same. */
+  readonly #saidAgainAt = new Map<number, Millis>()
   #sequence = 0
   #repeatAt: Millis | null = null
   #failures = 0
@@ -166,9 +172,21 @@ export class Claiming {
     }
     const isOurs = record.claimant === this.#around.self
     const holder = isOurs ? this.#self() : this.#candidate(record.claimant)
-    if (!this.#wins(claim.bytesDone, from, record.bytesDone, holder, claim.extent)) {
+    const theirBytes = Math.min(
+      claim.bytesDone,
+      (this.#chunksSeen(claim.extent, claim.claimant) + 1) * this.#swarm.chunkBytes
+    )
+    const mayWin = !(
+      isOurs &&
+      (this.#around.scores.isIdle(claim.claimant, now) || this.#escaping(claim.extent))
+    )
+    if (!mayWin || !this.#wins(theirBytes, from, record.bytesDone, holder, claim.extent)) {
       // It has not heard of ours, or it would not have claimed: without a word it would fetch on.
-      if (isOurs) this.#sayClaim('claim', record.extent, record.bytesDone)
+      // Not more often than progress is told: it may be as sure of its claim as we are of ours.
+      if (isOurs && now >= (this.#saidAgainAt.get(record.extent) ?? -Infinity) + claimRepeatMs) {
+        this.#saidAgainAt.set(record.extent, now)
+        this.#sayClaim('claim', record.extent, record.bytesDone)
+      }
       return false
     }
     if (isOurs) {
@@ -220,7 +238,8 @@ export class Claiming {
       end: endChunk,
       bytes: 0,
       bytesBefore: 0,
-      cancelled: false
+      cancelled: false,
+      escapes: false
     }
     this.#flows.set(id, flow)
     const extent = extentOf(firstChunk)
@@ -315,6 +334,7 @@ export class Claiming {
   take(now: Millis): Millis | null {
     for (const expired of this.claims.expire(this.#around.self, now)) {
       this.#openSince.set(expired.extent, now)
+      this.#around.scores.idled(expired.claimant, now)
       this.#around.effect({
         type: 'report',
         fact: {
@@ -360,7 +380,7 @@ export class Claiming {
     const extent = extentOf(chunk)
     const record = this.claims.of(extent)
     if (record !== undefined) this.claims.release(extent, record.claimant)
-    this.#begin(chunk, chunk + 1, url, now)
+    this.#begin(chunk, chunk + 1, url, now, true)
     return true
   }
 
@@ -391,6 +411,9 @@ export class Claiming {
   #waitsUntil(now: Millis): Millis | null {
     if (this.#swarm.url() === null || this.#refused || this.#around.policy().upstreamWeight === 0) return null
     if (this.#wholeOnly && (this.claims.size > 0 || this.#flows.size > 0)) return null
+    // Who has just lost everybody has lost his own cable, or was asleep: they will be back in a moment.
+    const { aloneSince } = this.#around.site
+    if (aloneSince !== null && now < aloneSince + gatewayPatienceMs) return aloneSince + gatewayPatienceMs
     if (this.#around.role !== 'gateway') {
       if (this.gatewayAtWork(now)) return this.#gatewaySignAt! + gatewayPatienceMs
       if (this.#swarm.fetchers.top.length >= fetchersMax && !this.#swarm.fetchers.has(this.#around.self))
@@ -433,7 +456,7 @@ export class Claiming {
     return (
       this.#neededNow(chunk) &&
       !this.#swarm.underWay(chunk) &&
-      (this.#swarm.members.holders(chunk) === 0 || !this.#swarm.vouched(chunk))
+      (!this.#swarm.heldByOthers(chunk) || !this.#swarm.vouched(chunk))
     )
   }
 
@@ -468,9 +491,18 @@ export class Claiming {
     this.#begin(first, end, url, now)
   }
 
-  #begin(first: number, end: number, url: string, now: Millis): void {
+  #begin(first: number, end: number, url: string, now: Millis, escapes = false): void {
     const id = this.#around.nextId()
-    this.#flows.set(id, { id, from: first, next: first, end, bytes: 0, bytesBefore: 0, cancelled: false })
+    this.#flows.set(id, {
+      id,
+      from: first,
+      next: first,
+      end,
+      bytes: 0,
+      bytesBefore: 0,
+      cancelled: false,
+      escapes
+    })
     this.#claim(extentOf(first), now)
     this.#around.effect({
       type: 'fetch-upstream',
@@ -521,6 +553,13 @@ export class Claiming {
     if (ahead !== 0) return ahead > 0
     if (theirBytes > 0 !== bytes > 0) return theirBytes > 0
     return isBefore(they, holder, mix32(this.#seed ^ extent))
+  }
+
+  #escaping(extent: number): boolean {
+    for (const flow of this.#flows.values()) {
+      if (flow.escapes && !flow.cancelled && extentOf(flow.next) === extent) return true
+    }
+    return false
   }
 
   #yieldExtent(extent: number): void {

@@ -54,7 +54,7 @@ export class Claims {
 
   /**
    * Progress of a claim that is in the book. `seen` counts the claimant's chunks of that extent that are known to be
-   * at the site: bytes said to be done beyond the chunk after those do not count.
+   * at the site. Haves may be late on a busy network, so a few chunks are believed beyond those, but not the whole.
    */
   progress(claim: Claim, seen: number, now: Millis): void {
     const record = this.#byExtent.get(claim.extent)
@@ -62,7 +62,7 @@ export class Claims {
       return
     record.sequence = claim.sequence
     this.#patience = null
-    const credible = Math.min(claim.bytesDone, (seen + 2) * this.#chunkBytes)
+    const credible = Math.min(claim.bytesDone, (seen + 3) * this.#chunkBytes)
     if (credible > record.bytesDone) {
       record.bytesDone = credible
       record.progressAt = now
@@ -124,7 +124,7 @@ export class Claims {
     const patienceMs = this.#patienceMs()
     const expired: ClaimRecord[] = []
     for (const record of this.#byExtent.values()) {
-      if (record.claimant !== self && now - record.progressAt >= patienceMs) expired.push(record)
+      if (record.claimant !== self && now >= record.progressAt + patienceMs) expired.push(record)
     }
     for (const record of expired) {
       this.#byExtent.delete(record.extent)

@@ -8,7 +8,7 @@ import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Around } from './around.ts'
 import { ChunkPicker } from './chunk-picker.ts'
 import type { FetchFailure, FetchId } from './events.ts'
-import { busyRetryMs, failureCooldownMs, hedgeWindowChunks } from './limits.ts'
+import { busyRetryMs, failureCooldownMs, hedgeWindowChunks, windowFetchMsMax } from './limits.ts'
 import type { Members } from './members.ts'
 import { choosePeer, type Load } from './source-choice.ts'
 
@@ -105,7 +105,15 @@ export class Fetching {
         chunk++
       ) {
         const [first, second] = this.#byChunk.get(chunk) ?? []
-        if (first === undefined || second !== undefined) continue
+        if (first === undefined) continue
+        const givenUpAt = first.startedAt + windowFetchMsMax
+        if (givenUpAt <= now) {
+          this.#around.effect({ type: 'cancel-fetch', fetch: first.id })
+          this.failed(first.id, 'timeout', 0, now)
+          continue
+        }
+        if (next === null || givenUpAt < next) next = givenUpAt
+        if (second !== undefined) continue
         const lateAt = first.startedAt + this.#around.scores.lateAfterMs(first.peer)
         if (lateAt > now) {
           if (next === null || lateAt < next) next = lateAt

@@ -90,6 +90,13 @@ export const banMs: Millis = dayMs
 export const failureCooldownMs: Millis = secondMs
 export const failureCooldownMsMax: Millis = minuteMs
 
+/** After so many failures in a row, what a peer says it has is not waited for: upstream has it too. */
+export const failuresForTrouble = 2
+/** Who claimed and brought nothing is not yielded to for so long. */
+export const idleMs: Millis = minuteMs
+/** A chunk that a client waits for is given up at a peer after so long, and the peer is taken to have failed. */
+export const windowFetchMsMax: Millis = 4 * secondMs
+
 /** Told to a peer whose request finds no upload slot: about one chunk's time on a gigabit LAN, a few times over. */
 export const busyRetryMs: Millis = 40
 

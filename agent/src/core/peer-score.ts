@@ -9,9 +9,11 @@ import {
   blameCooldownMs,
   failureCooldownMs,
   failureCooldownMsMax,
+  failuresForTrouble,
   hedgeMsMax,
   hedgeMsMin,
   hedgeMsUnknown,
+  idleMs,
   strikeWindowMs,
   strikesForBan
 } from './limits.ts'
@@ -29,10 +31,15 @@ interface Score {
   /** When it sent corrupt chunks, at most `strikesForBan` of the last hour. */
   strikes: Millis[]
   bannedUntil: Millis
+  /** Until then what it says it has does not count: it failed us again and again, or lied. */
+  troubledUntil: Millis
+  /** Until then its claims do not beat ours: it claimed and fetched nothing. */
+  idleUntil: Millis
 }
 
 export class PeerScores {
   readonly #scores = new Map<AgentId, Score>()
+  readonly #troubled = new Set<AgentId>()
 
   inFlight(peer: AgentId): number {
     return this.#scores.get(peer)?.inFlight ?? 0
@@ -50,6 +57,24 @@ export class PeerScores {
     return (this.#scores.get(peer)?.bannedUntil ?? 0) > now
   }
 
+  /** Whether it is worth asking `isTroubled` at all. */
+  get anyTroubled(): boolean {
+    return this.#troubled.size > 0
+  }
+
+  isTroubled(peer: AgentId, now: Millis): boolean {
+    return this.#troubled.has(peer) && (this.#scores.get(peer)?.troubledUntil ?? 0) > now
+  }
+
+  isIdle(peer: AgentId, now: Millis): boolean {
+    return (this.#scores.get(peer)?.idleUntil ?? 0) > now
+  }
+
+  /** It claimed an extent and brought nothing of it. */
+  idled(peer: AgentId, now: Millis): void {
+    this.#of(peer).idleUntil = now + idleMs
+  }
+
   asked(peer: AgentId): void {
     this.#of(peer).inFlight++
   }
@@ -58,6 +83,7 @@ export class PeerScores {
     const score = this.#of(peer)
     score.inFlight = Math.max(0, score.inFlight - 1)
     score.failuresInRow = 0
+    this.#troubled.delete(peer)
     const rate = Math.floor((bytes * 1000) / Math.max(1, tookMs))
     score.rate = score.rate === 0 ? rate : score.rate + Math.trunc((rate - score.rate) / 8)
     const took = Math.ceil(tookMs)
@@ -96,6 +122,7 @@ export class PeerScores {
       now + Math.min(failureCooldownMsMax, failureCooldownMs * 2 ** Math.min(10, score.failuresInRow))
     )
     score.failuresInRow++
+    if (score.failuresInRow >= failuresForTrouble) this.#trouble(peer, score.restsUntil)
   }
 
   /** @returns strikes of the last hour, this one included. At `strikesForBan` the peer is banned. */
@@ -105,6 +132,7 @@ export class PeerScores {
     score.strikes = score.strikes.filter(at => at > now - strikeWindowMs)
     score.strikes.push(now)
     this.#rest(peer, now + blameCooldownMs)
+    this.#trouble(peer, now + blameCooldownMs)
     if (score.strikes.length >= strikesForBan) score.bannedUntil = now + banMs
     return score.strikes.length
   }
@@ -124,6 +152,11 @@ export class PeerScores {
     if (score !== undefined) score.inFlight = 0
   }
 
+  #trouble(peer: AgentId, until: Millis): void {
+    this.#of(peer).troubledUntil = until
+    this.#troubled.add(peer)
+  }
+
   #rest(peer: AgentId, until: Millis): void {
     const score = this.#of(peer)
     score.restsUntil = Math.max(score.restsUntil, until)
@@ -140,7 +173,9 @@ export class PeerScores {
         restsUntil: 0,
         failuresInRow: 0,
         strikes: [],
-        bannedUntil: 0
+        bannedUntil: 0,
+        troubledUntil: 0,
+        idleUntil: 0
       }
       this.#scores.set(peer, score)
     }

@@ -71,6 +71,8 @@ export class Swarm {
   #lastChunkAt: Millis
   /** When a peer last told us of a chunk that we do not have. */
   #newsAt: Millis = 0
+  /** The time of the last turn. */
+  #now: Millis = 0
   #tellFetchersAt: Millis | null = null
   /** Chunks that this agent went to fetch out of turn. */
   readonly #escaped = new Set<number>()
@@ -102,6 +104,7 @@ export class Swarm {
         wants: this.wants,
         underWay: chunk => this.#has(chunk) || this.fetching.isFetching(chunk),
         url: () => this.#url,
+        heldByOthers: chunk => this.#heldByOthers(chunk),
         vouched: chunk => around.role !== 'gateway' || this.digests.of(chunk) !== undefined,
         onlyAhead: () => (this.#diskFull ? heldWindowChunks : null),
         say: (message, toAll) => {
@@ -351,6 +354,8 @@ export class Swarm {
 
   dropped(chunk: number): void {
     this.#held.delete(chunk)
+    // A kept chunk that can no longer be read counts as never had.
+    if (this.have.clear(chunk)) this.#settled = false
     // It is dropped because nobody needs it any more: who stood at it has read it, even if that is told only later.
     this.wants.passed(chunk)
     this.#refresh(chunk)
@@ -371,6 +376,7 @@ export class Swarm {
 
   /** Does all that is due. */
   advance(now: Millis): void {
+    this.#now = now
     if (this.#wake !== null && now - this.#wake > ownLatenessMs)
       this.claiming.claims.forgive(now - this.#wake)
     let wake: Millis | null = null
@@ -562,10 +568,13 @@ export class Swarm {
         this.claiming.claims.of(extentOf(chunk))?.progressAt ?? 0,
         this.fetching.startedAt(chunk) ?? 0
       )
-      const patientUntil =
-        progressAt +
-        this.#around.policy().delayForegroundDownloadFromHttpMs *
-          Math.min(escapePatienceMax, this.claiming.claims.patienceFactor)
+      const claim = this.claiming.claims.of(extentOf(chunk))
+      const patience = Math.min(escapePatienceMax, this.claiming.claims.patienceFactor)
+      const patientUntil = Math.max(
+        progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs * patience,
+        // On a slow line a chunk takes long: a claim that is not void yet is worth waiting for.
+        claim === undefined ? 0 : this.claiming.claims.deadline(claim)
+      )
       // The rank costs more than a comparison, and is not needed before the time has come at all.
       const escapeAt =
         patientUntil > now
@@ -606,6 +615,14 @@ export class Swarm {
 
   #has(chunk: number): boolean {
     return this.have.has(chunk) || this.#held.has(chunk)
+  }
+
+  #heldByOthers(chunk: number): boolean {
+    if (this.members.holders(chunk) === 0) return false
+    const { scores } = this.#around
+    return (
+      !scores.anyTroubled || this.members.holdersOf(chunk).some(peer => !scores.isTroubled(peer, this.#now))
+    )
   }
 
   /** May be asked of a peer now. */
