@@ -312,18 +312,12 @@ export class Claiming {
     this.#refreshExtent(extent)
   }
 
-  /** Nobody here wants more: flows stop, at the end of their extent if others still count on them. */
+  /** Nobody here wants more: flows stop with the chunk they are in. */
   stop(now: Millis): void {
-    const othersCount = this.#swarm.members.leechers().length > 0
     for (const flow of this.#flows.values()) {
       if (flow.cancelled) continue
-      if (othersCount && flow.bytes > flow.bytesBefore) {
-        flow.end = Math.min(flow.end, chunksOf(extentOf(flow.next), this.#swarm.chunks).end)
-        this.#around.effect({ type: 'cancel-flow', flow: flow.id, afterChunk: true })
-        flow.cancelled = true
-      } else {
-        this.#cancel(flow, false)
-      }
+      // What is half here is finished: a client that read to the end left before its last chunk was verified and kept.
+      this.#cancel(flow, true)
       this.#giveBack(this.#extentAt(flow), now)
     }
   }
