@@ -172,7 +172,7 @@ const tls = {
   create(context) {
     const message =
       'Never switch off the check of a certificate. Give the connection the CA or the pinned key it should trust; ' +
-      'agent/src/peers/bulk-identity.ts, which checks the key by itself, is the one exception.'
+      'agent/src/identity/tls.ts, which checks the key by itself, is the one exception.'
     const nameOf = node => node?.name ?? node?.value
     const isFalse = node => node?.type === 'Literal' && node.value === false
     return {

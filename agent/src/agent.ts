@@ -13,6 +13,7 @@ import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
+import { createBulkTls } from './bulk/bulk-tls.ts'
 import type { AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore } from './core/agent.ts'
@@ -25,7 +26,7 @@ import { readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { parseFleetSecret } from './identity/secret.ts'
 import { verifyCredential, verifyRevocationList } from './identity/signatures.ts'
 import { createSigner } from './identity/signer.ts'
-import { dialAgent } from './identity/tls.ts'
+import { agentIdOfSocket, dialAgent, identityServerOptions } from './identity/tls.ts'
 import { createTrust } from './identity/trust.ts'
 import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
@@ -179,19 +180,33 @@ async function start(
   const upstream = createUpstream({ log }, config.upstream)
   undo.push(() => upstream.close())
 
+  const bulk = await createBulkTls(
+    {
+      dial: to => dialAgent({ ...to, tls }),
+      serverOptions: alpn => identityServerOptions(tls, alpn),
+      agentIdOfSocket,
+      mayServe: peer => peers?.linked(peer) === true,
+      where: peer => peers?.bulkAt(peer) ?? null,
+      log
+    },
+    { host: config.bulk.host ?? config.listen.host, port: config.bulk.port }
+  )
+  undo.push(() => bulk.close())
+
   const network = await createPeers(
     { trust, privateKey: identity.libp2pKey, log },
     {
       listen: config.listen,
       site,
       role,
+      bulkPort: bulk.port,
       fleetTag: fleetTag(config, member),
       mdns: config.mdns,
       choose: known => chooseNeighbours(self, known),
       staticPeers: config.staticPeers
     }
   )
-  peers = network.peers
+  peers = network
   const roles = new Map<AgentId, Role>()
 
   const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
@@ -203,7 +218,10 @@ async function start(
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') roles.set(event.peer, event.role)
-    if (event.type === 'peer-left') roles.delete(event.peer)
+    if (event.type === 'peer-left') {
+      roles.delete(event.peer)
+      bulk.forget(event.peer)
+    }
     peerBytes.note(event)
     loop.emit(event)
     if (event.type === 'chunk-stored') lookAtDisk(event.kept ? diskLookBusyMs : 0)
@@ -212,7 +230,7 @@ async function start(
   const flows = createFlows({
     store,
     upstream,
-    bulk: network.bulk,
+    bulk,
     signer,
     emit,
     now: Date.now,
@@ -222,13 +240,13 @@ async function start(
   const loop = run(core, {
     flows,
     say: (to, message) => {
-      network.peers.say(to, withProof(message))
+      network.say(to, withProof(message))
     },
     dial: peer => {
-      network.peers.dial(peer)
+      network.dial(peer)
     },
     hangUp: (peer, reason) => {
-      network.peers.hangUp(peer, reason)
+      network.hangUp(peer, reason)
     },
     signDigests: (transfer, entries) => signer.signDigests(transfer, entries),
     report: fact => {
@@ -279,8 +297,8 @@ async function start(
     lookAtDisk.stop()
   })
 
-  await network.peers.start(emit)
-  undo.push(() => network.peers.stop())
+  await network.start(emit)
+  undo.push(() => network.stop())
 
   const proxy = await createProxy(
     { content: flows, upstream, log },
@@ -303,12 +321,15 @@ async function start(
     coordinator: link?.state() ?? { kind: 'none', since: startedAt, problem: null },
     proxyAddress,
     pageAddress: page.address,
-    addresses: network.peers.addresses(),
-    peers: network.peers.list().map(peer => ({ ...peer, ...peerBytes.of(peer.id) })),
+    addresses: network.addresses(),
+    peers: network.list().map(peer => ({ ...peer, ...peerBytes.of(peer.id) })),
     transfers: flows.views(),
     totals: flows.totals(),
     store: await store.usage(),
-    refusals: Object.fromEntries(network.peers.refusals()),
+    refusals: Object.fromEntries([
+      ...network.refusals(),
+      ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
+    ]),
     policy,
     problems: reporter.problems()
   })

@@ -36,6 +36,8 @@ export interface AgentConfig {
   readonly dataFolder: string
   /** For other agents (libp2p over TCP). */
   readonly listen: Endpoint
+  /** For chunks between agents (TLS 1.3); null host: the one of `listen`. */
+  readonly bulk: { readonly host: string | null; readonly port: number }
   /** For HTTP clients of this machine. */
   readonly proxy: Endpoint & { readonly connectPorts: readonly string[] }
   /** For the page, the API and the command line; loopback only. */
@@ -70,10 +72,10 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 export type LogLevel = (typeof logLevels)[number]
 
 /**
- * 17830 to 17832 lie in a block that the IANA port registry has as unassigned (17778-17999), below the ephemeral ranges of
+ * 17830 to 17834 (17833 is the coordinator's, who may be on the same machine) lie in a block that the IANA port registry has as unassigned (17778-17999), below the ephemeral ranges of
  * Windows (49152 up) and Linux (32768 up), so that no outgoing connection sits on them when the agent starts.
  */
-export const defaultPorts = { listen: 17830, proxy: 17831, page: 17832 } as const
+export const defaultPorts = { listen: 17830, proxy: 17831, page: 17832, bulk: 17834 } as const
 
 const anyPort = { min: 0, max: 65_535 }
 const isLoopback = (host: string) =>
@@ -95,6 +97,21 @@ export const configSchema = z.strictObject({
     ),
     port: countField(defaultPorts.listen, anyPort, {
       what: 'TCP port for other agents; 0 lets the system choose',
+      why: 'A fixed port, so that one firewall rule is enough'
+    })
+  }),
+  bulk: z.strictObject({
+    host: textField<string | null>(
+      address.nullable(),
+      { word: 'address', form: 'an IP address of this machine, or 0.0.0.0 for all' },
+      null,
+      {
+        what: 'Address on which other agents fetch chunks from this one',
+        why: 'As for listen: they dial the address at which they have met this agent'
+      }
+    ),
+    port: countField(defaultPorts.bulk, anyPort, {
+      what: 'TCP port on which other agents fetch chunks; 0 lets the system choose',
       why: 'A fixed port, so that one firewall rule is enough'
     })
   }),
@@ -266,7 +283,7 @@ export function agentConfig(
   given: Parts<Omit<AgentConfig, 'dataFolder' | 'fleetSecret'>> = {},
   fleetSecret: Uint8Array | null = null
 ): AgentConfig {
-  const groups = { listen: {}, proxy: {}, page: {}, upstream: {}, cache: {}, policy: {} }
+  const groups = { listen: {}, bulk: {}, proxy: {}, page: {}, upstream: {}, cache: {}, policy: {} }
   const parsed = configSchema.safeParse({ ...groups, ...given })
   if (!parsed.success) {
     throw new StarlingError(

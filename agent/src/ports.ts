@@ -177,6 +177,10 @@ export interface PeersPort {
   hint(peers: ReadonlyArray<{ readonly id: AgentId | null; readonly addresses: readonly string[] }>): void
   /** Peers that must not be spoken with from now on: hung up and not accepted again. */
   forbid(peers: readonly AgentId[], reason: string): void
+  /** Whether the peer's `hello` was accepted and still counts. */
+  linked(peer: AgentId): boolean
+  /** Where a linked peer serves chunks: the address we know it by, and the port it told; null when it does not. */
+  bulkAt(peer: AgentId): { readonly host: string; readonly port: number } | null
   list(): readonly PeerInfo[]
   /** Multiaddrs others can dial, LAN addresses first. */
   addresses(): readonly string[]

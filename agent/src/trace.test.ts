@@ -22,12 +22,24 @@ test('what is written is read back as it was, bytes and bitfields included', asy
   const have = new Bitfield(12)
   have.set(3)
   const events: AgentEvent[] = [
-    { type: 'peer-said', peer: 'two', message: { type: 'bitfield', transfer: 'ff', bits: Uint8Array.of(1, 0, 255), claims: [] } },
+    {
+      type: 'peer-said',
+      peer: 'two',
+      message: { type: 'bitfield', transfer: 'ff', bits: Uint8Array.of(1, 0, 255), claims: [] }
+    },
     {
       type: 'transfer-loaded',
       head: {
         transfer: 'ff',
-        head: { key: 'k', length: 12, validator: '', chunkBytes: 1, contentClass: 'c', headers: [], promised: null },
+        head: {
+          key: 'k',
+          length: 12,
+          validator: '',
+          chunkBytes: 1,
+          contentClass: 'c',
+          headers: [],
+          promised: null
+        },
         signed: { issuer: 'two', issuedAt: 0, expiresAt: 1, serial: 1, bytes: new Uint8Array(64) }
       },
       have,
@@ -37,7 +49,9 @@ test('what is written is read back as it was, bytes and bitfields included', asy
     },
     { type: 'woke' }
   ]
-  const trace = traceTo(path, begin, why => { throw new Error(why) })
+  const trace = traceTo(path, begin, why => {
+    throw new Error(why)
+  })
   for (const [at, event] of events.entries()) trace.event(event, at)
   await trace.close()
   const text = readFileSync(path, 'utf8')
@@ -52,7 +66,9 @@ test('what is written is read back as it was, bytes and bitfields included', asy
 
 test('a trace that cannot be written says so once, and harms nothing', async () => {
   const told: string[] = []
-  const trace = traceTo(join(folder, 'no', 'such', 'folder'), begin, why => { told.push(why) })
+  const trace = traceTo(join(folder, 'no', 'such', 'folder'), begin, why => {
+    told.push(why)
+  })
   trace.event({ type: 'woke' }, 0)
   await trace.close()
   trace.event({ type: 'woke' }, 1)

@@ -27,12 +27,14 @@ export function traceTo(
   // Whoever reads a trace reads URLs.
   const file = createWriteStream(path, { flags: 'w', mode: 0o600 })
   let ended = false
+  let told = false
 
   function end(why: string | null): void {
-    if (ended) return
     ended = true
     file.end()
-    if (why !== null) stopped(why)
+    if (why === null || told) return
+    told = true
+    stopped(why)
   }
 
   file.on('error', error => {

@@ -38,7 +38,9 @@ export function traceLine(thing: object): string {
 }
 
 /** @throws StarlingError `bad-trace` with the number of the line */
-export function parseTrace<Policy, Event>(text: string): { start: TraceStart<Policy>; events: Array<Traced<Event>> } {
+export function parseTrace<Policy, Event>(
+  text: string
+): { start: TraceStart<Policy>; events: Array<Traced<Event>> } {
   const lines = text.split('\n')
   // A machine that lost power left half a line at the end, or nothing after the last: neither is a fault.
   const whole = lines.slice(0, -1)
@@ -49,7 +51,8 @@ export function parseTrace<Policy, Event>(text: string): { start: TraceStart<Pol
   }
   for (const [index, line] of rest.entries()) {
     const { at, event } = line as Partial<Traced<Event>>
-    if (typeof at !== 'number' || typeof event !== 'object') throw bad(index + 2, 'there is no time or no event')
+    if (typeof at !== 'number' || typeof event !== 'object')
+      throw bad(index + 2, 'there is no time or no event')
   }
   return { start, events: rest as Array<Traced<Event>> }
 }
@@ -65,7 +68,12 @@ function parseLine(line: string, number: number): unknown {
 function revived(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if ('$bytes' in value && typeof value.$bytes === 'string') return base64.baseDecode(value.$bytes)
-  if ('$bits' in value && typeof value.$bits === 'string' && 'size' in value && typeof value.size === 'number') {
+  if (
+    '$bits' in value &&
+    typeof value.$bits === 'string' &&
+    'size' in value &&
+    typeof value.size === 'number'
+  ) {
     return Bitfield.fromBytes(base64.baseDecode(value.$bits), value.size)
   }
   return value

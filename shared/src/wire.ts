@@ -44,7 +44,7 @@ export interface Hello {
   readonly site: SiteId
   readonly role: 'agent' | 'gateway'
   readonly capabilities: readonly string[]
-  /** TCP port of the bulk listener; 0 when bulk travels on libp2p streams. */
+  /** TCP port on which this agent serves chunks, at the address it is connected from; 0: it serves none. */
   readonly bulkPort: number
 }
 

@@ -1,5 +1,5 @@
 /**
- * One end of a road, in a process of its own: `node bulk-end.ts <road> <sender|receiver> <file> <chunks> <secret>`, spoken
+ * One end of a road, in a process of its own: `node bulk-end.ts <road> <sender|receiver> <file> <chunks>`, spoken
  * with over IPC. The sender reads chunks of the file into pooled buffers and sends them; the receiver fetches them
  * into pooled buffers, compares their SHA-256, and writes them to the file. What it costs is counted from the meeting on.
  */
@@ -24,8 +24,8 @@ export interface EndCost {
 /** To the parent: the card, 'met', the cost. From it: the other's card, 'go', 'stop'. */
 export type EndMessage = { readonly card: Card } | 'met' | 'go' | 'stop' | EndCost
 
-async function main([road, role, path, chunkCount, secret]: string[]): Promise<void> {
-  const end = await roads[road as RoadName](secret!)
+async function main([road, role, path, chunkCount]: string[]): Promise<void> {
+  const end = await roads[road as RoadName]()
   const chunks = Number(chunkCount)
   const idle = new AbortController().signal
   const buffers = createBuffers({ bufferBytes: MiB, buffersMax: 16, buffersIdleMax: 16 })

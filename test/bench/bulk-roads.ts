@@ -23,7 +23,7 @@ export interface RoadEnd {
   close(): Promise<void>
 }
 
-export const roads: Readonly<Record<RoadName, (secret: string) => Promise<RoadEnd>>> = {
+export const roads: Readonly<Record<RoadName, () => Promise<RoadEnd>>> = {
   async tls() {
     const { createBulkLoopback } = await import('../doubles/bulk-on-loopback.ts')
     const net = createBulkLoopback()
@@ -39,18 +39,19 @@ export const roads: Readonly<Record<RoadName, (secret: string) => Promise<RoadEn
     }
   },
 
-  async libp2p(secret) {
-    const { createLoopback, until } = await import('../doubles/peers-on-loopback.ts')
-    const net = createLoopback()
-    const { peers, bulk } = await net.agent({ secret })
+  async libp2p() {
+    const { until } = await import('../doubles/peers-on-loopback.ts')
+    const { createStreamEnd } = await import('./libp2p/bulk-libp2p.ts')
+    const end = await createStreamEnd()
     return {
-      bulk,
-      card: { id: peers.self, port: 0, addresses: peers.addresses() },
-      async meet({ id, addresses }) {
-        peers.hint([{ id, addresses }])
-        await until('the two ends have met', () => peers.list().some(peer => peer.id === id), 30_000)
+      bulk: end.bulk,
+      card: { id: end.id, port: 0, addresses: end.addresses },
+      // One connection is enough for both.
+      async meet(other) {
+        if (end.id < other.id) await end.meet(other.addresses[0]!)
+        await until('the two ends have met', () => end.isConnected(other.id))
       },
-      close: () => net.stopAll()
+      close: async () => await end.close()
     }
   }
 }

@@ -8,7 +8,6 @@ import { fork } from 'node:child_process'
 import { on, once } from 'node:events'
 import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFleetSecret } from '@starling/agent/identity/secret.ts'
 import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { seededContent } from '../doubles/content.ts'
 import { openHouse, type House } from '../e2e/harness.ts'
@@ -18,7 +17,6 @@ import { roadNames, type RoadName } from './bulk-roads.ts'
 
 const length: Bytes = GiB
 const chunks = length / MiB
-const secret = createFleetSecret()
 
 export const bulk: Bench = {
   name: 'bulk',
@@ -101,7 +99,7 @@ function startEnd(
   path: string
 ): { next(): Promise<EndMessage>; say(message: EndMessage): void; readonly ended: Promise<unknown> } {
   const file = join(import.meta.dirname, 'bulk-end.ts')
-  const child = fork(file, [road, role, path, String(chunks), secret])
+  const child = fork(file, [road, role, path, String(chunks)])
   const ended = once(child, 'exit')
   house.keep(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill()

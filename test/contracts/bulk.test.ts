@@ -1,12 +1,7 @@
+import { createStreamEnd, type StreamEnd } from '../bench/libp2p/bulk-libp2p.ts'
 import { createBulkLoopback, type BulkAgent } from '../doubles/bulk-on-loopback.ts'
 import { createMemoryBulk } from '../doubles/memory-bulk.ts'
-import {
-  createLoopback,
-  introduce,
-  isJoined,
-  until,
-  type LoopbackAgent
-} from '../doubles/peers-on-loopback.ts'
+import { until } from '../doubles/peers-on-loopback.ts'
 import { bulkContract, type BulkEnd } from './bulk.contract.ts'
 
 bulkContract(
@@ -38,22 +33,21 @@ bulkContract(
 bulkContract(
   'over libp2p streams',
   () => {
-    const net = createLoopback()
-    const ends = new Map<BulkEnd, LoopbackAgent>()
+    const ends = new Map<BulkEnd, StreamEnd>()
     return {
       async agent() {
-        const agent = await net.agent()
-        const end = { id: agent.peers.self, bulk: agent.bulk }
-        ends.set(end, agent)
+        const end = await createStreamEnd()
+        ends.set(end, end)
         return end
       },
       async meet(one, other) {
-        const [a, b] = [ends.get(one)!, ends.get(other)!]
-        introduce(a, b)
-        await until('they have met', () => isJoined(a, b))
+        await ends.get(one)!.meet(ends.get(other)!.addresses[0]!)
+        await until('they have met', () => ends.get(other)!.isConnected(one.id))
       },
-      end: async end => await ends.get(end)!.peers.stop(),
-      close: async () => await net.stopAll()
+      end: async end => await ends.get(end)!.close(),
+      async close() {
+        await Promise.all([...ends.values()].map(async end => await end.close()))
+      }
     }
   },
   { isRemote: true }

@@ -9,7 +9,7 @@ import { createTrust, type Trust } from '@starling/agent/identity/trust.ts'
 import { createLog } from '@starling/agent/log.ts'
 import { createPeers, type PeersOptions } from '@starling/agent/peers/peers.ts'
 import type { Proof } from '@starling/shared/credential.ts'
-import type { BulkPort, Emit, PeersPort } from '@starling/agent/ports.ts'
+import type { Emit, PeersPort } from '@starling/agent/ports.ts'
 
 export type Heard = Parameters<Emit>[0]
 
@@ -17,7 +17,6 @@ export interface LoopbackAgent {
   readonly identity: Identity
   readonly trust: Trust
   readonly peers: PeersPort
-  readonly bulk: BulkPort
   /** Everything emitted so far, in order. */
   readonly heard: Heard[]
   /** What was heard of one kind. */
@@ -48,7 +47,7 @@ export function createLoopback(): {
         clock: Date.now,
         fleetSecret: secret === null ? null : { secret: parseFleetSecret(secret), site }
       })
-      const { peers, bulk } = await createPeers(
+      const peers = await createPeers(
         {
           trust,
           privateKey: identity.libp2pKey,
@@ -57,6 +56,7 @@ export function createLoopback(): {
         {
           listen: { host: '127.0.0.1', port: 0 },
           role: 'agent',
+          bulkPort: 0,
           fleetTag: '0011223344556677',
           mdns: false,
           ...options,
@@ -73,7 +73,6 @@ export function createLoopback(): {
         identity,
         trust,
         peers,
-        bulk,
         heard,
         of: <Type extends Heard['type']>(type: Type) =>
           heard.filter((event): event is Extract<Heard, { type: Type }> => event.type === type)

@@ -65,6 +65,8 @@ export function agentArgs(
     '--listen-host',
     '127.0.0.1',
     '--listen-port',
+    '0',
+    '--bulk-port',
     '0'
   ]
   args.push(
@@ -141,6 +143,7 @@ export const quickHeartbeat = ['--heartbeat', '1s']
 const gatewayEnv = {
   STARLING_LISTEN_HOST: '127.0.0.1',
   STARLING_LISTEN_PORT: '0',
+  STARLING_BULK_PORT: '0',
   STARLING_PROXY_PORT: '0',
   STARLING_PAGE_PORT: '0',
   STARLING_MDNS: 'false',

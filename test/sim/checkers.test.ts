@@ -9,19 +9,33 @@ import { patchTuesday } from './scenarios/patch-tuesday.ts'
 import type { Options } from './scenarios/scenario.ts'
 import { withoutRelaying, withoutTakeover } from './wraps.ts'
 
-interface Case { readonly options?: Partial<Options>, readonly faults?: readonly Fault[], readonly natures?: readonly Nature[], readonly dress?: Dress }
+interface Case {
+  readonly options?: Partial<Options>
+  readonly faults?: readonly Fault[]
+  readonly natures?: readonly Nature[]
+  readonly dress?: Dress
+}
 
 function play({ options, faults = [], natures = [], dress }: Case): Run {
-  return runScenario(patchTuesday, optionsFor(patchTuesday, { agents: 8, size: 32 * MiB, seed: 3, ...options }), {
-    faults, natures, ...(dress === undefined ? {} : { dress })
-  })
+  return runScenario(
+    patchTuesday,
+    optionsFor(patchTuesday, { agents: 8, size: 32 * MiB, seed: 3, ...options }),
+    {
+      faults,
+      natures,
+      ...(dress === undefined ? {} : { dress })
+    }
+  )
 }
 
 const names = ({ violations }: Run): string[] => violations.map(({ checker }) => checker)
 
 describe('promises hold when something goes wrong', () => {
   test.each(Object.entries(faultKinds))('%s', (name, kind) => {
-    const options = { gateway: name === 'gatewayDies' ? 'site' : 'none', coordinator: name === 'coordinatorDies' } as const
+    const options = {
+      gateway: name === 'gatewayDies' ? 'site' : 'none',
+      coordinator: name === 'coordinatorDies'
+    } as const
     expect(play({ options, faults: [kind(4 * secondMs, 6 * secondMs, 2)] }).violations).toEqual([])
   })
 
@@ -41,7 +55,9 @@ describe('a promise that is switched off turns its checker red', () => {
   /** Whoever is fetching over the line just then. */
   const loses: Fault = {
     ...faultKinds.powerLoss(4 * secondMs, 0, 0),
-    begin: ({ agents }) => { agents.find(agent => agent.flows.size > 0)!.crash() }
+    begin: ({ agents }) => {
+      agents.find(agent => agent.flows.size > 0)!.crash()
+    }
   }
 
   test('without takeover, who waits for a dead claimant never finishes', () => {
@@ -75,7 +91,13 @@ describe('a promise that is switched off turns its checker red', () => {
     agent!.disk.quotaBytes = 1
     agent!.corruptReceived = 99
     outcome.play.world.wanOf(0).bytes += 64 * MiB
-    expect(checkAll(outcome).map(({ checker }) => checker)).toEqual(
-      ['one-copy', 'client-not-slower', 'policy-slots', 'disk-quota', 'liar-harmless', 'no-spinning'])
+    expect(checkAll(outcome).map(({ checker }) => checker)).toEqual([
+      'one-copy',
+      'client-not-slower',
+      'policy-slots',
+      'disk-quota',
+      'liar-harmless',
+      'no-spinning'
+    ])
   })
 })

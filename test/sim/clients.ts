@@ -42,7 +42,13 @@ export class Clients {
     if (content === undefined) return
     const reader = this.#world.nextId()
     this.#readings.set(reader, { content, chunk: 0, movedAt: this.#world.now })
-    this.#agent.emit({ type: 'range-wanted', reader, transfer: content.transfer, start: 0, end: content.length })
+    this.#agent.emit({
+      type: 'range-wanted',
+      reader,
+      transfer: content.transfer,
+      start: 0,
+      end: content.length
+    })
     this.moved()
   }
 
@@ -78,7 +84,8 @@ export class Clients {
       const { content } = reading
       const before = reading.chunk
       while (reading.chunk < content.chunks && this.#agent.disk.has(content, reading.chunk)) {
-        if (this.#agent.disk.isWrong(content, reading.chunk)) this.#world.wrongBytesToClients += content.bytesOf(reading.chunk)
+        if (this.#agent.disk.isWrong(content, reading.chunk))
+          this.#world.wrongBytesToClients += content.bytesOf(reading.chunk)
         reading.chunk++
       }
       if (reading.chunk === before) continue

@@ -20,7 +20,10 @@ export class SimCoordinator {
   }
 
   enrol(agent: SimAgent): void {
-    this.#core.step({ type: 'agent-enrolled', agent: agent.id, site: String(agent.site), role: agent.role }, this.#world.now)
+    this.#core.step(
+      { type: 'agent-enrolled', agent: agent.id, site: String(agent.site), role: agent.role },
+      this.#world.now
+    )
     this.#world.after(this.#world.prng.fraction() * startSpreadMs, () => {
       this.#heartbeat(agent)
     })
@@ -35,7 +38,8 @@ export class SimCoordinator {
     this.heartbeats++
     const swarm = [...agent.kept].map(([transfer, have]) => ({ transfer, complete: have.full }))
     const effects = this.#core.step(
-      { type: 'heartbeat', request: this.heartbeats, agent: agent.id, addresses: [agent.id], swarm }, now
+      { type: 'heartbeat', request: this.heartbeats, agent: agent.id, addresses: [agent.id], swarm },
+      now
     )
     for (const effect of effects) {
       if (effect.type !== 'hand-out') continue

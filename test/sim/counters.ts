@@ -23,22 +23,11 @@ export class RunHash {
     this.#mix(agent)
     this.#mix(Math.floor(now * 1000))
     this.#mixWord(event.type)
-    switch (event.type) {
-      case 'peer-said':
-        this.#mixWord(event.message.type)
-        this.#mixWord(event.peer)
-        break
-      case 'chunk-stored':
-      case 'chunk-asked':
-      case 'chunk-dropped':
-        this.#mix(event.chunk)
-        break
-      case 'flow-progress':
-      case 'upload-ended':
-        this.#mix(Math.floor(event.bytes))
-        break
-      default:
-    }
+    if (event.type === 'peer-said') {
+      this.#mixWord(event.message.type)
+      this.#mixWord(event.peer)
+    } else if ('chunk' in event) this.#mix(event.chunk)
+    else if ('bytes' in event) this.#mix(Math.floor(event.bytes))
   }
 
   get text(): string {
@@ -47,7 +36,13 @@ export class RunHash {
 
   #mixWord(word: string): void {
     const { length } = word
-    this.#mix((length << 24) ^ (word.charCodeAt(0) << 16) ^ (word.charCodeAt(length - 3) << 10) ^ (word.charCodeAt(length - 2) << 5) ^ word.charCodeAt(length - 1))
+    this.#mix(
+      (length << 24) ^
+        (word.charCodeAt(0) << 16) ^
+        (word.charCodeAt(length - 3) << 10) ^
+        (word.charCodeAt(length - 2) << 5) ^
+        word.charCodeAt(length - 1)
+    )
   }
 
   #mix(value: number): void {

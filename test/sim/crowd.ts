@@ -1,6 +1,13 @@
 /** One site that wants one content: the smallest whole scenario, for tests and for looking at a rule alone. */
 import type { CorePolicy } from '@starling/agent/core/events.ts'
-import { MiB, minuteMs, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import {
+  MiB,
+  minuteMs,
+  secondMs,
+  type Bytes,
+  type BytesPerSecond,
+  type Millis
+} from '@starling/shared/units.ts'
 import type { SimAgent } from './sim-agent.ts'
 import { World, type Content } from './world.ts'
 
@@ -42,23 +49,45 @@ export const crowdPolicy: CorePolicy = {
 const gigabit: BytesPerSecond = 125_000_000
 const branchLine: BytesPerSecond = 6_250_000
 
-export function makeCrowd (init: CrowdInit): Crowd {
+export function makeCrowd(init: CrowdInit): Crowd {
   const size = init.size ?? 64 * MiB
   const wanRate = init.wanRate ?? branchLine
   const policy = { ...crowdPolicy, ...init.policy }
-  const world = new World({ seed: init.seed, sites: 1, wanRate, ...(init.perFlowRate === undefined ? {} : { perFlowRate: init.perFlowRate }) })
+  const world = new World({
+    seed: init.seed,
+    sites: 1,
+    wanRate,
+    ...(init.perFlowRate === undefined ? {} : { perFlowRate: init.perFlowRate })
+  })
   const content = world.addContent('update.msu', size)
-  const agents = Array.from({ length: init.agents }, (_, index) => world.addAgent({
-    id: `agent-${String(index).padStart(3, '0')}`, role: 'agent', site: 0, policy, seed: init.seed * 1000 + index, lanRate: gigabit,
-    lies: init.liars?.includes(index) ?? false
-  }))
-  const gateway = init.gateway === true
-    ? world.addAgent({ id: 'gateway', role: 'gateway', site: 0, policy: { ...policy, upstreamWeight: 1000 }, seed: init.seed, lanRate: gigabit })
-    : null
+  const agents = Array.from({ length: init.agents }, (_, index) =>
+    world.addAgent({
+      id: `agent-${String(index).padStart(3, '0')}`,
+      role: 'agent',
+      site: 0,
+      policy,
+      seed: init.seed * 1000 + index,
+      lanRate: gigabit,
+      lies: init.liars?.includes(index) ?? false
+    })
+  )
+  const gateway =
+    init.gateway === true
+      ? world.addAgent({
+          id: 'gateway',
+          role: 'gateway',
+          site: 0,
+          policy: { ...policy, upstreamWeight: 1000 },
+          seed: init.seed,
+          lanRate: gigabit
+        })
+      : null
   for (const agent of [...agents, ...(gateway === null ? [] : [gateway])]) agent.start()
   const startMs = secondMs
   for (const [index, agent] of agents.entries()) {
-    world.at(startMs + index * (init.staggerMs ?? 0), () => { agent.want(content) })
+    world.at(startMs + index * (init.staggerMs ?? 0), () => {
+      agent.want(content)
+    })
   }
   return { world, content, agents, gateway, startMs, lowerBoundMs: (size * 1000) / wanRate }
 }
@@ -72,10 +101,13 @@ export interface CrowdResult {
 }
 
 /** Runs until every agent that is alive has everything, or an hour of virtual time has gone by. */
-export function runCrowd (crowd: Crowd, limitMs: Millis = 60 * minuteMs): CrowdResult {
+export function runCrowd(crowd: Crowd, limitMs: Millis = 60 * minuteMs): CrowdResult {
   const { world, content, agents, gateway } = crowd
-  const allDone = world.runUntil(() => agents.every((agent) => !agent.alive || agent.completedAt.has(content.transfer)), limitMs)
-  const finished = agents.map((agent) => agent.completedAt.get(content.transfer) ?? -Infinity)
+  const allDone = world.runUntil(
+    () => agents.every(agent => !agent.alive || agent.completedAt.has(content.transfer)),
+    limitMs
+  )
+  const finished = agents.map(agent => agent.completedAt.get(content.transfer) ?? -Infinity)
   return {
     allDone,
     wanAmplification: world.wanOf(0).bytes / content.length,

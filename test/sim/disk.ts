@@ -25,7 +25,8 @@ export class Disk {
 
   has(content: Content, chunk: number): boolean {
     return (
-      this.kept.get(content.transfer)?.has(chunk) === true || this.#held.get(content.transfer)?.has(chunk) === true
+      this.kept.get(content.transfer)?.has(chunk) === true ||
+      this.#held.get(content.transfer)?.has(chunk) === true
     )
   }
 

@@ -4,10 +4,16 @@
  */
 import type { Millis } from '@starling/shared/units.ts'
 
-interface Planned { readonly at: Millis, readonly order: number, action: (() => void) | null }
+interface Planned {
+  readonly at: Millis
+  readonly order: number
+  action: (() => void) | null
+}
 
 /** Something planned that may still be called off. */
-export interface Plan { cancel (): void }
+export interface Plan {
+  cancel(): void
+}
 
 export class Timeline {
   readonly #heap: Planned[] = []
@@ -15,20 +21,32 @@ export class Timeline {
   #now: Millis = 0
   #happened = 0
 
-  get now (): Millis { return this.#now }
-  get happened (): number { return this.#happened }
-  get idle (): boolean { return this.#heap.length === 0 }
-
-  at (time: Millis, action: () => void): Plan {
-    const planned: Planned = { at: Math.max(time, this.#now), order: this.#order++, action }
-    this.#push(planned)
-    return { cancel: () => { planned.action = null } }
+  get now(): Millis {
+    return this.#now
+  }
+  get happened(): number {
+    return this.#happened
+  }
+  get idle(): boolean {
+    return this.#heap.length === 0
   }
 
-  after (ms: Millis, action: () => void): Plan { return this.at(this.#now + ms, action) }
+  at(time: Millis, action: () => void): Plan {
+    const planned: Planned = { at: Math.max(time, this.#now), order: this.#order++, action }
+    this.#push(planned)
+    return {
+      cancel: () => {
+        planned.action = null
+      }
+    }
+  }
+
+  after(ms: Millis, action: () => void): Plan {
+    return this.at(this.#now + ms, action)
+  }
 
   /** Lets one thing happen. @returns false when nothing is planned. */
-  next (): boolean {
+  next(): boolean {
     for (;;) {
       const planned = this.#pop()
       if (planned === null) return false
@@ -41,12 +59,12 @@ export class Timeline {
   }
 
   /** The time of what comes next; null: nothing. */
-  peek (): Millis | null {
+  peek(): Millis | null {
     while (this.#heap.length > 0 && this.#heap[0]!.action === null) this.#pop()
     return this.#heap[0]?.at ?? null
   }
 
-  #push (planned: Planned): void {
+  #push(planned: Planned): void {
     const heap = this.#heap
     let place = heap.length
     heap.push(planned)
@@ -59,7 +77,7 @@ export class Timeline {
     heap[place] = planned
   }
 
-  #pop (): Planned | null {
+  #pop(): Planned | null {
     const heap = this.#heap
     const first = heap[0]
     if (first === undefined) return null
@@ -79,6 +97,6 @@ export class Timeline {
   }
 }
 
-function comesBefore (one: Planned, other: Planned): boolean {
+function comesBefore(one: Planned, other: Planned): boolean {
   return one.at < other.at || (one.at === other.at && one.order < other.order)
 }

@@ -14,10 +14,12 @@ export class Port {
   #freeAt: Millis = 0
   bytes: Bytes = 0
 
-  constructor (rate: BytesPerSecond) { this.rate = rate }
+  constructor(rate: BytesPerSecond) {
+    this.rate = rate
+  }
 
   /** When a load that may start at `from` is through, with the port kept busy until then. */
-  carry (bytes: Bytes, from: Millis): Millis {
+  carry(bytes: Bytes, from: Millis): Millis {
     const start = Math.max(from, this.#freeAt)
     this.#freeAt = start + (bytes * 1000) / this.rate
     this.bytes += bytes
@@ -25,7 +27,10 @@ export class Port {
   }
 }
 
-interface LineFlow { left: Bytes, readonly done: () => void }
+interface LineFlow {
+  left: Bytes
+  readonly done: () => void
+}
 
 /** A line shared by flows: each gets an equal part, and a part of its own at most if it is limited. */
 export class Line {
@@ -40,16 +45,18 @@ export class Line {
   bytes: Bytes = 0
   stalled = false
 
-  constructor (timeline: Timeline, rate: BytesPerSecond, perFlow: BytesPerSecond = Infinity) {
+  constructor(timeline: Timeline, rate: BytesPerSecond, perFlow: BytesPerSecond = Infinity) {
     this.#timeline = timeline
     this.rate = rate
     this.#perFlow = perFlow
   }
 
-  get flows (): number { return this.#flows.size }
+  get flows(): number {
+    return this.#flows.size
+  }
 
   /** Carries bytes. @returns what takes the load off the line again, and tells how many bytes had been carried. */
-  carry (bytes: Bytes, done: () => void): { cancel (): Bytes, carried (): Bytes } {
+  carry(bytes: Bytes, done: () => void): { cancel(): Bytes; carried(): Bytes } {
     this.#settle()
     const flow: LineFlow = { left: bytes, done }
     this.#flows.add(flow)
@@ -68,17 +75,17 @@ export class Line {
     }
   }
 
-  stall (stalled: boolean): void {
+  stall(stalled: boolean): void {
     this.#settle()
     this.stalled = stalled
     this.#replan()
   }
 
-  #share (): BytesPerSecond {
+  #share(): BytesPerSecond {
     return this.stalled || this.#flows.size === 0 ? 0 : Math.min(this.#perFlow, this.rate / this.#flows.size)
   }
 
-  #settle (): void {
+  #settle(): void {
     const { now } = this.#timeline
     const carried = (this.#share() * (now - this.#settledAt)) / 1000
     this.#settledAt = now
@@ -90,7 +97,7 @@ export class Line {
     }
   }
 
-  #replan (): void {
+  #replan(): void {
     this.#plan?.cancel()
     this.#plan = null
     const share = this.#share()
@@ -99,7 +106,7 @@ export class Line {
     for (const flow of this.#flows) if (flow.left < least) least = flow.left
     this.#plan = this.#timeline.after((least * 1000) / share, () => {
       this.#settle()
-      const finished = [...this.#flows].filter((flow) => flow.left < 0.5)
+      const finished = [...this.#flows].filter(flow => flow.left < 0.5)
       for (const flow of finished) this.#flows.delete(flow)
       this.#replan()
       for (const flow of finished) flow.done()

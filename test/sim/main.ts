@@ -27,7 +27,9 @@ async function main(args: readonly string[]): Promise<number> {
     return 0
   }
   const out = command.json ? process.stderr : process.stdout
-  const say = (text: string): void => { out.write(`${text}\n`) }
+  const say = (text: string): void => {
+    out.write(`${text}\n`)
+  }
   if (command.replay !== null) return replay(command.replay, command.policies, say)
   if (command.soak) return soak(command.options.seed, say)
   const { scenario, options, html } = command
@@ -35,12 +37,25 @@ async function main(args: readonly string[]): Promise<number> {
   say(optionsText(options))
   const startedAt = performance.now()
   const { tallies, violations, samples } = await play(command, say)
-  const report = reportOf(options, lowerBound(scenario, options), tallies, [...new Set(violations.map(({ checker }) => checker))])
+  const report = reportOf(options, lowerBound(scenario, options), tallies, [
+    ...new Set(violations.map(({ checker }) => checker))
+  ])
   say(reportText(report))
-  say(`  ${'simulated in'.padEnd(22)}${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`)
+  say(
+    `  ${'simulated in'.padEnd(22)}${((performance.now() - startedAt) / 1000).toFixed(1)} s, ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`
+  )
   tell(violations, say)
   if (html !== null) {
-    writeFileSync(html, pageOf(scenario, options, report, tallies.flatMap(tally => tally.doneAt), samples))
+    writeFileSync(
+      html,
+      pageOf(
+        scenario,
+        options,
+        report,
+        tallies.flatMap(tally => tally.doneAt),
+        samples
+      )
+    )
     say(`  ${'plots'.padEnd(22)}${html}`)
   }
   if (command.json) process.stdout.write(`${JSON.stringify(report)}\n`)
@@ -48,10 +63,17 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 /** One world for each site where that is possible; else, or to look into one agent, one world for all. */
-async function play({ scenario, options, log, html, untilMs }: Command, say: (text: string) => void): Promise<Result> {
+async function play(
+  { scenario, options, log, html, untilMs }: Command,
+  say: (text: string) => void
+): Promise<Result> {
   if (canSplit(options) && log === null && untilMs === undefined) {
     const results = await runSites(options, html !== null)
-    return { tallies: results.map(({ tally }) => tally), violations: results.flatMap(result => result.violations), samples: samplesOf(results) }
+    return {
+      tallies: results.map(({ tally }) => tally),
+      violations: results.flatMap(result => result.violations),
+      samples: samplesOf(results)
+    }
   }
   let samples: Sample[] = []
   const { outcome, violations } = runScenario(scenario, options, {
@@ -67,7 +89,9 @@ async function play({ scenario, options, log, html, untilMs }: Command, say: (te
 
 function tell(violations: readonly Violation[], say: (text: string) => void): void {
   for (const { checker, sentences } of violations) {
-    say(`  BROKEN ${checker}: ${sentences.slice(0, 3).join('; ')}${sentences.length > 3 ? `; and ${sentences.length - 3} more` : ''}`)
+    say(
+      `  BROKEN ${checker}: ${sentences.slice(0, 3).join('; ')}${sentences.length > 3 ? `; and ${sentences.length - 3} more` : ''}`
+    )
   }
 }
 

@@ -37,10 +37,22 @@ export function watch(play: Play): Sample[] {
 
 /** Samples of worlds that ran side by side. The first to end stays as it was then. */
 export function together(worlds: ReadonlyArray<readonly Sample[]>): Sample[] {
-  const longest = worlds.reduce<readonly Sample[]>((most, samples) => (samples.length > most.length ? samples : most), [])
+  const longest = worlds.reduce<readonly Sample[]>(
+    (most, samples) => (samples.length > most.length ? samples : most),
+    []
+  )
   return longest.map(({ at }, index) => {
-    const then = worlds.flatMap(samples => samples[index] ?? (samples.length === 0 ? [] : [{ ...samples.at(-1)!, flows: 0 }]))
-    const sum = (of: (sample: Sample) => number): number => then.reduce((total, sample) => total + of(sample), 0)
-    return { at, upstream: sum(one => one.upstream), agents: sum(one => one.agents), gateways: sum(one => one.gateways), flows: sum(one => one.flows) }
+    const then = worlds.flatMap(
+      samples => samples[index] ?? (samples.length === 0 ? [] : [{ ...samples.at(-1)!, flows: 0 }])
+    )
+    const sum = (of: (sample: Sample) => number): number =>
+      then.reduce((total, sample) => total + of(sample), 0)
+    return {
+      at,
+      upstream: sum(one => one.upstream),
+      agents: sum(one => one.agents),
+      gateways: sum(one => one.gateways),
+      flows: sum(one => one.flows)
+    }
   })
 }

@@ -100,7 +100,8 @@ export class Network {
   partition(agents: readonly SimAgent[], half: (agent: SimAgent) => number): void {
     for (const agent of agents) this.#halves.set(agent.id, half(agent))
     for (const agent of agents) {
-      for (const { peer } of [...agent.links.values()]) if (!this.#reaches(agent, peer)) this.disconnect(agent, peer)
+      for (const { peer } of Array.from(agent.links.values()))
+        if (!this.#reaches(agent, peer)) this.disconnect(agent, peer)
     }
   }
 
@@ -143,7 +144,8 @@ export class Network {
       const arrivesAt = Math.max(from.saidUntil, world.now + world.lanLatencyMs * (1 + world.prng.fraction()))
       from.saidUntil = arrivesAt
       world.at(arrivesAt, () => {
-        for (const peer of peers) if (peer.links.has(from.id)) peer.emit({ type: 'peer-said', peer: from.id, message })
+        for (const peer of peers)
+          if (peer.links.has(from.id)) peer.emit({ type: 'peer-said', peer: from.id, message })
       })
       return
     }
@@ -156,7 +158,11 @@ export class Network {
   #deliverOne(from: SimAgent, link: Link, message: SwarmMessage): void {
     const { peer } = link
     const world = this.#world
-    const arrivesAt = Math.max(from.saidUntil, link.saidUntil, world.now + this.#latency(from, peer) * (1 + world.prng.fraction()))
+    const arrivesAt = Math.max(
+      from.saidUntil,
+      link.saidUntil,
+      world.now + this.#latency(from, peer) * (1 + world.prng.fraction())
+    )
     link.saidUntil = arrivesAt
     world.at(arrivesAt, () => {
       if (from.links.get(peer.id) === link) peer.emit({ type: 'peer-said', peer: from.id, message })

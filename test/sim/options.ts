@@ -44,7 +44,8 @@ export function readCommand(args: readonly string[]): Command {
   const { values } = parsed(args)
   const name = values.scenario ?? 'patch-tuesday'
   const scenario = scenarios.find(each => each.name === name)
-  if (scenario === undefined) throw bad(`there is no scenario ${name}; there are ${scenarios.map(each => each.name).join(', ')}`)
+  if (scenario === undefined)
+    throw bad(`there is no scenario ${name}; there are ${scenarios.map(each => each.name).join(', ')}`)
   const told: Partial<Options> = {
     ...given('seed', whole('seed', values.seed, 0)),
     ...given('agents', whole('agents', values.agents, 1)),
@@ -59,7 +60,8 @@ export function readCommand(args: readonly string[]): Command {
     ...given('faults', whole('faults', values.faults, 0))
   }
   const options = optionsFor(scenario, told)
-  if (options.sites > options.agents) throw bad(`--sites ${options.sites} is more than --agents ${options.agents}: give each site an agent`)
+  if (options.sites > options.agents)
+    throw bad(`--sites ${options.sites} is more than --agents ${options.agents}: give each site an agent`)
   return {
     scenario,
     options,
@@ -77,12 +79,18 @@ export function readCommand(args: readonly string[]): Command {
 /** As a command line that gives the same run. */
 export function optionsText(options: Options): string {
   const words = [
-    `--scenario ${options.scenario}`, `--seed ${options.seed}`, `--agents ${options.agents}`, `--sites ${options.sites}`,
-    `--size ${bytesToText(options.size)}`, `--wan ${options.wan / megabit}mbit`, `--gateway ${options.gateway}`
+    `--scenario ${options.scenario}`,
+    `--seed ${options.seed}`,
+    `--agents ${options.agents}`,
+    `--sites ${options.sites}`,
+    `--size ${bytesToText(options.size)}`,
+    `--wan ${options.wan / megabit}mbit`,
+    `--gateway ${options.gateway}`
   ]
   if (options.coordinator) words.push('--coordinator')
   if (options.perFlow !== Infinity) words.push(`--per-flow ${options.perFlow / megabit}mbit`)
-  if (options.mesh !== usualOptions.mesh || options.degree !== usualOptions.degree) words.push(`--mesh ${options.mesh} --degree ${options.degree}`)
+  if (options.mesh !== usualOptions.mesh || options.degree !== usualOptions.degree)
+    words.push(`--mesh ${options.mesh} --degree ${options.degree}`)
   if (options.faults > 0) words.push(`--faults ${options.faults}`)
   return `npm run sim -- ${words.join(' ')}`
 }
@@ -92,12 +100,25 @@ function parsed(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        scenario: { type: 'string' }, seed: { type: 'string' }, agents: { type: 'string' }, sites: { type: 'string' },
-        size: { type: 'string' }, wan: { type: 'string' }, 'per-flow': { type: 'string' }, gateway: { type: 'string' },
-        coordinator: { type: 'boolean' }, mesh: { type: 'string' }, degree: { type: 'string' }, faults: { type: 'string' },
-        until: { type: 'string' }, log: { type: 'string' }, html: { type: 'string' }, replay: { type: 'string' },
+        scenario: { type: 'string' },
+        seed: { type: 'string' },
+        agents: { type: 'string' },
+        sites: { type: 'string' },
+        size: { type: 'string' },
+        wan: { type: 'string' },
+        'per-flow': { type: 'string' },
+        gateway: { type: 'string' },
+        coordinator: { type: 'boolean' },
+        mesh: { type: 'string' },
+        degree: { type: 'string' },
+        faults: { type: 'string' },
+        until: { type: 'string' },
+        log: { type: 'string' },
+        html: { type: 'string' },
+        replay: { type: 'string' },
         policy: { type: 'string', multiple: true },
-        json: { type: 'boolean', default: false }, soak: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        soak: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false }
       }
     })
@@ -113,7 +134,8 @@ function given<Name extends keyof Options>(name: Name, value: Options[Name] | un
 function whole(name: string, text: string | undefined, least: number): number | undefined {
   if (text === undefined) return undefined
   const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) throw bad(`--${name} takes a whole number from ${least} up, not '${text}'`)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+    throw bad(`--${name} takes a whole number from ${least} up, not '${text}'`)
   return value
 }
 
@@ -127,7 +149,8 @@ function sizeOf(text: string | undefined): number | undefined {
 function rateOf(name: string, text: string | undefined): BytesPerSecond | undefined {
   if (text === undefined) return undefined
   const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*([kmg])bit(?:\/s)?$/i.exec(text) ?? []
-  if (amount === undefined || Number(amount) === 0) throw bad(`--${name} takes a rate such as 50mbit, not '${text}'`)
+  if (amount === undefined || Number(amount) === 0)
+    throw bad(`--${name} takes a rate such as 50mbit, not '${text}'`)
   return Number(amount) * megabit * { k: 0.001, m: 1, g: 1000 }[unit!.toLowerCase() as 'k' | 'm' | 'g']
 }
 

@@ -12,10 +12,29 @@ interface Curve {
 
 /** Sites are many and alike: beyond so many curves are drawn for some of them only. */
 const curvesMax = 12
-const colours = ['#1f6feb', '#d29922', '#2da44e', '#cf222e', '#8250df', '#57606a', '#bf3989', '#1b7c83', '#9a6700', '#0a3069', '#116329', '#82071e']
+const colours = [
+  '#1f6feb',
+  '#d29922',
+  '#2da44e',
+  '#cf222e',
+  '#8250df',
+  '#57606a',
+  '#bf3989',
+  '#1b7c83',
+  '#9a6700',
+  '#0a3069',
+  '#116329',
+  '#82071e'
+]
 const size = { width: 860, height: 260, left: 62, right: 150, top: 14, bottom: 34 }
 
-export function pageOf(scenario: Scenario, options: Options, report: Report, doneAt: Tally['doneAt'], samples: readonly Sample[]): string {
+export function pageOf(
+  scenario: Scenario,
+  options: Options,
+  report: Report,
+  doneAt: Tally['doneAt'],
+  samples: readonly Sample[]
+): string {
   const plots = [
     plot('Agents that are done, by site (share)', completionCurves(options, doneAt), 1),
     plot('Bytes by source (MiB)', [
@@ -23,7 +42,9 @@ export function pageOf(scenario: Scenario, options: Options, report: Report, don
       { name: 'from agents', points: samples.map(({ at, agents }) => [at, agents / MiB]) },
       { name: 'from gateways', points: samples.map(({ at, gateways }) => [at, gateways / MiB]) }
     ]),
-    plot('Flows on the lines of all sites', [{ name: 'flows', points: samples.map(({ at, flows }) => [at, flows]) }])
+    plot('Flows on the lines of all sites', [
+      { name: 'flows', points: samples.map(({ at, flows }) => [at, flows]) }
+    ])
   ]
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escaped(report.scenario)}, seed ${report.seed}</title>

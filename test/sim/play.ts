@@ -17,7 +17,17 @@ export const usualPolicy: CorePolicy = {
 }
 
 export const usualOptions = {
-  seed: 1, agents: 20, sites: 1, size: 256 * MiB, wan: 50 * megabit, gateway: 'none', coordinator: false, mesh: 32, degree: 10, perFlow: Infinity, faults: 0
+  seed: 1,
+  agents: 20,
+  sites: 1,
+  size: 256 * MiB,
+  wan: 50 * megabit,
+  gateway: 'none',
+  coordinator: false,
+  mesh: 32,
+  degree: 10,
+  perFlow: Infinity,
+  faults: 0
 } as const
 
 /** Everybody is up and connected by then. */
@@ -41,7 +51,7 @@ export interface Play {
   readonly startMs: Millis
   /** What one copy takes over the line, or over the LAN if that is slower. */
   readonly lowerBoundMs: Millis
-  readonly call: { sent: Bytes, late: Bytes }
+  readonly call: { sent: Bytes; late: Bytes }
 }
 
 export function optionsFor(scenario: Scenario, told: Partial<Options>): Options {
@@ -51,28 +61,39 @@ export function optionsFor(scenario: Scenario, told: Partial<Options>): Options 
 export function stage(scenario: Scenario, options: Options, dress: Dress = init => init): Play {
   const { seed, sites, wan } = options
   const world = new World({
-    seed, sites, wanRate: wan,
+    seed,
+    sites,
+    wanRate: wan,
     lanLatencyMs: scenario.lan.latencyMs,
     perFlowRate: options.perFlow,
     topology: { fullMax: options.mesh, degree: options.degree },
     wholesale: options.agents > wholesaleFrom * sites
   })
   const content = world.addContent(`update-${seed}.msu`, options.size)
-  const media = Array.from({ length: sites }, () => (scenario.lan.shared ? new Port(scenario.lan.rate) : null))
+  const media = Array.from({ length: sites }, () =>
+    scenario.lan.shared ? new Port(scenario.lan.rate) : null
+  )
   const agents = Array.from({ length: options.agents }, (_, index) => {
     const site = index % sites
     const medium = media[site]
-    return world.addAgent(dress({
-      id: `agent-${String(index).padStart(5, '0')}`,
-      role: 'agent',
-      site,
-      policy: usualPolicy,
-      seed: scenario.clones ? seed : seed * 100_000 + index,
-      lanRate: scenario.lan.rate,
-      subnet: Math.floor(index / sites) % scenario.subnets,
-      ...(medium == null ? {} : { medium }),
-      ...(scenario.slowestHashRate === null ? {} : { hashRate: scenario.slowestHashRate * (1 + 9 * world.prng.fraction()) })
-    }, index))
+    return world.addAgent(
+      dress(
+        {
+          id: `agent-${String(index).padStart(5, '0')}`,
+          role: 'agent',
+          site,
+          policy: usualPolicy,
+          seed: scenario.clones ? seed : seed * 100_000 + index,
+          lanRate: scenario.lan.rate,
+          subnet: Math.floor(index / sites) % scenario.subnets,
+          ...(medium == null ? {} : { medium }),
+          ...(scenario.slowestHashRate === null
+            ? {}
+            : { hashRate: scenario.slowestHashRate * (1 + 9 * world.prng.fraction()) })
+        },
+        index
+      )
+    )
   })
   const gateways = makeGateways(world, scenario, options, dress)
   const coordinator = options.coordinator ? new SimCoordinator(world) : null
@@ -82,21 +103,54 @@ export function stage(scenario: Scenario, options: Options, dress: Dress = init 
   }
   for (const agent of agents) {
     const at = startMs + world.prng.fraction() * scenario.arriveOverMs
-    world.at(at, () => { agent.want(content) })
+    world.at(at, () => {
+      agent.want(content)
+    })
   }
   const call = { sent: 0, late: 0 }
   if (scenario.call !== null) talk(world, scenario.call, call)
-  return { options, scenario, world, content, agents, gateways, coordinator, startMs, lowerBoundMs: lowerBound(scenario, options), call }
+  return {
+    options,
+    scenario,
+    world,
+    content,
+    agents,
+    gateways,
+    coordinator,
+    startMs,
+    lowerBoundMs: lowerBound(scenario, options),
+    call
+  }
 }
 
-function makeGateways(world: World, scenario: Scenario, { gateway, sites, seed }: Options, dress: Dress): SimAgent[] {
+function makeGateways(
+  world: World,
+  scenario: Scenario,
+  { gateway, sites, seed }: Options,
+  dress: Dress
+): SimAgent[] {
   const init = (site: number): SimAgentInit => ({
-    id: `gateway-${String(site).padStart(3, '0')}`, role: 'gateway', site, policy: { ...usualPolicy, upstreamWeight: 1000 }, seed: seed * 7 + site, lanRate: 1000 * megabit
+    id: `gateway-${String(site).padStart(3, '0')}`,
+    role: 'gateway',
+    site,
+    policy: { ...usualPolicy, upstreamWeight: 1000 },
+    seed: seed * 7 + site,
+    lanRate: 1000 * megabit
   })
-  if (gateway === 'site') return Array.from({ length: sites }, (_, site) => world.addAgent(dress(init(site), -1 - site)))
+  if (gateway === 'site')
+    return Array.from({ length: sites }, (_, site) => world.addAgent(dress(init(site), -1 - site)))
   if (gateway === 'none') return []
   const slots = usualPolicy.uploadSlots * sites
-  const far = world.addAgent(dress({ ...init(world.addSite(dataCentreRate)), policy: { ...usualPolicy, uploadSlots: slots, upstreamWeight: 1000 }, latencyMs: world.originRoundTripMs / 2 }, -1))
+  const far = world.addAgent(
+    dress(
+      {
+        ...init(world.addSite(dataCentreRate)),
+        policy: { ...usualPolicy, uploadSlots: slots, upstreamWeight: 1000 },
+        latencyMs: world.originRoundTripMs / 2
+      },
+      -1
+    )
+  )
   world.gatewaysEverywhere.add(far)
   return [far]
 }
@@ -109,7 +163,7 @@ export function lowerBound(scenario: Scenario, { size, wan, agents, sites }: Opt
 }
 
 /** The other side of a call sends a little every 200 ms; what is not through when the next comes is late. */
-function talk(world: World, rate: BytesPerSecond, call: { sent: Bytes, late: Bytes }): void {
+function talk(world: World, rate: BytesPerSecond, call: { sent: Bytes; late: Bytes }): void {
   const everyMs: Millis = 200
   const say = (): void => {
     const bytes = (rate * everyMs) / 1000

@@ -12,16 +12,28 @@ import { runScenario } from './run.ts'
 import { patchTuesday } from './scenarios/patch-tuesday.ts'
 
 /** What one agent lived through in a run with a restart of another, as a trace. */
-function recorded(): { text: string, upstream: number } {
+function recorded(): { text: string; upstream: number } {
   const lines: string[] = []
   let upstream = 0
   runScenario(patchTuesday, optionsFor(patchTuesday, { agents: 4, size: 16 * MiB, seed: 5 }), {
     faults: [faultKinds.restart(3 * secondMs, 2 * secondMs, 1)],
     prepare: ({ world, agents }) => {
       const [watched] = agents
-      lines.push(traceLine({ version: traceVersion, self: watched!.id, role: 'agent', policy: usualPolicy, seed: 500_000 }))
-      world.onEvent = (agent, event, now) => { if (agent === watched) lines.push(traceLine({ at: now, event })) }
-      world.onEffect = (agent, effect) => { if (agent === watched && (effect.type === 'fetch-upstream' || effect.type === 'resolve')) upstream++ }
+      lines.push(
+        traceLine({
+          version: traceVersion,
+          self: watched!.id,
+          role: 'agent',
+          policy: usualPolicy,
+          seed: 500_000
+        })
+      )
+      world.onEvent = (agent, event, now) => {
+        if (agent === watched) lines.push(traceLine({ at: now, event }))
+      }
+      world.onEffect = (agent, effect) => {
+        if (agent === watched && (effect.type === 'fetch-upstream' || effect.type === 'resolve')) upstream++
+      }
     }
   })
   return { text: `${lines.join('\n')}\n`, upstream }
@@ -43,7 +55,11 @@ test('the command says what it compares, and what it cannot know', () => {
     const path = join(folder, 'agent.trace')
     writeFileSync(path, recorded().text)
     const said: string[] = []
-    expect(replay(path, ['upstreamSlots=1'], line => { said.push(line) })).toBe(0)
+    expect(
+      replay(path, ['upstreamSlots=1'], line => {
+        said.push(line)
+      })
+    ).toBe(0)
     expect(said.join('\n')).toMatch(/upstreamRequests +\d+ +\d+/)
     expect(said.join('\n')).toContain('cannot know the answers to requests that were never made')
     expect(() => replay(path, ['nothing=1'], () => {})).toThrow(/names are upstreamSlots/)

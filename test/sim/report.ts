@@ -54,7 +54,7 @@ export interface Tally {
   readonly twice: Bytes
   readonly messages: number
   readonly longestPauseMs: Millis
-  readonly call: { readonly sent: Bytes, readonly late: Bytes }
+  readonly call: { readonly sent: Bytes; readonly late: Bytes }
   readonly virtualMs: Millis
   readonly events: number
   readonly facts: ReadonlyArray<readonly [what: string, count: number]>
@@ -62,7 +62,10 @@ export interface Tally {
 
 export function tallyOf({ world, content, agents, gateways, options, call }: Play): Tally {
   const all = [...agents, ...gateways]
-  const sum = (of: (agent: (typeof all)[number]) => number, among: ReadonlyArray<(typeof all)[number]> = all): number => among.reduce((total, agent) => total + of(agent), 0)
+  const sum = (
+    of: (agent: (typeof all)[number]) => number,
+    among: ReadonlyArray<(typeof all)[number]> = all
+  ): number => among.reduce((total, agent) => total + of(agent), 0)
   const done = agents.filter(agent => agent.completedAt.has(content.transfer))
   const facts = new Map<string, number>()
   for (const { fact } of world.facts) facts.set(fact.what, (facts.get(fact.what) ?? 0) + 1)
@@ -70,8 +73,12 @@ export function tallyOf({ world, content, agents, gateways, options, call }: Pla
   return {
     hash: world.hash.text,
     wanBytes: Array.from({ length: options.sites }, (_, site) => world.wanOf(site).bytes),
-    doneAt: Array.from({ length: options.sites }, (_, site) => done.filter(agent => agent.site === site).map(agent => agent.completedAt.get(content.transfer)!)),
-    tookMs: done.map(agent => agent.completedAt.get(content.transfer)! - agent.askedAt.get(content.transfer)!),
+    doneAt: Array.from({ length: options.sites }, (_, site) =>
+      done.filter(agent => agent.site === site).map(agent => agent.completedAt.get(content.transfer)!)
+    ),
+    tookMs: done.map(
+      agent => agent.completedAt.get(content.transfer)! - agent.askedAt.get(content.transfer)!
+    ),
     unfinished: agents.filter(agent => agent.alive && !agent.completedAt.has(content.transfer)).length,
     upstream: sum(agent => agent.fromUpstream),
     fromAgents: sum(agent => agent.fromPeers.agents),
@@ -90,13 +97,22 @@ export function tallyOf({ world, content, agents, gateways, options, call }: Pla
 }
 
 /** Worlds of one run put together: one world of all sites, or one for each. */
-export function reportOf(options: Options, lowerBoundMs: Millis, tallies: readonly Tally[], violations: readonly string[]): Report {
+export function reportOf(
+  options: Options,
+  lowerBoundMs: Millis,
+  tallies: readonly Tally[],
+  violations: readonly string[]
+): Report {
   const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0)
   const copies = tallies.flatMap(tally => tally.wanBytes.map(bytes => bytes / options.size))
   const took = tallies.flatMap(tally => tally.tookMs).sort((one, other) => one - other)
-  const over = (share: number): number => (took.length === 0 ? Infinity : took[Math.min(took.length - 1, Math.floor(took.length * share))]! / lowerBoundMs)
+  const over = (share: number): number =>
+    took.length === 0
+      ? Infinity
+      : took[Math.min(took.length - 1, Math.floor(took.length * share))]! / lowerBoundMs
   const facts = new Map<string, number>()
-  for (const [what, count] of tallies.flatMap(tally => tally.facts)) facts.set(what, (facts.get(what) ?? 0) + count)
+  for (const [what, count] of tallies.flatMap(tally => tally.facts))
+    facts.set(what, (facts.get(what) ?? 0) + count)
   const received = sum(tally => tally.received)
   const share = (bytes: Bytes): number => (received === 0 ? 0 : bytes / received)
   const callSent = sum(tally => tally.call.sent)
@@ -138,9 +154,18 @@ export function reportText(report: Report): string {
   const fixed = (value: number, digits = 3): string => value.toFixed(digits)
   const seconds = (ms: Millis): string => `${(ms / secondMs).toFixed(1)} s`
   const rows: Array<readonly [string, string]> = [
-    ['WAN amplification', `${fixed(report.wanAmplification)} mean of ${report.sites} sites, ${fixed(report.wanAmplificationWorst)} at the worst`],
-    ['completion', `${fixed(report.p50OverLowerBound)} p50, ${fixed(report.p95OverLowerBound)} p95, ${fixed(report.slowestOverLowerBound)} slowest, over a lower bound of ${seconds(report.lowerBoundMs)}`],
-    ['bytes', `${Math.round(report.fromUpstreamMiB)} MiB from upstream, ${Math.round(report.fromAgentsMiB)} from agents, ${Math.round(report.fromGatewaysMiB)} from gateways; ${(report.shareFromLan * 100).toFixed(1)} % from the LAN`],
+    [
+      'WAN amplification',
+      `${fixed(report.wanAmplification)} mean of ${report.sites} sites, ${fixed(report.wanAmplificationWorst)} at the worst`
+    ],
+    [
+      'completion',
+      `${fixed(report.p50OverLowerBound)} p50, ${fixed(report.p95OverLowerBound)} p95, ${fixed(report.slowestOverLowerBound)} slowest, over a lower bound of ${seconds(report.lowerBoundMs)}`
+    ],
+    [
+      'bytes',
+      `${Math.round(report.fromUpstreamMiB)} MiB from upstream, ${Math.round(report.fromAgentsMiB)} from agents, ${Math.round(report.fromGatewaysMiB)} from gateways; ${(report.shareFromLan * 100).toFixed(1)} % from the LAN`
+    ],
     ['twice or thrown away', `${(report.duplicateShare * 100).toFixed(2)} %`],
     ['gateway upload', `${fixed(report.gatewayUploadCopies, 2)} copies a site`],
     ['messages', `${report.messagesPerAgent} sent by an agent`],
@@ -150,6 +175,7 @@ export function reportText(report: Report): string {
   if (report.callLatePercent !== null) rows.push(['call', `${report.callLatePercent.toFixed(1)} % late`])
   if (report.unfinished > 0) rows.push(['UNFINISHED', `${report.unfinished} agents`])
   const facts = Object.entries(report.facts)
-  if (facts.length > 0) rows.push(['agents reported', facts.map(([what, count]) => `${count} ${what}`).join(', ')])
+  if (facts.length > 0)
+    rows.push(['agents reported', facts.map(([what, count]) => `${count} ${what}`).join(', ')])
   return rows.map(([name, value]) => `  ${name.padEnd(22)}${value}`).join('\n')
 }

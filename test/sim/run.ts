@@ -1,6 +1,6 @@
 /** One whole run: natures and faults are drawn from the seed, the play is staged and performed, the promises are checked. */
 import { Prng } from '@starling/shared/prng.ts'
-import { hourMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { checkAll, type Violation } from './checkers/index.ts'
 import type { Outcome } from './checkers/checker.ts'
 import { drawFaults, drawNatures, dressAll, unleash, type Fault, type Nature } from './faults.ts'
@@ -24,7 +24,7 @@ export interface RunInit {
 }
 
 /** Long after the last fault: who has not finished by then never will. */
-const patienceMs: Millis = 2 * hourMs
+const patienceMs: Millis = 30 * minuteMs
 
 export function runScenario(scenario: Scenario, options: Options, init: RunInit = {}): Run {
   const { untilMs, dress, prepare } = init
@@ -33,12 +33,17 @@ export function runScenario(scenario: Scenario, options: Options, init: RunInit 
   const natures = init.natures ?? drawNatures(prng, Math.floor(options.faults / 2), options.agents)
   const spreadMs = (options.size * 1000) / options.wan
   const helpers = { gateway: options.gateway !== 'none', coordinator: options.coordinator }
-  const faults = init.faults ?? drawFaults(prng, Math.ceil(options.faults / 2), options.agents, spreadMs, helpers)
+  const faults =
+    init.faults ?? drawFaults(prng, Math.ceil(options.faults / 2), options.agents, spreadMs, helpers)
   const natural = dressAll(natures)
-  const play = stage(scenario, options, dress === undefined ? natural : (init, index) => dress(natural(init, index), index))
+  const play = stage(
+    scenario,
+    options,
+    dress === undefined ? natural : (init, index) => dress(natural(init, index), index)
+  )
   unleash(play, faults)
   prepare?.(play)
-  const done = perform(play, untilMs ?? patienceMs, Math.max(0, ...faults.map(fault => fault.endsAt)))
+  const done = perform(play, untilMs ?? scenario.arriveOverMs + patienceMs, Math.max(0, ...faults.map(fault => fault.endsAt)))
   const outcome: Outcome = { play, done, faults, natures }
   return { outcome, violations: untilMs === undefined ? checkAll(outcome) : [] }
 }

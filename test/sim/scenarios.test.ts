@@ -26,30 +26,42 @@ const small: Record<string, Partial<Options>> = {
 }
 
 describe('the scenarios', () => {
-  test.each(scenarios.map(scenario => [scenario.name, scenario] as const))('%s: everybody gets right bytes, and the same seed gives the same run', (name, scenario) => {
-    const options = optionsFor(scenario, { size: 24 * MiB, seed: 7, ...small[name] })
-    const { outcome, violations } = runScenario(scenario, options)
-    const broken = violations.map(violation => violation.checker)
-    for (const promise of ['verified-bytes', 'everyone-finishes', 'policy-slots', 'no-spinning']) expect(broken).not.toContain(promise)
-    const again = runScenario(scenario, options)
-    expect(again.outcome.play.world.hash.text).toBe(outcome.play.world.hash.text)
-    const other = runScenario(scenario, { ...options, seed: 8 })
-    expect(other.outcome.play.world.hash.text).not.toBe(outcome.play.world.hash.text)
-  })
+  test.each(scenarios.map(scenario => [scenario.name, scenario] as const))(
+    '%s: everybody gets right bytes, and the same seed gives the same run',
+    (name, scenario) => {
+      const options = optionsFor(scenario, { size: 24 * MiB, seed: 7, ...small[name] })
+      const { outcome, violations } = runScenario(scenario, options)
+      const broken = violations.map(violation => violation.checker)
+      for (const promise of ['verified-bytes', 'everyone-finishes', 'policy-slots', 'no-spinning'])
+        expect(broken).not.toContain(promise)
+      const again = runScenario(scenario, options)
+      expect(again.outcome.play.world.hash.text).toBe(outcome.play.world.hash.text)
+      const other = runScenario(scenario, { ...options, seed: 8 })
+      expect(other.outcome.play.world.hash.text).not.toBe(outcome.play.world.hash.text)
+    }
+  )
 
-  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning'])('%s: one copy, and nobody waits longer than it takes', name => {
-    const scenario = named(name)
-    const { outcome, violations } = runScenario(scenario, optionsFor(scenario, { size: 24 * MiB, seed: 7, agents: 14 }))
-    expect(violations).toEqual([])
-    const report = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
-    expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
-    expect(report.slowestOverLowerBound).toBeLessThanOrEqual(1.1)
-    expect(report.shareFromLan).toBeGreaterThan(0.9)
-  })
+  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning'])(
+    '%s: one copy, and nobody waits longer than it takes',
+    name => {
+      const scenario = named(name)
+      const { outcome, violations } = runScenario(
+        scenario,
+        optionsFor(scenario, { size: 24 * MiB, seed: 7, agents: 14 })
+      )
+      expect(violations).toEqual([])
+      const report = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
+      expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
+      expect(report.slowestOverLowerBound).toBeLessThanOrEqual(1.1)
+      expect(report.shareFromLan).toBeGreaterThan(0.9)
+    }
+  )
 
   test('a run with faults is repeated to the letter too', () => {
     const { scenario, options } = drawRun(61)
-    const hashes = [1, 2].map(() => runScenario(scenario, { ...options, faults: 6 }).outcome.play.world.hash.text)
+    const hashes = [1, 2].map(
+      () => runScenario(scenario, { ...options, faults: 6 }).outcome.play.world.hash.text
+    )
     expect(hashes[0]).toBe(hashes[1])
   })
 
@@ -57,15 +69,31 @@ describe('the scenarios', () => {
     const options = optionsFor(named('patch-tuesday'), { agents: 7, sites: 3, size: 8 * MiB })
     const alone = [0, 1, 2].map(site => runSite({ options, sites: [site], sampled: true }, site))
     expect(await runSites(options, true, 2)).toEqual(alone)
-    const report = reportOf(options, 1000, alone.map(({ tally }) => tally), [])
+    const report = reportOf(
+      options,
+      1000,
+      alone.map(({ tally }) => tally),
+      []
+    )
     expect(alone.map(({ tally }) => tally.tookMs.length)).toEqual([3, 2, 2])
-    expect(report).toMatchObject({ sites: 3, agents: 7, unfinished: 0, fromUpstreamMiB: 24, fromAgentsMiB: 32 })
+    expect(report).toMatchObject({
+      sites: 3,
+      agents: 7,
+      unfinished: 0,
+      fromUpstreamMiB: 24,
+      fromAgentsMiB: 32
+    })
   })
 
   test('a call on the line is heard in the report', () => {
     const scenario = named('video-call')
     const { outcome } = runScenario(scenario, optionsFor(scenario, { size: 16 * MiB, agents: 4 }))
-    const { callLatePercent, wanAmplification } = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
+    const { callLatePercent, wanAmplification } = reportOf(
+      outcome.play.options,
+      outcome.play.lowerBoundMs,
+      [tallyOf(outcome.play)],
+      []
+    )
     expect(callLatePercent).not.toBeNull()
     // The bytes of the call are not counted as a copy.
     expect(wanAmplification).toBeLessThan(1.2)
@@ -74,10 +102,22 @@ describe('the scenarios', () => {
 
 describe('the command line', () => {
   test('an options line is read back as the same options', () => {
-    const words = '--scenario slow-branch --seed 9 --agents 40 --sites 2 --size 300KiB --wan 12.5mbit --gateway site --coordinator --mesh 32 --degree 8 --faults 3'.split(' ')
+    const words =
+      '--scenario slow-branch --seed 9 --agents 40 --sites 2 --size 300KiB --wan 12.5mbit --gateway site --coordinator --mesh 32 --degree 8 --faults 3'.split(
+        ' '
+      )
     const { options } = readCommand(words)
-    expect(options).toMatchObject({ seed: 9, size: 300 * KiB, wan: 12.5 * megabit, gateway: 'site', mesh: 32, faults: 3 })
-    expect(readCommand(optionsText(options).replace('npm run sim -- ', '').split(' ')).options).toEqual(options)
+    expect(options).toMatchObject({
+      seed: 9,
+      size: 300 * KiB,
+      wan: 12.5 * megabit,
+      gateway: 'site',
+      mesh: 32,
+      faults: 3
+    })
+    expect(readCommand(optionsText(options).replace('npm run sim -- ', '').split(' ')).options).toEqual(
+      options
+    )
   })
 
   test.each([
@@ -96,10 +136,20 @@ describe('the command line', () => {
 test('the page has its three plots, and loads nothing', () => {
   const scenario = named('patch-tuesday')
   let samples: ReturnType<typeof watch> = []
-  const { outcome } = runScenario(scenario, optionsFor(scenario, { agents: 4, size: 8 * MiB }), { prepare: play => { samples = watch(play) } })
+  const { outcome } = runScenario(scenario, optionsFor(scenario, { agents: 4, size: 8 * MiB }), {
+    prepare: play => {
+      samples = watch(play)
+    }
+  })
   const tally = tallyOf(outcome.play)
   const { options } = outcome.play
-  const page = pageOf(scenario, options, reportOf(options, outcome.play.lowerBoundMs, [tally], ['one-copy']), tally.doneAt, samples)
+  const page = pageOf(
+    scenario,
+    options,
+    reportOf(options, outcome.play.lowerBoundMs, [tally], ['one-copy']),
+    tally.doneAt,
+    samples
+  )
   expect(page.match(/<svg /g)).toHaveLength(3)
   expect(page).not.toMatch(/https?:|src=|<script|NaN|undefined/)
   expect(page).toContain('BROKEN: one-copy')

@@ -31,10 +31,15 @@ export function canSplit({ sites, gateway, faults }: Options): boolean {
   return sites > 1 && gateway !== 'remote' && faults === 0
 }
 
-export async function runSites(options: Options, sampled: boolean, workers = availableParallelism()): Promise<SiteResult[]> {
+export async function runSites(
+  options: Options,
+  sampled: boolean,
+  workers = availableParallelism()
+): Promise<SiteResult[]> {
   const count = Math.min(workers, options.sites)
   const shares = Array.from({ length: count }, (_, worker) =>
-    Array.from({ length: options.sites }, (_site, site) => site).filter(site => site % count === worker))
+    Array.from({ length: options.sites }, (_site, site) => site).filter(site => site % count === worker)
+  )
   const results = await Promise.all(shares.map(async sites => await inWorker({ options, sites, sampled })))
   return results.flat().sort((one, other) => one.site - other.site)
 }
@@ -54,16 +59,26 @@ export function runSite({ options, sampled }: SiteTask, site: number): SiteResul
   const scenario = found(scenarios.find(({ name }) => name === options.scenario))
   let samples: Sample[] = []
   const { outcome, violations } = runScenario(scenario, optionsOfSite(options, site), {
-    prepare: play => { if (sampled) samples = watch(play) }
+    prepare: play => {
+      if (sampled) samples = watch(play)
+    }
   })
   const where = `site ${site} (alone: --seed ${outcome.play.options.seed} --agents ${outcome.play.options.agents} --sites 1)`
-  const placed = violations.map(({ checker, sentences }) => ({ checker, sentences: sentences.map(sentence => `${where}: ${sentence}`) }))
+  const placed = violations.map(({ checker, sentences }) => ({
+    checker,
+    sentences: sentences.map(sentence => `${where}: ${sentence}`)
+  }))
   return { site, tally: tallyOf(outcome.play), violations: placed, samples }
 }
 
 /** The same site can be had alone, with these. Agents are dealt to sites in turn; each site draws dice of its own. */
 export function optionsOfSite(options: Options, site: number): Options {
-  return { ...options, sites: 1, agents: Math.ceil((options.agents - site) / options.sites), seed: options.seed * 1000 + site }
+  return {
+    ...options,
+    sites: 1,
+    agents: Math.ceil((options.agents - site) / options.sites),
+    seed: options.seed * 1000 + site
+  }
 }
 
 export function samplesOf(results: readonly SiteResult[]): Sample[] {

@@ -8,15 +8,19 @@ import { scenarios } from './scenarios/index.ts'
 import type { GatewayPlace, Options, Scenario } from './scenarios/scenario.ts'
 
 /** A run of the soak: small, so that many are made. */
-export function drawRun(seed: number): { scenario: Scenario, options: Options } {
+export function drawRun(seed: number): { scenario: Scenario; options: Options } {
   const prng = new Prng(seed * 2 + 1)
   const scenario = prng.pick(scenarios.filter(each => each.lan.shared === false))
   const agents = 4 + prng.below(16)
   return {
     scenario,
     options: optionsFor(scenario, {
-      seed, agents, sites: 1 + prng.below(2), size: (8 + prng.below(40)) * MiB,
-      gateway: prng.pick<GatewayPlace>(['none', 'none', 'site']), coordinator: scenario.subnets > 1 || prng.below(2) === 0,
+      seed,
+      agents,
+      sites: 1 + prng.below(2),
+      size: (8 + prng.below(40)) * MiB,
+      gateway: prng.pick<GatewayPlace>(['none', 'none', 'site']),
+      coordinator: scenario.subnets > 1 || prng.below(2) === 0,
       faults: prng.below(7)
     })
   }
@@ -26,10 +30,13 @@ export function soak(firstSeed: number, say: (text: string) => void, untilMs: Mi
   for (let seed = firstSeed; performance.now() < untilMs; seed++) {
     const { scenario, options } = drawRun(seed)
     const { outcome, violations } = runScenario(scenario, options)
-    say(`${violations.length === 0 ? 'kept  ' : 'BROKEN'} ${outcome.play.world.hash.text} ${optionsText(options)}`)
+    say(
+      `${violations.length === 0 ? 'kept  ' : 'BROKEN'} ${outcome.play.world.hash.text} ${optionsText(options)}`
+    )
     if (violations.length === 0) continue
     for (const sentence of drawnText(outcome)) say(`       drawn: ${sentence}`)
-    for (const { checker, sentences } of violations) for (const sentence of sentences.slice(0, 3)) say(`       ${checker}: ${sentence}`)
+    for (const { checker, sentences } of violations)
+      for (const sentence of sentences.slice(0, 3)) say(`       ${checker}: ${sentence}`)
     return 1
   }
   return 0

@@ -10,10 +10,18 @@ import type { World } from './world.ts'
 
 export function logOf(world: World, agent: string, say: (line: string) => void): void {
   const watched = world.agents.get(agent)
-  if (watched === undefined) throw new StarlingError('bad-command', `there is no agent ${agent}; the first is ${world.agents.keys().next().value}`)
+  if (watched === undefined)
+    throw new StarlingError(
+      'bad-command',
+      `there is no agent ${agent}; the first is ${world.agents.keys().next().value}`
+    )
   const at = (): string => world.now.toFixed(3).padStart(12)
-  world.onEvent = (who, event) => { if (who === watched) say(`${at()} < ${plain(event)}`) }
-  world.onEffect = (who, effect) => { if (who === watched) say(`${at()} >   ${plain(effect)}`) }
+  world.onEvent = (who, event) => {
+    if (who === watched) say(`${at()} < ${plain(event)}`)
+  }
+  world.onEffect = (who, effect) => {
+    if (who === watched) say(`${at()} >   ${plain(effect)}`)
+  }
 }
 
 /** Collects the lines of a story while the world runs. */
@@ -24,55 +32,70 @@ export function storyOf(world: World): string[] {
     lines.push(line)
   }
   world.onEvent = (agent, event) => {
-    const sentence = heard(event)
+    const sentence = sentenceOf(heard, event)
     if (sentence !== null) tell(agent, sentence)
   }
   world.onEffect = (agent, effect) => {
-    const sentence = does(effect)
+    const sentence = sentenceOf(does, effect)
     if (sentence !== null) tell(agent, sentence)
   }
   return lines
 }
 
-function clock(now: Millis): string { return `${(now / 1000).toFixed(3).padStart(8)} s` }
-
-function heard(event: AgentEvent): string | null {
-  switch (event.type) {
-    case 'content-wanted': return `a client asks for ${event.url}`
-    case 'peer-joined': return `meets ${event.peer}`
-    case 'peer-left': return `loses ${event.peer}`
-    case 'resolved': return 'knows the version, and its body is flowing'
-    case 'not-resolved': return `could not find out: ${event.reason}`
-    case 'fetch-failed': return event.reason === 'busy' ? null : `a request to a peer failed: ${event.reason}`
-    case 'flow-ended': return event.reason === 'done' ? null : `flow ${event.flow} ended: ${event.reason}`
-    case 'range-done': return 'its client has everything'
-    case 'chunk-stored': return event.source.kind === 'upstream' ? `has chunk ${event.chunk} from upstream` : `has chunk ${event.chunk} from ${event.source.peer}`
-    case 'disk-changed': return 'finds its disk full'
-    default: return null
-  }
+/** What a table has to say of a thing; most things are not worth a line. */
+function sentenceOf<Thing extends { type: string }>(told: Told<Thing>, thing: Thing): string | null {
+  const tell = told[thing.type as Thing['type']] as ((thing: Thing) => string | null) | undefined
+  return tell?.(thing) ?? null
 }
 
-function does(effect: AgentEffect): string | null {
-  switch (effect.type) {
-    case 'resolve': return 'asks the origin for the version'
-    case 'fetch-upstream': return `fetches chunks ${effect.firstChunk}-${effect.endChunk - 1} from upstream`
-    case 'cancel-flow': return effect.afterChunk ? `ends flow ${effect.flow} after this chunk` : `cancels flow ${effect.flow}`
-    case 'fail-transfer': return `gives up: ${effect.reason}`
-    case 'pass-wish': return `tells its client to go on without it: ${effect.reason}`
-    case 'hang-up': return `hangs up on ${effect.peer}: ${effect.reason}`
-    case 'report': return factText(effect.fact)
-    default: return null
-  }
+function clock(now: Millis): string {
+  return `${(now / 1000).toFixed(3).padStart(8)} s`
+}
+
+type Told<Thing extends { type: string }> = {
+  readonly [Type in Thing['type']]?: (thing: Extract<Thing, { type: Type }>) => string | null
+}
+
+const heard: Told<AgentEvent> = {
+  'content-wanted': ({ url }) => `a client asks for ${url}`,
+  'peer-joined': ({ peer }) => `meets ${peer}`,
+  'peer-left': ({ peer }) => `loses ${peer}`,
+  resolved: () => 'knows the version, and its body is flowing',
+  'not-resolved': ({ reason }) => `could not find out: ${reason}`,
+  'fetch-failed': ({ reason }) => (reason === 'busy' ? null : `a request to a peer failed: ${reason}`),
+  'flow-ended': ({ flow, reason }) => (reason === 'done' ? null : `flow ${flow} ended: ${reason}`),
+  'range-done': () => 'its client has everything',
+  'chunk-stored': ({ chunk, source }) =>
+    `has chunk ${chunk} from ${source.kind === 'upstream' ? 'upstream' : source.peer}`,
+  'disk-changed': () => 'finds its disk full'
+}
+
+const does: Told<AgentEffect> = {
+  resolve: () => 'asks the origin for the version',
+  'fetch-upstream': ({ firstChunk, endChunk }) =>
+    `fetches chunks ${firstChunk}-${endChunk - 1} from upstream`,
+  'cancel-flow': ({ flow, afterChunk }) =>
+    afterChunk ? `ends flow ${flow} after this chunk` : `cancels flow ${flow}`,
+  'fail-transfer': ({ reason }) => `gives up: ${reason}`,
+  'pass-wish': ({ reason }) => `tells its client to go on without it: ${reason}`,
+  'hang-up': ({ peer, reason }) => `hangs up on ${peer}: ${reason}`,
+  report: ({ fact }) => factText(fact)
 }
 
 function factText(fact: Fact): string {
   switch (fact.what) {
-    case 'peer-blamed': return `blames ${fact.peer} for chunk ${fact.chunk}, strike ${fact.strikes}`
-    case 'peer-banned': return `bans ${fact.peer}: ${fact.reason}`
-    case 'claim-taken-over': return `takes over extent ${fact.extent} of ${fact.from}, who is silent`
-    case 'claim-lost': return `leaves extent ${fact.extent} to ${fact.to}`
-    case 'foreground-escape': return `waits no longer for chunk ${fact.chunk}`
-    default: return fact.what
+    case 'peer-blamed':
+      return `blames ${fact.peer} for chunk ${fact.chunk}, strike ${fact.strikes}`
+    case 'peer-banned':
+      return `bans ${fact.peer}: ${fact.reason}`
+    case 'claim-taken-over':
+      return `takes over extent ${fact.extent} of ${fact.from}, who is silent`
+    case 'claim-lost':
+      return `leaves extent ${fact.extent} to ${fact.to}`
+    case 'foreground-escape':
+      return `waits no longer for chunk ${fact.chunk}`
+    case 'transfer-changed':
+      return `finds that the content has changed: ${fact.reason}`
   }
 }
 

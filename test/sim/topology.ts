@@ -28,7 +28,11 @@ export function neighboursOf(world: World, topology: Topology, agent: SimAgent):
 }
 
 /** Drawn once from the world's seed, for all who are in the subnet by then. */
-function graphOf(world: World, topology: Topology, around: readonly SimAgent[]): Map<SimAgent, Set<SimAgent>> {
+function graphOf(
+  world: World,
+  topology: Topology,
+  around: readonly SimAgent[]
+): Map<SimAgent, Set<SimAgent>> {
   const [first] = around
   const name = `${first?.site} ${first?.subnet} ${around.length}`
   let ofWorld = graphs.get(world)

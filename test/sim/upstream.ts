@@ -77,7 +77,7 @@ export class UpstreamFlows {
 
   /** Connections are gone: the agent hears of it, unless it is off. */
   breakAll(): void {
-    for (const id of [...this.#flows.keys()]) this.#end(id, 'failed')
+    for (const id of Array.from(this.#flows.keys())) this.#end(id, 'failed')
   }
 
   powerOff(): void {
@@ -117,7 +117,10 @@ export class UpstreamFlows {
       flow.bytes += bytes
       this.#agent.fromUpstream += bytes
       // Over a shared medium (Wi-Fi) what came over the line has to be sent through the air too.
-      const arrivedAt = this.#agent.down.carry(bytes, this.#world.now - (bytes * 1000) / this.#agent.down.rate)
+      const arrivedAt = this.#agent.down.carry(
+        bytes,
+        this.#world.now - (bytes * 1000) / this.#agent.down.rate
+      )
       this.#agent.hashed(bytes, arrivedAt, () => {
         this.#agent.stored(content, chunk, true, { kind: 'upstream', flow: id }, null)
         if (this.#flows.get(id) !== flow) return

@@ -44,7 +44,7 @@ export class World {
   readonly gatewaysEverywhere = new Set<SimAgent>()
   /** The origin answers 503 while it refuses. */
   readonly origin = { refuses: false }
-  readonly facts: Array<{ readonly at: Millis, readonly agent: AgentId, readonly fact: Fact }> = []
+  readonly facts: Array<{ readonly at: Millis; readonly agent: AgentId; readonly fact: Fact }> = []
   readonly failures: string[] = []
   readonly hash = new RunHash()
   /** Upstream bytes thrown away with a cancelled flow; chunk bytes that came twice; bytes of liars; what clients were given. */
@@ -71,18 +71,37 @@ export class World {
     this.lanLatencyMs = init.lanLatencyMs ?? 0.5
     this.originRoundTripMs = (init.wanLatencyMs ?? 20) * 2
     this.network = new Network(this, init.topology ?? fullMesh, init.wholesale ?? false)
-    this.#lines = Array.from({ length: init.sites }, () => new Line(this.#timeline, init.wanRate, init.perFlowRate))
+    this.#lines = Array.from(
+      { length: init.sites },
+      () => new Line(this.#timeline, init.wanRate, init.perFlowRate)
+    )
     this.#bySite = Array.from({ length: init.sites }, () => [])
   }
 
-  get now(): Millis { return this.#timeline.now }
-  get happened(): number { return this.#timeline.happened }
-  get sites(): number { return this.#lines.length }
-  at(time: Millis, action: () => void): Plan { return this.#timeline.at(time, action) }
-  after(ms: Millis, action: () => void): Plan { return this.#timeline.after(ms, action) }
-  nextId(): number { return ++this.#lastId }
-  wanOf(site: number): Line { return found(this.#lines[site]) }
-  atSite(site: number): readonly SimAgent[] { return found(this.#bySite[site]) }
+  get now(): Millis {
+    return this.#timeline.now
+  }
+  get happened(): number {
+    return this.#timeline.happened
+  }
+  get sites(): number {
+    return this.#lines.length
+  }
+  at(time: Millis, action: () => void): Plan {
+    return this.#timeline.at(time, action)
+  }
+  after(ms: Millis, action: () => void): Plan {
+    return this.#timeline.after(ms, action)
+  }
+  nextId(): number {
+    return ++this.#lastId
+  }
+  wanOf(site: number): Line {
+    return found(this.#lines[site])
+  }
+  atSite(site: number): readonly SimAgent[] {
+    return found(this.#bySite[site])
+  }
 
   addContent(name: string, length: Bytes): Content {
     const content = new Content(name, length)
@@ -106,9 +125,15 @@ export class World {
     return agent
   }
 
-  contentOf(transfer: TransferId): Content { return found(this.#contents.get(transfer)) }
-  contentByKey(key: KeyHash): Content { return found(this.#byKey.get(key)) }
-  signature(issuer: AgentId): Signature { return signatureBy(issuer, this.now) }
+  contentOf(transfer: TransferId): Content {
+    return found(this.#contents.get(transfer))
+  }
+  contentByKey(key: KeyHash): Content {
+    return found(this.#byKey.get(key))
+  }
+  signature(issuer: AgentId): Signature {
+    return signatureBy(issuer, this.now)
+  }
 
   /** Lets things happen until `done`, or nothing is left, or virtual time runs out. @returns whether it was done. */
   runUntil(done: () => boolean, limitMs: Millis): boolean {
@@ -120,7 +145,9 @@ export class World {
     return true
   }
 
-  reported(agent: SimAgent, fact: Fact): void { this.facts.push({ at: this.now, agent: agent.id, fact }) }
+  reported(agent: SimAgent, fact: Fact): void {
+    this.facts.push({ at: this.now, agent: agent.id, fact })
+  }
 
   note(agent: SimAgent, event: AgentEvent): void {
     this.hash.note(this.#numbers.get(agent)!, event, this.now)

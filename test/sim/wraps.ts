@@ -13,7 +13,11 @@ type Core = Machine<AgentEvent, AgentEffect>
 export type Wrap = (core: Core, self: AgentId) => Core
 
 /** A core whose effects pass through `change`; null hides one. */
-function changing(core: Core, change: (effect: AgentEffect) => AgentEffect | null, see?: (event: AgentEvent) => void): Core {
+function changing(
+  core: Core,
+  change: (effect: AgentEffect) => AgentEffect | null,
+  see?: (event: AgentEvent) => void
+): Core {
   return {
     wakeAt: () => core.wakeAt(),
     step(event, now) {
@@ -31,7 +35,8 @@ function changing(core: Core, change: (effect: AgentEffect) => AgentEffect | nul
 /** Says that it has everything. (Together with `mute` it never answers who asks for it.) */
 export const saysItHasAll: Wrap = core =>
   changing(core, effect => {
-    if (effect.type !== 'say' || effect.message.type !== 'bitfield' || effect.message.bits.length === 0) return effect
+    if (effect.type !== 'say' || effect.message.type !== 'bitfield' || effect.message.bits.length === 0)
+      return effect
     const all = Bitfield.full(effect.message.bits.length * 8)
     return { ...effect, message: { ...effect.message, bits: all.toBytes() } }
   })
@@ -57,7 +62,12 @@ export const withoutTakeover: Wrap = (core, self) => {
       return claimedByOthers.has(`${effect.transfer} ${extentOf(effect.firstChunk)}`) ? null : effect
     },
     event => {
-      if (event.type !== 'peer-said' || event.message.type !== 'claim' || event.message.claim.claimant === self) return
+      if (
+        event.type !== 'peer-said' ||
+        event.message.type !== 'claim' ||
+        event.message.claim.claimant === self
+      )
+        return
       claimedByOthers.add(`${event.message.transfer} ${event.message.claim.extent}`)
     }
   )
@@ -68,7 +78,12 @@ export const withoutRelaying: Wrap = (core, self) =>
   changing(core, effect => {
     if (effect.type !== 'say') return effect
     const { message } = effect
-    if ((message.type === 'claim' || message.type === 'release') && message.claim.claimant !== self) return null
-    if (message.type === 'bitfield') return { ...effect, message: { ...message, claims: message.claims.filter(claim => claim.claimant === self) } }
+    if ((message.type === 'claim' || message.type === 'release') && message.claim.claimant !== self)
+      return null
+    if (message.type === 'bitfield')
+      return {
+        ...effect,
+        message: { ...message, claims: message.claims.filter(claim => claim.claimant === self) }
+      }
     return effect
   })

@@ -88,7 +88,7 @@ ${exitCodesHelp}`
     command(program, 'run', 'Run the agent until it is stopped (Ctrl-C).', [
       'starling run',
       'starling run --role gateway --cache-quota 200GiB',
-      'starling run --data ./a --listen-port 0 --proxy-port 0 --page-port 0 --json'
+      'starling run --data ./a --listen-port 0 --bulk-port 0 --proxy-port 0 --page-port 0 --json'
     ]),
     tools
   )

@@ -7,7 +7,8 @@
  * one byte of a request leaves for a stranger. Session resumption stays off: a resumed session proves the key of
  * yesterday, and costs more thought than the handshake it saves.
  */
-import { connect, type ConnectionOptions, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { OnReadOpts } from 'node:net'
+import { connect, type TLSSocket, type TlsOptions } from 'node:tls'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
@@ -26,7 +27,7 @@ export interface DialAgent {
   /** OpenSSL names; all of TLS 1.3 when left out. */
   readonly ciphers?: string
   /** Reads into buffers of the caller instead of `data` events, from the first byte on. */
-  readonly onread?: ConnectionOptions['onread']
+  readonly onread?: OnReadOpts
   readonly timeoutMs?: Millis
   readonly signal?: AbortSignal
 }

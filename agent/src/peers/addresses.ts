@@ -33,6 +33,15 @@ export function hostOf(address: Multiaddr): string {
   return address.getComponents()[0]?.value ?? ''
 }
 
+/** The other end of a connection as node:net takes it; null when it is not reached by IP. */
+export function socketHostOf(address: Multiaddr): string | null {
+  const components = address.getComponents()
+  const ip = components.find(({ name }) => name === 'ip4' || name === 'ip6')?.value
+  // A link-local address means nothing without its interface.
+  const zone = components.find(({ name }) => name === 'ip6zone')?.value
+  return ip === undefined ? null : zone === undefined ? ip : `${ip}%${zone}`
+}
+
 /** @throws StarlingError `bad-address` */
 export function listenAddress(host: string, port: number): string {
   const text = `/${isIPv6(host) ? 'ip6' : 'ip4'}/${host}/tcp/${port}`

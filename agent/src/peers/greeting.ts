@@ -10,6 +10,8 @@ import type { TrustPort } from '../ports.ts'
 export interface Ourselves {
   readonly site: SiteId
   readonly role: Role
+  /** Where we serve chunks, told to others. */
+  readonly bulkPort: number
 }
 
 export function makeHello(proof: Proof, us: Ourselves): Hello {
@@ -20,7 +22,7 @@ export function makeHello(proof: Proof, us: Ourselves): Hello {
     site: us.site,
     role: us.role,
     capabilities: [],
-    bulkPort: 0
+    bulkPort: us.bulkPort
   }
 }
 

@@ -30,7 +30,7 @@ export async function createHost({ privateKey, listen, gater, limits }: HostOpti
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
-        // Control, bulk lanes of both sides, pings: far fewer than that. A stranger gets no more either.
+        // Control, pings, a doubt: far fewer than that. A stranger gets no more either.
         maxInboundStreams: 32,
         maxOutboundStreams: 64,
         streamOptions: {

@@ -2,7 +2,7 @@
  * The tunables of the peers shell. Everything that a stranger can make grow has a bound here, and each number
  * its reason; tests make them small to see them work.
  */
-import { KiB, MiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { MiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 
 export interface PeersLimits {
   /** From connection to the other side's valid `hello`. A LAN needs milliseconds; a busy machine some more. */
@@ -35,14 +35,6 @@ export interface PeersLimits {
   readonly yieldMs: Millis
   /** Times at which all peers' proofs are looked at again: credentials end while links live. */
   readonly recheckMs: Millis
-  /** Bulk streams to one peer, each with one request in flight: enough that one is on its way while others are verified. */
-  readonly bulkLanes: number
-  /** Bulk streams that one peer may have open here: its lanes, and as many that are being torn down. */
-  readonly bulkInboundStreams: number
-  /** A bulk request without a byte for so long has failed. */
-  readonly bulkQuietMs: Millis
-  /** Bytes handed to libp2p at a time; the next follow when these have left (see paced-writer.ts). */
-  readonly bulkPaceBytes: Bytes
 }
 
 export const peersLimitsDefault: PeersLimits = {
@@ -61,9 +53,5 @@ export const peersLimitsDefault: PeersLimits = {
   hintLifeMs: 10 * minuteMs,
   hintsMax: 512,
   yieldMs: 300,
-  recheckMs: minuteMs,
-  bulkLanes: 4,
-  bulkInboundStreams: 8,
-  bulkQuietMs: 10 * secondMs,
-  bulkPaceBytes: 256 * KiB
+  recheckMs: minuteMs
 }

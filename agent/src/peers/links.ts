@@ -9,7 +9,7 @@
  *
  * The opener says `hello`; the other side checks it and only then says its own, so that an agent that is not of
  * the fleet learns nothing from whom it dialled. Until both were fine the peer does not exist for anybody else:
- * `linked` is what bulk asks before it serves.
+ * `linked` and `bulkAt` are what bulk asks before it serves or dials.
  */
 import type { Connection, Stream } from '@libp2p/interface'
 import { messageOf } from '@starling/shared/errors.ts'
@@ -18,6 +18,7 @@ import { swarmProtocol, type Hello, type Message, type SwarmMessage } from '@sta
 import type { Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { PeerInfo, TrustPort } from '../ports.ts'
+import { socketHostOf } from './addresses.ts'
 import { createControlStream, encodeFrame, type ControlStream } from './control-stream.ts'
 import { checkHello, makeHello, provenRole, type Ourselves } from './greeting.ts'
 import type { PeersLimits } from './limits.ts'
@@ -49,6 +50,8 @@ export interface Links {
   recheck(): void
   /** Connections that have not said a valid `hello`. */
   strangers(): number
+  /** Where a linked peer serves chunks. */
+  readonly bulkAt: (peer: AgentId) => { readonly host: string; readonly port: number } | null
   readonly list: () => PeerInfo[]
   stop(): void
 }
@@ -259,6 +262,12 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
     linked(peer) {
       const link = contacts.get(peer)?.link
       return link?.hello == null ? null : link.connection
+    },
+    bulkAt(peer) {
+      const link = contacts.get(peer)?.link
+      if (link?.hello == null || link.hello.bulkPort === 0) return null
+      const host = socketHostOf(link.connection.remoteAddr)
+      return host === null ? null : { host, port: link.hello.bulkPort }
     },
     write(peer, frame) {
       const link = contacts.get(peer)?.link

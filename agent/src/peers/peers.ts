@@ -1,10 +1,9 @@
 /**
- * The peers shell: finds agents of the same fleet, says `hello`, carries messages and chunks. Its parts:
+ * The peers shell: finds agents of the same fleet, says `hello`, carries messages. Its parts:
  *
  *   discovery.ts -> redial.ts -> host.ts (libp2p) -> links.ts (hello, one control stream a pair) -> the core
- *                                               \-> bulk-libp2p.ts (chunks, for those who are linked)
  *
- * This file wires them, and checks what peers say before the core hears it.
+ * This file wires them, and checks what peers say before the core hears it. Chunks take a road of their own (bulk/).
  */
 import type { ConnectionGater, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -13,10 +12,8 @@ import { parseAgentId, type AgentId, type SiteId } from '@starling/shared/ids.ts
 import type { Role } from '@starling/shared/credential.ts'
 import { swarmProtocol } from '@starling/shared/wire.ts'
 import type { Log } from '../log.ts'
-import type { BulkPort, Emit, PeersPort, TrustPort } from '../ports.ts'
+import type { Emit, PeersPort, TrustPort } from '../ports.ts'
 import { nearestFirst } from './addresses.ts'
-import { bulkProtocol } from './bulk-frames.ts'
-import { createBulkLibp2p } from './bulk-libp2p.ts'
 import { encodeFrame } from './control-stream.ts'
 import { createDiscovery } from './discovery.ts'
 import { provenRole } from './greeting.ts'
@@ -32,6 +29,8 @@ export interface PeersOptions {
   readonly listen: { readonly host: string; readonly port: number }
   readonly site: SiteId
   readonly role: Role
+  /** Where this agent serves chunks, told in `hello`; 0: nowhere. */
+  readonly bulkPort: number
   /** First 8 bytes, in hex, of a hash that names the fleet: agents of other fleets are not even found. */
   readonly fleetTag: string
   readonly mdns: boolean
@@ -54,7 +53,7 @@ export interface PeersCollaborators {
 export async function createPeers(
   { trust, privateKey, log }: PeersCollaborators,
   options: PeersOptions
-): Promise<{ peers: PeersPort; bulk: BulkPort }> {
+): Promise<PeersPort> {
   const limits = { ...peersLimitsDefault, ...options.limits }
   const self = parseAgentId(peerIdFromPrivateKey(privateKey).toString())
   const refusals = createRefusals()
@@ -86,7 +85,7 @@ export async function createPeers(
   const links = createLinks(
     {
       self,
-      us: { site: options.site, role: options.role },
+      us: { site: options.site, role: options.role, bulkPort: options.bulkPort },
       trust,
       refusals,
       log,
@@ -109,7 +108,6 @@ export async function createPeers(
     },
     limits
   )
-  const bulk = createBulkLibp2p(links.linked, limits)
   const redial = createRedial(
     {
       self,
@@ -145,15 +143,12 @@ export async function createPeers(
   host.addEventListener('connection:open', ({ detail }) => links.opened(detail))
   host.addEventListener('connection:close', ({ detail }) => links.closed(detail))
 
-  const peers: PeersPort = {
+  return {
     self,
     async start(given) {
       emit = given
       await host.handle(swarmProtocol, (stream, connection) => links.accept(stream, connection), {
         maxInboundStreams: 1
-      })
-      await host.handle(bulkProtocol, (stream, connection) => bulk.serve(stream, connection), {
-        maxInboundStreams: limits.bulkInboundStreams
       })
       try {
         await host.start()
@@ -193,6 +188,8 @@ export async function createPeers(
         links.hangUp(id, reason)
       }
     },
+    linked: peer => links.linked(peer) !== null,
+    bulkAt: links.bulkAt,
     list: links.list,
     addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
     refusals: () => refusals.counted,
@@ -205,7 +202,6 @@ export async function createPeers(
       await host.stop()
     }
   }
-  return { peers, bulk: bulk.port }
 }
 
 function portOf(

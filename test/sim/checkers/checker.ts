@@ -15,13 +15,16 @@ export interface Checker {
   readonly name: string
   readonly promise: string
   /** @returns what was broken, in sentences; nothing if the promise was kept. */
-  check(outcome: Outcome): string[]
+  readonly check: (outcome: Outcome) => string[]
 }
 
 /** What the faults of a run may cost. */
-export function allowances({ faults, natures }: Outcome): { bytes: Bytes, ms: Millis } {
+export function allowances({ faults, natures }: Outcome): { bytes: Bytes; ms: Millis } {
   const all = [...faults, ...natures].map(each => each.allows)
-  return { bytes: all.reduce((sum, { bytes }) => sum + bytes, 0), ms: all.reduce((sum, { ms }) => sum + ms, 0) }
+  return {
+    bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    ms: all.reduce((sum, { ms }) => sum + ms, 0)
+  }
 }
 
 /** Agents that were not made to be liars: only they are owed anything. */

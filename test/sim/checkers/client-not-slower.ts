@@ -16,7 +16,9 @@ export const clientNotSlower: Checker = {
       const askedAt = agent.askedAt.get(play.content.transfer)
       const completedAt = agent.completedAt.get(play.content.transfer)
       if (askedAt === undefined || completedAt === undefined || completedAt - askedAt <= allowedMs) return []
-      return [`${agent.id} waited ${Math.round(completedAt - askedAt)} ms, ${Math.round(allowedMs)} were allowed`]
+      return [
+        `${agent.id} waited ${Math.round(completedAt - askedAt)} ms, ${Math.round(allowedMs)} were allowed`
+      ]
     })
   }
 }

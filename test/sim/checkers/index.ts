@@ -11,7 +11,15 @@ import { policySlots } from './policy-slots.ts'
 import { verifiedBytes } from './verified-bytes.ts'
 
 export const checkers: readonly Checker[] = [
-  verifiedBytes, oneCopy, clientNotSlower, policySlots, diskQuota, liarHarmless, finishesWithoutHelp, everyoneFinishes, noSpinning
+  verifiedBytes,
+  oneCopy,
+  clientNotSlower,
+  policySlots,
+  diskQuota,
+  liarHarmless,
+  finishesWithoutHelp,
+  everyoneFinishes,
+  noSpinning
 ]
 
 export interface Violation {

@@ -14,10 +14,14 @@ export const liarHarmless: Checker = {
     const allowed = liars * (strikesForBan + inFlight)
     const broken = others
       .filter(agent => agent.corruptReceived > allowed)
-      .map(agent => `${agent.id} took wrong chunks ${agent.corruptReceived} times from ${liars} liars, ${allowed} were allowed`)
+      .map(
+        agent =>
+          `${agent.id} took wrong chunks ${agent.corruptReceived} times from ${liars} liars, ${allowed} were allowed`
+      )
     if (liars === 0 && !natures.some(({ what }) => isLiar(what))) return broken
     for (const agent of others) {
-      if (agent.alive && !agent.completedAt.has(play.content.transfer)) broken.push(`${agent.id} never finished among liars`)
+      if (agent.alive && !agent.completedAt.has(play.content.transfer))
+        broken.push(`${agent.id} never finished among liars`)
     }
     return broken
   }

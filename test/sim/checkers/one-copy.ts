@@ -14,7 +14,9 @@ export const oneCopy: Checker = {
     for (let site = 0; site < options.sites; site++) {
       const { bytes } = world.wanOf(site)
       if (bytes > allowed) {
-        broken.push(`${(bytes / MiB).toFixed(1)} MiB came over the line${options.sites > 1 ? ` of site ${site}` : ''}, ${(allowed / MiB).toFixed(1)} were allowed`)
+        broken.push(
+          `${(bytes / MiB).toFixed(1)} MiB came over the line${options.sites > 1 ? ` of site ${site}` : ''}, ${(allowed / MiB).toFixed(1)} were allowed`
+        )
       }
     }
     return broken

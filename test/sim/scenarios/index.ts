@@ -10,5 +10,12 @@ import { videoCall } from './video-call.ts'
 import { wifiFloor } from './wifi-floor.ts'
 
 export const scenarios: readonly Scenario[] = [
-  patchTuesday, officeMorning, labOfClones, slowBranch, wifiFloor, siteOf500, hundredSites, videoCall
+  patchTuesday,
+  officeMorning,
+  labOfClones,
+  slowBranch,
+  wifiFloor,
+  siteOf500,
+  hundredSites,
+  videoCall
 ]

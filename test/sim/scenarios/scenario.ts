@@ -35,7 +35,7 @@ export interface Scenario {
   readonly arriveOverMs: Millis
   readonly subnets: number
   /** Wired ports of their own, or stations that share one medium, there and back. */
-  readonly lan: { readonly rate: BytesPerSecond, readonly shared: boolean, readonly latencyMs: Millis }
+  readonly lan: { readonly rate: BytesPerSecond; readonly shared: boolean; readonly latencyMs: Millis }
   /** Machines differ: so fast is the slowest hashed and stored; null: all are faster than their port. */
   readonly slowestHashRate: BytesPerSecond | null
   /** All machines draw the same dice. */
@@ -49,5 +49,10 @@ export const gigabitPort = { rate: 1000 * megabit, shared: false, latencyMs: 0.5
 
 /** What most scenarios have in common. */
 export const usual = {
-  arriveOverMs: 0, subnets: 1, lan: gigabitPort, slowestHashRate: null, clones: false, call: null
+  arriveOverMs: 0,
+  subnets: 1,
+  lan: gigabitPort,
+  slowestHashRate: null,
+  clones: false,
+  call: null
 } as const

@@ -7,12 +7,12 @@
  * chunk is the memory that was set aside for them. A request that is given up takes its lane with it: there is no
  * other way to tell the sender to stop.
  */
-import type { Connection, Stream } from '@libp2p/interface'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import type { BulkPort } from '../ports.ts'
+import type { BulkPort } from '@starling/agent/ports.ts'
 import { answerBytes, bulkProtocol, createHead, decodeAnswer, encodeRequest } from './bulk-frames.ts'
-import type { PeersLimits } from './limits.ts'
+import type { StreamLimits } from './bulk-libp2p.ts'
+import type { Connection, Stream } from './host.ts'
 import { tryToSend } from './paced-writer.ts'
 
 type Fetch = Parameters<BulkPort['fetch']>[0]
@@ -33,7 +33,7 @@ interface Road {
 /** @param linked the connection of a peer whose `hello` was fine, else null. */
 export function createBulkFetch(
   linked: (peer: AgentId) => Connection | null,
-  limits: PeersLimits
+  limits: StreamLimits
 ): BulkPort['fetch'] {
   const roads = new WeakMap<Connection, Road>()
 

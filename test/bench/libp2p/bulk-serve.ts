@@ -2,14 +2,14 @@
  * The answering side of bulk: one request at a time on each stream, answered by whoever was set with `onRequest`.
  * A peer that asks again before it has its answer, or does not take its bytes, loses the stream.
  */
-import type { Stream } from '@libp2p/interface'
 import type { AgentId } from '@starling/shared/ids.ts'
-import type { BulkHandler } from '../ports.ts'
+import type { BulkHandler } from '@starling/agent/ports.ts'
 import { createHead, decodeRequest, encodeAnswer, requestBytes, type BulkAnswer } from './bulk-frames.ts'
-import type { PeersLimits } from './limits.ts'
+import type { StreamLimits } from './bulk-libp2p.ts'
+import type { Stream } from './host.ts'
 import { sendPaced, tryToSend } from './paced-writer.ts'
 
-export function serveBulk(stream: Stream, peer: AgentId, handler: BulkHandler, limits: PeersLimits): void {
+export function serveBulk(stream: Stream, peer: AgentId, handler: BulkHandler, limits: StreamLimits): void {
   const head = createHead(requestBytes)
   const pace = { sliceBytes: limits.bulkPaceBytes, quietMs: limits.bulkQuietMs }
   let isAnswering = false

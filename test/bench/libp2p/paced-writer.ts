@@ -5,8 +5,8 @@
  *
  * When `sendPaced` has returned, libp2p holds none of the bytes any more: the caller may use the buffer again.
  */
-import type { Stream } from '@libp2p/interface'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { Stream } from './host.ts'
 
 export interface Pace {
   readonly sliceBytes: Bytes
