@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import type { Role } from '@starling/shared/credential.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
@@ -88,6 +88,12 @@ async function start(
   undo: Array<() => Promise<unknown> | void>,
   stop: () => Promise<void>
 ): Promise<Agent> {
+  if (config.fleetSecret !== null && config.role === 'gateway') {
+    throw new StarlingError(
+      'bad-config',
+      'a fleet secret makes all members equal, so nobody would take this agent for a gateway: use role agent, or join with a ticket made with --role gateway'
+    )
+  }
   const startedAt = Date.now()
   const version = await ownVersion()
   const store = await createStore(
@@ -105,6 +111,7 @@ async function start(
   const trust = createTrust({
     self,
     clock: Date.now,
+    membersMaySign: config.membersMaySign,
     fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: config.site }
   })
   trust.restore(await store.recall(remembered.trust))
@@ -174,7 +181,9 @@ async function start(
     )
     member = await link.prepare()
   }
-  const site = member?.site ?? config.site
+  // While no coordinator answers, the ticket knows where this agent belongs.
+  const ticketSite = config.ticket === null ? null : parseTicket(config.ticket).site
+  const site = member?.site ?? ticketSite ?? config.site
   const role = member?.role ?? config.role
 
   const upstream = createUpstream({ log }, config.upstream)

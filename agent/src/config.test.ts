@@ -107,7 +107,9 @@ describe('what is refused', () => {
     const message = await problemsOf(load({ STARLING_ROLE: 'king' }, { 'page.host': '0.0.0.0' }))
     const file = filesIn(folder).config
     expect(message).toContain(`cache.quotaBytes (${file}): "plenty" does not fit; give a size like 10GiB`)
-    expect(message).toContain(`sight (${file}): no such setting. Known names: listen, bulk, proxy, page, site,`)
+    expect(message).toContain(
+      `sight (${file}): no such setting. Known names: listen, bulk, proxy, page, site,`
+    )
     expect(message).toContain(
       `policy.uploadSlots (${file}): 9999 does not fit; give a whole number from 0 to 256`
     )

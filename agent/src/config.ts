@@ -51,6 +51,8 @@ export interface AgentConfig {
   /** Multiaddrs to dial, with or without /p2p/<agent id>. */
   readonly staticPeers: readonly string[]
   readonly mdns: boolean
+  /** Whether what enrolled agents without role gateway sign counts at their site while no gateway is at work. */
+  readonly membersMaySign: boolean
   readonly upstream: {
     /** HTTP proxies between us and the origins, tried in order. */
     readonly proxies: readonly string[]
@@ -187,6 +189,10 @@ export const configSchema = z.strictObject({
   mdns: switchField(true, {
     what: 'Find agents of the LAN by multicast DNS',
     why: 'Works with no set-up at all, and tells nobody more than that an agent is here'
+  }),
+  membersMaySign: switchField(true, {
+    what: 'Take the word of ordinary members of the site for what they fetched while no gateway is at work',
+    why: 'Without it a site whose gateway is away fetches a copy for each agent; with it a hostile member could pass off content whose name promises no digest'
   }),
   upstream: z.strictObject({
     proxies: listField(

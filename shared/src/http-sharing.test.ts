@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { recognise } from './content-classes/recognise.ts'
 import { freshForMs, headLifeMs, judgeResponse, requestShareable } from './http-sharing.ts'
 import type { HeaderList } from './http-fields.ts'
-import { dayMs, hourMs, MiB } from './units.ts'
+import { dayMs, hourMs, MiB, secondMs } from './units.ts'
 
 const iso = recognise('http://example.com/a.iso')
 const update = recognise(`http://download.windowsupdate.com/c/msdownload/x_${'ab'.repeat(20)}.cab`)
@@ -272,7 +272,7 @@ describe('freshness', () => {
       promised = update.promised
     ): number => headLifeMs({ headers, contentClass, promised }, now)
     expect(life([['cache-control', 'max-age=3600']], 'generic-download', null)).toBe(hourMs)
-    expect(life([['cache-control', 'no-cache']], 'generic-download', null)).toBe(60_000)
+    expect(life([['cache-control', 'no-cache']], 'generic-download', null)).toBe(3 * secondMs)
     expect(life([], 'delivery-optimization', null)).toBe(30 * dayMs)
     expect(life([], 'windows-update')).toBe(30 * dayMs)
   })

@@ -22,7 +22,7 @@ import {
   type HeaderList
 } from './http-fields.ts'
 import type { Head } from './manifest.ts'
-import { dayMs, minuteMs, secondMs, type Bytes, type Millis } from './units.ts'
+import { dayMs, secondMs, type Bytes, type Millis } from './units.ts'
 import { contentBytesMax } from './wire.ts'
 
 // ------------------------------------------------------------------------------------------------- requests
@@ -247,7 +247,7 @@ function lifetimeMs(
  * all: no-cache, behind a redirect, changed a minute ago) still answers for so long. A shared cache that makes one
  * request out of several at once (RFC 9111, 4) does the same.
  */
-const headLifeMsMin: Millis = minuteMs
+const headLifeMsMin: Millis = 3 * secondMs
 
 /** How long a signed head may count: what its freshness allows, within the bounds above. */
 export function headLifeMs(

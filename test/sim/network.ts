@@ -182,13 +182,13 @@ export class Network {
     from.asking.set(fetch, to)
     this.#world.after(this.#latency(from, to), () => {
       if (link === undefined || !to.alive || from.links.get(peer) !== link) from.broken(fetch)
-      else if (to.asleep) this.silent(to, from, fetch)
-      else if (from.asking.has(fetch)) to.asked(from, content, chunk, fetch)
+      else if (to.asleep) this.silent(from, fetch)
+      else if (from.asking.has(fetch)) to.trades.asked(from, content, chunk, fetch)
     })
   }
 
   /** No answer comes. */
-  silent(_to: SimAgent, from: SimAgent, fetch: FetchId): void {
+  silent(from: SimAgent, fetch: FetchId): void {
     this.#world.after(answerTimeoutMs, () => {
       from.broken(fetch, 'timeout')
     })

@@ -155,11 +155,14 @@ function makeGateways(
   return [far]
 }
 
-/** On a shared medium every copy but the first goes through the air twice, the first once. */
+/** On a shared medium every copy but the first goes through the air twice, the first once; a call takes its part of the line. */
 export function lowerBound(scenario: Scenario, { size, wan, agents, sites }: Options): Millis {
   const perSite = Math.ceil(agents / sites)
   const lanLoad = scenario.lan.shared ? size * (1 + 2 * (perSite - 1)) : size
-  return Math.max((size * 1000) / wan, (lanLoad * 1000) / scenario.lan.rate)
+  return Math.max(
+    (size * 1000) / Math.max(wan / 10, wan - (scenario.call ?? 0)),
+    (lanLoad * 1000) / scenario.lan.rate
+  )
 }
 
 /** The other side of a call sends a little every 200 ms; what is not through when the next comes is late. */

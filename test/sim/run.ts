@@ -43,7 +43,11 @@ export function runScenario(scenario: Scenario, options: Options, init: RunInit 
   )
   unleash(play, faults)
   prepare?.(play)
-  const done = perform(play, untilMs ?? scenario.arriveOverMs + patienceMs, Math.max(0, ...faults.map(fault => fault.endsAt)))
+  const done = perform(
+    play,
+    untilMs ?? scenario.arriveOverMs + patienceMs,
+    Math.max(0, ...faults.map(fault => fault.endsAt))
+  )
   const outcome: Outcome = { play, done, faults, natures }
   return { outcome, violations: untilMs === undefined ? checkAll(outcome) : [] }
 }

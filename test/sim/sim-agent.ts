@@ -16,11 +16,12 @@ import type { Plan } from './heap.ts'
 import { Port } from './links.ts'
 import { Peak } from './counters.ts'
 import type { Link } from './network.ts'
+import { Trades, type Manners } from './trades.ts'
 import { UpstreamFlows } from './upstream.ts'
 import type { World } from './world.ts'
 import type { Wrap } from './wraps.ts'
 
-export interface SimAgentInit {
+export interface SimAgentInit extends Manners {
   readonly id: AgentId
   readonly role: Role
   readonly site: number
@@ -38,24 +39,11 @@ export interface SimAgentInit {
   readonly quotaBytes?: Bytes
   /** Its clock is so much ahead at start, and goes so much faster. */
   readonly clock?: { readonly aheadMs: Millis; readonly rate: number }
-  /** Sends wrong bytes to whoever asks it. */
-  readonly lies?: boolean
-  /** Never answers a request for a chunk. */
-  readonly mute?: boolean
   /** Something between core and world: a liar's forgeries, or a promise switched off. */
   readonly wrap?: Wrap | undefined
-  /** Takes corrupt bytes for right: verification switched off. */
-  readonly believes?: boolean | undefined
 }
 
 const timerMsMin: Millis = 1
-
-interface Upload {
-  readonly to: SimAgent
-  readonly content: Content
-  readonly chunk: number
-  readonly fetch: FetchId
-}
 
 export class SimAgent {
   readonly id: AgentId
@@ -86,6 +74,7 @@ export class SimAgent {
   saidUntil: Millis = 0
   readonly flows: UpstreamFlows
   readonly clients: Clients
+  readonly trades: Trades
   readonly #init: SimAgentInit
   readonly #world: World
   readonly #cpu: Port | null
@@ -94,8 +83,6 @@ export class SimAgent {
   #wokenAt: Millis = Infinity
   readonly #waiting: AgentEvent[] = []
   #stepping = false
-  readonly #uploads = new Map<number, Upload>()
-  #serving = 0
   #life = 0
 
   constructor(world: World, init: SimAgentInit) {
@@ -113,6 +100,7 @@ export class SimAgent {
     this.#cpu = init.hashRate === undefined ? null : new Port(init.hashRate)
     this.flows = new UpstreamFlows(this, world)
     this.clients = new Clients(this, world)
+    this.trades = new Trades(this, world, init)
     this.#core = this.#newCore()
   }
 
@@ -160,8 +148,7 @@ export class SimAgent {
     this.flows.powerOff()
     this.clients.powerOff()
     this.disk.powerOff()
-    this.#uploads.clear()
-    this.#serving = 0
+    this.trades.powerOff()
     this.asking.clear()
     this.#waiting.length = 0
     this.#woken?.cancel()
@@ -248,14 +235,9 @@ export class SimAgent {
         this.asking.delete(effect.fetch)
         return
       case 'serve':
-        return this.#serve(effect.upload)
-      case 'refuse': {
-        const upload = this.#uploads.get(effect.upload)
-        this.#uploads.delete(effect.upload)
-        if (upload !== undefined)
-          this.#world.network.answer(this, upload.to, upload.fetch, effect.reason, effect.retryAfterMs)
-        return
-      }
+        return this.trades.serve(effect.upload)
+      case 'refuse':
+        return this.trades.refuse(effect.upload, effect.reason, effect.retryAfterMs)
       case 'sign-digests':
         this.#waiting.push({
           type: 'digests-signed',
@@ -290,65 +272,6 @@ export class SimAgent {
   }
 
   // ------------------------------------------------------------------------------------------- uploads and downloads
-
-  /** A peer's request arrived. */
-  asked(from: SimAgent, content: Content, chunk: number, fetch: FetchId): void {
-    if (this.#init.mute === true) return this.#world.network.silent(this, from, fetch)
-    const upload = this.#world.nextId()
-    this.#uploads.set(upload, { to: from, content, chunk, fetch })
-    this.emit({ type: 'chunk-asked', upload, peer: from.id, transfer: content.transfer, chunk })
-  }
-
-  #serve(id: number): void {
-    const upload = this.#uploads.get(id)
-    if (upload === undefined) return
-    this.#uploads.delete(id)
-    const { to, content, chunk, fetch } = upload
-    if (!this.disk.has(content, chunk) && !this.lies) {
-      this.#waiting.push({ type: 'upload-ended', upload: id, bytes: 0 })
-      return this.#world.network.answer(this, to, fetch, 'gone', 0)
-    }
-    const bytes = content.bytesOf(chunk)
-    const right = !this.lies && !this.disk.isWrong(content, chunk)
-    this.usage.serving.note(++this.#serving)
-    this.#world.network.carry(
-      this,
-      to,
-      bytes,
-      () => {
-        this.#serving--
-        this.uploaded += bytes
-        this.emit({ type: 'upload-ended', upload: id, bytes })
-      },
-      () => {
-        to.#received(this, content, chunk, fetch, bytes, right)
-      }
-    )
-  }
-
-  #received(
-    from: SimAgent,
-    content: Content,
-    chunk: number,
-    fetch: FetchId,
-    bytes: Bytes,
-    right: boolean
-  ): void {
-    if (!this.asking.has(fetch)) return
-    this.asking.delete(fetch)
-    this.hashed(bytes, this.#world.now, () => {
-      if (!right) {
-        this.corruptReceived++
-        this.#world.corruptTransfers++
-        if (this.#init.believes !== true) {
-          this.emit({ type: 'fetch-failed', fetch, reason: 'corrupt', retryAfterMs: 0 })
-          return
-        }
-      }
-      this.fromPeers[from.role === 'gateway' ? 'gateways' : 'agents'] += bytes
-      this.stored(content, chunk, right, { kind: 'peer', peer: from.id }, fetch)
-    })
-  }
 
   /** What came is hashed and written, one chunk after another on a slow machine. */
   hashed(bytes: Bytes, arrivedAt: Millis, action: () => void): void {

@@ -30,7 +30,7 @@ const tales: readonly Tale[] = [
     faults: [faultKinds.gatewayDies(3 * secondMs)],
     natures: []
   },
-  { name: 'a-liar-among-four', options: { agents: 4 }, faults: [], natures: [natureKinds.corruptLiar(1)] }
+  { name: 'a-liar-among-four', options: { agents: 4 }, faults: [], natures: [natureKinds.corruptLiar(2)] }
 ]
 
 test.each(tales.map(tale => [tale.name, tale] as const))('%s', async (name, { options, faults, natures }) => {

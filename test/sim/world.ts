@@ -47,10 +47,9 @@ export class World {
   readonly facts: Array<{ readonly at: Millis; readonly agent: AgentId; readonly fact: Fact }> = []
   readonly failures: string[] = []
   readonly hash = new RunHash()
-  /** Upstream bytes thrown away with a cancelled flow; chunk bytes that came twice; bytes of liars; what clients were given. */
+  /** Upstream bytes thrown away with a cancelled flow; chunk bytes that came twice; what clients were given and is wrong. */
   wastedBytes: Bytes = 0
   duplicateBytes: Bytes = 0
-  corruptTransfers = 0
   wrongBytesToClients: Bytes = 0
   /** Clients that have all they asked for. */
   completions = 0

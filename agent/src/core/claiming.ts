@@ -243,7 +243,8 @@ export class Claiming {
     }
     this.#flows.set(id, flow)
     const extent = extentOf(firstChunk)
-    if (this.claims.of(extent) !== undefined) return this.#cancel(flow, false)
+    // Taken already, or here: the key was only asked about again because its head had grown old.
+    if (this.claims.of(extent) !== undefined || !this.#missingForMe(extent)) return this.#cancel(flow, false)
     this.#claim(extent, now)
     // Nobody has said `interested` yet, but those who waited for the head will want just this in a moment.
     this.#swarm.say(

@@ -129,7 +129,7 @@ export class Fetching {
 
   /** The chunk is here, by whatever road: a request for it that is still open is not needed any more. */
   have(chunk: number): void {
-    for (const fetch of [...(this.#byChunk.get(chunk) ?? [])]) {
+    for (const fetch of this.#byChunk.get(chunk) ?? []) {
       this.#around.effect({ type: 'cancel-fetch', fetch: fetch.id })
       this.#around.scores.ended(fetch.peer)
       this.#forget(fetch)

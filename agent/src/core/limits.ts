@@ -14,6 +14,8 @@ export const resolveWaitMs: Millis = 4 * secondMs
 export const largeResolveWaitMs: Millis = 150
 /** So much later each next rank asks upstream, when the one who was to do it fell silent. */
 export const resolveStaggerMs: Millis = 400
+/** A head of content that must be revalidated each time still answers those who waited for just this answer. */
+export const headInTimeMs: Millis = minuteMs
 /** A key found not to be shared is not asked about again for so long: a page's parts are reloaded often. */
 export const notSharedMs: Millis = 30 * secondMs
 

@@ -13,6 +13,7 @@ import type { FlowId, WishId } from './events.ts'
 import {
   askGatewayWaitMs,
   askWaitMs,
+  headInTimeMs,
   largeResolveWaitMs,
   notSharedMs,
   resolveStaggerMs,
@@ -265,7 +266,8 @@ export class Resolving {
   #heardHead(head: SignedHead, now: Millis): void {
     const key = keyHashOf(head.head.key)
     const search = this.#searches.get(key)
-    if (search === undefined || head.signed.expiresAt <= now) return
+    if (search === undefined || now >= Math.max(head.signed.expiresAt, head.signed.issuedAt + headInTimeMs))
+      return
     // While a gateway is finding out, its word counts and not a member's.
     const fromMember = this.#around.peers.get(head.signed.issuer)?.role === 'agent'
     if (fromMember && search.state.kind === 'waiting' && this.#isGateway(search.state.on)) return

@@ -392,8 +392,9 @@ export class Swarm {
       if (introducedAt <= now) sooner(this.claiming.take(now))
       else sooner(introducedAt)
       sooner(this.#tellFetchers(now))
-      sooner(this.#watchReaders(now))
+      // Peers are asked first: a chunk that has just shown up must not be taken for one that nobody brings.
       sooner(this.fetching.fetchMore(now))
+      sooner(this.#watchReaders(now))
     }
     sooner(this.claiming.repeat(now))
     this.#wake = wake
@@ -563,7 +564,7 @@ export class Swarm {
       if (chunk >= reader.endChunk || this.#has(chunk) || this.claiming.covers(chunk)) continue
       const progressAt = Math.max(
         // Where not every claim is heard, haves that keep coming are the sign that the site is at work.
-        this.#isLargeSite() ? this.#newsAt : 0,
+        this.#isLargeSite() || this.members.holders(chunk) > 0 ? this.#newsAt : 0,
         reader.movedAt,
         this.claiming.claims.of(extentOf(chunk))?.progressAt ?? 0,
         this.fetching.startedAt(chunk) ?? 0
