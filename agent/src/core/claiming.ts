@@ -11,7 +11,7 @@ import { hash32, mix32 } from '@starling/shared/prng.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Claim } from '@starling/shared/wire.ts'
-import type { Around } from './around.ts'
+import { isLargeSite, type Around } from './around.ts'
 import { Claims } from './claims.ts'
 import type { FlowEnd, FlowId } from './events.ts'
 import type { Fetchers } from './fetchers.ts'
@@ -411,7 +411,10 @@ export class Claiming {
     if (aloneSince !== null && now < aloneSince + gatewayPatienceMs) return aloneSince + gatewayPatienceMs
     if (this.#around.role !== 'gateway') {
       if (this.gatewayAtWork(now)) return this.#gatewaySignAt! + gatewayPatienceMs
-      if (this.#swarm.fetchers.top.length >= fetchersMax && !this.#swarm.fetchers.has(this.#around.self))
+      if (
+        !this.#swarm.fetchers.has(this.#around.self) &&
+        (isLargeSite(this.#around) || this.#swarm.fetchers.top.length >= fetchersMax)
+      )
         return null
     }
     return Math.max(now, this.#retryAt)

@@ -74,6 +74,8 @@ export class Swarm {
   /** The time of the last turn. */
   #now: Millis = 0
   #tellFetchersAt: Millis | null = null
+  /** Since when this agent has been one of the fetchers of a large site. */
+  #fetcherSince: Millis | null = null
   /** Chunks that this agent went to fetch out of turn. */
   readonly #escaped = new Set<number>()
   #settled = false
@@ -403,8 +405,12 @@ export class Swarm {
   /** When everybody has answered our `interested`, or has had the time to. */
   #introducedAt(now: Millis): Millis {
     if (this.#interestedAt === null) return now
-    const atTheLatest = this.#interestedAt + (this.#isLargeSite() ? largeSiteWaitMs : askWaitMs)
-    if (now >= atTheLatest || this.#isLargeSite()) return atTheLatest
+    if (this.#isLargeSite()) {
+      // Who has only just become a fetcher, because others are done, must first hear what the others are at.
+      return Math.max(this.#interestedAt, this.#fetcherSince ?? 0) + largeSiteWaitMs
+    }
+    const atTheLatest = this.#interestedAt + askWaitMs
+    if (now >= atTheLatest) return atTheLatest
     for (const peer of this.#around.peers.keys())
       if (this.members.get(peer)?.introduced !== true) return atTheLatest
     return now
@@ -427,6 +433,10 @@ export class Swarm {
 
   #fetchersChanged(now: Millis): void {
     if (!this.#isLargeSite()) return
+    // Those who are done leave the list, and others move up.
+    if (this.wants.any) this.fetchers.note(this.#around.self, this.#around.policy().upstreamWeight, now)
+    if (!this.fetchers.has(this.#around.self)) this.#fetcherSince = null
+    else this.#fetcherSince ??= now
     this.#tellFetchersAt = Math.min(this.#tellFetchersAt ?? Infinity, now + haveBatchMs)
     if (!this.fetchers.has(this.#around.self)) return
     // Fetchers connect with each other, so that their claims meet at once; of two, the one with the lower id dials.
