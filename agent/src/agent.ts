@@ -348,7 +348,10 @@ async function start(
       onChange: listener => flows.onChange(listener),
       actions: {
         verify: () => store.verify(),
-        pin: (transfer, pinned) => store.pin(transfer, pinned),
+        pin: async (transfer, pinned) => {
+          await store.pin(transfer, pinned)
+          emit({ type: 'transfer-pinned', transfer, pinned })
+        },
         remove: async transfer => {
           flows.evict(transfer)
         }

@@ -224,6 +224,11 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#noteNewest(event.head)
         break
       }
+      case 'transfer-pinned':
+        this.#swarmDo(event.transfer, swarm => {
+          swarm.pinned = event.pinned
+        })
+        break
       case 'transfer-forgotten':
         this.#forget(event.transfer)
         break

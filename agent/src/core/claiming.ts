@@ -93,12 +93,9 @@ export class Claiming {
     this.#swarm = swarm
     this.#around = around
     this.#seed = hash32(swarm.transfer)
-    this.claims = new Claims(swarm.chunks, swarm.chunkBytes)
+    this.claims = new Claims(swarm.chunkBytes)
   }
 
-  get failures(): number {
-    return this.#failures
-  }
   get refused(): boolean {
     return this.#refused
   }

@@ -6,7 +6,6 @@
  * A claim lives by progress, not by a fixed time, and progress counts only as far as chunks really show up at the
  * site: a claimant that only says that it works is found out.
  */
-import { chunksOf } from '@starling/shared/chunking.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Claim } from '@starling/shared/wire.ts'
@@ -23,7 +22,6 @@ export interface ClaimRecord {
 
 export class Claims {
   readonly #byExtent = new Map<number, ClaimRecord>()
-  readonly #chunks: number
   readonly #chunkBytes: Bytes
   /** Recomputed when a claim has changed since it was asked for last. */
   #patience: Millis | null = null
@@ -31,8 +29,7 @@ export class Claims {
   /** Claimants whose claims were declared void, by extent. */
   readonly #voided = new Map<number, AgentId>()
 
-  constructor(chunks: number, chunkBytes: Bytes) {
-    this.#chunks = chunks
+  constructor(chunkBytes: Bytes) {
     this.#chunkBytes = chunkBytes
   }
 
@@ -131,12 +128,6 @@ export class Claims {
       this.#voided.set(record.extent, record.claimant)
     }
     return expired
-  }
-
-  /** Bytes that an extent's fetch has to bring in all. */
-  extentBytes(extent: number): Bytes {
-    const span = chunksOf(extent, this.#chunks)
-    return (span.end - span.start) * this.#chunkBytes
   }
 
   /** On a slow line a chunk takes long without anything being wrong: patience grows with the chunk's time. */

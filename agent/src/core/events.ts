@@ -143,6 +143,7 @@ export type AgentEvent =
       readonly lastUsedAt: Millis
       readonly pinned: boolean
     }
+  | { readonly type: 'transfer-pinned'; readonly transfer: TransferId; readonly pinned: boolean }
   | { readonly type: 'transfer-forgotten'; readonly transfer: TransferId }
   | {
       readonly type: 'disk-changed'

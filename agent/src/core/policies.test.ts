@@ -83,7 +83,7 @@ describe('claims', () => {
   const claim = (bytesDone: number, sequence: number) => ({ extent: 2, claimant: 'a', sequence, bytesDone })
 
   test('a claim lives by progress', () => {
-    const claims = new Claims(64, MiB)
+    const claims = new Claims(MiB)
     claims.set(claim(0, 1), 0)
     claims.progress(claim(MiB, 2), 1, claimStallMs - 1)
     expect(claims.expire('me', claimStallMs + 10)).toEqual([])
@@ -92,7 +92,7 @@ describe('claims', () => {
   })
 
   test('bytes that do not show up at the site are no progress', () => {
-    const claims = new Claims(64, MiB)
+    const claims = new Claims(MiB)
     claims.set(claim(0, 1), 0)
     for (let second = 1; second < 60; second++)
       claims.progress(claim(second * MiB, second + 1), 0, second * 1000)
@@ -101,14 +101,14 @@ describe('claims', () => {
   })
 
   test('old news changes nothing', () => {
-    const claims = new Claims(64, MiB)
+    const claims = new Claims(MiB)
     claims.set(claim(0, 5), 0)
     claims.progress(claim(MiB, 4), 1, 100)
     expect(claims.of(2)?.bytesDone).toBe(0)
   })
 
   test('a slow line is given more time than a fast one', () => {
-    const slow = new Claims(64, MiB)
+    const slow = new Claims(MiB)
     slow.set({ extent: 1, claimant: 'a', sequence: 1, bytesDone: 0 }, 0)
     slow.progress({ extent: 1, claimant: 'a', sequence: 2, bytesDone: MiB / 8 }, 0, 1000)
     expect(slow.expire('me', 20_000)).toEqual([])
