@@ -267,7 +267,8 @@ export type WishOutcome =
 export interface ContentPort {
   want(wish: Wish): Promise<WishOutcome>
   /**
-   * The bytes [start, end) as they become verified (or arrive here from the origin itself).
+   * The bytes [start, end) as they become verified (or arrive here from the origin itself). A slice may be read until
+   * the next one is asked for.
    * Ends early with a StarlingError: `transfer-failed` when they cannot be had, never with a wrong byte.
    */
   read(transfer: TransferId, start: Bytes, end: Bytes, signal: AbortSignal): AsyncIterable<Uint8Array>

@@ -117,7 +117,8 @@ export function signHead(head: Head): SignedHead {
 
 export async function bytesOf(slices: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = []
-  for await (const slice of slices) all.push(slice)
+  // Copied: a slice may be read until the next one is asked for.
+  for await (const slice of slices) all.push(new Uint8Array(slice))
   return Buffer.concat(all)
 }
 

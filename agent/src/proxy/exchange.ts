@@ -1,5 +1,4 @@
 /** One request of a client and its response, with what all ways of answering need to know. */
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
 import type { Bytes } from '@starling/shared/units.ts'
@@ -24,12 +23,20 @@ export interface Exchange {
   count(bytes: Bytes): void
 }
 
-/** Writes one part, and waits until the client can take more. */
+/** Writes one part, and waits until the system has it: the part is the caller's again then. */
 export async function write(exchange: Exchange, part: Uint8Array): Promise<void> {
   const { res, signal } = exchange
   signal.throwIfAborted()
   exchange.count(part.length)
-  if (!res.write(part)) await once(res, 'drain', { signal })
+  await new Promise<void>((resolve, reject) => {
+    const gone = (): void => reject(signal.reason)
+    signal.addEventListener('abort', gone, { once: true })
+    res.write(part, error => {
+      signal.removeEventListener('abort', gone)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 /**
