@@ -4,6 +4,9 @@
  *
  * Messages are handed on inside the stream's own event, so nothing queues up on our side; what the peer does
  * not read queues in the stream's write buffer, which is looked at before each write.
+ *
+ * What is written within one turn of the event loop leaves as one piece: digests, haves and claims mostly come together,
+ * and a packet costs both machines far more than the bytes in it.
  */
 import type { Stream } from '@libp2p/interface'
 import { codeOf } from '@starling/shared/errors.ts'
@@ -39,18 +42,30 @@ export function createControlStream(
   limits: PeersLimits
 ): ControlStream {
   let over = false
+  const waiting: Uint8Array[] = []
+  let waitingBytes = 0
+  let flushing: NodeJS.Immediate | undefined
   const mayGoOn = createMeter(limits.framesPerSecond, limits.framesAtOnce)
 
   function end(by: 'us' | 'them', reason: string): void {
     if (over) return
     over = true
+    clearImmediate(flushing)
     handlers.ended(by, reason)
+  }
+
+  /** @throws what the stream throws when it is closed */
+  function flush(): void {
+    flushing = undefined
+    waitingBytes = 0
+    stream.send(waiting.length === 1 ? waiting.pop()! : Buffer.concat(waiting.splice(0)))
   }
 
   function close(reason: string): void {
     if (over) return
+    waiting.push(encodeFrame({ type: 'bye', reason }))
     try {
-      stream.send(encodeFrame({ type: 'bye', reason }))
+      flush()
     } catch {
       // It is closed already: there is nobody left to say bye to.
     }
@@ -84,12 +99,16 @@ export function createControlStream(
     close,
     write(frame) {
       if (over) return
-      if (stream.writeBufferLength + frame.length > limits.pendingWriteBytes) return close('too-slow')
-      try {
-        stream.send(frame)
-      } catch {
-        end('them', 'closed')
-      }
+      waitingBytes += frame.length
+      if (stream.writeBufferLength + waitingBytes > limits.pendingWriteBytes) return close('too-slow')
+      waiting.push(frame)
+      flushing ??= setImmediate(() => {
+        try {
+          flush()
+        } catch {
+          end('them', 'closed')
+        }
+      })
     }
   }
 }

@@ -55,8 +55,7 @@ export async function createHost({ privateKey, listen, gater, limits }: HostOpti
       // Dialling again is redial.ts's: it knows which hints still stand.
       reconnectRetries: 0
     },
-    // Ends connections of peers that lost power or the network: nothing else would tell us within hours. The
-    // ping is answered with "no such protocol", which is an answer.
-    connectionMonitor: { pingInterval: 10 * secondMs, pingTimeout: { minTimeout: 10 * secondMs } }
+    // links.ts asks those who are silent; a ping to everybody each ten seconds was a tenth of an agent's control traffic.
+    connectionMonitor: { enabled: false }
   })
 }

@@ -11,6 +11,8 @@ export interface PeersLimits {
   readonly spareMs: Millis
   /** How long a connection may take to answer when a second one of the same peer makes us doubt it. */
   readonly aliveMs: Millis
+  /** A peer that has not said anything for so long is asked whether it lives, and has as long to answer. */
+  readonly silentMs: Millis
   /** All connections, strangers and peers: a full mesh is 32, a gateway of a large site has some hundreds. */
   readonly connectionsMax: number
   /** Inbound connections that have not said a valid `hello` yet; 500 agents that start at once come back. */
@@ -41,6 +43,7 @@ export const peersLimitsDefault: PeersLimits = {
   helloMs: 5 * secondMs,
   spareMs: 30 * secondMs,
   aliveMs: 2 * secondMs,
+  silentMs: 10 * secondMs,
   connectionsMax: 512,
   strangersMax: 128,
   inboundPerSecond: 100,

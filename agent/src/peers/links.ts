@@ -48,6 +48,11 @@ export interface Links {
   hangUp(peer: AgentId, reason: string): void
   /** Looks at all proofs again: credentials end, and revocations arrive, while links live. */
   recheck(): void
+  /**
+   * Asks whoever has been silent for `silentMs`: a peer that lost power or the network does not say so, and nothing else
+   * would tell us within hours. Who talks to us anyway is not asked.
+   */
+  askSilent(): void
   /** Connections that have not said a valid `hello`. */
   strangers(): number
   /** Where a linked peer serves chunks. */
@@ -70,6 +75,8 @@ interface Link {
   /** The peer's, once it was found good and ours was said. */
   hello: Hello | null
   openedAt: Millis
+  /** When its last message came. */
+  heardAt: Millis
 }
 
 export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
@@ -105,7 +112,7 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
     const connection = [...contact.connections.keys()].findLast(({ status }) => status === 'open')
     if (connection === undefined) return
     if (contact.link === null) void openLink(contact, connection)
-    else if (contact.link.connection !== connection) void doubt(contact, contact.link)
+    else if (contact.link.connection !== connection) void doubt(contact, contact.link, limits.aliveMs)
   }
 
   async function openLink(contact: Contact, connection: Connection): Promise<void> {
@@ -125,7 +132,7 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
 
   function newLink(contact: Contact, connection: Connection): Link {
     const deadline = setTimeout(() => drop(contact, link, 'us', 'no-hello'), limits.helloMs)
-    const link: Link = { connection, deadline, control: null, hello: null, openedAt: Date.now() }
+    const link: Link = { connection, deadline, control: null, hello: null, openedAt: Date.now(), heardAt: Date.now() }
     contact.link = link
     return link
   }
@@ -156,6 +163,7 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
 
   function heard(contact: Contact, link: Link, message: Message | null): void {
     if (contact.link !== link) return
+    link.heardAt = Date.now()
     if (link.hello === null) return greeted(contact, link, message)
     if (message === null) return
     if (message.type === 'hello' || message.type === 'bye') return drop(contact, link, 'us', 'bad-frame')
@@ -220,10 +228,10 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
   }
 
   /** Two connections: both dialled at once, or the peer came back while its old connection hangs dead. Ask the old one. */
-  async function doubt(contact: Contact, link: Link): Promise<void> {
+  async function doubt(contact: Contact, link: Link, patienceMs: Millis): Promise<void> {
     try {
       const stream = await link.connection.newStream(aliveProtocol, {
-        signal: AbortSignal.timeout(limits.aliveMs)
+        signal: AbortSignal.timeout(patienceMs)
       })
       stream.abort(new Error('it lives'))
     } catch (error) {
@@ -283,6 +291,11 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
         const reason = checkHello(contact.id, hello, world.trust)
         if (reason !== null) drop(contact, link, 'us', reason)
       }
+    },
+    askSilent() {
+      const silentSince = Date.now() - limits.silentMs
+      for (const [contact, link] of open())
+        if (link.heardAt <= silentSince) void doubt(contact, link, limits.silentMs)
     },
     strangers: () =>
       [...contacts.values()].reduce(

@@ -59,7 +59,7 @@ export async function createPeers(
   const refusals = createRefusals()
   const forbidden = new Set<AgentId>()
   let emit: Emit | null = null
-  let recheck: NodeJS.Timeout | undefined
+  const timers: NodeJS.Timeout[] = []
 
   const isForbidden = (id: { toString(): string }): boolean => {
     if (!forbidden.has(id.toString())) return false
@@ -160,7 +160,10 @@ export async function createPeers(
           { cause }
         )
       }
-      recheck = setInterval(() => links.recheck(), limits.recheckMs)
+      timers.push(
+        setInterval(() => links.recheck(), limits.recheckMs),
+        setInterval(() => links.askSilent(), limits.silentMs)
+      )
       for (const address of options.staticPeers ?? []) redial.hint('config', null, [address])
       if (options.mdns) discovery.start()
     },
@@ -194,7 +197,7 @@ export async function createPeers(
     addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
     refusals: () => refusals.counted,
     async stop() {
-      clearInterval(recheck)
+      for (const timer of timers) clearInterval(timer)
       emit = null
       await discovery.stop()
       redial.stop()
