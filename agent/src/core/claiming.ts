@@ -12,88 +12,60 @@ import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Claim } from '@starling/shared/wire.ts'
 import { isLargeSite, type Around } from './around.ts'
+import { ClaimTelling, type SayClaim } from './claim-telling.ts'
 import { Claims } from './claims.ts'
 import type { FlowEnd, FlowId } from './events.ts'
 import type { Fetchers } from './fetchers.ts'
+import { GatewayWatch } from './gateway-watch.ts'
 import {
-  claimRepeatMs,
   claimStaggerMs,
   fetchersMax,
   gatewayPatienceMs,
-  releaseDelayMs,
   upstreamRetryMs,
   upstreamRetryMsMax
 } from './limits.ts'
 import type { Members } from './members.ts'
-import { isBefore, rankOf, type Candidate } from './rendezvous.ts'
-import type { Wants } from './wants.ts'
-
-interface Flow {
-  readonly id: FlowId
-  /** Where it began in the present extent, the chunk that is filling now, and where the flow ends. */
-  from: number
-  next: number
-  end: number
-  /** Body bytes so far, and how many there were when the current extent began. */
-  bytes: Bytes
-  bytesBefore: Bytes
-  cancelled: boolean
-  /** For a client that has waited long enough: it yields to nobody. */
-  readonly escapes: boolean
-}
+import { OpenExtents, type Surroundings } from './open-extents.ts'
+import { extentAt, move, OwnFlows, type Flow } from './own-flows.ts'
+import { isBefore, type Candidate } from './rendezvous.ts'
 
 /** What claiming needs to know of its swarm. */
-export interface ClaimingSwarm {
+export interface ClaimingSwarm extends Surroundings {
   readonly transfer: TransferId
-  readonly chunks: number
   readonly chunkBytes: Bytes
   readonly members: Members
   readonly fetchers: Fetchers
-  readonly wants: Wants
-  /** This agent has the chunk, or is getting it from a peer. */
-  underWay(chunk: number): boolean
   url(): string | null
-  /** Somebody has it who can be asked for it: not merely one who fails us or lied to us. */
-  heldByOthers(chunk: number): boolean
-  /** What others have of it counts: somebody whose word we take has signed its digest. */
-  vouched(chunk: number): boolean
-  /** With a full disk nothing is fetched but what clients wait for: so many chunks ahead of each; null: no such limit. */
-  onlyAhead(): number | null
-  /** To the interested, or to every peer of the site. */
-  say(message: { type: 'claim' | 'release'; claim: Claim }, toAll?: boolean): void
+  readonly say: SayClaim
   /** Chunks no longer (or newly) under a flow of ours: may they be asked of peers? */
   refresh(first: number, end: number): void
 }
 
 export class Claiming {
   readonly claims: Claims
+  readonly gateway: GatewayWatch
+  readonly #open: OpenExtents
+  readonly #telling: ClaimTelling
   readonly #swarm: ClaimingSwarm
   readonly #around: Around
   readonly #seed: number
-  readonly #flows = new Map<FlowId, Flow>()
+  readonly #flows = new OwnFlows()
   /** Since when an extent has been open to be claimed, as we see it. */
   readonly #openSince = new Map<number, Millis>()
-  /** Ranks among the fetchers of this version. */
-  readonly #ranks = new Map<number, number>()
-  #ranksOf = -1
-  /** Given back, but not yet told. */
-  readonly #releases: Array<{ readonly at: Millis; readonly extent: number; readonly bytesDone: Bytes }> = []
-  /** When a claim of ours was last repeated to somebody who claimed the same. */
-  readonly #saidAgainAt = new Map<number, Millis>()
-  #sequence = 0
-  #repeatAt: Millis | null = null
   #failures = 0
   #retryAt: Millis = 0
   #refused = false
   /** The upstream sends everything whatever we ask: one flow for the whole site is enough. */
   #wholeOnly = false
-  #gatewaySignAt: Millis | null = null
 
   constructor(swarm: ClaimingSwarm, around: Around) {
     this.#swarm = swarm
     this.#around = around
     this.#seed = hash32(swarm.transfer)
     this.claims = new Claims(swarm.chunkBytes)
+    this.gateway = new GatewayWatch(around.peers)
+    this.#telling = new ClaimTelling(around.self, this.claims, swarm.say)
+    this.#open = new OpenExtents(swarm, this.claims)
   }
 
   get refused(): boolean {
@@ -108,52 +80,15 @@ export class Claiming {
 
   /** Whether a flow of ours is going to fill this chunk in its present extent. */
   covers(chunk: number): boolean {
-    for (const flow of this.#flows.values()) {
-      if (
-        !flow.cancelled &&
-        chunk >= flow.next &&
-        chunk < flow.end &&
-        extentOf(chunk) === extentOf(flow.next)
-      )
-        return true
-    }
-    return false
+    return this.#flows.covers(chunk)
   }
 
   /** How many of the fetchers go before us for this extent. */
-  rank(thing: number): number {
-    const { version } = this.#swarm.fetchers
-    if (version !== this.#ranksOf) {
-      this.#ranksOf = version
-      this.#ranks.clear()
-    }
-    let rank = this.#ranks.get(thing)
-    if (rank === undefined) {
-      rank = rankOf(this.#self(), this.#swarm.fetchers.top, mix32(this.#seed ^ thing))
-      this.#ranks.set(thing, rank)
-    }
-    return rank
+  rank(extent: number): number {
+    return this.#swarm.fetchers.rank(this.#self(), mix32(this.#seed ^ extent))
   }
 
   // ------------------------------------------------------------------------------------------- what is heard
-
-  /** A gateway of the site showed that it is at work on this transfer. */
-  gatewaySign(now: Millis): void {
-    this.#gatewaySignAt = now
-  }
-
-  gatewayAtWork(now: Millis): boolean {
-    return this.#gatewaySignAt !== null && now < this.#gatewaySignAt + gatewayPatienceMs
-  }
-
-  /** We have become interested: a gateway that is connected gets the time to show that it fetches for us. */
-  begin(now: Millis): void {
-    if (this.#gatewayThere()) this.#gatewaySignAt = now
-  }
-
-  #gatewayThere(): boolean {
-    return [...this.#around.peers.values()].some(({ role }) => role === 'gateway')
-  }
 
   /** @returns whether there is a new claim in the book. */
   heard(claim: Claim, from: Candidate, now: Millis): boolean {
@@ -178,12 +113,7 @@ export class Claiming {
       (this.#around.scores.isIdle(claim.claimant, now) || this.#escaping(claim.extent))
     )
     if (!mayWin || !this.#wins(theirBytes, from, record.bytesDone, holder, claim.extent)) {
-      // It has not heard of ours, or it would not have claimed: without a word it would fetch on.
-      // Not more often than progress is told: it may be as sure of its claim as we are of ours.
-      if (isOurs && now >= (this.#saidAgainAt.get(record.extent) ?? -Infinity) + claimRepeatMs) {
-        this.#saidAgainAt.set(record.extent, now)
-        this.#sayClaim('claim', record.extent, record.bytesDone)
-      }
+      if (isOurs) this.#telling.sayAgain(record.extent, record.bytesDone, now)
       return false
     }
     if (isOurs) {
@@ -204,7 +134,7 @@ export class Claiming {
 
   left(peer: AgentId, now: Millis): void {
     for (const extent of this.claims.dropClaimant(peer)) this.#openSince.set(extent, now)
-    if (!this.#gatewayThere()) this.#gatewaySignAt = null
+    this.gateway.left()
   }
 
   /** A chunk of the extent showed up somewhere at the site. */
@@ -213,7 +143,7 @@ export class Claiming {
     const record = this.claims.of(extent)
     if (record === undefined) return
     this.claims.showed(extent, now)
-    if (record.claimant !== this.#around.self && !this.#missing(extent))
+    if (record.claimant !== this.#around.self && !this.#open.isMissing(extent))
       this.claims.release(extent, record.claimant)
   }
 
@@ -228,29 +158,14 @@ export class Claiming {
 
   /** A flow that began by resolving the key: its first extent counts as claimed. */
   adopt(id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
-    const flow: Flow = {
-      id,
-      from: firstChunk,
-      next: firstChunk,
-      end: endChunk,
-      bytes: 0,
-      bytesBefore: 0,
-      cancelled: false,
-      escapes: false
-    }
-    this.#flows.set(id, flow)
+    const flow = this.#flows.add(id, firstChunk, endChunk, false)
     const extent = extentOf(firstChunk)
     // Taken already, or here: the key was only asked about again because its head had grown old.
-    if (this.claims.of(extent) !== undefined || !this.#missingForMe(extent)) return this.#cancel(flow, false)
+    if (this.claims.of(extent) !== undefined || !this.#open.isMissingHere(extent))
+      return this.#cancel(flow, false)
     this.#claim(extent, now)
     // Nobody has said `interested` yet, but those who waited for the head will want just this in a moment.
-    this.#swarm.say(
-      {
-        type: 'claim',
-        claim: { extent, claimant: this.#around.self, sequence: ++this.#sequence, bytesDone: 0 }
-      },
-      true
-    )
+    this.#telling.claimToAll(extent)
   }
 
   progress(id: FlowId, bytes: Bytes, now: Millis): void {
@@ -280,17 +195,13 @@ export class Claiming {
     const flow = this.#flows.get(id)
     if (flow === undefined) return
     this.#wholeOnly = true
-    this.#giveBack(this.#extentAt(flow), now)
-    if ([...this.#flows.values()].some(other => other !== flow && !other.cancelled)) {
+    this.#giveBack(extentAt(flow), now)
+    if ([...this.#flows.live()].some(other => other !== flow)) {
       // One whole answer is enough: the other flow is either one already, or finds out in a moment.
       this.#cancel(flow, false)
       return
     }
-    flow.from = firstChunk
-    flow.next = firstChunk
-    flow.end = endChunk
-    flow.bytes = 0
-    flow.bytesBefore = 0
+    move(flow, firstChunk, endChunk)
     this.#enter(flow, now)
   }
 
@@ -299,8 +210,8 @@ export class Claiming {
     if (flow === undefined) return
     this.#flows.delete(id)
     const filledLast = reason === 'done' && flow.next >= flow.end
-    const extent = this.#extentAt(flow)
-    if (filledLast && !this.#missingForMe(extent)) this.claims.release(extent, this.#around.self)
+    const extent = extentAt(flow)
+    if (filledLast && !this.#open.isMissingHere(extent)) this.claims.release(extent, this.#around.self)
     else if (!flow.cancelled) this.#giveBack(extent, now)
     if (reason === 'failed' || reason === 'corrupt') {
       this.#retryAt = now + Math.min(upstreamRetryMsMax, upstreamRetryMs * 2 ** Math.min(10, this.#failures))
@@ -312,11 +223,10 @@ export class Claiming {
 
   /** Nobody here wants more: flows stop with the chunk they are in. */
   stop(now: Millis): void {
-    for (const flow of this.#flows.values()) {
-      if (flow.cancelled) continue
+    for (const flow of this.#flows.live()) {
       // What is half here is finished: a client that read to the end left before its last chunk was verified and kept.
       this.#cancel(flow, true)
-      this.#giveBack(this.#extentAt(flow), now)
+      this.#giveBack(extentAt(flow), now)
     }
   }
 
@@ -351,7 +261,7 @@ export class Claiming {
     const siteFree = policy.siteUpstreamSlots - this.claims.size
     const ownSlots = this.#around.role === 'gateway' ? policy.siteUpstreamSlots : policy.upstreamSlots
     if (siteFree <= 0 || this.#flows.size >= ownSlots) return wake
-    for (const extent of this.#openExtents(siteFree)) {
+    for (const extent of this.#open.first(siteFree)) {
       if (this.#flows.size >= ownSlots) break
       const since = this.#openSince.get(extent) ?? now
       this.#openSince.set(extent, since)
@@ -376,27 +286,9 @@ export class Claiming {
     return true
   }
 
-  /** Tells progress of own claims, and what was given back, when it is due. @returns when next. */
-  repeat(now: Millis): Millis | null {
-    while (this.#releases[0] !== undefined && this.#releases[0].at <= now) {
-      const { extent, bytesDone } = this.#releases.shift()!
-      if (this.claims.of(extent) === undefined) this.#sayClaim('release', extent, bytesDone)
-    }
-    const releaseAt = this.#releases[0]?.at ?? null
-    const progressAt = this.#tellProgress(now)
-    return releaseAt === null || (progressAt !== null && progressAt < releaseAt) ? progressAt : releaseAt
-  }
-
-  #tellProgress(now: Millis): Millis | null {
-    if (this.#flows.size === 0) this.#repeatAt = null
-    else if (this.#repeatAt === null) this.#repeatAt = now + claimRepeatMs
-    else if (this.#repeatAt <= now) {
-      this.#repeatAt = now + claimRepeatMs
-      for (const record of this.claims.all()) {
-        if (record.claimant === this.#around.self) this.#sayClaim('claim', record.extent, record.bytesDone)
-      }
-    }
-    return this.#repeatAt
+  /** Tells what is due of own claims. @returns when next. */
+  tell(now: Millis): Millis | null {
+    return this.#telling.repeat(this.#flows.size > 0, now)
   }
 
   /** Null: not at all for now; else from when on this agent may claim. */
@@ -407,7 +299,8 @@ export class Claiming {
     const { aloneSince } = this.#around.site
     if (aloneSince !== null && now < aloneSince + gatewayPatienceMs) return aloneSince + gatewayPatienceMs
     if (this.#around.role !== 'gateway') {
-      if (this.gatewayAtWork(now)) return this.#gatewaySignAt! + gatewayPatienceMs
+      const gatewayUntil = this.gateway.waitUntil(now)
+      if (gatewayUntil !== null) return gatewayUntil
       if (
         !this.#swarm.fetchers.has(this.#around.self) &&
         (isLargeSite(this.#around) || this.#swarm.fetchers.top.length >= fetchersMax)
@@ -417,87 +310,15 @@ export class Claiming {
     return Math.max(now, this.#retryAt)
   }
 
-  /** The first extents that are wanted and that nobody has or fetches: before a waiting client first. */
-  #openExtents(most: number): number[] {
-    const open: number[] = []
-    const look = (start: number, end: number): void => {
-      for (let extent = extentOf(start); chunksOf(extent, end).start < end && open.length < most; extent++) {
-        if (this.claims.of(extent) === undefined && !open.includes(extent) && this.#missing(extent))
-          open.push(extent)
-      }
-    }
-    const ahead = this.#swarm.onlyAhead()
-    for (const { chunk, endChunk } of this.#swarm.wants.readers.values()) {
-      look(chunk, ahead === null ? endChunk : Math.min(endChunk, chunk + ahead))
-    }
-    if (ahead === null) for (const span of this.#swarm.wants.spans) look(span.start, span.end)
-    return open
-  }
-
-  /** Some chunk of the extent is nowhere at the site. */
-  #missing(extent: number): boolean {
-    return this.#firstMissing(extent) !== null
-  }
-
-  #firstMissing(extent: number): number | null {
-    const span = chunksOf(extent, this.#swarm.chunks)
-    for (let chunk = span.start; chunk < span.end; chunk++) {
-      if (this.#isMissing(chunk)) return chunk
-    }
-    return null
-  }
-
-  #isMissing(chunk: number): boolean {
-    return (
-      this.#neededNow(chunk) &&
-      !this.#swarm.underWay(chunk) &&
-      (!this.#swarm.heldByOthers(chunk) || !this.#swarm.vouched(chunk))
-    )
-  }
-
-  /** With a full disk, what a client has read is gone again, and must not be fetched for nobody. */
-  #neededNow(chunk: number): boolean {
-    const ahead = this.#swarm.onlyAhead()
-    if (ahead === null) return true
-    for (const reader of this.#swarm.wants.readers.values()) {
-      if (
-        chunk >= reader.chunk &&
-        chunk < reader.endChunk &&
-        extentOf(chunk) <= extentOf(reader.chunk + ahead)
-      )
-        return true
-    }
-    return false
-  }
-
-  #missingForMe(extent: number): boolean {
-    const span = chunksOf(extent, this.#swarm.chunks)
-    for (let chunk = span.start; chunk < span.end; chunk++) if (!this.#swarm.underWay(chunk)) return true
-    return false
-  }
-
   #start(extent: number, now: Millis): void {
-    const first = this.#firstMissing(extent)
+    const run = this.#open.firstRun(extent)
     const url = this.#swarm.url()
-    if (first === null || url === null) return
-    const span = chunksOf(extent, this.#swarm.chunks)
-    let end = first + 1
-    while (end < span.end && this.#isMissing(end)) end++
-    this.#begin(first, end, url, now)
+    if (run !== null && url !== null) this.#begin(run.start, run.end, url, now)
   }
 
   #begin(first: number, end: number, url: string, now: Millis, escapes = false): void {
     const id = this.#around.nextId()
-    this.#flows.set(id, {
-      id,
-      from: first,
-      next: first,
-      end,
-      bytes: 0,
-      bytesBefore: 0,
-      cancelled: false,
-      escapes
-    })
+    this.#flows.add(id, first, end, escapes)
     this.#claim(extentOf(first), now)
     this.#around.effect({
       type: 'fetch-upstream',
@@ -516,22 +337,18 @@ export class Claiming {
     const record = this.claims.of(extent)
     const taken = record !== undefined && record.claimant !== this.#around.self
     // A flow of everything cannot skip, so it goes on through extents that are here, as long as something is missing.
-    if (taken || (!this.#wholeOnly && !this.#missing(extent)) || !this.#anythingMissing(flow))
+    if (
+      taken ||
+      (!this.#wholeOnly && !this.#open.isMissing(extent)) ||
+      !this.#open.anyMissingHere(flow.next, flow.end)
+    )
       this.#cancel(flow, false)
     else this.#claim(extent, now)
   }
 
-  #anythingMissing(flow: Flow): boolean {
-    for (let chunk = flow.next; chunk < flow.end; chunk++) {
-      if (this.#swarm.wants.isWanted(chunk) && !this.#swarm.underWay(chunk)) return true
-    }
-    return false
-  }
-
   #claim(extent: number, now: Millis): void {
     this.#openSince.delete(extent)
-    this.claims.set({ extent, claimant: this.#around.self, sequence: ++this.#sequence, bytesDone: 0 }, now)
-    this.#sayClaim('claim', extent, 0)
+    this.#telling.claim(extent, now)
   }
 
   #noteOwn(extent: number, bytesDone: Bytes, now: Millis): void {
@@ -551,27 +368,17 @@ export class Claiming {
   }
 
   #escaping(extent: number): boolean {
-    for (const flow of this.#flows.values()) {
-      if (flow.escapes && !flow.cancelled && extentOf(flow.next) === extent) return true
-    }
-    return false
+    return [...this.#flows.liveIn(extent)].some(({ escapes }) => escapes)
   }
 
   #yieldExtent(extent: number): void {
-    for (const flow of this.#flows.values()) {
-      if (!flow.cancelled && extentOf(flow.next) === extent) this.#cancel(flow, false)
-    }
+    for (const flow of this.#flows.liveIn(extent)) this.#cancel(flow, false)
   }
 
   #cancel(flow: Flow, afterChunk: boolean): void {
     flow.cancelled = true
     this.#around.effect({ type: 'cancel-flow', flow: flow.id, afterChunk })
-    this.#refreshExtent(this.#extentAt(flow))
-  }
-
-  /** The extent that a flow is in; at its end, the one it has just filled. */
-  #extentAt(flow: Flow): number {
-    return extentOf(flow.next >= flow.end ? Math.max(flow.from, flow.next - 1) : flow.next)
+    this.#refreshExtent(extentAt(flow))
   }
 
   #giveBack(extent: number, now: Millis): void {
@@ -579,23 +386,15 @@ export class Claiming {
     if (record?.claimant !== this.#around.self) return
     this.claims.release(extent, this.#around.self)
     // Whoever hears our haves for all of it lets go of the claim by himself.
-    if (!this.#missingForMe(extent)) return
+    if (!this.#open.isMissingHere(extent)) return
     this.#openSince.set(extent, now)
-    // The haves of what did arrive must be heard first, or the next in rank fetches that again.
-    if (record.bytesDone < this.#swarm.chunkBytes) this.#sayClaim('release', extent, record.bytesDone)
-    else this.#releases.push({ at: now + releaseDelayMs, extent, bytesDone: record.bytesDone })
+    const brought = record.bytesDone >= this.#swarm.chunkBytes
+    this.#telling.release(extent, record.bytesDone, brought, now)
   }
 
   #refreshExtent(extent: number): void {
     const span = chunksOf(extent, this.#swarm.chunks)
     this.#swarm.refresh(span.start, span.end)
-  }
-
-  #sayClaim(type: 'claim' | 'release', extent: number, bytesDone: Bytes): void {
-    const sequence = ++this.#sequence
-    const record = this.claims.of(extent)
-    if (record?.claimant === this.#around.self) record.sequence = sequence
-    this.#swarm.say({ type, claim: { extent, claimant: this.#around.self, sequence, bytesDone } })
   }
 
   #nextDeadline(): Millis | null {

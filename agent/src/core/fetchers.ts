@@ -10,7 +10,7 @@ import { mix32 } from '@starling/shared/prng.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { fetcherForgottenMs, fetchersMax } from './limits.ts'
-import { isBefore, seedOf, type Candidate } from './rendezvous.ts'
+import { isBefore, rankOf, seedOf, type Candidate } from './rendezvous.ts'
 
 interface Known {
   readonly id: AgentId
@@ -23,8 +23,8 @@ export class Fetchers {
   readonly #known = new Map<AgentId, Known>()
   readonly #thing: number
   #top: readonly Candidate[] = []
-  /** Grows whenever the list changes. */
-  version = 0
+  /** Our ranks among them, asked for often; forgotten when the list changes. */
+  readonly #ranks = new Map<number, number>()
 
   constructor(transferSeed: number) {
     this.#thing = mix32(transferSeed ^ -1)
@@ -36,6 +36,16 @@ export class Fetchers {
   }
   has(id: AgentId): boolean {
     return this.#top.some(one => one.id === id)
+  }
+
+  /** How many of them go before `self` for a thing. */
+  rank(self: Candidate, thing: number): number {
+    let rank = this.#ranks.get(thing)
+    if (rank === undefined) {
+      rank = rankOf(self, this.#top, thing)
+      this.#ranks.set(thing, rank)
+    }
+    return rank
   }
 
   /** Word of an agent that was interested at `heardAt`. @returns whether the list changed. */
@@ -86,7 +96,7 @@ export class Fetchers {
     this.#top = sorted.slice(0, fetchersMax)
     const changed =
       this.#top.length !== before.length || this.#top.some((one, place) => one.id !== before[place]!.id)
-    if (changed) this.version++
+    if (changed) this.#ranks.clear()
     return changed
   }
 }

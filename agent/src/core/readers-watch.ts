@@ -1,0 +1,107 @@
+/**
+ * A client must not be held hostage by a claim, a peer or a gateway that brings nothing. For each reader this keeps
+ * the time at which its next chunk is fetched out of turn (an *escape*): the policy's delay after the last sign of
+ * progress, longer where a claim is slow but alive, and staggered by rank, so that a stalled claim costs one
+ * duplicate and not one a client. When an escape is not possible either, the readers are told.
+ */
+import { extentOf } from '@starling/shared/chunking.ts'
+import type { TransferId } from '@starling/shared/ids.ts'
+import type { Millis } from '@starling/shared/units.ts'
+import { isLargeSite, type Around } from './around.ts'
+import type { Claiming } from './claiming.ts'
+import type { Fetching } from './fetching.ts'
+import { escapePatienceMax, escapeStaggerMs, hopelessMs } from './limits.ts'
+import type { Members } from './members.ts'
+import type { Reader, Wants } from './wants.ts'
+
+export interface WatchedSwarm {
+  readonly transfer: TransferId
+  readonly members: Members
+  readonly wants: Wants
+  readonly claiming: Claiming
+  readonly fetching: Fetching
+  /** Kept or held by this agent. */
+  has(chunk: number): boolean
+  fail(reason: string): void
+}
+
+export class ReadersWatch {
+  readonly #swarm: WatchedSwarm
+  readonly #around: Around
+  /** When a peer last told us of a chunk that we do not have. */
+  #newsAt: Millis = 0
+  #lastChunkAt: Millis
+  /** Chunks that this agent went to fetch out of turn. */
+  readonly #escaped = new Set<number>()
+
+  constructor(swarm: WatchedSwarm, around: Around, now: Millis) {
+    this.#swarm = swarm
+    this.#around = around
+    this.#lastChunkAt = now
+  }
+
+  news(now: Millis): void {
+    this.#newsAt = now
+  }
+
+  came(now: Millis): void {
+    this.#lastChunkAt = now
+  }
+
+  /** @returns whether a chunk that was fetched out of turn was brought by somebody after all: we were too impatient. */
+  inVain(chunk: number, fromUpstream: boolean): boolean {
+    return this.#escaped.delete(chunk) && !fromUpstream
+  }
+
+  /** @returns when it wants to look again. */
+  look(now: Millis): Millis | null {
+    const { wants, claiming, transfer } = this.#swarm
+    const again = now + this.#around.policy().delayForegroundDownloadFromHttpMs
+    let next: Millis | null = null
+    for (const reader of wants.readers.values()) {
+      const { chunk } = reader
+      if (chunk >= reader.endChunk || this.#swarm.has(chunk) || claiming.covers(chunk)) continue
+      let at = this.#escapeAt(reader, now)
+      if (at <= now) {
+        at = again
+        if (claiming.escape(chunk, now)) {
+          this.#escaped.add(chunk)
+          this.#around.effect({ type: 'report', fact: { what: 'foreground-escape', transfer, chunk } })
+        } else if (this.#hopeless(reader.movedAt, now)) {
+          this.#swarm.fail('neither peers nor the upstream bring it')
+          return null
+        }
+      }
+      if (next === null || at < next) next = at
+    }
+    return next
+  }
+
+  #escapeAt({ chunk, movedAt }: Reader, now: Millis): Millis {
+    const { members, claiming, fetching } = this.#swarm
+    const { claims } = claiming
+    const claim = claims.of(extentOf(chunk))
+    const progressAt = Math.max(
+      // Where not every claim is heard, haves that keep coming are the sign that the site is at work.
+      isLargeSite(this.#around) || members.holders(chunk) > 0 ? this.#newsAt : 0,
+      movedAt,
+      claim?.progressAt ?? 0,
+      fetching.startedAt(chunk) ?? 0
+    )
+    const patience = Math.min(escapePatienceMax, claims.patienceFactor)
+    const patientUntil = Math.max(
+      progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs * patience,
+      // On a slow line a chunk takes long: a claim that is not void yet is worth waiting for.
+      claim === undefined ? 0 : claims.deadline(claim)
+    )
+    // The rank costs more than a comparison, and is not needed before the time has come at all.
+    return patientUntil > now ? patientUntil : patientUntil + claiming.rank(extentOf(chunk)) * escapeStaggerMs
+  }
+
+  #hopeless(waitsSince: Millis, now: Millis): boolean {
+    const quiet = now - Math.max(waitsSince, this.#lastChunkAt)
+    return this.#swarm.claiming.refused
+      ? quiet >= this.#around.policy().delayForegroundDownloadFromHttpMs
+      : quiet >= hopelessMs
+  }
+}
