@@ -21,6 +21,10 @@ export const notSharedMs: Millis = 30 * secondMs
 
 /** Chunks that completed within so long are told in one `have`. A message per chunk and neighbour would be 20 times the traffic. */
 export const haveBatchMs: Millis = 20
+/** A chunk that so many others are known to have can be had without us ... */
+export const commonHolders = 2
+/** ... and that we have it too is told within so long: a handful of chunks on a branch office's line. */
+export const commonHaveBatchMs: Millis = 3 * secondMs
 /** How often a claim's progress is told. */
 export const claimRepeatMs: Millis = 500
 /** A claim without progress for so long is void, whatever the rate. */

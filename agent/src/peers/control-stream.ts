@@ -14,6 +14,7 @@ import { decodeMessage, encodeMessage, frameBytesMax, type Message } from '@star
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { createFrameReader, framed } from './frames.ts'
 import type { PeersLimits } from './limits.ts'
+import { tellWindowRarely } from './thrifty-window.ts'
 
 export interface ControlStream {
   /** `frame` as made by `encodeFrame`. Never throws; a peer that does not read is hung up as `too-slow`. */
@@ -46,6 +47,7 @@ export function createControlStream(
   let waitingBytes = 0
   let flushing: NodeJS.Immediate | undefined
   const mayGoOn = createMeter(limits.framesPerSecond, limits.framesAtOnce)
+  tellWindowRarely(stream)
 
   function end(by: 'us' | 'them', reason: string): void {
     if (over) return

@@ -7,7 +7,7 @@
  *   2. pwrite into the preallocated, sparse `<TransferId>.data`;
  *   3. a `kept [chunk, digest]` frame at the end of `<TransferId>.manifest`;
  *   4. the bit in memory: from here on `has` and `read` serve it;
- *   5. at most 250 ms later, for all chunks of that time together: fdatasync of both files;
+ *   5. at most a second later, for all chunks of that time together: fdatasync of both files;
  *   6. only then the bit in the index (LevelDB).
  *
  * What is kept but has no bit in the index is what was not known to be synced: those chunks, and no others, are hashed
@@ -59,7 +59,7 @@ interface Collaborators {
   readonly log: Log
 }
 
-const syncDelayMsDefault: Millis = 250
+const syncDelayMsDefault: Millis = 1000
 /** Times of use matter to eviction only; a crash may cost the last seconds of them. */
 const useDelayMs: Millis = 10_000
 /** After a failed write of the index. */
