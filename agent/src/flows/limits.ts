@@ -35,8 +35,8 @@ export const flowsTunables: FlowsTunables = {
   // 3 extents: the core itself looks ahead no more than one when the disk is full.
   heldPauseAt: 12,
   heldMax: 24,
-  // Few enough system calls to be cheap, small enough that a hundred slow readers hold 25 MiB.
-  sliceBytes: 256 * KiB,
+  // Few enough system calls and wake-ups to be cheap, small enough that a hundred slow readers hold 50 MiB.
+  sliceBytes: 512 * KiB,
   progressMs: 250,
   changesMs: 250,
   problemsMax: 5
