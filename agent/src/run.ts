@@ -120,14 +120,18 @@ export function run(core: Machine<AgentEvent, AgentEffect>, shells: RunShells): 
     timer = null
     timerAt = at
     if (at === null || stopped) return
-    timer = setTimeout(
+    const mine = setTimeout(
       () => {
-        timer = null
-        timerAt = null
-        emit({ type: 'woke' })
+        // Timers come before sockets in a turn of the event loop, so on a busy machine the very words that would change what
+        // is decided now (somebody else's claim) lie unread: mail first.
+        setImmediate(() => {
+          if (timer === mine) timer = timerAt = null
+          emit({ type: 'woke' })
+        })
       },
       Math.min(timerMsMax, Math.max(1, at - shells.now()))
     )
+    timer = mine
   }
 
   return {

@@ -62,6 +62,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       prng: new Prng(init.seed ?? hash32(init.self)),
       scores: this.#scores,
       peers: this.#peers,
+      isAwake: false,
       policy: () => this.#policy,
       load: { fetches: 0 },
       site: { agents: 0, aloneSince: null },
@@ -78,6 +79,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
 
   step(event: AgentEvent, now: Millis): AgentEffect[] {
     this.#now = now
+    this.#around.isAwake = event.type === 'woke'
     this.#handle(event)
     const effects = this.#effects
     this.#effects = []

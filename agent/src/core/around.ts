@@ -27,6 +27,11 @@ export interface Around {
     /** Since when nobody is connected any more; null: somebody is, or nobody ever was. */
     aloneSince: Millis | null
   }
+  /**
+   * What is turned now is a `woke`, before which all that others said has been heard. Only then is silence held against
+   * anybody: an agent that is late finds its deadlines passed and its mail unread.
+   */
+  isAwake: boolean
   policy(): CorePolicy
   /** What is under way over all swarms; counted by those who begin and end it. */
   readonly load: { /** Chunk requests to peers. */ fetches: number }

@@ -234,7 +234,7 @@ export class Claiming {
 
   /** Starts what this agent should fetch now. @returns when it wants to be asked again. */
   take(now: Millis): Millis | null {
-    for (const expired of this.claims.expire(this.#around.self, now)) {
+    for (const expired of this.#around.isAwake ? this.claims.expire(this.#around.self, now) : []) {
       this.#openSince.set(expired.extent, now)
       this.#around.scores.idled(expired.claimant, now)
       this.#around.effect({
@@ -265,8 +265,9 @@ export class Claiming {
       if (this.#flows.size >= ownSlots) break
       const since = this.#openSince.get(extent) ?? now
       this.#openSince.set(extent, since)
-      const startAt = since + this.rank(extent) * claimStaggerMs
-      if (startAt > now) sooner(startAt)
+      const rank = this.rank(extent)
+      const startAt = since + rank * claimStaggerMs
+      if (startAt > now || (rank > 0 && !this.#around.isAwake)) sooner(Math.max(startAt, now))
       else this.#start(extent, now)
     }
     return wake

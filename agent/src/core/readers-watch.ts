@@ -62,7 +62,7 @@ export class ReadersWatch {
       const { chunk } = reader
       if (chunk >= reader.endChunk || this.#swarm.has(chunk) || claiming.covers(chunk)) continue
       let at = this.#escapeAt(reader, now)
-      if (at <= now) {
+      if (at <= now && this.#around.isAwake) {
         at = again
         if (claiming.escape(chunk, now)) {
           this.#escaped.add(chunk)
