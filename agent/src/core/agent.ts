@@ -73,7 +73,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     }
     this.#resolving = new Resolving(this.#around, {
       fresh: key => this.#fresh(key),
-      known: (head, url, wishes) => this.#known(head, url, wishes)
+      known: (head, url, wishes) => this.#known(head, url, wishes),
+      isInterested: (peer, transfer) => this.#swarms.get(transfer)?.members.get(peer)?.interested === true
     })
   }
 
@@ -266,7 +267,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#resolving.said(peer, message, this.#now)
         this.#advanceResolving()
         // A gateway that has just learnt of the transfer did not hear our interest.
-        if (message.type === 'head') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
+        if (message.type === 'head' && role === 'gateway') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
         break
       case 'digests':
         this.#swarmDo(message.digests.transfer, swarm => {

@@ -12,6 +12,8 @@ export const askGatewayWaitMs: Millis = secondMs
 export const resolveWaitMs: Millis = 4 * secondMs
 /** In a site without a full mesh, word of the best candidate needs some hops before anyone begins. */
 export const largeResolveWaitMs: Millis = 150
+/** A head that came from a peer is passed on after so long to those who do not have it from there: a LAN's round trip, doubled. */
+export const relayHeadMs: Millis = 150
 /** So much later each next rank asks upstream, when the one who was to do it fell silent. */
 export const resolveStaggerMs: Millis = 400
 /** A head of content that must be revalidated each time still answers those who waited for just this answer. */

@@ -17,6 +17,8 @@ export interface Member {
   wants: readonly Span[]
   /** It answered our `interested` with a bitfield. */
   introduced: boolean
+  /** It did not know the transfer when it heard of our interest, so it has to hear of it again. */
+  wasIgnorant: boolean
 }
 
 export class Members {
@@ -46,7 +48,7 @@ export class Members {
   of(id: AgentId, role: Role): Member {
     let member = this.#byId.get(id)
     if (member === undefined) {
-      member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false }
+      member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false, wasIgnorant: false }
       this.#byId.set(id, member)
     }
     return member

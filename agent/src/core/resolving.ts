@@ -3,7 +3,7 @@
  * those who want it asks upstream and tells the others, so that a flash crowd is one first request and not two
  * hundred. Who it is follows from rendezvous rank; a gateway, if there is one, does it for all.
  */
-import type { AgentId, KeyHash } from '@starling/shared/ids.ts'
+import type { AgentId, KeyHash, TransferId } from '@starling/shared/ids.ts'
 import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
@@ -16,6 +16,7 @@ import {
   headInTimeMs,
   largeResolveWaitMs,
   notSharedMs,
+  relayHeadMs,
   resolveStaggerMs,
   resolveWaitMs
 } from './limits.ts'
@@ -50,12 +51,22 @@ export interface ResolvingHost {
   known(head: SignedHead, url: string | null, wishes: Iterable<WishId>): void
   /** The newest head for a key that is still fresh. */
   fresh(key: KeyHash): SignedHead | null
+  /** Whether a peer has shown that it knows of the transfer. */
+  isInterested(peer: AgentId, transfer: TransferId): boolean
+}
+
+/** A head to be passed on, to whoever of those that asked does not have it by then. */
+interface Relay {
+  readonly at: Millis
+  readonly to: readonly AgentId[]
+  readonly head: SignedHead
 }
 
 export class Resolving {
   readonly #searches = new Map<KeyHash, Search>()
   readonly #notShared = new Map<KeyHash, { until: Millis; reason: string }>()
   readonly #serials = new Map<KeyHash, number>()
+  readonly #relays: Relay[] = []
   readonly #around: Around
   readonly #host: ResolvingHost
 
@@ -97,7 +108,8 @@ export class Resolving {
       return false
     }
     this.#serials.set(key, Math.max(head.signed.serial, this.#serials.get(key) ?? 0))
-    this.#finish(key, { type: 'head', head }, head)
+    this.#say([...(search?.askers ?? [])], { type: 'head', head })
+    this.#finish(key, head)
     return true
   }
 
@@ -173,7 +185,7 @@ export class Resolving {
 
   /** @returns when it next wants to be called. */
   advance(now: Millis): Millis | null {
-    let wake: Millis | null = null
+    let wake = this.#relayDue(now)
     for (const [key, not] of this.#notShared) if (not.until <= now) this.#notShared.delete(key)
     for (const search of this.#searches.values()) {
       if (search.state.kind === 'resolving') continue
@@ -274,7 +286,11 @@ export class Resolving {
     // A head older than one we have seen is a rollback, however well it is signed.
     if (head.signed.serial < (this.#serials.get(key) ?? 0)) return
     this.#serials.set(key, head.signed.serial)
-    this.#finish(key, { type: 'head', head }, head)
+    const askers = [...search.askers]
+    if (this.#isLargeSite()) this.#say(askers, { type: 'head', head })
+    // In a full mesh they asked whom we asked, so they have just heard the same.
+    else this.#relays.push({ at: now + relayHeadMs, to: askers, head })
+    this.#finish(key, head)
   }
 
   #heardLooking(
@@ -346,11 +362,22 @@ export class Resolving {
     return [...this.#around.peers.keys()].filter(peer => this.#isGateway(peer))
   }
 
-  #finish(key: KeyHash, told: SwarmMessage, head: SignedHead): void {
+  #finish(key: KeyHash, head: SignedHead): void {
     const search = this.#searches.get(key)
     this.#searches.delete(key)
-    if (search !== undefined) this.#say([...search.askers], told)
     this.#host.known(head, search?.url ?? null, search?.wishes ?? [])
+  }
+
+  /** @returns when the next relay is due. */
+  #relayDue(now: Millis): Millis | null {
+    while (this.#relays[0] !== undefined && this.#relays[0].at <= now) {
+      const { to, head } = this.#relays.shift()!
+      const without = to.filter(
+        peer => this.#around.peers.has(peer) && !this.#host.isInterested(peer, head.transfer)
+      )
+      this.#say(without, { type: 'head', head })
+    }
+    return this.#relays[0]?.at ?? null
   }
 
   #say(to: readonly AgentId[], message: SwarmMessage): void {

@@ -232,8 +232,10 @@ export class Swarm {
         bits: this.have.toBytes(),
         claims: this.claiming.inForce()
       })
-      // It may have come after our own `interested`, or before we knew the transfer: it has to hear of our interest too.
-      this.#interest.answer(member.id, this.#around.role === 'gateway' && this.#url !== null)
+      // Whoever is connected has heard of our own interest; a gateway's words are also the sign that it is at work.
+      const isGateway = this.#around.role === 'gateway'
+      if (isGateway || member.wasIgnorant) this.#interest.answer(member.id, isGateway && this.#url !== null)
+      member.wasIgnorant = false
     }
     if (this.#around.role === 'gateway') {
       this.lastUsedAt = now
@@ -243,6 +245,7 @@ export class Swarm {
 
   #heardBitfield(member: Member, bits: Uint8Array, claims: readonly Claim[], now: Millis): void {
     member.introduced = true
+    member.wasIgnorant = bits.length === 0
     // A gateway that does not know the transfer (it was restarted, say) is put to work again.
     if (
       bits.length === 0 &&
