@@ -219,7 +219,7 @@ async function start(
   const roles = new Map<AgentId, Role>()
 
   const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
-  const core = createAgentCore({ self, role, policy, bans })
+  const core = createAgentCore({ self, role, site, policy, bans })
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )

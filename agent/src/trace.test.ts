@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true })
 })
 
-const begin = { self: 'one', role: 'agent', policy: { uploadSlots: 8 }, seed: 4 } as const
+const begin = { self: 'one', role: 'agent', site: 'lab', policy: { uploadSlots: 8 }, seed: 4 } as const
 
 test('what is written is read back as it was, bytes and bitfields included', async () => {
   const path = join(folder, 'agent.trace')

@@ -9,7 +9,7 @@ import { base64 } from 'multiformats/bases/base64'
 import { Bitfield } from './bitfield.ts'
 import type { Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
-import type { AgentId } from './ids.ts'
+import type { AgentId, SiteId } from './ids.ts'
 import type { Millis } from './units.ts'
 
 export const traceVersion = 1
@@ -19,6 +19,7 @@ export interface TraceStart<Policy> {
   readonly version: number
   readonly self: AgentId
   readonly role: Role
+  readonly site: SiteId
   readonly policy: Policy
   readonly seed: number
 }

@@ -24,6 +24,7 @@ function recorded(): { text: string; upstream: number } {
           version: traceVersion,
           self: watched!.id,
           role: 'agent',
+          site: '0',
           policy: usualPolicy,
           seed: 500_000
         })

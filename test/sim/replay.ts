@@ -57,7 +57,7 @@ export function decide(
   events: ReadonlyArray<Traced<AgentEvent>>,
   keepPolicy = false
 ): Decisions {
-  const core = createAgentCore({ self: start.self, role: start.role, policy: start.policy, seed: start.seed })
+  const core = createAgentCore(start)
   const heads = new Map<TransferId, Head>()
   const sum: Decisions = {
     upstreamRequests: 0,

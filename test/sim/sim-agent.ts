@@ -355,8 +355,8 @@ export class SimAgent {
   }
 
   #newCore(): Machine<AgentEvent, AgentEffect> {
-    const { id, role, policy, seed, wrap } = this.#init
-    const core = createAgentCore({ self: id, role, policy, seed })
+    const { id, role, site, policy, seed, wrap } = this.#init
+    const core = createAgentCore({ self: id, role, site: String(site), policy, seed })
     return wrap === undefined ? core : wrap(core, id)
   }
 }

@@ -28,7 +28,7 @@ function headOf(name: string): SignedHead {
 }
 
 test('what is pinned while the agent runs is not evicted, and can go once it is unpinned', () => {
-  const core = createAgentCore({ self: 'me', role: 'agent', policy })
+  const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy })
   const [old, young] = [headOf('old'), headOf('young')]
   for (const [at, head] of [old, young].entries()) {
     const have = Bitfield.full(64)

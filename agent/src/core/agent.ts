@@ -5,13 +5,13 @@
  */
 import { assert } from '@starling/shared/errors.ts'
 import type { Role } from '@starling/shared/credential.ts'
-import type { AgentId, KeyHash, TransferId } from '@starling/shared/ids.ts'
+import type { AgentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Machine } from '@starling/shared/machine.ts'
 import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { hash32, Prng } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
-import type { Around } from './around.ts'
+import type { Around, PeerKind } from './around.ts'
 import { chooseEvictions } from './eviction.ts'
 import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
 import { busyRetryMs } from './limits.ts'
@@ -24,6 +24,7 @@ import { Uploads } from './uploads.ts'
 export interface AgentCoreInit {
   readonly self: AgentId
   readonly role: Role
+  readonly site: SiteId
   readonly policy: CorePolicy
   /** Differs from agent to agent, so that not all draw alike; fixed for a replay. */
   readonly seed?: number
@@ -37,7 +38,8 @@ export function createAgentCore(init: AgentCoreInit): Machine<AgentEvent, AgentE
 
 class AgentCore implements Machine<AgentEvent, AgentEffect> {
   readonly #around: Around
-  readonly #peers = new Map<AgentId, { readonly role: Role }>()
+  readonly #peers = new Map<AgentId, PeerKind>()
+  readonly #site: SiteId
   readonly #scores = new PeerScores()
   readonly #uploads = new Uploads()
   readonly #swarms = new Map<TransferId, Swarm>()
@@ -54,6 +56,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
 
   constructor(init: AgentCoreInit) {
     this.#policy = init.policy
+    this.#site = init.site
     for (const ban of init.bans ?? []) this.#scores.restoreBan(ban.peer, ban.until)
     this.#around = {
       self: init.self,
@@ -142,7 +145,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
           this.#around.effect({ type: 'hang-up', peer: event.peer, reason: 'banned' })
           break
         }
-        this.#peers.set(event.peer, { role: event.role })
+        this.#peers.set(event.peer, { role: event.role, far: event.site !== this.#site })
         this.#around.site.aloneSince = null
         for (const swarm of this.#active) swarm.peerJoined(event.peer)
         break
@@ -184,7 +187,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#ownerDo(
           swarm => swarm.fetching.owns(event.fetch),
           swarm => {
-            swarm.fetching.failed(event.fetch, event.reason, event.retryAfterMs, now)
+            swarm.fetchFailed(event.fetch, event.reason, event.retryAfterMs, now)
           }
         )
         break
@@ -253,8 +256,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   }
 
   #peerSaid(peer: AgentId, message: SwarmMessage): void {
-    const role = this.#peers.get(peer)?.role
-    if (role === undefined) return
+    const kind = this.#peers.get(peer)
+    if (kind === undefined) return
     switch (message.type) {
       case 'ask':
         this.#resolving.asked(peer, message.key, message.url, this.#now)
@@ -267,7 +270,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#resolving.said(peer, message, this.#now)
         this.#advanceResolving()
         // A gateway that has just learnt of the transfer did not hear our interest.
-        if (message.type === 'head' && role === 'gateway') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
+        if (message.type === 'head' && kind.role === 'gateway') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
         break
       case 'digests':
         this.#swarmDo(message.digests.transfer, swarm => {
@@ -284,7 +287,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'ask-digests': {
         const swarm = this.#swarms.get(message.transfer)
         if (swarm !== undefined) {
-          const matters = swarm.said(peer, role, message, this.#now)
+          const matters = swarm.said(peer, kind, message, this.#now)
           if (matters || (swarm.wake !== null && swarm.wake <= this.#now)) this.#advance(swarm)
         } else if (message.type === 'interested') {
           this.#around.effect({

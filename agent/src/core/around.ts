@@ -7,6 +7,12 @@ import type { AgentEffect, CorePolicy } from './events.ts'
 import { fullMeshMax } from './limits.ts'
 import type { PeerScores } from './peer-score.ts'
 
+export interface PeerKind {
+  readonly role: Role
+  /** Of another site: what travels between us goes over the WAN. */
+  readonly far: boolean
+}
+
 /** Not everybody hears everybody. */
 export function isLargeSite({ site, peers }: Pick<Around, 'site' | 'peers'>): boolean {
   return site.agents > fullMeshMax && site.agents > peers.size + 1
@@ -19,8 +25,8 @@ export interface Around {
   readonly role: Role
   readonly prng: Prng
   readonly scores: PeerScores
-  /** Connected peers of the site. */
-  readonly peers: ReadonlyMap<AgentId, { readonly role: Role }>
+  /** Connected peers: those of the site, and gateways beyond it (to a gateway: agents beyond it). */
+  readonly peers: ReadonlyMap<AgentId, PeerKind>
   /** How many agents the site has as far as is known, this one included; with more than are connected it is no full mesh. */
   readonly site: {
     agents: number

@@ -19,6 +19,7 @@ import type { Fetchers } from './fetchers.ts'
 import { GatewayWatch } from './gateway-watch.ts'
 import {
   claimStaggerMs,
+  farFlowsMax,
   fetchersMax,
   gatewayPatienceMs,
   upstreamRetryMs,
@@ -36,6 +37,10 @@ export interface ClaimingSwarm extends Surroundings {
   readonly members: Members
   readonly fetchers: Fetchers
   url(): string | null
+  /** A gateway beyond the site that has the chunk and is of use; null: none. */
+  farSource(chunk: number): AgentId | null
+  /** Requests to peers for this chunk that are under way are not wanted any more. */
+  cancelFetches(chunk: number): void
   readonly say: SayClaim
   /** Chunks no longer (or newly) under a flow of ours: may they be asked of peers? */
   refresh(first: number, end: number): void
@@ -44,6 +49,7 @@ export interface ClaimingSwarm extends Surroundings {
 export class Claiming {
   readonly claims: Claims
   readonly gateway: GatewayWatch
+  readonly farGateway: GatewayWatch
   readonly #open: OpenExtents
   readonly #telling: ClaimTelling
   readonly #swarm: ClaimingSwarm
@@ -63,7 +69,8 @@ export class Claiming {
     this.#around = around
     this.#seed = hash32(swarm.transfer)
     this.claims = new Claims(swarm.chunkBytes)
-    this.gateway = new GatewayWatch(around.peers)
+    this.gateway = new GatewayWatch(around.peers, false)
+    this.farGateway = new GatewayWatch(around.peers, true)
     this.#telling = new ClaimTelling(around.self, this.claims, swarm.say)
     this.#open = new OpenExtents(swarm, this.claims)
   }
@@ -81,6 +88,11 @@ export class Claiming {
   /** Whether a flow of ours is going to fill this chunk in its present extent. */
   covers(chunk: number): boolean {
     return this.#flows.covers(chunk)
+  }
+
+  /** The gateway beyond the site that a flow of ours takes this chunk from now; null: none does. */
+  drawnFrom(chunk: number): AgentId | null {
+    return this.#flows.drawing(chunk)?.via ?? null
   }
 
   /** How many of the fetchers go before us for this extent. */
@@ -135,6 +147,8 @@ export class Claiming {
   left(peer: AgentId, now: Millis): void {
     for (const extent of this.claims.dropClaimant(peer)) this.#openSince.set(extent, now)
     this.gateway.left()
+    this.farGateway.left()
+    for (const flow of this.#flows.live()) if (flow.via === peer) this.ended(flow.id, 'cancelled', now)
   }
 
   /** A chunk of the extent showed up somewhere at the site. */
@@ -158,7 +172,7 @@ export class Claiming {
 
   /** A flow that began by resolving the key: its first extent counts as claimed. */
   adopt(id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
-    const flow = this.#flows.add(id, firstChunk, endChunk, false)
+    const flow = this.#flows.add(id, firstChunk, endChunk, { escapes: false, via: null })
     const extent = extentOf(firstChunk)
     // Taken already, or here: the key was only asked about again because its head had grown old.
     if (this.claims.of(extent) !== undefined || !this.#open.isMissingHere(extent))
@@ -189,6 +203,21 @@ export class Claiming {
     flow.bytesBefore = flow.bytes
     flow.from = flow.next
     this.#enter(flow, now)
+  }
+
+  /** A chunk came from a peer. If it is what a flow draws from a gateway, the next one is asked for. */
+  drawn(chunk: number, now: Millis): void {
+    const flow = this.#flows.drawing(chunk)
+    if (flow === null) return
+    this.filled(flow.id, chunk, now)
+    if (flow.next >= flow.end || this.#swarm.farSource(flow.next) === null) this.ended(flow.id, 'done', now)
+    else this.#swarm.refresh(flow.next, flow.next + 1)
+  }
+
+  /** A request to a peer failed. What a flow does not get from a gateway is left to whoever can. */
+  notDrawn(chunk: number, now: Millis): void {
+    const flow = this.#flows.drawing(chunk)
+    if (flow !== null) this.ended(flow.id, 'cancelled', now)
   }
 
   moved(id: FlowId, firstChunk: number, endChunk: number, now: Millis): void {
@@ -258,7 +287,7 @@ export class Claiming {
       return wake
     }
     const policy = this.#around.policy()
-    const siteFree = policy.siteUpstreamSlots - this.claims.size
+    const siteFree = this.#siteSlots() - this.claims.size
     const ownSlots = this.#around.role === 'gateway' ? policy.siteUpstreamSlots : policy.upstreamSlots
     if (siteFree <= 0 || this.#flows.size >= ownSlots) return wake
     for (const extent of this.#open.first(siteFree)) {
@@ -268,7 +297,7 @@ export class Claiming {
       const rank = this.rank(extent)
       const startAt = since + rank * claimStaggerMs
       if (startAt > now || (rank > 0 && !this.#around.isAwake)) sooner(Math.max(startAt, now))
-      else this.#start(extent, now)
+      else this.#start(extent, sooner, now)
     }
     return wake
   }
@@ -283,7 +312,7 @@ export class Claiming {
     const extent = extentOf(chunk)
     const record = this.claims.of(extent)
     if (record !== undefined) this.claims.release(extent, record.claimant)
-    this.#begin(chunk, chunk + 1, url, now, true)
+    this.#begin(chunk, chunk + 1, url, { escapes: true, via: null }, now)
     return true
   }
 
@@ -311,24 +340,37 @@ export class Claiming {
     return Math.max(now, this.#retryAt)
   }
 
-  #start(extent: number, now: Millis): void {
-    const run = this.#open.firstRun(extent)
-    const url = this.#swarm.url()
-    if (run !== null && url !== null) this.#begin(run.start, run.end, url, now)
+  #siteSlots(): number {
+    const { siteUpstreamSlots } = this.#around.policy()
+    const isFar = this.#around.role !== 'gateway' && this.#swarm.members.far > 0
+    return isFar && !this.claims.swift ? Math.min(siteUpstreamSlots, farFlowsMax) : siteUpstreamSlots
   }
 
-  #begin(first: number, end: number, url: string, now: Millis, escapes = false): void {
+  /** A gateway beyond the site is the upstream while it is at work or has what we need; without one, the URL is. */
+  #start(extent: number, again: (at: Millis) => void, now: Millis): void {
+    const run = this.#open.firstRun(extent)
+    const url = this.#swarm.url()
+    if (run === null || url === null) return
+    const via = this.#around.role === 'gateway' ? null : this.#swarm.farSource(run.start)
+    const farUntil = via === null ? this.farGateway.waitUntil(now) : null
+    if (farUntil !== null) again(farUntil)
+    else this.#begin(run.start, run.end, url, { escapes: false, via }, now)
+  }
+
+  #begin(first: number, end: number, url: string, how: Pick<Flow, 'escapes' | 'via'>, now: Millis): void {
     const id = this.#around.nextId()
-    this.#flows.add(id, first, end, escapes)
+    this.#flows.add(id, first, end, how)
     this.#claim(extentOf(first), now)
-    this.#around.effect({
-      type: 'fetch-upstream',
-      flow: id,
-      transfer: this.#swarm.transfer,
-      url,
-      firstChunk: first,
-      endChunk: end
-    })
+    if (how.via === null) {
+      this.#around.effect({
+        type: 'fetch-upstream',
+        flow: id,
+        transfer: this.#swarm.transfer,
+        url,
+        firstChunk: first,
+        endChunk: end
+      })
+    }
     this.#swarm.refresh(first, end)
   }
 
@@ -378,7 +420,11 @@ export class Claiming {
 
   #cancel(flow: Flow, afterChunk: boolean): void {
     flow.cancelled = true
-    this.#around.effect({ type: 'cancel-flow', flow: flow.id, afterChunk })
+    if (flow.via === null) this.#around.effect({ type: 'cancel-flow', flow: flow.id, afterChunk })
+    else {
+      this.#flows.delete(flow.id)
+      this.#swarm.cancelFetches(flow.next)
+    }
     this.#refreshExtent(extentAt(flow))
   }
 

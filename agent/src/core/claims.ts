@@ -7,7 +7,7 @@
  * site: a claimant that only says that it works is found out.
  */
 import type { AgentId } from '@starling/shared/ids.ts'
-import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { Claim } from '@starling/shared/wire.ts'
 import { claimStallChunks, claimStallMs, patienceFactorMax } from './limits.ts'
 
@@ -26,6 +26,8 @@ export class Claims {
   /** Recomputed when a claim has changed since it was asked for last. */
   #patience: Millis | null = null
   #patienceFactor = 1
+  /** The median of the flows when it was last known. */
+  #lastRate: BytesPerSecond | null = null
   /** Claimants whose claims were declared void, by extent. */
   readonly #voided = new Map<number, AgentId>()
 
@@ -116,6 +118,11 @@ export class Claims {
     return record.progressAt + this.#patienceMs()
   }
 
+  /** Whether chunks come so fast that more flows do not make any of them look dead. */
+  get swift(): boolean {
+    return this.#lastRate !== null && this.#patienceMs() <= claimStallMs * 2 * this.#patienceFactor
+  }
+
   /** Takes void claims of others out of the book and gives them back. */
   expire(self: AgentId, now: Millis): ClaimRecord[] {
     const patienceMs = this.#patienceMs()
@@ -137,14 +144,21 @@ export class Claims {
   }
 
   #measurePatience(): Millis {
+    const now = this.#medianRate()
+    this.#lastRate = now ?? this.#lastRate
+    // Nothing of the present claims has come yet: the last ones tell how fast the line is.
+    const least = now === null ? claimStallMs * 2 : claimStallMs
+    if (this.#lastRate === null) return least
+    return Math.max(least, Math.ceil((claimStallChunks * this.#chunkBytes * 1000) / this.#lastRate))
+  }
+
+  #medianRate(): BytesPerSecond | null {
     const rates: number[] = []
     for (const record of this.#byExtent.values()) {
       const tookMs = record.progressAt - record.since
       if (record.bytesDone > 0 && tookMs > 0) rates.push((record.bytesDone * 1000) / tookMs)
     }
-    if (rates.length === 0) return claimStallMs * 2
     rates.sort((one, other) => one - other)
-    const median = rates[rates.length >> 1]!
-    return Math.max(claimStallMs, Math.ceil((claimStallChunks * this.#chunkBytes * 1000) / median))
+    return rates[rates.length >> 1] ?? null
   }
 }

@@ -66,10 +66,10 @@ export class FetcherGossip {
     this.#tellAt ??= now + fetchersRepeatMs
     if (this.#tellAt > now) return this.#tellAt
     this.#noteSelf(now)
-    for (const { id, interested, weight } of this.#members.all())
-      if (interested) this.#fetchers.note(id, weight, now)
+    for (const { id, interested, far, weight } of this.#members.all())
+      if (interested && !far) this.#fetchers.note(id, weight, now)
     this.#fetchers.forget(now)
-    const to = this.#members.leechers()
+    const to = this.#members.nearLeechers()
     const agents = this.#fetchers.told(now)
     if (to.length > 0)
       this.#around.effect({

@@ -19,6 +19,8 @@ export interface FetchingSwarm {
   digestOf(chunk: number): Digest | undefined
   /** Wanted, not here, with somebody who has it and a digest that says what it must be. */
   isWanted(chunk: number): boolean
+  /** Its one source is this gateway beyond the site: a claim of ours draws it from there. Null: any holder. */
+  drawnFrom(chunk: number): AgentId | null
   /** Where clients wait: these come first and in order. */
   windows(): readonly Span[]
   /** Whether anything beyond the windows is fetched. */
@@ -105,7 +107,8 @@ export class Fetching {
         chunk++
       ) {
         const [first, second] = this.#byChunk.get(chunk) ?? []
-        if (first === undefined) continue
+        // What comes over the WAN takes its time, and nobody else has it.
+        if (first === undefined || this.#swarm.drawnFrom(chunk) !== null) continue
         const givenUpAt = first.startedAt + windowFetchMsMax
         if (givenUpAt <= now) {
           this.#around.effect({ type: 'cancel-fetch', fetch: first.id })
@@ -143,9 +146,10 @@ export class Fetching {
     this.#forget(fetch)
   }
 
-  failed(id: FetchId, reason: FetchFailure, retryAfterMs: Millis, now: Millis): void {
+  /** @returns the chunk that the request was for; null: it was not wanted any more. */
+  failed(id: FetchId, reason: FetchFailure, retryAfterMs: Millis, now: Millis): number | null {
     const fetch = this.#byId.get(id)
-    if (fetch === undefined) return
+    if (fetch === undefined) return null
     const { scores } = this.#around
     this.#forget(fetch)
     if (reason === 'busy') scores.busy(fetch.peer, Math.max(busyRetryMs, retryAfterMs), now)
@@ -155,6 +159,7 @@ export class Fetching {
     } else if (reason === 'corrupt') this.#blame(fetch, now)
     else scores.failed(fetch.peer, now)
     this.refresh(fetch.chunk)
+    return fetch.chunk
   }
 
   peerLeft(peer: AgentId): void {
@@ -194,6 +199,8 @@ export class Fetching {
     const { members } = this.#swarm
     const { scores, prng } = this.#around
     const load = this.#load()
+    const far = this.#swarm.drawnFrom(chunk)
+    if (far !== null) return choosePeer([far], load, scores, prng, now)
     const holders = members.holdersOf(chunk)
     if (members.onlyGatewaysHave(chunk)) return choosePeer(holders, load, scores, prng, now)
     // A gateway is one port for the whole site: it is asked only when no agent that has the chunk is of use.
@@ -211,7 +218,8 @@ export class Fetching {
   /** When one of the chunk's holders stops resting; a little later if all are merely full. */
   #freeAt(chunk: number, now: Millis): Millis {
     let soonest = now + 1000
-    for (const peer of this.#swarm.members.holdersOf(chunk)) {
+    const far = this.#swarm.drawnFrom(chunk)
+    for (const peer of far === null ? this.#swarm.members.holdersOf(chunk) : [far]) {
       const at = this.#around.scores.restsUntil(peer)
       if (at > now && at < soonest) soonest = at
     }

@@ -1,6 +1,7 @@
 /**
- * Whether a gateway of the site is at work on this transfer. While it is, it alone fetches from upstream (it has to see
- * the bytes to sign them), and what members sign is not taken; once it is silent they help themselves.
+ * Whether a gateway is at work on this transfer. While one of the site is, it alone fetches from upstream (it has to see
+ * the bytes to sign them); while one beyond the site is, upstream means that gateway. What members sign is not taken
+ * meanwhile. Once it is silent they help themselves.
  */
 import type { Millis } from '@starling/shared/units.ts'
 import type { Around } from './around.ts'
@@ -8,10 +9,13 @@ import { gatewayPatienceMs } from './limits.ts'
 
 export class GatewayWatch {
   readonly #peers: Around['peers']
+  readonly #far: boolean
   #signAt: Millis | null = null
 
-  constructor(peers: Around['peers']) {
+  /** Watches the gateways of the site, or those beyond (`far`). */
+  constructor(peers: Around['peers'], far: boolean) {
     this.#peers = peers
+    this.#far = far
   }
 
   /** It gave a sign of life on the transfer. */
@@ -37,6 +41,6 @@ export class GatewayWatch {
   }
 
   #isThere(): boolean {
-    return [...this.#peers.values()].some(({ role }) => role === 'gateway')
+    return [...this.#peers.values()].some(({ role, far }) => role === 'gateway' && far === this.#far)
   }
 }

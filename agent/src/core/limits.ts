@@ -45,6 +45,11 @@ export const claimStallChunks = 4
  * site's other flows have the line meanwhile.
  */
 export const claimStaggerMs: Millis = 50
+/**
+ * Chunks that a site draws from a gateway beyond it at a time. Two keep a line busy over a round trip; each more makes each
+ * slower, and of a chunk from a peer nothing is heard before it is whole, so on a slow line claims would time out.
+ */
+export const farFlowsMax = 2
 /** Foreground escapes are staggered by rank, so that a stalled claim costs one duplicate, not one a client. */
 export const escapeStaggerMs: Millis = 100
 /** A claim that is given back after some of its chunks came is told so much later: their haves go first. */

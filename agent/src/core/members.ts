@@ -1,15 +1,14 @@
 /**
  * Who takes part in one swarm, who has which chunk, and how many have it: availability is counted as haves come in,
- * never by asking everybody again.
+ * never by asking everybody again. What members beyond the site have is not at the site, and not counted.
  */
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import type { Span } from '@starling/shared/chunking.ts'
-import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
+import type { PeerKind } from './around.ts'
 
-export interface Member {
+export interface Member extends PeerKind {
   readonly id: AgentId
-  readonly role: Role
   has: Bitfield | null
   /** It told us that it is after something (or, a gateway, that it fetches for others). */
   interested: boolean
@@ -28,6 +27,9 @@ export class Members {
   readonly #holders: Uint16Array
   readonly #agentHolders: Uint16Array
   #leechers: readonly AgentId[] | null = null
+  #near: readonly AgentId[] | null = null
+  /** How many are beyond the site. */
+  far = 0
 
   constructor(chunks: number) {
     this.#chunks = chunks
@@ -45,11 +47,12 @@ export class Members {
     return this.#byId.values()
   }
 
-  of(id: AgentId, role: Role): Member {
+  of(id: AgentId, { role, far }: PeerKind): Member {
     let member = this.#byId.get(id)
     if (member === undefined) {
-      member = { id, role, has: null, interested: false, weight: 0, wants: [], introduced: false, wasIgnorant: false }
+      member = { id, role, far, has: null, interested: false, weight: 0, wants: [], introduced: false, wasIgnorant: false }
       this.#byId.set(id, member)
+      if (far) this.far++
     }
     return member
   }
@@ -62,26 +65,25 @@ export class Members {
   }
 
   holdersOf(chunk: number): AgentId[] {
-    const holders: AgentId[] = []
-    for (const member of this.#byId.values()) if (member.has?.has(chunk) === true) holders.push(member.id)
-    return holders
+    return this.#thoseWith(chunk, false)
+  }
+  /** Gateways beyond the site. */
+  farHoldersOf(chunk: number): AgentId[] {
+    return this.#thoseWith(chunk, true)
   }
 
   /** @returns whether this was news. */
   has(member: Member, chunk: number): boolean {
     member.has ??= new Bitfield(this.#chunks)
     if (!member.has.set(chunk)) return false
-    this.#holders[chunk]!++
-    if (member.role !== 'gateway') this.#agentHolders[chunk]!++
+    this.#count(member, chunk, 1)
     return true
   }
 
   /** It does not have the chunk after all. */
   hasNot(id: AgentId, chunk: number): void {
     const member = this.#byId.get(id)
-    if (member?.has?.clear(chunk) !== true) return
-    this.#holders[chunk]!--
-    if (member.role !== 'gateway') this.#agentHolders[chunk]!--
+    if (member?.has?.clear(chunk) === true) this.#count(member, chunk, -1)
   }
 
   /** @returns the chunks that it had. */
@@ -91,6 +93,7 @@ export class Members {
     const had = member.has === null ? [] : [...member.has.indices()]
     for (const chunk of had) this.hasNot(id, chunk)
     this.#byId.delete(id)
+    if (member.far) this.far--
     this.interestChanged()
     return had
   }
@@ -105,15 +108,35 @@ export class Members {
 
   interestChanged(): void {
     this.#leechers = null
+    this.#near = null
   }
 
-  /** Whom haves, claims and digests are told to: everyone who said that it is interested. */
+  /** Whom haves and digests are told to: everyone who said that it is interested, and may ask us for a chunk. */
   leechers(): readonly AgentId[] {
-    if (this.#leechers === null) {
-      const ids: AgentId[] = []
-      for (const member of this.#byId.values()) if (member.interested) ids.push(member.id)
-      this.#leechers = ids
-    }
+    this.#leechers ??= this.#interested(({ far, role }) => !far || role !== 'gateway')
     return this.#leechers
+  }
+
+  /** Those of the site: claims are its own affair. */
+  nearLeechers(): readonly AgentId[] {
+    this.#near ??= this.#interested(({ far }) => !far)
+    return this.#near
+  }
+
+  #interested(which: (member: Member) => boolean): AgentId[] {
+    return [...this.#byId.values()].filter(member => member.interested && which(member)).map(({ id }) => id)
+  }
+
+  #thoseWith(chunk: number, far: boolean): AgentId[] {
+    const ids: AgentId[] = []
+    for (const member of this.#byId.values())
+      if (member.far === far && member.has?.has(chunk) === true) ids.push(member.id)
+    return ids
+  }
+
+  #count({ far, role }: Member, chunk: number, change: 1 | -1): void {
+    if (far) return
+    this.#holders[chunk]! += change
+    if (role !== 'gateway') this.#agentHolders[chunk]! += change
   }
 }

@@ -45,7 +45,9 @@ export class MissingDigests {
     const missing = [...this.#missing].sort((one, other) => one - other)
     const first = missing[0]!
     const { scores, prng } = this.#around
-    const holders = this.#members.holdersOf(first).filter(peer => !scores.banned(peer, now))
+    const near = this.#members.holdersOf(first)
+    const all = near.length > 0 ? near : this.#members.farHoldersOf(first)
+    const holders = all.filter(peer => !scores.banned(peer, now))
     if (holders.length > 0) {
       const count = Math.min(asked, missing.at(-1)! - first + 1)
       this.#around.effect({

@@ -3,6 +3,7 @@
  * Only book-keeping; what to start, and when to yield, is decided in claiming.ts.
  */
 import { extentOf } from '@starling/shared/chunking.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import type { FlowId } from './events.ts'
 
@@ -18,6 +19,8 @@ export interface Flow {
   cancelled: boolean
   /** For a client that has waited long enough: it yields to nobody. */
   readonly escapes: boolean
+  /** The gateway beyond the site that its chunks are asked of, one after the other; null: from the URL. */
+  readonly via: AgentId | null
 }
 
 export class OwnFlows {
@@ -33,8 +36,8 @@ export class OwnFlows {
     return this.#byId.get(id)
   }
 
-  add(id: FlowId, first: number, end: number, escapes: boolean): Flow {
-    const flow = { id, from: first, next: first, end, bytes: 0, bytesBefore: 0, cancelled: false, escapes }
+  add(id: FlowId, first: number, end: number, how: Pick<Flow, 'escapes' | 'via'>): Flow {
+    const flow = { id, from: first, next: first, end, bytes: 0, bytesBefore: 0, cancelled: false, ...how }
     this.#byId.set(id, flow)
     return flow
   }
@@ -50,6 +53,12 @@ export class OwnFlows {
 
   *liveIn(extent: number): Generator<Flow> {
     for (const flow of this.live()) if (extentOf(flow.next) === extent) yield flow
+  }
+
+  /** The one that waits for this chunk from a gateway. */
+  drawing(chunk: number): Flow | null {
+    for (const flow of this.live()) if (flow.via !== null && flow.next === chunk) return flow
+    return null
   }
 
   /** Whether one of them is going to fill this chunk in its present extent. */

@@ -7,17 +7,16 @@
  */
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import { chunkCount, chunkLength, type Span } from '@starling/shared/chunking.ts'
-import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import { keyHashOf, type Digest, type SignedDigests, type SignedHead } from '@starling/shared/manifest.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Claim, SwarmMessage } from '@starling/shared/wire.ts'
 import { Announcing } from './announcing.ts'
-import type { Around } from './around.ts'
+import type { Around, PeerKind } from './around.ts'
 import { Claiming } from './claiming.ts'
 import { DigestBook } from './digest-book.ts'
-import type { FlowEnd, FlowId, ReaderId } from './events.ts'
+import type { FetchFailure, FetchId, FlowEnd, FlowId, ReaderId } from './events.ts'
 import { FetcherGossip } from './fetcher-gossip.ts'
 import { Fetchers } from './fetchers.ts'
 import { Fetching } from './fetching.ts'
@@ -89,11 +88,15 @@ export class Swarm {
         wants: this.wants,
         underWay: chunk => this.has(chunk) || this.fetching.isFetching(chunk),
         url: () => this.#url,
+        farSource: chunk => this.#farSource(chunk),
+        cancelFetches: chunk => {
+          this.fetching.have(chunk)
+        },
         heldByOthers: chunk => this.#heldByOthers(chunk),
         vouched: chunk => around.role !== 'gateway' || this.digests.of(chunk) !== undefined,
         onlyAhead: () => (this.#diskFull ? heldWindowChunks : null),
         say: (message, toAll) => {
-          this.#say(toAll === true ? [...around.peers.keys()] : this.members.leechers(), {
+          this.#say(toAll === true ? [...around.peers.keys()] : this.members.nearLeechers(), {
             ...message,
             transfer: this.transfer
           })
@@ -111,6 +114,7 @@ export class Swarm {
         chunkLength: chunk => chunkLength(chunk, head.head.length, head.head.chunkBytes),
         digestOf: chunk => this.digests.of(chunk),
         isWanted: chunk => this.#isObtainable(chunk),
+        drawnFrom: chunk => this.claiming.drawnFrom(chunk),
         windows: () => this.#windows(),
         backgroundToo: () => !this.#diskFull
       },
@@ -166,12 +170,12 @@ export class Swarm {
   /** @returns whether it changed anything that this agent may act on; most haves are of chunks that it has. */
   said(
     peer: AgentId,
-    role: Role,
+    kind: PeerKind,
     message: SwarmMessage & { readonly transfer: TransferId },
     now: Millis
   ): boolean {
-    const member = this.members.of(peer, role)
-    if (role === 'gateway' && message.type !== 'not-interested') this.#gatewaySign(member, now)
+    const member = this.members.of(peer, kind)
+    if (kind.role === 'gateway' && message.type !== 'not-interested') this.#gatewaySign(member, now)
     if (message.type === 'interested') this.#heardInterested(member, message, now)
     else if (message.type === 'not-interested') {
       member.interested = false
@@ -184,7 +188,8 @@ export class Swarm {
       let matters = false
       for (const chunk of message.chunks) if (this.#heardHave(member, chunk, now)) matters = true
       return matters
-    } else if (message.type === 'claim') return this.claiming.heard(message.claim, member, now)
+    } else if (kind.far && isOfOneSite(message)) return false
+    else if (message.type === 'claim') return this.claiming.heard(message.claim, member, now)
     else if (message.type === 'release') this.claiming.released(message.claim, now)
     else if (message.type === 'fetchers') this.#gossip.heard(message.agents, now)
     else if (message.type === 'ask-digests') {
@@ -203,7 +208,7 @@ export class Swarm {
   learnt(digests: SignedDigests, own: boolean, now: Millis): void {
     if (
       !own &&
-      this.claiming.gateway.waitUntil(now) !== null &&
+      (this.claiming.gateway.waitUntil(now) ?? this.claiming.farGateway.waitUntil(now)) !== null &&
       this.#around.peers.get(digests.signed.issuer)?.role === 'agent'
     )
       return
@@ -224,7 +229,7 @@ export class Swarm {
     member.weight = message.weight
     member.wants = message.wants.map(([start, end]) => ({ start, end: Math.min(end, this.chunks) }))
     this.members.interestChanged()
-    this.#gossip.note(member.id, message.weight, now)
+    if (!member.far) this.#gossip.note(member.id, message.weight, now)
     if (isNew) {
       this.#say([member.id], {
         type: 'bitfield',
@@ -258,7 +263,7 @@ export class Swarm {
     const field = Bitfield.fromBytes(bits, this.chunks)
     if (field !== null) for (const chunk of field.indices()) this.#heardHave(member, chunk, now)
     // The second-hand claims of a newcomer's first look around; the claimants' own words follow.
-    for (const claim of claims) {
+    for (const claim of member.far ? [] : claims) {
       const claimant = this.members.get(claim.claimant)
       if (claim.claimant !== this.#around.self && this.claiming.claims.of(claim.extent) === undefined) {
         this.claiming.heard(claim, claimant ?? { id: claim.claimant, weight: 0 }, now)
@@ -268,9 +273,9 @@ export class Swarm {
 
   #heardHave(member: Member, chunk: number, now: Millis): boolean {
     if (chunk >= this.chunks || !this.members.has(member, chunk)) return false
-    this.claiming.showed(chunk, now)
+    if (!member.far) this.claiming.showed(chunk, now)
     if (this.has(chunk)) return false
-    this.#watch.news(now)
+    if (!member.far) this.#watch.news(now)
     if (this.wants.isWanted(chunk) && this.digests.of(chunk) === undefined)
       this.#missingDigests.expect(chunk, now)
     if (this.members.onlyGatewaysHave(chunk) && this.#around.role !== 'gateway')
@@ -281,7 +286,8 @@ export class Swarm {
   }
 
   #gatewaySign(member: Member, now: Millis): void {
-    if (member.interested && member.weight > 0) this.claiming.gateway.sign(now)
+    const { gateway, farGateway } = this.claiming
+    if (member.interested && member.weight > 0) (member.far ? farGateway : gateway).sign(now)
   }
 
   // ------------------------------------------------------------------------------------------- data
@@ -302,11 +308,18 @@ export class Swarm {
     if (this.#watch.inVain(chunk, fromUpstream)) this.claiming.claims.morePatience()
     this.claiming.showed(chunk, now)
     this.fetching.have(chunk)
+    if (!fromUpstream) this.claiming.drawn(chunk, now)
     this.#refresh(chunk)
     if (this.have.full && !this.#settled) {
       this.#settled = true
       this.#around.effect({ type: 'transfer-complete', transfer: this.transfer })
     }
+  }
+
+  fetchFailed(fetch: FetchId, reason: FetchFailure, retryAfterMs: Millis, now: Millis): void {
+    const chunk = this.fetching.failed(fetch, reason, retryAfterMs, now)
+    // A busy gateway is asked again; for anything else the others may fare better.
+    if (chunk !== null && reason !== 'busy') this.claiming.notDrawn(chunk, now)
   }
 
   dropped(chunk: number): void {
@@ -383,6 +396,7 @@ export class Swarm {
     }
     if (this.#interest.begin(now)) {
       this.claiming.gateway.begin(now)
+      this.claiming.farGateway.begin(now)
       this.#gossip.begin(now)
     }
     this.#interest.tellChanges()
@@ -407,16 +421,20 @@ export class Swarm {
     )
   }
 
-  /** May be asked of a peer now. */
+  #farSource(chunk: number): AgentId | null {
+    if (this.digests.of(chunk) === undefined) return null
+    const { scores } = this.#around
+    const able = (peer: AgentId): boolean =>
+      !scores.banned(peer, this.#now) && !scores.isTroubled(peer, this.#now)
+    return this.members.farHoldersOf(chunk).find(able) ?? null
+  }
+
+  /** May be asked of a peer now: of one at the site, or of the gateway beyond it that a claim of ours draws it from. */
   #isObtainable(chunk: number): boolean {
-    return (
-      this.wants.isWanted(chunk) &&
-      !this.has(chunk) &&
-      this.members.holders(chunk) > 0 &&
-      this.digests.of(chunk) !== undefined &&
-      !this.#gatewayTurns.delays(chunk) &&
-      !this.claiming.covers(chunk)
-    )
+    if (!this.wants.isWanted(chunk) || this.has(chunk) || this.digests.of(chunk) === undefined) return false
+    return this.claiming.covers(chunk)
+      ? this.claiming.drawnFrom(chunk) !== null
+      : this.members.holders(chunk) > 0 && !this.#gatewayTurns.delays(chunk)
   }
 
   #refresh(chunk: number): void {
@@ -434,4 +452,9 @@ export class Swarm {
   #say(to: readonly AgentId[], message: SwarmMessage): void {
     if (to.length > 0) this.#around.effect({ type: 'say', to, message })
   }
+}
+
+/** Who fetches what over the WAN is agreed within a site; of another's claims nothing follows for ours. */
+function isOfOneSite({ type }: SwarmMessage): boolean {
+  return type === 'claim' || type === 'release' || type === 'fetchers'
 }
