@@ -41,7 +41,7 @@ describe('the scenarios', () => {
     }
   )
 
-  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning'])(
+  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning', 'slow-branch', 'video-call'])(
     '%s: one copy, and nobody waits longer than it takes',
     name => {
       const scenario = named(name)
@@ -56,6 +56,16 @@ describe('the scenarios', () => {
       expect(report.shareFromLan).toBeGreaterThan(0.9)
     }
   )
+
+  // Each of the fifteen asking for twelve chunks at once made the air so full that live claims timed out: 1.13 copies.
+  test('wifi-floor: nobody asks for more than the air can carry', () => {
+    const scenario = named('wifi-floor')
+    const { outcome, violations } = runScenario(scenario, optionsFor(scenario, { size: 128 * MiB, seed: 1 }))
+    expect(violations).toEqual([])
+    const report = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
+    expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
+    expect(report.slowestOverLowerBound).toBeLessThanOrEqual(1.1)
+  })
 
   test('a run with faults is repeated to the letter too', () => {
     const { scenario, options } = drawRun(61)

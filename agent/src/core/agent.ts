@@ -17,6 +17,7 @@ import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './ev
 import { busyRetryMs } from './limits.ts'
 import { PeerScores } from './peer-score.ts'
 import { seedOf } from './rendezvous.ts'
+import { RequestWindow } from './request-window.ts'
 import { Resolving } from './resolving.ts'
 import { Swarm } from './swarm.ts'
 import { Uploads } from './uploads.ts'
@@ -67,7 +68,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       peers: this.#peers,
       isAwake: false,
       policy: () => this.#policy,
-      load: { fetches: 0 },
+      requests: new RequestWindow(),
       site: { agents: 0, aloneSince: null },
       nextId: () => ++this.#lastId,
       effect: effect => {

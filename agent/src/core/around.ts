@@ -6,6 +6,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { AgentEffect, CorePolicy } from './events.ts'
 import { fullMeshMax } from './limits.ts'
 import type { PeerScores } from './peer-score.ts'
+import type { RequestWindow } from './request-window.ts'
 
 export interface PeerKind {
   readonly role: Role
@@ -39,8 +40,8 @@ export interface Around {
    */
   isAwake: boolean
   policy(): CorePolicy
-  /** What is under way over all swarms; counted by those who begin and end it. */
-  readonly load: { /** Chunk requests to peers. */ fetches: number }
+  /** Chunk requests to peers over all swarms; counted by those who begin and end them. */
+  readonly requests: RequestWindow
   /** A fresh name for a fetch or a flow. */
   nextId(): number
   effect(effect: AgentEffect): void

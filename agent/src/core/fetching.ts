@@ -75,12 +75,10 @@ export class Fetching {
   /** Asks for as much as slots allow. @returns when to try again, if something must wait for a resting peer. */
   fetchMore(now: Millis): Millis | null {
     if (this.#picker.size === 0) return null
-    const slots = this.#around.policy().downloadSlots
-    const { load } = this.#around
     let attempts = 0
     let again: Millis | null = null
     const passedOver = new Set<number>()
-    while (load.fetches < slots && attempts < attemptsMax) {
+    while (this.#hasRoom() && attempts < attemptsMax) {
       const chunk = this.#next(passedOver)
       if (chunk === null) break
       const peer = this.#choose(chunk, now)
@@ -116,7 +114,7 @@ export class Fetching {
           continue
         }
         if (next === null || givenUpAt < next) next = givenUpAt
-        if (second !== undefined) continue
+        if (second !== undefined || !this.#hasRoom()) continue
         const lateAt = first.startedAt + this.#around.scores.lateAfterMs(first.peer)
         if (lateAt > now) {
           if (next === null || lateAt < next) next = lateAt
@@ -142,7 +140,9 @@ export class Fetching {
   delivered(id: FetchId, now: Millis): void {
     const fetch = this.#byId.get(id)
     if (fetch === undefined) return
-    this.#around.scores.delivered(fetch.peer, this.#swarm.chunkLength(fetch.chunk), now - fetch.startedAt)
+    const tookMs = now - fetch.startedAt
+    this.#around.scores.delivered(fetch.peer, this.#swarm.chunkLength(fetch.chunk), tookMs)
+    if (this.#around.peers.get(fetch.peer)?.far === false) this.#around.requests.delivered(tookMs)
     this.#forget(fetch)
   }
 
@@ -178,6 +178,10 @@ export class Fetching {
       this.#forget(fetch)
       this.refresh(fetch.chunk)
     }
+  }
+
+  #hasRoom(): boolean {
+    return this.#around.requests.hasRoom(this.#around.policy().downloadSlots)
   }
 
   #next(passedOver: ReadonlySet<number>): number | null {
@@ -230,7 +234,7 @@ export class Fetching {
     const digest = this.#swarm.digestOf(chunk)
     if (digest === undefined) return
     const fetch: Fetch = { id: this.#around.nextId(), chunk, peer, startedAt: now }
-    this.#around.load.fetches++
+    this.#around.requests.open++
     this.#byId.set(fetch.id, fetch)
     const others = this.#byChunk.get(chunk)
     if (others === undefined) this.#byChunk.set(chunk, [fetch])
@@ -272,7 +276,7 @@ export class Fetching {
   }
 
   #forget(fetch: Fetch): void {
-    this.#around.load.fetches--
+    this.#around.requests.open--
     this.#byId.delete(fetch.id)
     const left = this.#byChunk.get(fetch.chunk)?.filter(other => other !== fetch) ?? []
     if (left.length === 0) this.#byChunk.delete(fetch.chunk)

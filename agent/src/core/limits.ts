@@ -85,6 +85,10 @@ export const heldWindowChunks = 4
 export const rarestSample = 24
 /** Chunk requests in flight to one peer: one that travels, one that waits, so that its disk and the wire overlap. */
 export const requestsPerPeerMax = 3
+/** A chunk from a peer that took longer shows that there are more requests than the network can carry ... */
+export const timelyMs: Millis = secondMs
+/** ... but so many are always made: one that travels, one that is served meanwhile. */
+export const requestsAtLeast = 2
 /** At most this share of a swarm's requests goes to one peer while others have the chunk too. */
 export const peerSharePercent = 25
 /** ... but so many are always allowed, else a small swarm would starve. */
