@@ -84,7 +84,8 @@ export class Announcing {
     const chunks = told.filter(chunk => this.#have.has(chunk))
     if (chunks.length === 0) return
     // Who has them does not need to know: that is half of all haves in a large site.
-    const to = this.#members.lacking(chunks)
+    const { scores } = this.#around
+    const to = this.#members.lacking(chunks, peer => scores.isTroubled(peer))
     const message = { type: 'have', transfer: this.#transfer, chunks } as const
     if (to.length > 0) this.#around.effect({ type: 'say', to, message })
   }

@@ -104,6 +104,8 @@ export class Claiming {
 
   /** @returns whether there is a new claim in the book. */
   heard(claim: Claim, from: Candidate, now: Millis): boolean {
+    // What it fetches it gives to nobody.
+    if (this.#around.scores.isTroubled(claim.claimant)) return false
     const record = this.claims.of(claim.extent)
     this.claims.heardOf(claim)
     if (record === undefined) {
@@ -263,17 +265,14 @@ export class Claiming {
 
   /** Starts what this agent should fetch now. @returns when it wants to be asked again. */
   take(now: Millis): Millis | null {
-    for (const expired of this.#around.isAwake ? this.claims.expire(this.#around.self, now) : []) {
-      this.#openSince.set(expired.extent, now)
-      this.#around.scores.idled(expired.claimant, now)
+    const { self, scores, isAwake } = this.#around
+    const expired = isAwake ? this.claims.expire(self, peer => scores.isTroubled(peer), now) : []
+    for (const { extent, claimant } of expired) {
+      this.#openSince.set(extent, now)
+      scores.idled(claimant, now)
       this.#around.effect({
         type: 'report',
-        fact: {
-          what: 'claim-taken-over',
-          transfer: this.#swarm.transfer,
-          extent: expired.extent,
-          from: expired.claimant
-        }
+        fact: { what: 'claim-taken-over', transfer: this.#swarm.transfer, extent, from: claimant }
       })
     }
     let wake = this.#nextDeadline()

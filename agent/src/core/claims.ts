@@ -123,12 +123,13 @@ export class Claims {
     return this.#lastRate !== null && this.#patienceMs() <= claimStallMs * 2 * this.#patienceFactor
   }
 
-  /** Takes void claims of others out of the book and gives them back. */
-  expire(self: AgentId, now: Millis): ClaimRecord[] {
+  /** Takes void claims of others out of the book, and those of the `doubted`, and gives them back. */
+  expire(self: AgentId, doubted: (claimant: AgentId) => boolean, now: Millis): ClaimRecord[] {
     const patienceMs = this.#patienceMs()
     const expired: ClaimRecord[] = []
     for (const record of this.#byExtent.values()) {
-      if (record.claimant !== self && now >= record.progressAt + patienceMs) expired.push(record)
+      if (record.claimant === self) continue
+      if (now >= record.progressAt + patienceMs || doubted(record.claimant)) expired.push(record)
     }
     for (const record of expired) {
       this.#byExtent.delete(record.extent)

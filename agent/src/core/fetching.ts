@@ -8,7 +8,13 @@ import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Around } from './around.ts'
 import { ChunkPicker } from './chunk-picker.ts'
 import type { FetchFailure, FetchId } from './events.ts'
-import { busyRetryMs, failureCooldownMs, hedgeWindowChunks, windowFetchMsMax } from './limits.ts'
+import {
+  busyRetryMs,
+  failureCooldownMs,
+  fetchMsMax,
+  hedgeWindowChunks,
+  unprovenFetchMsMin
+} from './limits.ts'
 import type { Members } from './members.ts'
 import { choosePeer, type Load } from './source-choice.ts'
 
@@ -74,7 +80,7 @@ export class Fetching {
 
   /** Asks for as much as slots allow. @returns when to try again, if something must wait for a resting peer. */
   fetchMore(now: Millis): Millis | null {
-    if (this.#picker.size === 0) return null
+    const givenUpAt = this.#giveUp(now)
     let attempts = 0
     let again: Millis | null = null
     const passedOver = new Set<number>()
@@ -91,41 +97,55 @@ export class Fetching {
       const freeAt = this.#freeAt(chunk, now)
       if (again === null || freeAt < again) again = freeAt
     }
-    const hedgeAt = this.#hedge(now)
-    return again === null || (hedgeAt !== null && hedgeAt < again) ? hedgeAt : again
+    for (const at of [this.#hedge(now), givenUpAt])
+      if (at !== null && (again === null || at < again)) again = at
+    return again
+  }
+
+  /** A request that has had no answer for long has failed. @returns when the next one will have. */
+  #giveUp(now: Millis): Millis | null {
+    let next: Millis | null = null
+    for (const { id, chunk, peer, startedAt } of this.#byId.values()) {
+      // What comes over the WAN takes its time.
+      if (this.#swarm.drawnFrom(chunk) !== null) continue
+      const at = startedAt + this.#patienceMs(peer)
+      if (at <= now && this.#around.isAwake) {
+        this.#around.effect({ type: 'cancel-fetch', fetch: id })
+        this.failed(id, 'timeout', 0, now)
+      } else if (next === null || at < next) next = at
+    }
+    return next
   }
 
   /** Where a client waits, a request that is later than its peer's usual is made once more elsewhere; the first answer wins. */
   #hedge(now: Millis): Millis | null {
     let next: Millis | null = null
-    for (const window of this.#swarm.windows()) {
-      for (
-        let chunk = window.start;
-        chunk < Math.min(window.end, window.start + hedgeWindowChunks);
-        chunk++
-      ) {
+    for (const { start, end } of this.#swarm.windows()) {
+      for (let chunk = start; chunk < Math.min(end, start + hedgeWindowChunks); chunk++) {
         const [first, second] = this.#byChunk.get(chunk) ?? []
-        // What comes over the WAN takes its time, and nobody else has it.
-        if (first === undefined || this.#swarm.drawnFrom(chunk) !== null) continue
-        const givenUpAt = first.startedAt + windowFetchMsMax
-        if (givenUpAt <= now) {
-          this.#around.effect({ type: 'cancel-fetch', fetch: first.id })
-          this.failed(first.id, 'timeout', 0, now)
-          continue
-        }
-        if (next === null || givenUpAt < next) next = givenUpAt
-        if (second !== undefined || !this.#hasRoom()) continue
+        if (first === undefined || second !== undefined || !this.#hasRoom()) continue
+        if (this.#swarm.drawnFrom(chunk) !== null) continue
         const lateAt = first.startedAt + this.#around.scores.lateAfterMs(first.peer)
         if (lateAt > now) {
           if (next === null || lateAt < next) next = lateAt
           continue
         }
-        const others = this.#swarm.members.holdersOf(chunk).filter(peer => peer !== first.peer)
-        const peer = choosePeer(others, this.#load(), this.#around.scores, this.#around.prng, now)
+        const { scores, prng } = this.#around
+        const others = this.#swarm.members
+          .holdersOf(chunk)
+          .filter(peer => peer !== first.peer && !scores.isTroubled(peer))
+        const peer = choosePeer(others, this.#load(), scores, prng, now)
         if (peer !== null) this.#ask(chunk, peer, now)
       }
     }
     return next
+  }
+
+  /** Perhaps one who has never delivered only says that it has things; but where all are slow, so may it be. */
+  #patienceMs(peer: AgentId): Millis {
+    const { scores, requests } = this.#around
+    if (scores.isProven(peer)) return fetchMsMax
+    return Math.min(fetchMsMax, Math.max(unprovenFetchMsMin, requests.usualMs * 4))
   }
 
   /** The chunk is here, by whatever road: a request for it that is still open is not needed any more. */

@@ -86,9 +86,9 @@ export const rarestSample = 24
 /** Chunk requests in flight to one peer: one that travels, one that waits, so that its disk and the wire overlap. */
 export const requestsPerPeerMax = 3
 /** A chunk from a peer that took longer shows that there are more requests than the network can carry ... */
-export const timelyMs: Millis = secondMs
-/** ... but so many are always made: one that travels, one that is served meanwhile. */
-export const requestsAtLeast = 2
+export const timelyMs: Millis = 500
+/** So many are made before anything is known: one that travels, one that is served meanwhile. */
+export const requestsAtFirst = 2
 /** At most this share of a swarm's requests goes to one peer while others have the chunk too. */
 export const peerSharePercent = 25
 /** ... but so many are always allowed, else a small swarm would starve. */
@@ -111,8 +111,10 @@ export const failureCooldownMsMax: Millis = minuteMs
 export const failuresForTrouble = 2
 /** Who claimed and brought nothing is not yielded to for so long. */
 export const idleMs: Millis = minuteMs
-/** A chunk that a client waits for is given up at a peer after so long, and the peer is taken to have failed. */
-export const windowFetchMsMax: Millis = 4 * secondMs
+/** A chunk is given up at a peer of the site after so long, and the peer is taken to have failed. */
+export const fetchMsMax: Millis = 4 * secondMs
+/** ... and as soon as this at one who has never delivered: it must be found out before the client's own patience ends. */
+export const unprovenFetchMsMin: Millis = 2 * secondMs
 
 /** Told to a peer whose request finds no upload slot: about one chunk's time on a gigabit LAN, a few times over. */
 export const busyRetryMs: Millis = 40

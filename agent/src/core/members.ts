@@ -98,11 +98,11 @@ export class Members {
     return had
   }
 
-  /** Of the leechers, those who miss at least one of these chunks, as far as we know. */
-  lacking(chunks: readonly number[]): readonly AgentId[] {
+  /** Of the leechers, those who miss at least one of these chunks, or whose word for it does not count. */
+  lacking(chunks: readonly number[], doubted: (id: AgentId) => boolean): readonly AgentId[] {
     return this.leechers().filter(id => {
       const has = this.#byId.get(id)?.has
-      return has == null || chunks.some(chunk => !has.has(chunk))
+      return has == null || chunks.some(chunk => !has.has(chunk)) || doubted(id)
     })
   }
 

@@ -31,14 +31,13 @@ interface Score {
   /** When it sent corrupt chunks, at most `strikesForBan` of the last hour. */
   strikes: Millis[]
   bannedUntil: Millis
-  /** Until then what it says it has does not count: it failed us again and again, or lied. */
-  troubledUntil: Millis
   /** Until then its claims do not beat ours: it claimed and fetched nothing. */
   idleUntil: Millis
 }
 
 export class PeerScores {
   readonly #scores = new Map<AgentId, Score>()
+  /** What these say they have does not count until they deliver again: they failed us again and again, or lied. */
   readonly #troubled = new Set<AgentId>()
 
   inFlight(peer: AgentId): number {
@@ -62,8 +61,13 @@ export class PeerScores {
     return this.#troubled.size > 0
   }
 
-  isTroubled(peer: AgentId, now: Millis): boolean {
-    return this.#troubled.has(peer) && (this.#scores.get(peer)?.troubledUntil ?? 0) > now
+  isTroubled(peer: AgentId): boolean {
+    return this.#troubled.has(peer)
+  }
+
+  /** It has delivered a chunk before. */
+  isProven(peer: AgentId): boolean {
+    return (this.#scores.get(peer)?.rate ?? 0) > 0
   }
 
   isIdle(peer: AgentId, now: Millis): boolean {
@@ -122,7 +126,8 @@ export class PeerScores {
       now + Math.min(failureCooldownMsMax, failureCooldownMs * 2 ** Math.min(10, score.failuresInRow))
     )
     score.failuresInRow++
-    if (score.failuresInRow >= failuresForTrouble) this.#trouble(peer, score.restsUntil)
+    // Of one who has never delivered, one failure is enough: perhaps it only says that it has things.
+    if (score.rate === 0 || score.failuresInRow >= failuresForTrouble) this.#troubled.add(peer)
   }
 
   /** @returns strikes of the last hour, this one included. At `strikesForBan` the peer is banned. */
@@ -132,7 +137,7 @@ export class PeerScores {
     score.strikes = score.strikes.filter(at => at > now - strikeWindowMs)
     score.strikes.push(now)
     this.#rest(peer, now + blameCooldownMs)
-    this.#trouble(peer, now + blameCooldownMs)
+    this.#troubled.add(peer)
     if (score.strikes.length >= strikesForBan) score.bannedUntil = now + banMs
     return score.strikes.length
   }
@@ -152,11 +157,6 @@ export class PeerScores {
     if (score !== undefined) score.inFlight = 0
   }
 
-  #trouble(peer: AgentId, until: Millis): void {
-    this.#of(peer).troubledUntil = until
-    this.#troubled.add(peer)
-  }
-
   #rest(peer: AgentId, until: Millis): void {
     const score = this.#of(peer)
     score.restsUntil = Math.max(score.restsUntil, until)
@@ -174,7 +174,6 @@ export class PeerScores {
         failuresInRow: 0,
         strikes: [],
         bannedUntil: 0,
-        troubledUntil: 0,
         idleUntil: 0
       }
       this.#scores.set(peer, score)

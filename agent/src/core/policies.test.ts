@@ -80,14 +80,15 @@ describe('chunk picker', () => {
 })
 
 describe('claims', () => {
+  const nobody = (): boolean => false
   const claim = (bytesDone: number, sequence: number) => ({ extent: 2, claimant: 'a', sequence, bytesDone })
 
   test('a claim lives by progress', () => {
     const claims = new Claims(MiB)
     claims.set(claim(0, 1), 0)
     claims.progress(claim(MiB, 2), 1, claimStallMs - 1)
-    expect(claims.expire('me', claimStallMs + 10)).toEqual([])
-    expect(claims.expire('me', claimStallMs * 20).map(record => record.claimant)).toEqual(['a'])
+    expect(claims.expire('me', nobody, claimStallMs + 10)).toEqual([])
+    expect(claims.expire('me', nobody, claimStallMs * 20).map(record => record.claimant)).toEqual(['a'])
     expect(claims.of(2)).toBeUndefined()
   })
 
@@ -111,7 +112,7 @@ describe('claims', () => {
     const slow = new Claims(MiB)
     slow.set({ extent: 1, claimant: 'a', sequence: 1, bytesDone: 0 }, 0)
     slow.progress({ extent: 1, claimant: 'a', sequence: 2, bytesDone: MiB / 8 }, 0, 1000)
-    expect(slow.expire('me', 20_000)).toEqual([])
+    expect(slow.expire('me', nobody, 20_000)).toEqual([])
   })
 })
 

@@ -23,10 +23,17 @@ export function choosePeer(
   prng: Prng,
   now: Millis
 ): AgentId | null {
-  const able = holders.filter(
+  const free = holders.filter(
     peer =>
       !scores.rests(peer, now) && !scores.banned(peer, now) && scores.inFlight(peer) < requestsPerPeerMax
   )
+  // Who failed us is tried with one request when its rest is over, whoever else has the chunk: delivering, it is believed
+  // again. Each failure doubles the rest, so this costs little.
+  const tried = scores.anyTroubled
+    ? free.find(peer => scores.isTroubled(peer) && scores.inFlight(peer) === 0)
+    : undefined
+  if (tried !== undefined) return tried
+  const able = scores.anyTroubled ? free.filter(peer => !scores.isTroubled(peer)) : free
   const cap = Math.max(peerShareFloor, Math.ceil(((load.total + 1) * peerSharePercent) / 100))
   const under = able.length > 1 ? able.filter(peer => load.at(peer) < cap) : able
   const among = under.length > 0 ? under : able

@@ -416,16 +416,13 @@ export class Swarm {
   #heldByOthers(chunk: number): boolean {
     if (this.members.holders(chunk) === 0) return false
     const { scores } = this.#around
-    return (
-      !scores.anyTroubled || this.members.holdersOf(chunk).some(peer => !scores.isTroubled(peer, this.#now))
-    )
+    return !scores.anyTroubled || this.members.holdersOf(chunk).some(peer => !scores.isTroubled(peer))
   }
 
   #farSource(chunk: number): AgentId | null {
     if (this.digests.of(chunk) === undefined) return null
     const { scores } = this.#around
-    const able = (peer: AgentId): boolean =>
-      !scores.banned(peer, this.#now) && !scores.isTroubled(peer, this.#now)
+    const able = (peer: AgentId): boolean => !scores.banned(peer, this.#now) && !scores.isTroubled(peer)
     return this.members.farHoldersOf(chunk).find(able) ?? null
   }
 

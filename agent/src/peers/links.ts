@@ -132,7 +132,14 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
 
   function newLink(contact: Contact, connection: Connection): Link {
     const deadline = setTimeout(() => drop(contact, link, 'us', 'no-hello'), limits.helloMs)
-    const link: Link = { connection, deadline, control: null, hello: null, openedAt: Date.now(), heardAt: Date.now() }
+    const link: Link = {
+      connection,
+      deadline,
+      control: null,
+      hello: null,
+      openedAt: Date.now(),
+      heardAt: Date.now()
+    }
     contact.link = link
     return link
   }
