@@ -66,6 +66,8 @@ export type SwarmMessage =
   /** "I found out, and it is not to be shared: everyone for himself", or (`failed`) "I could not find out". */
   | { readonly type: 'not-shared'; readonly key: KeyHash; readonly reason: string; readonly failed: boolean }
   | { readonly type: 'unknown-key'; readonly key: KeyHash }
+  /** "I do not know it, but that one asked me for it before": for sites without a full mesh. */
+  | { readonly type: 'asked-before'; readonly key: KeyHash; readonly by: AgentId }
   /**
    * "I am after these chunks", half-open spans, sorted; said again when they change. Weight: 0 never fetches upstream,
    * 1 to 1000 otherwise (wired, mains: high). A gateway says it with no spans: "I fetch for whoever wants".
@@ -214,6 +216,7 @@ const message = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('head'), head: signedHead }),
   z.strictObject({ type: z.literal('not-shared'), key: keyHash, reason: text, failed: z.boolean() }),
   z.strictObject({ type: z.literal('unknown-key'), key: keyHash }),
+  z.strictObject({ type: z.literal('asked-before'), key: keyHash, by: agentId }),
   z.strictObject({
     type: z.literal('interested'),
     transfer: transferId,

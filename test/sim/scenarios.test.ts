@@ -57,6 +57,15 @@ describe('the scenarios', () => {
     }
   )
 
+  // With ten neighbours out of sixty, who came early knew nobody who had it: four to six copies.
+  test.each([1, 2])('office-morning of 60: who comes next finds who came first, seed %i', seed => {
+    const scenario = named('office-morning')
+    const { outcome, violations } = runScenario(scenario, optionsFor(scenario, { size: 24 * MiB, seed }))
+    expect(violations).toEqual([])
+    const report = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
+    expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
+  })
+
   // Each of the fifteen asking for twelve chunks at once made the air so full that live claims timed out: 1.13 copies.
   test('wifi-floor: nobody asks for more than the air can carry', () => {
     const scenario = named('wifi-floor')

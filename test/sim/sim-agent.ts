@@ -136,7 +136,8 @@ export class SimAgent {
         pinned: false
       })
     }
-    this.emit({ type: 'site-changed', agents: this.#world.atSite(this.site).length })
+    const others = this.#world.atSite(this.site).flatMap(({ id }) => (id === this.id ? [] : [id]))
+    this.emit({ type: 'site-changed', others })
     this.#world.network.joined(this)
   }
 

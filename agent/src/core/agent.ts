@@ -69,7 +69,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       isAwake: false,
       policy: () => this.#policy,
       requests: new RequestWindow(),
-      site: { agents: 0, aloneSince: null },
+      site: { others: [], aloneSince: null },
       nextId: () => ++this.#lastId,
       effect: effect => {
         this.#effects.push(effect)
@@ -149,6 +149,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#peers.set(event.peer, { role: event.role, far: event.site !== this.#site })
         this.#around.site.aloneSince = null
         for (const swarm of this.#active) swarm.peerJoined(event.peer)
+        this.#resolving.joined(event.peer)
         break
       case 'peer-left':
         this.#peers.delete(event.peer)
@@ -243,7 +244,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#makeRoom(event)
         break
       case 'site-changed':
-        this.#around.site.agents = event.agents
+        this.#around.site.others = event.others
         break
       case 'policy-changed':
         this.#policy = event.policy
@@ -268,6 +269,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'head':
       case 'not-shared':
       case 'unknown-key':
+      case 'asked-before':
         this.#resolving.said(peer, message, this.#now)
         this.#advanceResolving()
         // A gateway that has just learnt of the transfer did not hear our interest.

@@ -16,7 +16,7 @@ export interface PeerKind {
 
 /** Not everybody hears everybody. */
 export function isLargeSite({ site, peers }: Pick<Around, 'site' | 'peers'>): boolean {
-  return site.agents > fullMeshMax && site.agents > peers.size + 1
+  return site.others.length >= fullMeshMax && site.others.length > peers.size
 }
 
 export interface Around {
@@ -28,9 +28,9 @@ export interface Around {
   readonly scores: PeerScores
   /** Connected peers: those of the site, and gateways beyond it (to a gateway: agents beyond it). */
   readonly peers: ReadonlyMap<AgentId, PeerKind>
-  /** How many agents the site has as far as is known, this one included; with more than are connected it is no full mesh. */
+  /** The others of the site as far as they are known; with more than are connected it is no full mesh. */
   readonly site: {
-    agents: number
+    others: readonly AgentId[]
     /** Since when nobody is connected any more; null: somebody is, or nobody ever was. */
     aloneSince: Millis | null
   }

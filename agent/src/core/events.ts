@@ -153,8 +153,8 @@ export type AgentEvent =
       readonly floorBytes: Bytes
     }
   // ---- the rest of the world
-  /** How many agents of the site are known, connected or not, this one included. */
-  | { readonly type: 'site-changed'; readonly agents: number }
+  /** The other agents of the site that are known, connected or not. */
+  | { readonly type: 'site-changed'; readonly others: readonly AgentId[] }
   | { readonly type: 'policy-changed'; readonly policy: CorePolicy }
   | { readonly type: 'woke' }
 

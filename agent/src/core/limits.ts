@@ -14,6 +14,12 @@ export const resolveWaitMs: Millis = 4 * secondMs
 export const largeResolveWaitMs: Millis = 150
 /** A head that came from a peer is passed on after so long to those who do not have it from there: a LAN's round trip, doubled. */
 export const relayHeadMs: Millis = 150
+/** There, so many agents are asked for a key that no neighbour knows: two, for one of them may be off. */
+export const meetingPoints = 2
+/** ... and this is how long the search waits for each of them: to connect, and to be told of one more. */
+export const meetingWaitMs: Millis = secondMs
+/** So many keys of others are remembered for them: some 100 KiB. */
+export const rememberedKeysMax = 1000
 /** So much later each next rank asks upstream, when the one who was to do it fell silent. */
 export const resolveStaggerMs: Millis = 400
 /** A head of content that must be revalidated each time still answers those who waited for just this answer. */

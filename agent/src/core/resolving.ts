@@ -15,11 +15,13 @@ import {
   askWaitMs,
   headInTimeMs,
   largeResolveWaitMs,
+  meetingWaitMs,
   notSharedMs,
   relayHeadMs,
   resolveStaggerMs,
   resolveWaitMs
 } from './limits.ts'
+import { MeetingPoints } from './meeting-points.ts'
 import { isBefore, rankOf } from './rendezvous.ts'
 
 /** A key that somebody wants and whose version is not known yet. */
@@ -32,6 +34,8 @@ interface Search {
   readonly askers: Set<AgentId>
   /** Peers that have tried in vain, or have gone. */
   readonly useless: Set<AgentId>
+  /** In a large site: those who were dialled for this key, and are asked as soon as they have joined. */
+  readonly dialled: Set<AgentId>
   state:
     /** Waiting for peers' answers; `rivals` want the key too and have not begun. */
     | {
@@ -67,12 +71,14 @@ export class Resolving {
   readonly #notShared = new Map<KeyHash, { until: Millis; reason: string }>()
   readonly #serials = new Map<KeyHash, number>()
   readonly #relays: Relay[] = []
+  readonly #meeting: MeetingPoints
   readonly #around: Around
   readonly #host: ResolvingHost
 
   constructor(around: Around, host: ResolvingHost) {
     this.#around = around
     this.#host = host
+    this.#meeting = new MeetingPoints(around)
   }
 
   wanted(wish: WishId, key: KeyHash, url: string, rangeFirst: boolean, now: Millis): void {
@@ -141,7 +147,8 @@ export class Resolving {
       search = this.#search(key, url, true, now)
     }
     if (search === undefined) {
-      this.#say([peer], { type: 'unknown-key', key })
+      const by = this.#isLargeSite() ? this.#meeting.asked(key, peer) : null
+      this.#say([peer], by === null ? { type: 'unknown-key', key } : { type: 'asked-before', key, by })
       return
     }
     search.askers.add(peer)
@@ -164,6 +171,14 @@ export class Resolving {
       this.#heardHead(message.head, now)
       return
     }
+    if (message.type === 'asked-before') {
+      const search = this.#searches.get(message.key)
+      if (search?.state.kind !== 'asking') return
+      search.state.silent.delete(peer)
+      // One is enough: he knows the others.
+      if (search.dialled.size === 0 || search.dialled.has(peer)) this.#meet(search, [message.by], now)
+      return
+    }
     if (message.type !== 'looking' && message.type !== 'unknown-key' && message.type !== 'not-shared') return
     const search = this.#searches.get(message.key)
     if (search === undefined) return
@@ -174,7 +189,15 @@ export class Resolving {
     else if (search.state.kind === 'asking') search.state.silent.delete(peer)
   }
 
+  /** Who was dialled for a key is asked for it. */
+  joined(peer: AgentId): void {
+    for (const search of this.#searches.values())
+      if (search.dialled.has(peer) && search.state.kind === 'asking')
+        this.#say([peer], { type: 'ask', key: search.key, url: null })
+  }
+
   left(peer: AgentId, now: Millis): void {
+    this.#meeting.left(peer)
     for (const search of this.#searches.values()) {
       search.askers.delete(peer)
       this.#lost(search, peer, now)
@@ -194,10 +217,32 @@ export class Resolving {
         continue
       }
       const at = this.#dueAt(search, now)
-      if (at <= now) this.#resolve(search)
-      else if (wake === null || at < wake) wake = at
+      if (at <= now && this.#isLonely(search)) this.#meet(search, this.#meeting.of(search.key), now)
+      const dueAt = this.#dueAt(search, now)
+      if (dueAt <= now) this.#resolve(search)
+      else if (wake === null || dueAt < wake) wake = dueAt
     }
     return wake
+  }
+
+  /** No neighbour knows the key, and nobody at the usual places has been asked yet. Only a download is worth the wait. */
+  #isLonely({ state, dialled, rangeFirst }: Search): boolean {
+    if (state.kind !== 'asking' || state.rivals.size > 0 || dialled.size > 0 || !rangeFirst) return false
+    return this.#isLargeSite() && this.#around.role !== 'gateway' && this.#gateways().length === 0
+  }
+
+  /** Dials these and waits for what they say; those who are neighbours have been asked. */
+  #meet(search: Search, agents: readonly AgentId[], now: Millis): void {
+    if (search.state.kind !== 'asking') return
+    const { self, peers } = this.#around
+    const strangers = agents.filter(id => id !== self && !search.dialled.has(id) && !search.useless.has(id))
+    for (const id of strangers) {
+      search.dialled.add(id)
+      if (peers.has(id)) continue
+      search.state.silent.add(id)
+      this.#around.effect({ type: 'dial', peer: id })
+    }
+    search.state = { ...search.state, until: now + meetingWaitMs }
   }
 
   /** When this agent asks upstream itself if nothing else comes. */
@@ -229,6 +274,7 @@ export class Resolving {
       wishes: new Set(),
       askers: new Set(),
       useless: new Set(),
+      dialled: new Set(),
       state: { kind: 'asking', since: now, until: now, silent: new Set(), rivals: new Set() }
     }
     this.#searches.set(key, search)

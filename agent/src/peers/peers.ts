@@ -114,7 +114,7 @@ export async function createPeers(
       mayDial: () => trust.proof() !== null,
       choose: known => options.choose?.(known) ?? new Set(known),
       changed: () => {
-        if (options.choose !== undefined) emit?.({ type: 'site-changed', agents: redial.known().length + 1 })
+        if (options.choose !== undefined) emit?.({ type: 'site-changed', others: redial.known() })
       },
       connected: id => links.linked(id) !== null || forbidden.has(id),
       dial: async addresses => (await host.dial(addresses)).remotePeer.toString(),
