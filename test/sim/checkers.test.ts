@@ -6,7 +6,7 @@ import { faultKinds, natureKinds, type Fault, type Nature } from './faults.ts'
 import { optionsFor, type Dress } from './play.ts'
 import { runScenario, type Run } from './run.ts'
 import { patchTuesday } from './scenarios/patch-tuesday.ts'
-import type { Options } from './scenarios/scenario.ts'
+import { megabit, type Options } from './scenarios/scenario.ts'
 import { withoutRelaying, withoutTakeover } from './wraps.ts'
 
 interface Case {
@@ -55,6 +55,24 @@ describe('promises hold when something goes wrong', () => {
       expect(copies).toBeLessThanOrEqual(1.05)
     }
   )
+
+  // It did not tell that it was done with an extent whose last chunk it could not keep: all waited for its claim to end.
+  test('a full disk on a slow line: nobody waits for the claim of one who cannot keep what it fetched', () => {
+    const faults = [faultKinds.fullDisk(20.3 * secondMs, 4 * secondMs, 8)]
+    const options = { agents: 13, size: 26 * MiB, wan: 10 * megabit, seed: 1614 }
+    expect(play({ options, faults }).violations).toEqual([])
+  })
+
+  // Each of the gateway's five flows counted as one failure more than the last: it paused for eight seconds.
+  test('the origin breaks off all flows of a gateway at once: it is back after one pause', () => {
+    const options = { agents: 7, size: 17 * MiB, gateway: 'site', seed: 2643 } as const
+    const { violations, outcome } = play({
+      options,
+      faults: [faultKinds.originBreaksOff(2.4 * secondMs, 0, 0)]
+    })
+    expect(violations).toEqual([])
+    expect(outcome.play.world.facts.filter(({ fact }) => fact.what === 'foreground-escape')).toEqual([])
+  })
 
   test('a quota of half the content: it is never exceeded, and the client gets everything', () => {
     const run = play({ dress: (init, index) => (index === 1 ? { ...init, quotaBytes: 16 * MiB } : init) })

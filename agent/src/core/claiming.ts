@@ -37,6 +37,8 @@ export interface ClaimingSwarm extends Surroundings {
   readonly members: Members
   readonly fetchers: Fetchers
   url(): string | null
+  /** This agent has the chunk and tells so. */
+  kept(chunk: number): boolean
   /** A gateway beyond the site that has the chunk and is of use; null: none. */
   farSource(chunk: number): AgentId | null
   /** Requests to peers for this chunk that are under way are not wanted any more. */
@@ -93,6 +95,11 @@ export class Claiming {
   /** The gateway beyond the site that a flow of ours takes this chunk from now; null: none does. */
   drawnFrom(chunk: number): AgentId | null {
     return this.#flows.drawing(chunk)?.via ?? null
+  }
+
+  /** Since when the extent is known to be nobody's; 0: it is not. */
+  openSince(extent: number): Millis {
+    return this.#openSince.get(extent) ?? 0
   }
 
   /** How many of the fetchers go before us for this extent. */
@@ -242,9 +249,9 @@ export class Claiming {
     this.#flows.delete(id)
     const filledLast = reason === 'done' && flow.next >= flow.end
     const extent = extentAt(flow)
-    if (filledLast && !this.#open.isMissingHere(extent)) this.claims.release(extent, this.#around.self)
-    else if (!flow.cancelled) this.#giveBack(extent, now)
-    if (reason === 'failed' || reason === 'corrupt') {
+    if (!flow.cancelled || filledLast) this.#giveBack(extent, now)
+    // Flows that break together are one failure: the pause doubles from one try to the next, not from flow to flow.
+    if ((reason === 'failed' || reason === 'corrupt') && now >= this.#retryAt) {
       this.#retryAt = now + Math.min(upstreamRetryMsMax, upstreamRetryMs * 2 ** Math.min(10, this.#failures))
       this.#failures++
     }
@@ -431,11 +438,17 @@ export class Claiming {
     const record = this.claims.of(extent)
     if (record?.claimant !== this.#around.self) return
     this.claims.release(extent, this.#around.self)
-    // Whoever hears our haves for all of it lets go of the claim by himself.
-    if (!this.#open.isMissingHere(extent)) return
-    this.#openSince.set(extent, now)
+    // Whoever hears our haves for all of it lets go of the claim by himself; of what a full disk does not keep there are none.
+    if (this.#isKept(extent)) return
+    if (this.#open.isMissingHere(extent)) this.#openSince.set(extent, now)
     const brought = record.bytesDone >= this.#swarm.chunkBytes
     this.#telling.release(extent, record.bytesDone, brought, now)
+  }
+
+  #isKept(extent: number): boolean {
+    const { start, end } = chunksOf(extent, this.#swarm.chunks)
+    for (let chunk = start; chunk < end; chunk++) if (!this.#swarm.kept(chunk)) return false
+    return true
   }
 
   #refreshExtent(extent: number): void {

@@ -86,6 +86,8 @@ export class ReadersWatch {
       isLargeSite(this.#around) || members.holders(chunk) > 0 ? this.#newsAt : 0,
       movedAt,
       claim?.progressAt ?? 0,
+      // A claim that has just become void is taken over in the usual order first.
+      claiming.openSince(extentOf(chunk)),
       fetching.startedAt(chunk) ?? 0
     )
     const patience = Math.min(escapePatienceMax, claims.patienceFactor)

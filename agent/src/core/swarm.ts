@@ -88,6 +88,7 @@ export class Swarm {
         wants: this.wants,
         underWay: chunk => this.has(chunk) || this.fetching.isFetching(chunk),
         url: () => this.#url,
+        kept: chunk => this.have.has(chunk),
         farSource: chunk => this.#farSource(chunk),
         cancelFetches: chunk => {
           this.fetching.have(chunk)
