@@ -5,6 +5,7 @@ import { checkAll } from './checkers/index.ts'
 import { faultKinds, natureKinds, type Fault, type Nature } from './faults.ts'
 import { optionsFor, type Dress } from './play.ts'
 import { runScenario, type Run } from './run.ts'
+import { hundredSites } from './scenarios/hundred-sites.ts'
 import { patchTuesday } from './scenarios/patch-tuesday.ts'
 import { megabit, type Options } from './scenarios/scenario.ts'
 import { withoutRelaying, withoutTakeover } from './wraps.ts'
@@ -27,6 +28,10 @@ function play({ options, faults = [], natures = [], dress }: Case): Run {
     }
   )
 }
+
+/** A run that the soak found broken, before it was mended. */
+const drawn = (seed: number): Options =>
+  optionsFor(hundredSites, { seed, agents: 17, sites: 2, size: 36 * MiB, gateway: 'site', faults: 6 })
 
 const names = ({ violations }: Run): string[] => violations.map(({ checker }) => checker)
 
@@ -72,6 +77,19 @@ describe('promises hold when something goes wrong', () => {
     })
     expect(violations).toEqual([])
     expect(outcome.play.world.facts.filter(({ fact }) => fact.what === 'foreground-escape')).toEqual([])
+  })
+
+  // The idle liar claimed again as soon as its claim was void, and all waited for it, for ever; in a stalled line on the
+  // other hand all are silent, and taking each other for dead cost up to half a copy.
+  test('who claims and brings nothing holds nobody up, and a stalled line is not held against anybody', () => {
+    const { outcome, violations } = runScenario(hundredSites, drawn(50014))
+    expect(violations).toEqual([])
+    expect(outcome.play.world.now).toBeLessThan(minuteMs)
+    const stall = play({
+      options: { agents: 10 },
+      faults: [faultKinds.originStalls(4 * secondMs, 10 * secondMs, 2)]
+    })
+    expect(stall.outcome.play.world.wanOf(0).bytes).toBeLessThanOrEqual(32 * MiB * 1.2)
   })
 
   test('a quota of half the content: it is never exceeded, and the client gets everything', () => {

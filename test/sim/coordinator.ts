@@ -25,15 +25,22 @@ export class SimCoordinator {
       this.#world.now
     )
     this.#world.after(this.#world.prng.fraction() * startSpreadMs, () => {
-      this.#heartbeat(agent)
+      this.#beat(agent)
     })
+    agent.onRestart = () => {
+      this.#heartbeat(agent)
+    }
+  }
+
+  #beat(agent: SimAgent): void {
+    this.#world.after(heartbeatMs * (0.9 + this.#world.prng.fraction() / 5), () => {
+      this.#beat(agent)
+    })
+    this.#heartbeat(agent)
   }
 
   #heartbeat(agent: SimAgent): void {
-    const { now, prng } = this.#world
-    this.#world.after(heartbeatMs * (0.9 + prng.fraction() / 5), () => {
-      this.#heartbeat(agent)
-    })
+    const { now } = this.#world
     if (this.down || !agent.alive || agent.asleep) return
     this.heartbeats++
     const swarm = [...agent.kept].map(([transfer, have]) => ({ transfer, complete: have.full }))

@@ -8,7 +8,7 @@ import { pageOf } from './page.ts'
 import { lowerBound } from './play.ts'
 import { replay } from './replay.ts'
 import { reportOf, reportText, tallyOf, type Tally } from './report.ts'
-import { drawnText, runScenario } from './run.ts'
+import { againText, drawnText, runScenario } from './run.ts'
 import { canSplit, runSites, samplesOf } from './sites.ts'
 import { soak } from './soak.ts'
 import { logOf } from './story.ts'
@@ -31,7 +31,7 @@ async function main(args: readonly string[]): Promise<number> {
     out.write(`${text}\n`)
   }
   if (command.replay !== null) return replay(command.replay, command.policies, say)
-  if (command.soak) return soak(command.options.seed, say)
+  if (command.soak) return soak(command.options.seed, command.runs, say)
   const { scenario, options, html } = command
   say(`${scenario.name}: ${scenario.says}`)
   say(optionsText(options))
@@ -84,6 +84,7 @@ async function play(
     }
   })
   for (const sentence of drawnText(outcome)) say(`  drawn: ${sentence}`)
+  if (violations.length > 0) say(`  ${againText(outcome)}`)
   return { tallies: [tallyOf(outcome.play)], violations, samples }
 }
 

@@ -14,6 +14,8 @@ export interface Command {
   readonly json: boolean
   readonly html: string | null
   readonly soak: boolean
+  /** How many runs a soak makes at the most. */
+  readonly runs: number
   /** The agent whose events and effects are written out. */
   readonly log: string | null
   readonly untilMs: Millis | undefined
@@ -36,7 +38,7 @@ export const usage = `npm run sim -- [options]
   --log AGENT        every event and effect of one agent, with its time
   --json             the last line of stdout is one JSON object
   --html FILE        a page with plots
-  --soak             runs with faults and fresh seeds until stopped or a promise is broken
+  --soak             runs with faults, one seed after another, until stopped or a promise is broken; --runs N: so many
   --replay FILE      feeds a recorded trace to a fresh core; --policy name=value, what would that have changed?
 `
 
@@ -69,6 +71,7 @@ export function readCommand(args: readonly string[]): Command {
     json: values.json,
     html: values.html ?? null,
     soak: values.soak,
+    runs: whole('runs', values.runs, 1) ?? Infinity,
     log: values.log ?? null,
     untilMs: spanOf(values.until),
     replay: values.replay ?? null,
@@ -119,6 +122,7 @@ function parsed(args: readonly string[]) {
         policy: { type: 'string', multiple: true },
         json: { type: 'boolean', default: false },
         soak: { type: 'boolean', default: false },
+        runs: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false }
       }
     })

@@ -1,9 +1,10 @@
 /** One whole run: natures and faults are drawn from the seed, the play is staged and performed, the promises are checked. */
 import { Prng } from '@starling/shared/prng.ts'
-import { minuteMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { checkAll, type Violation } from './checkers/index.ts'
 import type { Outcome } from './checkers/checker.ts'
 import { drawFaults, drawNatures, dressAll, unleash, type Fault, type Nature } from './faults.ts'
+import { optionsText } from './options.ts'
 import { perform, stage, type Dress, type Play } from './play.ts'
 import type { Options, Scenario } from './scenarios/scenario.ts'
 
@@ -50,6 +51,12 @@ export function runScenario(scenario: Scenario, options: Options, init: RunInit 
   )
   const outcome: Outcome = { play, done, faults, natures }
   return { outcome, violations: untilMs === undefined ? checkAll(outcome) : [] }
+}
+
+/** How to see a broken run again up to its end, with the log of one agent. */
+export function againText({ play }: Outcome): string {
+  const untilS = Math.ceil(play.world.now / secondMs)
+  return `broken by ${untilS} s; again, with a log: ${optionsText(play.options)} --until ${untilS}s --log ${play.agents[0]!.id}`
 }
 
 /** What was drawn, in sentences. */

@@ -56,6 +56,8 @@ export class SimAgent {
   readonly lies: boolean
   alive = false
   asleep = false
+  /** Called when it is back from a restart: its link reports at once. */
+  onRestart: (() => void) | null = null
   readonly disk: Disk
   /** When each content was first asked for, and when a client had all of it. */
   readonly askedAt = new Map<TransferId, Millis>()
@@ -139,6 +141,7 @@ export class SimAgent {
     const others = this.#world.atSite(this.site).flatMap(({ id }) => (id === this.id ? [] : [id]))
     this.emit({ type: 'site-changed', others })
     this.#world.network.joined(this)
+    this.onRestart?.()
   }
 
   /** Power off: what was under way is gone, what was kept stays. */

@@ -1,9 +1,9 @@
 /** Runs with faults and fresh seeds until stopped, or until a promise is broken: then it says how to see it again. */
 import { Prng } from '@starling/shared/prng.ts'
-import { MiB, type Millis } from '@starling/shared/units.ts'
+import { MiB } from '@starling/shared/units.ts'
 import { optionsText } from './options.ts'
 import { optionsFor } from './play.ts'
-import { drawnText, runScenario } from './run.ts'
+import { againText, drawnText, runScenario } from './run.ts'
 import { scenarios } from './scenarios/index.ts'
 import type { GatewayPlace, Options, Scenario } from './scenarios/scenario.ts'
 
@@ -26,8 +26,9 @@ export function drawRun(seed: number): { scenario: Scenario; options: Options } 
   }
 }
 
-export function soak(firstSeed: number, say: (text: string) => void, untilMs: Millis = Infinity): number {
-  for (let seed = firstSeed; performance.now() < untilMs; seed++) {
+/** @param runs how many at the most; Infinity: until stopped. @returns the exit code. */
+export function soak(firstSeed: number, runs: number, say: (text: string) => void): number {
+  for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
     const { scenario, options } = drawRun(seed)
     const { outcome, violations } = runScenario(scenario, options)
     say(
@@ -37,6 +38,7 @@ export function soak(firstSeed: number, say: (text: string) => void, untilMs: Mi
     for (const sentence of drawnText(outcome)) say(`       drawn: ${sentence}`)
     for (const { checker, sentences } of violations)
       for (const sentence of sentences.slice(0, 3)) say(`       ${checker}: ${sentence}`)
+    say(`       ${againText(outcome)}`)
     return 1
   }
   return 0

@@ -273,7 +273,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#resolving.said(peer, message, this.#now)
         this.#advanceResolving()
         // A gateway that has just learnt of the transfer did not hear our interest.
-        if (message.type === 'head' && kind.role === 'gateway') this.#swarms.get(message.head.transfer)?.peerJoined(peer)
+        if (message.type === 'head' && kind.role === 'gateway')
+          this.#swarms.get(message.head.transfer)?.peerJoined(peer)
         break
       case 'digests':
         this.#swarmDo(message.digests.transfer, swarm => {

@@ -60,6 +60,8 @@ export class Claiming {
   readonly #flows = new OwnFlows()
   /** Since when an extent has been open to be claimed, as we see it. */
   readonly #openSince = new Map<number, Millis>()
+  /** When something last came to the site, as far as we know. */
+  #movedAt: Millis = 0
   #failures = 0
   #retryAt: Millis = 0
   #refused = false
@@ -111,10 +113,13 @@ export class Claiming {
 
   /** @returns whether there is a new claim in the book. */
   heard(claim: Claim, from: Candidate, now: Millis): boolean {
+    const { scores } = this.#around
     // What it fetches it gives to nobody.
-    if (this.#around.scores.isTroubled(claim.claimant)) return false
-    const record = this.claims.of(claim.extent)
+    if (scores.isTroubled(claim.claimant)) return false
     this.claims.heardOf(claim)
+    const record = this.claims.of(claim.extent)
+    // Who brought nothing of one claim does not get the next.
+    if (scores.isIdle(claim.claimant, now) && record?.claimant !== claim.claimant) return false
     if (record === undefined) {
       this.claims.set(claim, now)
       return true
@@ -129,10 +134,7 @@ export class Claiming {
       claim.bytesDone,
       (this.#chunksSeen(claim.extent, claim.claimant) + 1) * this.#swarm.chunkBytes
     )
-    const mayWin = !(
-      isOurs &&
-      (this.#around.scores.isIdle(claim.claimant, now) || this.#escaping(claim.extent))
-    )
+    const mayWin = !isOurs || !this.#escaping(claim.extent)
     if (!mayWin || !this.#wins(theirBytes, from, record.bytesDone, holder, claim.extent)) {
       if (isOurs) this.#telling.sayAgain(record.extent, record.bytesDone, now)
       return false
@@ -164,6 +166,7 @@ export class Claiming {
   showed(chunk: number, now: Millis): void {
     const extent = extentOf(chunk)
     const record = this.claims.of(extent)
+    this.#movedAt = now
     if (record === undefined) return
     this.claims.showed(extent, now)
     if (record.claimant !== this.#around.self && !this.#open.isMissing(extent))
@@ -274,9 +277,10 @@ export class Claiming {
   take(now: Millis): Millis | null {
     const { self, scores, isAwake } = this.#around
     const expired = isAwake ? this.claims.expire(self, peer => scores.isTroubled(peer), now) : []
-    for (const { extent, claimant } of expired) {
+    for (const { extent, claimant, since } of expired) {
       this.#openSince.set(extent, now)
-      scores.idled(claimant, now)
+      // When nobody brings anything, it is the line.
+      if (this.#movedAt > since) scores.idled(claimant, now)
       this.#around.effect({
         type: 'report',
         fact: { what: 'claim-taken-over', transfer: this.#swarm.transfer, extent, from: claimant }
@@ -405,6 +409,7 @@ export class Claiming {
     if (record === undefined || record.claimant !== this.#around.self || bytesDone <= record.bytesDone) return
     record.bytesDone = bytesDone
     record.progressAt = now
+    this.#movedAt = now
   }
 
   /** The better claim stands: more whole chunks, then any bytes before none, else the better rank. */

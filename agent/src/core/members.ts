@@ -50,7 +50,17 @@ export class Members {
   of(id: AgentId, { role, far }: PeerKind): Member {
     let member = this.#byId.get(id)
     if (member === undefined) {
-      member = { id, role, far, has: null, interested: false, weight: 0, wants: [], introduced: false, wasIgnorant: false }
+      member = {
+        id,
+        role,
+        far,
+        has: null,
+        interested: false,
+        weight: 0,
+        wants: [],
+        introduced: false,
+        wasIgnorant: false
+      }
       this.#byId.set(id, member)
       if (far) this.far++
     }

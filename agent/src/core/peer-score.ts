@@ -31,7 +31,7 @@ interface Score {
   /** When it sent corrupt chunks, at most `strikesForBan` of the last hour. */
   strikes: Millis[]
   bannedUntil: Millis
-  /** Until then its claims do not beat ours: it claimed and fetched nothing. */
+  /** Until then its claims do not count: it claimed and fetched nothing. */
   idleUntil: Millis
 }
 
@@ -77,6 +77,12 @@ export class PeerScores {
   /** It claimed an extent and brought nothing of it. */
   idled(peer: AgentId, now: Millis): void {
     this.#of(peer).idleUntil = now + idleMs
+  }
+
+  /** It was the first at the site to have a chunk: it does fetch. */
+  brought(peer: AgentId): void {
+    const score = this.#scores.get(peer)
+    if (score !== undefined) score.idleUntil = 0
   }
 
   asked(peer: AgentId): void {
