@@ -84,6 +84,8 @@ describe('promises hold when something goes wrong', () => {
   test('who claims and brings nothing holds nobody up, and a stalled line is not held against anybody', () => {
     const { outcome, violations } = runScenario(hundredSites, drawn(50014))
     expect(violations).toEqual([])
+    const twoLiars = { agents: 11, sites: 2, size: 17 * MiB, wan: 10 * megabit, seed: 50491, faults: 6 }
+    expect(runScenario(patchTuesday, optionsFor(patchTuesday, twoLiars)).violations).toEqual([])
     expect(outcome.play.world.now).toBeLessThan(minuteMs)
     const stall = play({
       options: { agents: 10 },

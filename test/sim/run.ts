@@ -31,7 +31,9 @@ export function runScenario(scenario: Scenario, options: Options, init: RunInit 
   const { untilMs, dress, prepare } = init
   // A stream of its own, so that faults do not change what else is drawn.
   const prng = new Prng(options.seed + 0x5eed)
-  const natures = init.natures ?? drawNatures(prng, Math.floor(options.faults / 2), options.agents)
+  // Most of a site are sound: nothing is promised to the one honest agent among three liars.
+  const unsound = Math.min(Math.floor(options.faults / 2), Math.floor((options.agents - 1) / 2))
+  const natures = init.natures ?? drawNatures(prng, unsound, options.agents)
   const spreadMs = (options.size * 1000) / options.wan
   const helpers = { gateway: options.gateway !== 'none', coordinator: options.coordinator }
   const faults =

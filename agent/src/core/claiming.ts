@@ -134,7 +134,8 @@ export class Claiming {
       claim.bytesDone,
       (this.#chunksSeen(claim.extent, claim.claimant) + 1) * this.#swarm.chunkBytes
     )
-    const mayWin = !isOurs || !this.#escaping(claim.extent)
+    const mayWin =
+      !isOurs || !(this.#escaping(claim.extent) || this.claims.wasVoid(claim.extent, claim.claimant))
     if (!mayWin || !this.#wins(theirBytes, from, record.bytesDone, holder, claim.extent)) {
       if (isOurs) this.#telling.sayAgain(record.extent, record.bytesDone, now)
       return false
@@ -160,6 +161,12 @@ export class Claiming {
     this.gateway.left()
     this.farGateway.left()
     for (const flow of this.#flows.live()) if (flow.via === peer) this.ended(flow.id, 'cancelled', now)
+  }
+
+  /** A peer is the first at the site to have a chunk: it does fetch what it claims. */
+  brought(peer: AgentId, chunk: number): void {
+    this.#around.scores.brought(peer)
+    this.claims.brought(extentOf(chunk), peer)
   }
 
   /** A chunk of the extent showed up somewhere at the site. */

@@ -28,8 +28,8 @@ export class Claims {
   #patienceFactor = 1
   /** The median of the flows when it was last known. */
   #lastRate: BytesPerSecond | null = null
-  /** Claimants whose claims were declared void, by extent. */
-  readonly #voided = new Map<number, AgentId>()
+  /** Claimants whose claims were declared void, by extent, and whether they were heard of again. */
+  readonly #voided = new Map<number, { readonly claimant: AgentId; isHeard: boolean }>()
 
   constructor(chunkBytes: Bytes) {
     this.#chunkBytes = chunkBytes
@@ -70,9 +70,20 @@ export class Claims {
 
   /** Word of a claim that may not be in the book: a claimant that we had given up is alive, only slow. */
   heardOf(claim: Claim): void {
-    if (claim.bytesDone === 0 || this.#voided.get(claim.extent) !== claim.claimant) return
-    this.#voided.delete(claim.extent)
+    const voided = this.#voided.get(claim.extent)
+    if (claim.bytesDone === 0 || voided?.claimant !== claim.claimant || voided.isHeard) return
+    voided.isHeard = true
     this.morePatience()
+  }
+
+  /** A claim of his on this extent was void, and he has brought nothing of it since. */
+  wasVoid(extent: number, claimant: AgentId): boolean {
+    return this.#voided.get(extent)?.claimant === claimant
+  }
+
+  /** He was the first at the site to have a chunk of the extent. */
+  brought(extent: number, claimant: AgentId): void {
+    if (this.wasVoid(extent, claimant)) this.#voided.delete(extent)
   }
 
   /** What was done because others seemed dead was in vain. */
@@ -133,7 +144,7 @@ export class Claims {
     }
     for (const record of expired) {
       this.#byExtent.delete(record.extent)
-      this.#voided.set(record.extent, record.claimant)
+      this.#voided.set(record.extent, { claimant: record.claimant, isHeard: false })
     }
     return expired
   }

@@ -277,7 +277,7 @@ export class Swarm {
     if (!member.far) this.claiming.showed(chunk, now)
     if (this.has(chunk)) return false
     if (!member.far) this.#watch.news(now)
-    if (this.members.holders(chunk) === 1) this.#around.scores.brought(member.id)
+    if (!member.far && this.members.holders(chunk) === 1) this.claiming.brought(member.id, chunk)
     if (this.wants.isWanted(chunk) && this.digests.of(chunk) === undefined)
       this.#missingDigests.expect(chunk, now)
     if (this.members.onlyGatewaysHave(chunk) && this.#around.role !== 'gateway')
