@@ -5,7 +5,7 @@
  * A field takes the value itself (`4`, `true`, `['a']`) or the text that people write (`10GiB`, `30s`, `off`, `a,b`).
  */
 import { z } from 'zod'
-import type { Bytes, Millis } from '../units.ts'
+import type { Bytes, BytesPerSecond, Millis } from '../units.ts'
 import { booleanFromText, bytesFromText, bytesToText, millisFromText, millisToText } from './quantities.ts'
 
 export interface FieldDoc {
@@ -73,6 +73,20 @@ export function bytesField(byDefault: Bytes, limits: Limits, doc: FieldDoc): z.Z
   return field<Bytes>(
     whole(limits),
     { word: 'size', form, read: bytesFromText, write: bytesToText },
+    byDefault,
+    doc
+  )
+}
+
+export function rateField(
+  byDefault: BytesPerSecond,
+  limits: Limits,
+  doc: FieldDoc
+): z.ZodType<BytesPerSecond> {
+  const form = `bytes a second, like 500KB or 2MiB, from ${bytesToText(limits.min)} to ${bytesToText(limits.max)}`
+  return field<BytesPerSecond>(
+    whole(limits),
+    { word: 'rate', form, read: bytesFromText, write: (rate: number) => bytesToText(rate) },
     byDefault,
     doc
   )

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { GiB, MiB, hourMs, minuteMs } from '../units.ts'
+import { hoursFromText, isWithin } from './hours.ts'
 import { policyDefaults, policyRules, policySchema } from './policy.ts'
 import { booleanFromText, bytesFromText, millisFromText } from './quantities.ts'
 
@@ -44,7 +45,7 @@ describe('policy', () => {
     for (const rule of rules) {
       expect(rule.what.length, rule.name).toBeGreaterThan(20)
       expect(rule.why.length, rule.name).toBeGreaterThan(20)
-      expect(policyDefaults[rule.name as keyof typeof policyDefaults]).toBe(rule.byDefault)
+      expect(policyDefaults[rule.name as keyof typeof policyDefaults]).toEqual(rule.byDefault)
     }
   })
 
@@ -63,5 +64,56 @@ describe('policy', () => {
     expect(policySchema.safeParse({ uploadSlots: 257 }).success).toBe(false)
     expect(policySchema.safeParse({ uploadSlots: 1.5 }).success).toBe(false)
     expect(policySchema.safeParse({ uploadSlots: 'many' }).success).toBe(false)
+    expect(policySchema.safeParse({ hoursToLimitBackgroundDownload: 'mon-fri 8-18' }).success).toBe(false)
+  })
+
+  it('takes rates and hours as people write them', () => {
+    const policy = policySchema.parse({
+      maxLanUploadBytesPerSecond: '2MB',
+      hoursToLimitBackgroundDownload: 'mon-fri 8-18 500KB, daily 0-24 0'
+    })
+    expect(policy.maxLanUploadBytesPerSecond).toBe(2_000_000)
+    expect(policy.hoursToLimitBackgroundDownload).toEqual(['mon-fri 8-18 500KB', 'daily 0-24 0'])
+  })
+})
+
+describe('hours', () => {
+  const [sunday, monday, friday, saturday] = [0, 1, 5, 6]
+  const holdsAt = (text: string, day: number, clock: number) =>
+    isWithin(hoursFromText(text)!, { day, minute: clock * 60 })
+
+  it('hold on their days, up to their end', () => {
+    const text = 'mon-fri 8-18 500KB'
+    expect(hoursFromText(text)!.bytesPerSecond).toBe(500_000)
+    expect(holdsAt(text, monday, 8)).toBe(true)
+    expect(holdsAt(text, friday, 17.99)).toBe(true)
+    expect(holdsAt(text, monday, 18)).toBe(false)
+    expect(holdsAt(text, monday, 7.99)).toBe(false)
+    expect(holdsAt(text, saturday, 12)).toBe(false)
+  })
+
+  it('that go over midnight end on the next day, also where the week turns', () => {
+    const text = 'sat 22:30-6 0'
+    expect(holdsAt(text, saturday, 22.5)).toBe(true)
+    expect(holdsAt(text, saturday, 3)).toBe(false)
+    expect(holdsAt(text, sunday, 5.9)).toBe(true)
+    expect(holdsAt(text, sunday, 6)).toBe(false)
+  })
+
+  it('over a weekend name its days in order', () => {
+    expect([0, 1, 2, 3, 4, 5, 6].filter(day => holdsAt('fri-mon 0-24 1MB', day, 12))).toEqual([0, 1, 5, 6])
+    expect([0, 1, 2, 3, 4, 5, 6].every(day => holdsAt('daily 0-24 1MB', day, 23.9))).toBe(true)
+  })
+
+  it.each([
+    '',
+    '8-18 500KB',
+    'mon 8-18',
+    'mon 8-25 1MB',
+    'mon 8:60-9 1MB',
+    'noday 8-18 1MB',
+    'mon 8-18 fast'
+  ])('are not guessed at from %j', text => {
+    expect(hoursFromText(text)).toBeNull()
   })
 })

@@ -1,12 +1,18 @@
 /**
- * The numbers that an admin may turn, each with its default, its limits and the reason for both. This is the only place
+ * The rules that an admin may turn, each with its default, its limits and the reason for both. This is the only place
  * where they stand: the core is handed the result (`CorePolicy`), the command line and the docs read the words.
  *
  * A rule that others build on keeps its name for ever: a coordinator of another version may send it.
  */
 import { z } from 'zod'
-import { minuteMs } from '../units.ts'
-import { countField, factsOf, millisField, type FieldFacts } from './fields.ts'
+import { GiB, minuteMs, secondMs } from '../units.ts'
+import { countField, factsOf, listField, millisField, rateField, type FieldFacts } from './fields.ts'
+import { hoursFromText } from './hours.ts'
+
+/** 10 Gbit/s and more: above that a limit limits nothing. */
+const anyRate = { min: 0, max: 2 * GiB }
+const hours = z.string().refine(text => hoursFromText(text) !== null)
+const hoursWording = { word: 'hours', form: 'hours with a rate (0: no limit), like mon-fri 8-18 500KB' }
 
 export const policySchema = z.strictObject({
   upstreamSlots: countField(
@@ -57,6 +63,46 @@ export const policySchema = z.strictObject({
       why: 'Well over what a takeover on the LAN needs (hundreds of ms), well under what people take for a hang'
     }
   ),
+  delayBackgroundDownloadFromHttpMs: millisField(
+    10 * secondMs,
+    { min: 0, max: 10 * minuteMs },
+    {
+      what: 'The same for a download in the background, for which nobody waits',
+      why: "Delivery Optimization turns away from a cache that sends nothing for 20 s; half of that leaves room for the origin's answer"
+    }
+  ),
+  maxForegroundDownloadBytesPerSecond: rateField(0, anyRate, {
+    what: 'The most that this agent takes over the WAN in a second for downloads that somebody waits for; 0: no limit',
+    why: 'Who waits is served as fast as the line allows'
+  }),
+  maxBackgroundDownloadBytesPerSecond: rateField(0, anyRate, {
+    what: 'The same for downloads in the background; 0: no limit',
+    why: 'They yield to other traffic by themselves (maxBackgroundQueueDelayMs), so an idle line may be used'
+  }),
+  hoursToLimitForegroundDownload: listField(hours, hoursWording, {
+    what: 'Hours of the week, in local time, with the limit that holds in them for foreground downloads; the first that fits counts',
+    why: 'None: the one limit holds all week'
+  }),
+  hoursToLimitBackgroundDownload: listField(hours, hoursWording, {
+    what: 'Hours of the week, in local time, with the limit that holds in them for background downloads; the first that fits counts',
+    why: 'None: the one limit holds all week'
+  }),
+  maxBackgroundQueueDelayMs: millisField(
+    60,
+    { min: 0, max: secondMs },
+    {
+      what: 'Background downloads slow down so that packets wait no longer than this in front of the WAN line; 0: they do not',
+      why: 'RFC 6817 and its successors aim at 60 to 100 ms: a call does not notice it yet'
+    }
+  ),
+  maxLanDownloadBytesPerSecond: rateField(0, anyRate, {
+    what: 'The most that this agent takes from peers in a second; 0: no limit',
+    why: 'A LAN has room, and chunks from peers are what spares the WAN'
+  }),
+  maxLanUploadBytesPerSecond: rateField(0, anyRate, {
+    what: 'The most that this agent gives to peers in a second; 0: no limit',
+    why: 'A LAN has room; a site on Wi-Fi may want less'
+  }),
   upstreamWeight: countField(
     500,
     { min: 0, max: 1000 },
