@@ -15,7 +15,7 @@ import type {
 } from '@starling/shared/manifest.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
-import type { AgentEvent, CorePolicy, FetchId, FlowId, UploadId } from './core/events.ts'
+import type { AgentEvent, CorePolicy, FetchId, FlowId, RoundTrip, UploadId, WanRates } from './core/events.ts'
 
 /** The core's words that shells use. */
 export type {
@@ -25,8 +25,10 @@ export type {
   FetchId,
   FlowEnd,
   FlowId,
+  RoundTrip,
   Source,
   UploadId,
+  WanRates,
   WishId
 } from './core/events.ts'
 
@@ -138,6 +140,11 @@ export interface UpstreamPort {
    * `upstream-bad-answer` (not HTTP, contradicts itself, or is not the range that was asked for)
    */
   request(request: UpstreamRequest): Promise<UpstreamResponse>
+  /**
+   * How long a TCP handshake takes with the host that a request for this URL would connect to. The other side's kernel
+   * answers it, so it tells of the way and not of the server. Null when there was no answer.
+   */
+  roundTrip(url: string, signal: AbortSignal): Promise<RoundTrip | null>
   close(): Promise<void>
 }
 
@@ -270,8 +277,15 @@ export interface ContentPort {
    * The bytes [start, end) as they become verified (or arrive here from the origin itself). A slice may be read until
    * the next one is asked for.
    * Ends early with a StarlingError: `transfer-failed` when they cannot be had, never with a wrong byte.
+   * @param isBackground nobody waits for them
    */
-  read(transfer: TransferId, start: Bytes, end: Bytes, signal: AbortSignal): AsyncIterable<Uint8Array>
+  read(
+    transfer: TransferId,
+    start: Bytes,
+    end: Bytes,
+    signal: AbortSignal,
+    isBackground?: boolean
+  ): AsyncIterable<Uint8Array>
 }
 
 /** The data plane as `run.ts` drives it: one method for each effect that moves bytes. */
@@ -302,6 +316,10 @@ export interface FlowsPort {
   /** Digests that came signed from others: upstream bytes are checked against them. */
   keepDigests(digests: SignedDigests): void
   complete(transfer: TransferId): void
+  setRates(rates: WanRates): void
+  setClass(transfer: TransferId, isBackground: boolean): void
+  /** Answered by `delay-sample`. */
+  measureDelay(url: string): void
   evict(transfer: TransferId): void
 }
 

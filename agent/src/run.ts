@@ -108,6 +108,17 @@ export function run(core: Machine<AgentEvent, AgentEffect>, shells: RunShells): 
         return flows.evict(effect.transfer)
       case 'transfer-complete':
         return flows.complete(effect.transfer)
+      case 'set-rates':
+        return flows.setRates(effect.rates)
+      case 'set-class':
+        return flows.setClass(effect.transfer, effect.background)
+      case 'measure-delay':
+        return flows.measureDelay(effect.url)
+      case 'ask-local-time': {
+        const wall = new Date(shells.now())
+        const time = { day: wall.getDay(), minute: wall.getHours() * 60 + wall.getMinutes() }
+        return emit({ type: 'local-time', time })
+      }
       case 'report':
         return shells.report(effect.fact)
     }

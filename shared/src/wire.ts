@@ -76,6 +76,8 @@ export type SwarmMessage =
       readonly type: 'interested'
       readonly transfer: TransferId
       readonly weight: number
+      /** Nobody at this agent waits for it. */
+      readonly background: boolean
       readonly wants: ReadonlyArray<readonly [first: number, end: number]>
     }
   | { readonly type: 'not-interested'; readonly transfer: TransferId }
@@ -221,6 +223,7 @@ const message = z.discriminatedUnion('type', [
     type: z.literal('interested'),
     transfer: transferId,
     weight: z.number().int().min(0).max(1000),
+    background: z.boolean(),
     wants: z.array(z.tuple([chunk, chunk.or(z.literal(chunksMax))])).max(16)
   }),
   z.strictObject({ type: z.literal('not-interested'), transfer: transferId }),

@@ -136,6 +136,7 @@ export function createMemoryUpstream(): MemoryUpstream {
         throw new StarlingError('upstream-unreachable', `${request.url}: nobody answers`)
       return respond(request, content)
     },
+    roundTrip: async () => ({ ms: 1, lateMs: 0 }),
     async close() {}
   }
 }

@@ -1,5 +1,5 @@
 import { Prng } from '@starling/shared/prng.ts'
-import { MiB, minuteMs, secondMs } from '@starling/shared/units.ts'
+import { GiB, MiB, minuteMs, secondMs } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
 import { checkAll } from './checkers/index.ts'
 import { faultKinds, natureKinds, type Fault, type Nature } from './faults.ts'
@@ -8,7 +8,7 @@ import { runScenario, type Run } from './run.ts'
 import { hundredSites } from './scenarios/hundred-sites.ts'
 import { patchTuesday } from './scenarios/patch-tuesday.ts'
 import { megabit, type Options } from './scenarios/scenario.ts'
-import { withoutRelaying, withoutTakeover } from './wraps.ts'
+import { withoutRates, withoutRelaying, withoutTakeover } from './wraps.ts'
 
 interface Case {
   readonly options?: Partial<Options>
@@ -102,6 +102,41 @@ describe('promises hold when something goes wrong', () => {
   })
 })
 
+describe('what an agent takes and gives stays within the rates of its policy', () => {
+  const rates = {
+    maxForegroundDownloadBytesPerSecond: 300_000,
+    maxBackgroundDownloadBytesPerSecond: 300_000,
+    maxLanDownloadBytesPerSecond: 1_500_000,
+    maxLanUploadBytesPerSecond: 1_000_000
+  }
+
+  test.each(Object.entries(rates))('%s', (name, rate) => {
+    for (const background of [false, true]) {
+      const run = play({
+        dress: init => ({ ...init, background, policy: { ...init.policy, [name]: rate } })
+      })
+      expect(names(run)).not.toContain('policy-rates')
+      expect(names(run)).not.toContain('everyone-finishes')
+    }
+  })
+
+  test('the limit of the hour holds, and no other once it is over', () => {
+    // The virtual world begins on a Monday at 8.
+    const hoursToLimitBackgroundDownload = ['mon 8-8:01 100KB']
+    const run = play({
+      dress: init => ({
+        ...init,
+        background: true,
+        policy: { ...init.policy, hoursToLimitBackgroundDownload, maxBackgroundQueueDelayMs: 0 }
+      })
+    })
+    const [completedAt] = run.outcome.play.agents[0]!.completedAt.values()
+    // 8 agents, of which 3 fetch at a time: 18 MB in the first minute, and the rest of 32 MiB in a few seconds.
+    expect(completedAt).toBeGreaterThan(minuteMs)
+    expect(completedAt).toBeLessThan(minuteMs + 15 * secondMs)
+  })
+})
+
 describe('a promise that is switched off turns its checker red', () => {
   /** Whoever is fetching over the line just then. */
   const loses: Fault = {
@@ -123,6 +158,16 @@ describe('a promise that is switched off turns its checker red', () => {
     expect(names(play({ natures }))).not.toContain('verified-bytes')
   })
 
+  test('without word of rates, an agent takes more than its policy allows', () => {
+    const limited: Dress = init => ({
+      ...init,
+      policy: { ...init.policy, maxForegroundDownloadBytesPerSecond: 200_000 }
+    })
+    expect(names(play({ dress: init => ({ ...limited(init, 0), wrap: withoutRates }) }))).toContain(
+      'policy-rates'
+    )
+  })
+
   test('without relaying, a site that is no full mesh fetches more than one copy', () => {
     const options = { agents: 60, mesh: 8, degree: 4 }
     const run = play({ options, dress: init => ({ ...init, wrap: withoutRelaying }) })
@@ -130,7 +175,11 @@ describe('a promise that is switched off turns its checker red', () => {
   })
 
   test('nobody but the world is believed: a run that was cut short is red', () => {
-    const { outcome } = play({})
+    const generous: Dress = init => ({
+      ...init,
+      policy: { ...init.policy, maxLanUploadBytesPerSecond: 1e9 }
+    })
+    const { outcome } = play({ dress: generous })
     const [agent] = outcome.play.agents
     agent!.completedAt.clear()
     expect(checkAll(outcome).map(({ checker }) => checker)).toContain('everyone-finishes')
@@ -138,6 +187,7 @@ describe('a promise that is switched off turns its checker red', () => {
     expect(checkAll(outcome).map(({ checker }) => checker)).toContain('client-not-slower')
     agent!.idleWakes = 1000
     agent!.usage.serving.note(99)
+    agent!.peaks.uploaded.note(99 * GiB, 0)
     agent!.disk.peakBytes = 2
     agent!.disk.quotaBytes = 1
     agent!.corruptReceived = 99
@@ -146,6 +196,7 @@ describe('a promise that is switched off turns its checker red', () => {
       'one-copy',
       'client-not-slower',
       'policy-slots',
+      'policy-rates',
       'disk-quota',
       'liar-harmless',
       'no-spinning'

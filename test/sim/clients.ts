@@ -47,7 +47,8 @@ export class Clients {
       reader,
       transfer: content.transfer,
       start: 0,
-      end: content.length
+      end: content.length,
+      background: this.#agent.background
     })
     this.moved()
   }

@@ -1,6 +1,6 @@
 /** The world's own counters: peaks, and the hash of a run. */
 import type { AgentEvent } from '@starling/agent/core/events.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
 
 /** The highest that a count has ever been. */
 export class Peak {
@@ -8,6 +8,22 @@ export class Peak {
 
   note(count: number): void {
     if (count > this.value) this.value = count
+  }
+}
+
+/** The most bytes that fell into one stretch of time. */
+export class RatePeak {
+  static readonly stretchMs: Millis = 5000
+  value: Bytes = 0
+  #stretch = 0
+  #bytes: Bytes = 0
+
+  note(bytes: Bytes, now: Millis): void {
+    const stretch = Math.floor(now / RatePeak.stretchMs)
+    if (stretch !== this.#stretch) this.#bytes = 0
+    this.#stretch = stretch
+    this.#bytes += bytes
+    this.value = Math.max(this.value, this.#bytes)
   }
 }
 

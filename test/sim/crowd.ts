@@ -1,5 +1,6 @@
 /** One site that wants one content: the smallest whole scenario, for tests and for looking at a rule alone. */
 import type { CorePolicy } from '@starling/agent/core/events.ts'
+import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import {
   MiB,
   minuteMs,
@@ -38,6 +39,7 @@ export interface Crowd {
 }
 
 export const crowdPolicy: CorePolicy = {
+  ...policyDefaults,
   upstreamSlots: 2,
   siteUpstreamSlots: 6,
   uploadSlots: 8,

@@ -6,6 +6,7 @@
  * among its flows, because there the order in which chunks arrive is the very thing that is studied.
  */
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
+import { RatePeak } from './counters.ts'
 import type { Plan, Timeline } from './heap.ts'
 
 /** One direction of a network port. */
@@ -27,12 +28,36 @@ export class Port {
   }
 }
 
+/** Flows that may take no more than a rate together: one agent's, of one class. */
+export class Throttle {
+  rate: BytesPerSecond
+  /** Flows under way. */
+  flows = 0
+  bytes: Bytes = 0
+  readonly peak = new RatePeak()
+
+  constructor(rate: BytesPerSecond = Infinity) {
+    this.rate = rate
+  }
+}
+
 interface LineFlow {
   left: Bytes
+  /** What it gets now. */
+  rate: BytesPerSecond
+  readonly throttle: Throttle | null
   readonly done: () => void
 }
 
-/** A line shared by flows: each gets an equal part, and a part of its own at most if it is limited. */
+/** What waits in front of a line at most: routers of branch lines hold some hundred packets, and home routers more. */
+const queueMsMax: Millis = 250
+/** A flow that nothing holds back sends so many times what the line carries, as TCP does until something is lost. */
+const greed = 2
+
+/**
+ * A line shared by flows: each gets an equal part, and no more than its throttle or the line's own limit allows; what one
+ * leaves goes to the others. What is offered beyond the line's rate waits in front of it, in one queue for all.
+ */
 export class Line {
   readonly rate: BytesPerSecond
   readonly #timeline: Timeline
@@ -40,6 +65,8 @@ export class Line {
   /** No flow gets more than this, as with an origin that limits each connection; Infinity: no limit. */
   readonly #perFlow: BytesPerSecond
   #settledAt: Millis = 0
+  #offered: BytesPerSecond = 0
+  #queueMs: Millis = 0
   #plan: Plan | null = null
   /** Delivered bytes. */
   bytes: Bytes = 0
@@ -55,17 +82,28 @@ export class Line {
     return this.#flows.size
   }
 
-  /** Carries bytes. @returns what takes the load off the line again, and tells how many bytes had been carried. */
-  carry(bytes: Bytes, done: () => void): { cancel(): Bytes; carried(): Bytes } {
+  /** How long a packet that comes now waits in front of the line. */
+  queueMs(): Millis {
     this.#settle()
-    const flow: LineFlow = { left: bytes, done }
+    return this.#queueMs
+  }
+
+  /** Carries bytes. @returns what takes the load off the line again, and tells how many bytes had been carried. */
+  carry(
+    bytes: Bytes,
+    done: () => void,
+    throttle: Throttle | null = null
+  ): { cancel(): Bytes; carried(): Bytes } {
+    this.#settle()
+    const flow: LineFlow = { left: bytes, rate: 0, throttle, done }
     this.#flows.add(flow)
+    if (throttle !== null) throttle.flows++
     this.#replan()
     return {
       cancel: () => {
         this.#settle()
         const carried = bytes - flow.left
-        if (this.#flows.delete(flow)) this.#replan()
+        if (this.#remove(flow)) this.#replan()
         return carried
       },
       carried: () => {
@@ -81,33 +119,73 @@ export class Line {
     this.#replan()
   }
 
-  #share(): BytesPerSecond {
-    return this.stalled || this.#flows.size === 0 ? 0 : Math.min(this.#perFlow, this.rate / this.#flows.size)
+  /** A throttle of one of its flows has another rate now. */
+  throttle(throttle: Throttle, rate: BytesPerSecond): void {
+    this.#settle()
+    throttle.rate = rate
+    this.#replan()
+  }
+
+  #remove(flow: LineFlow): boolean {
+    if (!this.#flows.delete(flow)) return false
+    if (flow.throttle !== null) flow.throttle.flows--
+    return true
+  }
+
+  /** The most that a flow would take. */
+  #capOf({ throttle }: LineFlow): BytesPerSecond {
+    return throttle === null ? this.#perFlow : Math.min(this.#perFlow, throttle.rate / throttle.flows)
+  }
+
+  #share(): void {
+    this.#offered = 0
+    const isLimited = [...this.#flows].some(flow => this.#capOf(flow) < Infinity)
+    // Who wants little is served first, so that what is left is shared by those who want more.
+    const flows = isLimited
+      ? [...this.#flows].sort((one, other) => this.#capOf(one) - this.#capOf(other))
+      : this.#flows
+    let left = this.stalled ? 0 : this.rate
+    let open = this.#flows.size
+    let equal = left / open
+    for (const flow of flows) {
+      const cap = this.#capOf(flow)
+      this.#offered += Math.min(cap, greed * this.rate)
+      flow.rate = Math.min(cap, equal)
+      if (cap >= equal) continue
+      left -= cap
+      open--
+      equal = left / open
+    }
   }
 
   #settle(): void {
     const { now } = this.#timeline
-    const carried = (this.#share() * (now - this.#settledAt)) / 1000
+    const ms = now - this.#settledAt
     this.#settledAt = now
-    if (carried <= 0) return
+    if (ms === 0) return
+    const grown = this.#queueMs + (this.#offered / this.rate - 1) * ms
+    this.#queueMs = Math.max(0, Math.min(queueMsMax, grown))
     for (const flow of this.#flows) {
-      const moved = Math.min(flow.left, carried)
+      const moved = Math.min(flow.left, (flow.rate * ms) / 1000)
       flow.left -= moved
       this.bytes += moved
+      if (flow.throttle === null) continue
+      flow.throttle.bytes += moved
+      flow.throttle.peak.note(moved, now)
     }
   }
 
   #replan(): void {
     this.#plan?.cancel()
     this.#plan = null
-    const share = this.#share()
-    if (share === 0) return
-    let least = Infinity
-    for (const flow of this.#flows) if (flow.left < least) least = flow.left
-    this.#plan = this.#timeline.after((least * 1000) / share, () => {
+    this.#share()
+    let soonest = Infinity
+    for (const { left, rate } of this.#flows) if (rate > 0) soonest = Math.min(soonest, (left * 1000) / rate)
+    if (soonest === Infinity) return
+    this.#plan = this.#timeline.after(soonest, () => {
       this.#settle()
       const finished = [...this.#flows].filter(flow => flow.left < 0.5)
-      for (const flow of finished) this.#flows.delete(flow)
+      for (const flow of finished) this.#remove(flow)
       this.#replan()
       for (const flow of finished) flow.done()
     })

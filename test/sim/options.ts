@@ -33,6 +33,7 @@ export const usage = `npm run sim -- [options]
   --gateway PLACE    none, site (one in each), remote (one in the data centre)
   --coordinator      one that hands out peers
   --mesh N           subnets up to so many agents are a full mesh (32), else --degree N neighbours each (10)
+  --background       nobody waits for it: it yields to other traffic (--no-background)
   --faults N         so many faults, drawn from the seed; then a part without
   --until 90s        stop at this moment of virtual time
   --log AGENT        every event and effect of one agent, with its time
@@ -59,6 +60,7 @@ export function readCommand(args: readonly string[]): Command {
     ...given('coordinator', values.coordinator),
     ...given('mesh', whole('mesh', values.mesh, 1)),
     ...given('degree', whole('degree', values.degree, 2)),
+    ...given('background', values.background),
     ...given('faults', whole('faults', values.faults, 0))
   }
   const options = optionsFor(scenario, told)
@@ -94,6 +96,7 @@ export function optionsText(options: Options): string {
   if (options.perFlow !== Infinity) words.push(`--per-flow ${options.perFlow / megabit}mbit`)
   if (options.mesh !== usualOptions.mesh || options.degree !== usualOptions.degree)
     words.push(`--mesh ${options.mesh} --degree ${options.degree}`)
+  words.push(options.background ? '--background' : '--no-background')
   if (options.faults > 0) words.push(`--faults ${options.faults}`)
   return `npm run sim -- ${words.join(' ')}`
 }
@@ -102,6 +105,7 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
+      allowNegative: true,
       options: {
         scenario: { type: 'string' },
         seed: { type: 'string' },
@@ -114,6 +118,7 @@ function parsed(args: readonly string[]) {
         coordinator: { type: 'boolean' },
         mesh: { type: 'string' },
         degree: { type: 'string' },
+        background: { type: 'boolean' },
         faults: { type: 'string' },
         until: { type: 'string' },
         log: { type: 'string' },

@@ -1,13 +1,15 @@
 /** A scenario and its options become a world; the world runs; what is left are its counters, for report and checkers. */
 import type { CorePolicy } from '@starling/agent/core/events.ts'
+import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import { MiB, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import { SimCoordinator } from './coordinator.ts'
-import { Port } from './links.ts'
+import { Port, Throttle } from './links.ts'
 import { megabit, type Options, type Scenario } from './scenarios/scenario.ts'
 import type { SimAgent, SimAgentInit } from './sim-agent.ts'
 import { World, type Content } from './world.ts'
 
 export const usualPolicy: CorePolicy = {
+  ...policyDefaults,
   upstreamSlots: 2,
   siteUpstreamSlots: 6,
   uploadSlots: 8,
@@ -27,6 +29,7 @@ export const usualOptions = {
   mesh: 32,
   degree: 10,
   perFlow: Infinity,
+  background: false,
   faults: 0
 } as const
 
@@ -83,6 +86,7 @@ export function stage(scenario: Scenario, options: Options, dress: Dress = init 
           role: 'agent',
           site,
           policy: usualPolicy,
+          background: options.background,
           seed: scenario.clones ? seed : seed * 100_000 + index,
           lanRate: scenario.lan.rate,
           subnet: Math.floor(index / sites) % scenario.subnets,
@@ -165,17 +169,21 @@ export function lowerBound(scenario: Scenario, { size, wan, agents, sites }: Opt
   )
 }
 
-/** The other side of a call sends a little every 200 ms; what is not through when the next comes is late. */
+/** The other side of a call sends a little every 200 ms, and listeners wait no longer than that for a word. */
 function talk(world: World, rate: BytesPerSecond, call: { sent: Bytes; late: Bytes }): void {
   const everyMs: Millis = 200
+  // Each piece takes half of the time, so that half of it is left to wait in a queue.
+  const throttle = new Throttle(2 * rate)
+  const line = world.wanOf(0)
   const say = (): void => {
     const bytes = (rate * everyMs) / 1000
     const sentAt = world.now
     call.sent += bytes
-    world.wanOf(0).carry(bytes, () => {
-      world.wanOf(0).bytes -= bytes
-      if (world.now - sentAt > everyMs) call.late += bytes
-    })
+    const heard = (): void => {
+      line.bytes -= bytes
+      if (world.now + line.queueMs() - sentAt > everyMs) call.late += bytes
+    }
+    line.carry(bytes, heard, throttle)
     world.after(everyMs, say)
   }
   world.at(startMs, say)

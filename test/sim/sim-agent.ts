@@ -8,13 +8,14 @@ import { Bitfield } from '@starling/shared/bitfield.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Machine } from '@starling/shared/machine.ts'
-import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { LocalTime } from '@starling/shared/policy/hours.ts'
+import { hourMs, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { Clients } from './clients.ts'
 import type { Content } from './content.ts'
 import { Disk } from './disk.ts'
 import type { Plan } from './heap.ts'
 import { Port } from './links.ts'
-import { Peak } from './counters.ts'
+import { Peak, RatePeak } from './counters.ts'
 import type { Link } from './network.ts'
 import { Trades, type Manners } from './trades.ts'
 import { UpstreamFlows } from './upstream.ts'
@@ -39,6 +40,8 @@ export interface SimAgentInit extends Manners {
   readonly quotaBytes?: Bytes
   /** Its clock is so much ahead at start, and goes so much faster. */
   readonly clock?: { readonly aheadMs: Millis; readonly rate: number }
+  /** Its clients download in the background. */
+  readonly background?: boolean
   /** Something between core and world: a liar's forgeries, or a promise switched off. */
   readonly wrap?: Wrap | undefined
 }
@@ -73,6 +76,8 @@ export class SimAgent {
   /** Woken, and at once wanting to be woken again: nothing was done about what was due. */
   idleWakes = 0
   readonly usage = { serving: new Peak(), flows: new Peak(), asking: new Peak() }
+  /** On the LAN. */
+  readonly peaks = { received: new RatePeak(), uploaded: new RatePeak() }
   saidUntil: Millis = 0
   readonly flows: UpstreamFlows
   readonly clients: Clients
@@ -108,6 +113,9 @@ export class SimAgent {
 
   get policy(): CorePolicy {
     return this.#init.policy
+  }
+  get background(): boolean {
+    return this.#init.background ?? false
   }
   get kept(): ReadonlyMap<TransferId, Bitfield> {
     return this.disk.kept
@@ -264,6 +272,15 @@ export class SimAgent {
         this.disk.evict(this.#world.contentOf(effect.transfer))
         this.#waiting.push({ type: 'transfer-forgotten', transfer: effect.transfer })
         return
+      case 'set-rates':
+        return this.flows.setRates(effect.rates)
+      case 'set-class':
+        return this.flows.setClass(effect.transfer, effect.background)
+      case 'measure-delay':
+        return this.flows.measureDelay()
+      case 'ask-local-time':
+        this.#waiting.push({ type: 'local-time', time: localTimeAt(this.clockNow) })
+        return
       case 'dial':
         return this.#world.network.dial(this, effect.peer)
       case 'hang-up':
@@ -363,6 +380,12 @@ export class SimAgent {
     const core = createAgentCore({ self: id, role, site: String(site), policy, seed })
     return wrap === undefined ? core : wrap(core, id)
   }
+}
+
+/** The virtual world begins on a Monday at 8 in the morning. */
+function localTimeAt(now: Millis): LocalTime {
+  const minutes = Math.floor((now + 8 * hourMs) / minuteMs)
+  return { day: (1 + Math.floor(minutes / 1440)) % 7, minute: minutes % 1440 }
 }
 
 function copyOf(field: Bitfield): Bitfield {

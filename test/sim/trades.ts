@@ -59,6 +59,7 @@ export class Trades {
     const sent = (): void => {
       this.#serving--
       agent.uploaded += bytes
+      agent.peaks.uploaded.note(bytes, this.#world.now)
       agent.emit({ type: 'upload-ended', upload: id, bytes })
     }
     this.#world.network.carry(agent, to, bytes, sent, () => {
@@ -93,6 +94,7 @@ export class Trades {
   ): void {
     const agent = this.#agent
     if (!agent.asking.delete(fetch)) return
+    agent.peaks.received.note(bytes, this.#world.now)
     agent.hashed(bytes, this.#world.now, () => {
       if (!right) {
         agent.corruptReceived++

@@ -2,11 +2,12 @@
  * What an agent's upstream shell would do: requests to the origin over the site's line, chunk after chunk, with
  * progress told now and then. The origin can stall (the line does), refuse, or break off.
  */
-import type { FlowEnd, FlowId } from '@starling/agent/core/events.ts'
-import type { KeyHash } from '@starling/shared/ids.ts'
+import type { FlowEnd, FlowId, WanRates } from '@starling/agent/core/events.ts'
+import type { KeyHash, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Content } from './content.ts'
 import type { Plan } from './heap.ts'
+import { Throttle } from './links.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { World } from './world.ts'
 
@@ -26,7 +27,11 @@ const progressMs: Millis = 250
 export class UpstreamFlows {
   readonly #agent: SimAgent
   readonly #world: World
+  readonly throttles = { foreground: new Throttle(), background: new Throttle() }
   readonly #flows = new Map<FlowId, SimFlow>()
+  readonly #background = new Set<TransferId>()
+  /** What the background had brought when the delay was measured last. */
+  #measuredBytes: Bytes = 0
 
   constructor(agent: SimAgent, world: World) {
     this.#agent = agent
@@ -49,6 +54,29 @@ export class UpstreamFlows {
       const flow = this.#note(id, content, 0, endChunk)
       this.#agent.emit({ type: 'resolved', key, head, flow: { id, firstChunk: 0, endChunk } })
       if (this.#flows.get(id) === flow) this.#fill(id, flow)
+    })
+  }
+
+  setRates(rates: WanRates): void {
+    const line = this.#world.wanOf(this.#agent.site)
+    line.throttle(this.throttles.foreground, rates.foreground ?? Infinity)
+    line.throttle(this.throttles.background, rates.background ?? Infinity)
+  }
+
+  /** Takes hold with each flow's next chunk. */
+  setClass(transfer: TransferId, background: boolean): void {
+    if (background) this.#background.add(transfer)
+    else this.#background.delete(transfer)
+  }
+
+  measureDelay(): void {
+    const roundTripMs = this.#world.originRoundTripMs + this.#world.wanOf(this.#agent.site).queueMs()
+    this.#agent.later(roundTripMs, () => {
+      const { bytes } = this.throttles.background
+      const backgroundBytes = bytes - this.#measuredBytes
+      this.#measuredBytes = bytes
+      const roundTrip = { ms: roundTripMs, lateMs: 0 }
+      this.#agent.emit({ type: 'delay-sample', roundTrip, backgroundBytes })
     })
   }
 
@@ -83,6 +111,8 @@ export class UpstreamFlows {
   powerOff(): void {
     for (const flow of this.#flows.values()) this.#stop(flow)
     this.#flows.clear()
+    this.#background.clear()
+    this.setRates({ foreground: null, background: null })
   }
 
   #note(id: FlowId, content: Content, chunk: number, end: number): SimFlow {
@@ -110,7 +140,8 @@ export class UpstreamFlows {
   #fill(id: FlowId, flow: SimFlow): void {
     const { content } = flow
     const bytes = content.bytesOf(flow.chunk)
-    const load = this.#world.wanOf(this.#agent.site).carry(bytes, () => {
+    const throttle = this.throttles[this.#background.has(content.transfer) ? 'background' : 'foreground']
+    const arrive = (): void => {
       const chunk = flow.chunk++
       flow.stop = null
       flow.progress?.cancel()
@@ -132,7 +163,8 @@ export class UpstreamFlows {
         }
       })
       if (this.#flows.get(id) === flow && flow.chunk < flow.end && !flow.afterChunk) this.#fill(id, flow)
-    })
+    }
+    const load = this.#world.wanOf(this.#agent.site).carry(bytes, arrive, throttle)
     flow.stop = () => load.cancel()
     const tellProgress = (): void => {
       flow.progress = this.#world.after(progressMs, () => {

@@ -52,6 +52,10 @@ export const claimsAndIdles: Wrap = core => {
   })
 }
 
+/** Sabotage: rates are decided upon and never told. */
+export const withoutRates: Wrap = core =>
+  changing(core, effect => (effect.type === 'set-rates' ? null : effect))
+
 /** Sabotage: an extent that somebody else has ever claimed is left to him for good. */
 export const withoutTakeover: Wrap = (core, self) => {
   const claimedByOthers = new Set<string>()

@@ -17,6 +17,8 @@ export interface DownloadJob {
   readonly resume: boolean
   /** What it must hash to, in hex. */
   readonly sha256: string | null
+  /** Nobody waits for it: the agent is told so. */
+  readonly background: boolean
   readonly signal: AbortSignal
   onProgress(bytes: Bytes, total: Bytes | null): void
   readonly retry?: Retry
@@ -156,6 +158,7 @@ function send(job: DownloadJob, url: string, headers: Record<string, string>): P
           host: new URL(url).host,
           'user-agent': 'starling-fetch',
           'accept-encoding': 'identity',
+          ...(job.background ? { priority: 'u=7' } : {}),
           ...headers
         },
         signal: job.signal

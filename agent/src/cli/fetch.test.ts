@@ -38,6 +38,7 @@ const job = (given: Partial<DownloadJob> = {}): DownloadJob => ({
   proxy: proxy.url,
   file,
   resume: true,
+  background: false,
   sha256: null,
   signal: AbortSignal.timeout(8000),
   onProgress() {},

@@ -19,6 +19,8 @@ export interface FetchOptions {
   readonly output: string | null
   readonly resume: boolean
   readonly sha256: string | null
+  /** Nobody waits for it. */
+  readonly background: boolean
 }
 
 type Sources = Pick<ByteCounters, 'fromCache' | 'fromPeers' | 'fromGateway' | 'fromUpstream'>
@@ -41,6 +43,7 @@ export async function fetchUrl(options: FetchOptions, url: string, tools: Comman
       file,
       resume: options.resume,
       sha256,
+      background: options.background,
       signal,
       onProgress: (bytes, total) => meter.show(bytes, total, sources.latest())
     })

@@ -21,6 +21,13 @@ interface Common {
   readonly verbose?: boolean
 }
 
+interface FetchFlags {
+  readonly output?: string
+  readonly resume: boolean
+  readonly sha256?: string
+  readonly background?: boolean
+}
+
 /** @returns the exit code */
 export async function runCommandLine(argv: readonly string[], tools: CommandTools): Promise<number> {
   try {
@@ -116,13 +123,15 @@ ${exitCodesHelp}`
     .option('-o, --output <file>', 'where to put it (default: the last part of the URL, in this folder)')
     .option('--no-resume', 'start from nothing, even if a part is there from before')
     .option('--sha256 <hex>', 'refuse the file if it hashes to something else')
-    .action((url: string, options: Common & { output?: string; resume: boolean; sha256?: string }) =>
+    .option('--background', 'nobody waits for it: it yields to other traffic on the line')
+    .action((url: string, options: Common & FetchFlags) =>
       fetchUrl(
         {
           ...common(options),
           output: options.output ?? null,
           resume: options.resume,
-          sha256: options.sha256 ?? null
+          sha256: options.sha256 ?? null,
+          background: options.background === true
         },
         url,
         tools

@@ -1,17 +1,11 @@
 import { Bitfield } from '@starling/shared/bitfield.ts'
-import { transferIdOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { keyHashOf, transferIdOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import { MiB } from '@starling/shared/units.ts'
-import { expect, test } from 'vitest'
+import type { SwarmMessage } from '@starling/shared/wire.ts'
+import { describe, expect, test } from 'vitest'
 import { createAgentCore } from './agent.ts'
-
-const policy = {
-  upstreamSlots: 2,
-  siteUpstreamSlots: 6,
-  uploadSlots: 8,
-  downloadSlots: 16,
-  delayForegroundDownloadFromHttpMs: 2000,
-  upstreamWeight: 500
-}
+import type { AgentEffect, AgentEvent, CorePolicy } from './events.ts'
 
 function headOf(name: string): SignedHead {
   const head = {
@@ -28,7 +22,7 @@ function headOf(name: string): SignedHead {
 }
 
 test('what is pinned while the agent runs is not evicted, and can go once it is unpinned', () => {
-  const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy })
+  const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy: policyDefaults })
   const [old, young] = [headOf('old'), headOf('young')]
   for (const [at, head] of [old, young].entries()) {
     const have = Bitfield.full(64)
@@ -45,4 +39,126 @@ test('what is pinned while the agent runs is not evicted, and can go once it is 
   expect(core.step(full, 30)).toEqual([{ type: 'evict', transfer: young.transfer }])
   core.step({ type: 'transfer-pinned', transfer: old.transfer, pinned: false }, 40)
   expect(core.step(full, 50)).toEqual([{ type: 'evict', transfer: old.transfer }])
+})
+
+describe('classes', () => {
+  const head = headOf('update')
+  const url = 'http://origin.example/update'
+  const policy = { ...policyDefaults, maxBackgroundQueueDelayMs: 0 }
+
+  /** An agent that knows the head and has a peer; clients read all of it. */
+  function agent(given: Partial<CorePolicy> = {}) {
+    const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy: { ...policy, ...given } })
+    const step = (event: AgentEvent, now: number) => core.step(event, now)
+    const all: AgentEffect[] = []
+    const say = (event: AgentEvent, now: number): AgentEffect[] => {
+      const effects = step(event, now)
+      all.push(...effects)
+      return effects
+    }
+    say({ type: 'peer-joined', peer: 'other', site: 'here', role: 'agent' }, 0)
+    say({ type: 'content-wanted', wish: 1, key: keyHashOf(head.head.key), url, rangeFirst: true }, 0)
+    say({ type: 'peer-said', peer: 'other', message: { type: 'head', head } }, 1)
+    return {
+      say,
+      all,
+      read: (background: boolean, now: number) =>
+        say(
+          {
+            type: 'range-wanted',
+            reader: now,
+            transfer: head.transfer,
+            start: 0,
+            end: head.head.length,
+            background
+          },
+          now
+        ),
+      hear: (message: SwarmMessage, now: number) => say({ type: 'peer-said', peer: 'other', message }, now),
+      /** Lets time pass, with wakes when they are due. */
+      until(end: number): void {
+        for (let at = core.wakeAt(); at !== null && at <= end; at = core.wakeAt()) say({ type: 'woke' }, at)
+      }
+    }
+  }
+  const interested = (background: boolean): SwarmMessage => ({
+    type: 'interested',
+    transfer: head.transfer,
+    weight: 500,
+    background,
+    wants: [[0, 64]]
+  })
+  const classes = (effects: readonly AgentEffect[]) =>
+    effects.flatMap(effect => (effect.type === 'set-class' ? [effect.background] : []))
+  const told = (effects: readonly AgentEffect[]) =>
+    effects.flatMap(effect =>
+      effect.type === 'say' && effect.message.type === 'interested' ? [effect.message.background] : []
+    )
+
+  test('a transfer is in the background until one reader waits for it, and the site is told', () => {
+    const one = agent()
+    const first = one.read(true, 10)
+    expect([classes(first), told(first)]).toEqual([[true], [true]])
+    const second = one.read(false, 20)
+    expect([classes(second), told(second)]).toEqual([[false], [false]])
+    const left = one.say({ type: 'range-done', reader: 20 }, 30)
+    expect([classes(left), told(left)]).toEqual([[true], [true]])
+  })
+
+  test('where somebody waits at another machine of the site, nobody holds back', () => {
+    const one = agent()
+    one.read(true, 10)
+    expect(classes(one.hear(interested(true), 20))).toEqual([])
+    expect(classes(one.hear(interested(false), 30))).toEqual([false])
+    expect(classes(one.hear({ type: 'not-interested', transfer: head.transfer }, 40))).toEqual([true])
+    // What this agent tells is about its own clients, or two could keep each other awake.
+    expect(told(one.all)).not.toContain(false)
+  })
+
+  test('in the background half of the upstream slots are used, and a claim that is quiet is waited for', () => {
+    const run = (background: boolean): { flows: number; takenOver: boolean } => {
+      const one = agent()
+      one.hear(interested(true), 5)
+      one.read(background, 10)
+      const claim = { extent: 0, claimant: 'other', sequence: 1, bytesDone: 0 }
+      one.hear({ type: 'claim', transfer: head.transfer, claim }, 20)
+      one.hear({ type: 'bitfield', transfer: head.transfer, bits: new Uint8Array(8), claims: [] }, 21)
+      one.until(20_000)
+      return {
+        flows: one.all.filter(({ type }) => type === 'fetch-upstream').length,
+        takenOver: one.all.some(effect => effect.type === 'report' && effect.fact.what === 'claim-taken-over')
+      }
+    }
+    // Both slots, and then the first chunk out of turn: somebody waits for it.
+    expect(run(false)).toEqual({ flows: 3, takenOver: true })
+    expect(run(true)).toEqual({ flows: 1, takenOver: false })
+  })
+
+  test('uploads over the rate are put off until it allows them', () => {
+    const one = agent({ maxLanUploadBytesPerSecond: 1_000_000 })
+    one.say(
+      {
+        type: 'transfer-loaded',
+        head: headOf('kept'),
+        have: Bitfield.full(64),
+        digests: [],
+        lastUsedAt: 0,
+        pinned: false
+      },
+      10
+    )
+    const asks = (upload: number, now: number) =>
+      one
+        .say(
+          { type: 'chunk-asked', upload, peer: 'other', transfer: headOf('kept').transfer, chunk: upload },
+          now
+        )
+        .filter(({ type }) => type === 'serve' || type === 'refuse')
+    expect(asks(1, 10_000)).toEqual([{ type: 'serve', upload: 1 }])
+    const [refused] = asks(2, 10_001)
+    expect(refused).toMatchObject({ type: 'refuse', reason: 'busy' })
+    const retryAt = 10_001 + (refused as { retryAfterMs: number }).retryAfterMs
+    expect(retryAt).toBeGreaterThan(10_500)
+    expect(asks(3, retryAt)).toEqual([{ type: 'serve', upload: 3 }])
+  })
 })

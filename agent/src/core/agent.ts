@@ -12,6 +12,7 @@ import { hash32, Prng } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around, PeerKind } from './around.ts'
+import { Bandwidth } from './bandwidth.ts'
 import { chooseEvictions } from './eviction.ts'
 import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
 import { busyRetryMs } from './limits.ts'
@@ -47,11 +48,13 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   readonly #newest = new Map<KeyHash, TransferId>()
   readonly #readers = new Map<ReaderId, Swarm>()
   readonly #resolving: Resolving
+  readonly #bandwidth: Bandwidth
   #policy: CorePolicy
   #effects: AgentEffect[] = []
   #lastId = 0
   #now: Millis = 0
   #resolvingWake: Millis | null = null
+  #bandwidthWake: Millis | null = null
   /** Swarms with something to do or to wait for; the others cost nothing. */
   readonly #active = new Set<Swarm>()
 
@@ -59,6 +62,10 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     this.#policy = init.policy
     this.#site = init.site
     for (const ban of init.bans ?? []) this.#scores.restoreBan(ban.peer, ban.until)
+    const effect = (one: AgentEffect): void => {
+      this.#effects.push(one)
+    }
+    this.#bandwidth = new Bandwidth(() => this.#policy, effect)
     this.#around = {
       self: init.self,
       selfSeed: seedOf(init.self),
@@ -70,10 +77,9 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       policy: () => this.#policy,
       requests: new RequestWindow(),
       site: { others: [], aloneSince: null },
+      lanDown: this.#bandwidth.lanDown,
       nextId: () => ++this.#lastId,
-      effect: effect => {
-        this.#effects.push(effect)
-      }
+      effect
     }
     this.#resolving = new Resolving(this.#around, {
       fresh: key => this.#fresh(key),
@@ -86,6 +92,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     this.#now = now
     this.#around.isAwake = event.type === 'woke'
     this.#handle(event)
+    this.#bandwidthWake = this.#bandwidth.advance(this.#backgroundUrl(), now)
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -93,6 +100,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
 
   wakeAt(): Millis | null {
     let wake = this.#resolvingWake
+    if (this.#bandwidthWake !== null && (wake === null || this.#bandwidthWake < wake))
+      wake = this.#bandwidthWake
     for (const swarm of this.#active) {
       if (swarm.wake !== null && (wake === null || swarm.wake < wake)) wake = swarm.wake
     }
@@ -112,7 +121,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'range-wanted':
         this.#swarmDo(event.transfer, swarm => {
           this.#readers.set(event.reader, swarm)
-          swarm.addReader(event.reader, { start: event.start, end: event.end }, now)
+          swarm.addReader(event.reader, { start: event.start, end: event.end }, event.background, now)
         })
         break
       case 'range-moved':
@@ -246,8 +255,15 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       case 'site-changed':
         this.#around.site.others = event.others
         break
+      case 'delay-sample':
+        this.#bandwidth.sampled(event.roundTrip, event.backgroundBytes, now)
+        break
+      case 'local-time':
+        this.#bandwidth.localTime(event.time)
+        break
       case 'policy-changed':
         this.#policy = event.policy
+        this.#bandwidth.policyChanged()
         for (const swarm of this.#active) this.#advance(swarm)
         break
       case 'woke':
@@ -308,11 +324,17 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     const swarm = this.#swarms.get(event.transfer)
     if (swarm === undefined || !swarm.have.has(event.chunk)) {
       this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'gone', retryAfterMs: 0 })
-    } else if (this.#uploads.take(event.upload, event.peer, this.#policy.uploadSlots)) {
+      return
+    }
+    const { lanUp } = this.#bandwidth
+    const waitMs = lanUp.freeAt() - this.#now
+    if (waitMs <= 0 && this.#uploads.take(event.upload, event.peer, this.#policy.uploadSlots)) {
       swarm.lastUsedAt = this.#now
+      lanUp.take(swarm.chunkBytes, this.#now)
       this.#around.effect({ type: 'serve', upload: event.upload })
     } else {
-      this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'busy', retryAfterMs: busyRetryMs })
+      const retryAfterMs = Math.max(busyRetryMs, Math.ceil(waitMs))
+      this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'busy', retryAfterMs })
     }
   }
 
@@ -363,6 +385,14 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     this.#active.delete(swarm)
     const key = keyHashOf(swarm.head.head.key)
     if (this.#newest.get(key) === transfer) this.#newest.delete(key)
+  }
+
+  #backgroundUrl(): string | null {
+    for (const swarm of this.#active) {
+      const { backgroundUrl } = swarm
+      if (backgroundUrl !== null) return backgroundUrl
+    }
+    return null
   }
 
   #advanceResolving(): void {

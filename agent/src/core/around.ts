@@ -3,6 +3,7 @@ import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Prng } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
+import type { Budget } from './budget.ts'
 import type { AgentEffect, CorePolicy } from './events.ts'
 import { fullMeshMax } from './limits.ts'
 import type { PeerScores } from './peer-score.ts'
@@ -42,6 +43,8 @@ export interface Around {
   policy(): CorePolicy
   /** Chunk requests to peers over all swarms; counted by those who begin and end them. */
   readonly requests: RequestWindow
+  /** What may come from peers, over all transfers. */
+  readonly lanDown: Budget
   /** A fresh name for a fetch or a flow. */
   nextId(): number
   effect(effect: AgentEffect): void

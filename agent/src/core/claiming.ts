@@ -18,6 +18,7 @@ import type { FlowEnd, FlowId } from './events.ts'
 import type { Fetchers } from './fetchers.ts'
 import { GatewayWatch } from './gateway-watch.ts'
 import {
+  backgroundSlotsShare,
   claimStaggerMs,
   farFlowsMax,
   fetchersMax,
@@ -43,6 +44,8 @@ export interface ClaimingSwarm extends Surroundings {
   farSource(chunk: number): AgentId | null
   /** Requests to peers for this chunk that are under way are not wanted any more. */
   cancelFetches(chunk: number): void
+  /** Nobody of the site waits for it. */
+  isBackground(): boolean
   readonly say: SayClaim
   /** Chunks no longer (or newly) under a flow of ours: may they be asked of peers? */
   refresh(first: number, end: number): void
@@ -304,8 +307,11 @@ export class Claiming {
       return wake
     }
     const policy = this.#around.policy()
-    const siteFree = this.#siteSlots() - this.claims.size
-    const ownSlots = this.#around.role === 'gateway' ? policy.siteUpstreamSlots : policy.upstreamSlots
+    // What a flow has under way comes whatever is decided meanwhile: where nobody waits, fewer are in nobody's way.
+    const share = this.#swarm.isBackground() ? backgroundSlotsShare : 1
+    const siteSlots = Math.ceil(this.#siteSlots() * share)
+    const siteFree = siteSlots - this.claims.size
+    const ownSlots = this.#around.role === 'gateway' ? siteSlots : Math.ceil(policy.upstreamSlots * share)
     if (siteFree <= 0 || this.#flows.size >= ownSlots) return wake
     for (const extent of this.#open.first(siteFree)) {
       if (this.#flows.size >= ownSlots) break

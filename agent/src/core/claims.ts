@@ -26,6 +26,7 @@ export class Claims {
   /** Recomputed when a claim has changed since it was asked for last. */
   #patience: Millis | null = null
   #patienceFactor = 1
+  #stallMs = claimStallMs
   /** The median of the flows when it was last known. */
   #lastRate: BytesPerSecond | null = null
   /** Claimants whose claims were declared void, by extent, and whether they were heard of again. */
@@ -92,6 +93,12 @@ export class Claims {
     this.#patience = null
   }
 
+  /** No claim is void sooner. */
+  stallsAfter(ms: Millis): void {
+    this.#stallMs = ms
+    this.#patience = null
+  }
+
   get patienceFactor(): number {
     return this.#patienceFactor
   }
@@ -131,7 +138,7 @@ export class Claims {
 
   /** Whether chunks come so fast that more flows do not make any of them look dead. */
   get swift(): boolean {
-    return this.#lastRate !== null && this.#patienceMs() <= claimStallMs * 2 * this.#patienceFactor
+    return this.#lastRate !== null && this.#patienceMs() <= this.#stallMs * 2 * this.#patienceFactor
   }
 
   /** Takes void claims of others out of the book, and those of the `doubted`, and gives them back. */
@@ -159,7 +166,7 @@ export class Claims {
     const now = this.#medianRate()
     this.#lastRate = now ?? this.#lastRate
     // Nothing of the present claims has come yet: the last ones tell how fast the line is.
-    const least = now === null ? claimStallMs * 2 : claimStallMs
+    const least = now === null ? this.#stallMs * 2 : this.#stallMs
     if (this.#lastRate === null) return least
     return Math.max(least, Math.ceil((claimStallChunks * this.#chunkBytes * 1000) / this.#lastRate))
   }

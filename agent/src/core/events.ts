@@ -8,7 +8,8 @@
 import type { Bitfield } from '@starling/shared/bitfield.ts'
 import type { AgentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Digest, DigestEntry, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
-import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { LocalTime } from '@starling/shared/policy/hours.ts'
+import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 
 /** Names a local client's wish for a key until it is answered. Given by the shell, unique in the process. */
@@ -62,13 +63,14 @@ export type AgentEvent =
       readonly rangeFirst: boolean
     }
   | { readonly type: 'wish-dropped'; readonly wish: WishId }
-  /** A client waits at `start`; it wants the bytes up to `end` (exclusive). */
+  /** A client waits at `start`; it wants the bytes up to `end` (exclusive). `background`: nobody waits for the client. */
   | {
       readonly type: 'range-wanted'
       readonly reader: ReaderId
       readonly transfer: TransferId
       readonly start: Bytes
       readonly end: Bytes
+      readonly background: boolean
     }
   | { readonly type: 'range-moved'; readonly reader: ReaderId; readonly position: Bytes }
   | { readonly type: 'range-done'; readonly reader: ReaderId }
@@ -153,6 +155,14 @@ export type AgentEvent =
       readonly floorBytes: Bytes
     }
   // ---- the rest of the world
+  /** Answers `measure-delay`; null: it could not be measured. `backgroundBytes`: what came over the WAN in the background since the last. */
+  | {
+      readonly type: 'delay-sample'
+      readonly roundTrip: RoundTrip | null
+      readonly backgroundBytes: Bytes
+    }
+  /** Answers `ask-local-time`. */
+  | { readonly type: 'local-time'; readonly time: LocalTime }
   /** The other agents of the site that are known, connected or not. */
   | { readonly type: 'site-changed'; readonly others: readonly AgentId[] }
   | { readonly type: 'policy-changed'; readonly policy: CorePolicy }
@@ -203,6 +213,13 @@ export type AgentEffect =
   /** Readers of this transfer get an error (or, with no byte given yet, a direct answer from upstream). */
   | { readonly type: 'fail-transfer'; readonly transfer: TransferId; readonly reason: string }
   | { readonly type: 'evict'; readonly transfer: TransferId }
+  /** Bodies are read no faster than that from now on: all of a class together. */
+  | { readonly type: 'set-rates'; readonly rates: WanRates }
+  /** Which of the two rates holds for the transfer's flows; the foreground's until this is told. */
+  | { readonly type: 'set-class'; readonly transfer: TransferId; readonly background: boolean }
+  /** One round trip to where this URL leads; answered by `delay-sample`. */
+  | { readonly type: 'measure-delay'; readonly url: string }
+  | { readonly type: 'ask-local-time' }
   /** All chunks are here: the store may check the promised digest and settle. */
   | { readonly type: 'transfer-complete'; readonly transfer: TransferId }
   /** A fact for log, counters and page. */
@@ -233,7 +250,19 @@ export type Fact =
   | { readonly what: 'foreground-escape'; readonly transfer: TransferId; readonly chunk: number }
   | { readonly what: 'transfer-changed'; readonly transfer: TransferId; readonly reason: string }
 
-/** The numbers of policy that the core decides by. Defaults live in @starling/shared/policy. */
+export interface RoundTrip {
+  readonly ms: Millis
+  /** It may have been over so much earlier: this process was busy when the answer came. */
+  readonly lateMs: Millis
+}
+
+/** Null: as fast as they come. */
+export interface WanRates {
+  readonly foreground: BytesPerSecond | null
+  readonly background: BytesPerSecond | null
+}
+
+/** The rules of policy that the core decides by; rates of 0 mean no limit. Defaults and words live in @starling/shared/policy. */
 export interface CorePolicy {
   /** Upstream flows of one transfer that this agent runs at a time; a gateway uses the site's. */
   readonly upstreamSlots: number
@@ -243,6 +272,16 @@ export interface CorePolicy {
   readonly downloadSlots: number
   /** A waiting client's chunk may be fetched out of turn after so long without progress. */
   readonly delayForegroundDownloadFromHttpMs: Millis
+  readonly delayBackgroundDownloadFromHttpMs: Millis
+  readonly maxForegroundDownloadBytesPerSecond: BytesPerSecond
+  readonly maxBackgroundDownloadBytesPerSecond: BytesPerSecond
+  /** As policy/hours.ts reads them. */
+  readonly hoursToLimitForegroundDownload: readonly string[]
+  readonly hoursToLimitBackgroundDownload: readonly string[]
+  /** 0: downloads in the background yield to nothing. */
+  readonly maxBackgroundQueueDelayMs: Millis
+  readonly maxLanDownloadBytesPerSecond: BytesPerSecond
+  readonly maxLanUploadBytesPerSecond: BytesPerSecond
   /** May this agent use the WAN at all, and how willing is it: 0 to 1000, told in `interested`. */
   readonly upstreamWeight: number
 }

@@ -84,7 +84,12 @@ export class Fetching {
     let attempts = 0
     let again: Millis | null = null
     const passedOver = new Set<number>()
+    const { lanDown } = this.#around
     while (this.#hasRoom() && attempts < attemptsMax) {
+      if (lanDown.freeAt() > now) {
+        again = lanDown.freeAt()
+        break
+      }
       const chunk = this.#next(passedOver)
       if (chunk === null) break
       const peer = this.#choose(chunk, now)
@@ -124,7 +129,7 @@ export class Fetching {
       for (let chunk = start; chunk < Math.min(end, start + hedgeWindowChunks); chunk++) {
         const [first, second] = this.#byChunk.get(chunk) ?? []
         if (first === undefined || second !== undefined || !this.#hasRoom()) continue
-        if (this.#swarm.drawnFrom(chunk) !== null) continue
+        if (this.#swarm.drawnFrom(chunk) !== null || this.#around.lanDown.freeAt() > now) continue
         const lateAt = first.startedAt + this.#around.scores.lateAfterMs(first.peer)
         if (lateAt > now) {
           if (next === null || lateAt < next) next = lateAt
@@ -255,6 +260,7 @@ export class Fetching {
     if (digest === undefined) return
     const fetch: Fetch = { id: this.#around.nextId(), chunk, peer, startedAt: now }
     this.#around.requests.open++
+    this.#around.lanDown.take(this.#swarm.chunkLength(chunk), now)
     this.#byId.set(fetch.id, fetch)
     const others = this.#byChunk.get(chunk)
     if (others === undefined) this.#byChunk.set(chunk, [fetch])

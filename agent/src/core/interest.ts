@@ -45,7 +45,7 @@ export class Interest {
 
   /** Tells the site when what is wanted is not what was told. */
   tellChanges(): void {
-    const told = this.#spans().join(' ')
+    const told = [this.#wants.foreground, ...this.#spans()].join(' ')
     if (told === this.#told) return
     this.#told = told
     this.#say([...this.#around.peers.keys()], this.#spans())
@@ -83,7 +83,14 @@ export class Interest {
     this.#around.effect({
       type: 'say',
       to,
-      message: { type: 'interested', transfer: this.#transfer, weight, wants }
+      message: {
+        type: 'interested',
+        transfer: this.#transfer,
+        weight,
+        // Of our own clients only: two agents must not keep each other awake, nor a gateway its site.
+        background: !this.#wants.foreground,
+        wants
+      }
     })
   }
 }

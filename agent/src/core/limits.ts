@@ -37,6 +37,10 @@ export const commonHaveBatchMs: Millis = 3 * secondMs
 export const claimRepeatMs: Millis = 500
 /** A claim without progress for so long is void, whatever the rate. */
 export const claimStallMs: Millis = 2 * secondMs
+/** ... and in the background, where a flow that yields may get a piece of 64 KiB in ten seconds, after so long. */
+export const claimStallBackgroundMs: Millis = 30 * secondMs
+/** In the background a site has this share of its upstream flows, and each agent of its own. */
+export const backgroundSlotsShare = 1 / 2
 /** A claim that proved alive after it had been declared void shows that the site is slow, not dead: patience doubles, up to so many times. */
 export const patienceFactorMax = 16
 /** ... but a client that waits is a person: its patience grows no more than so much. */

@@ -13,6 +13,8 @@ export interface Member extends PeerKind {
   /** It told us that it is after something (or, a gateway, that it fetches for others). */
   interested: boolean
   weight: number
+  /** Nobody there waits for it. */
+  background: boolean
   wants: readonly Span[]
   /** It answered our `interested` with a bitfield. */
   introduced: boolean
@@ -28,6 +30,7 @@ export class Members {
   readonly #agentHolders: Uint16Array
   #leechers: readonly AgentId[] | null = null
   #near: readonly AgentId[] | null = null
+  #foreground: boolean | null = null
   /** How many are beyond the site. */
   far = 0
 
@@ -57,6 +60,7 @@ export class Members {
         has: null,
         interested: false,
         weight: 0,
+        background: true,
         wants: [],
         introduced: false,
         wasIgnorant: false
@@ -119,6 +123,13 @@ export class Members {
   interestChanged(): void {
     this.#leechers = null
     this.#near = null
+    this.#foreground = null
+  }
+
+  /** Somebody waits at one of them. */
+  get foreground(): boolean {
+    this.#foreground ??= [...this.#byId.values()].some(member => member.interested && !member.background)
+    return this.#foreground
   }
 
   /** Whom haves and digests are told to: everyone who said that it is interested, and may ask us for a chunk. */

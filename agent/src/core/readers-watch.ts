@@ -56,14 +56,13 @@ export class ReadersWatch {
   /** @returns when it wants to look again. */
   look(now: Millis): Millis | null {
     const { wants, claiming, transfer } = this.#swarm
-    const again = now + this.#around.policy().delayForegroundDownloadFromHttpMs
     let next: Millis | null = null
     for (const reader of wants.readers.values()) {
       const { chunk } = reader
       if (chunk >= reader.endChunk || this.#swarm.has(chunk) || claiming.covers(chunk)) continue
       let at = this.#escapeAt(reader, now)
       if (at <= now && this.#around.isAwake) {
-        at = again
+        at = now + this.#delayFromHttpMs(reader)
         if (claiming.escape(chunk, now)) {
           this.#escaped.add(chunk)
           this.#around.effect({ type: 'report', fact: { what: 'foreground-escape', transfer, chunk } })
@@ -77,7 +76,8 @@ export class ReadersWatch {
     return next
   }
 
-  #escapeAt({ chunk, movedAt }: Reader, now: Millis): Millis {
+  #escapeAt(reader: Reader, now: Millis): Millis {
+    const { chunk, movedAt } = reader
     const { members, claiming, fetching } = this.#swarm
     const { claims } = claiming
     const claim = claims.of(extentOf(chunk))
@@ -92,12 +92,17 @@ export class ReadersWatch {
     )
     const patience = Math.min(escapePatienceMax, claims.patienceFactor)
     const patientUntil = Math.max(
-      progressAt + this.#around.policy().delayForegroundDownloadFromHttpMs * patience,
+      progressAt + this.#delayFromHttpMs(reader) * patience,
       // On a slow line a chunk takes long: a claim that is not void yet is worth waiting for.
       claim === undefined ? 0 : claims.deadline(claim)
     )
     // The rank costs more than a comparison, and is not needed before the time has come at all.
     return patientUntil > now ? patientUntil : patientUntil + claiming.rank(extentOf(chunk)) * escapeStaggerMs
+  }
+
+  #delayFromHttpMs({ background }: Reader): Millis {
+    const policy = this.#around.policy()
+    return background ? policy.delayBackgroundDownloadFromHttpMs : policy.delayForegroundDownloadFromHttpMs
   }
 
   #hopeless(waitsSince: Millis, now: Millis): boolean {

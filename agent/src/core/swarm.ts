@@ -22,7 +22,13 @@ import { Fetchers } from './fetchers.ts'
 import { Fetching } from './fetching.ts'
 import { GatewayTurns } from './gateway-turns.ts'
 import { Interest } from './interest.ts'
-import { heldWindowChunks, ownLatenessMs, windowChunks } from './limits.ts'
+import {
+  claimStallBackgroundMs,
+  claimStallMs,
+  heldWindowChunks,
+  ownLatenessMs,
+  windowChunks
+} from './limits.ts'
 import { Members, type Member } from './members.ts'
 import { MissingDigests } from './missing-digests.ts'
 import { ReadersWatch } from './readers-watch.ts'
@@ -56,6 +62,7 @@ export class Swarm {
   /** The time of the last turn. */
   #now: Millis = 0
   #settled = false
+  #backgroundTold = false
   #wake: Millis | null = null
 
   constructor(head: SignedHead, around: Around, now: Millis, have?: Bitfield) {
@@ -93,6 +100,7 @@ export class Swarm {
         cancelFetches: chunk => {
           this.fetching.have(chunk)
         },
+        isBackground: () => this.background,
         heldByOthers: chunk => this.#heldByOthers(chunk),
         vouched: chunk => around.role !== 'gateway' || this.digests.of(chunk) !== undefined,
         onlyAhead: () => (this.#diskFull ? heldWindowChunks : null),
@@ -127,6 +135,14 @@ export class Swarm {
   get wake(): Millis | null {
     return this.#wake
   }
+  /** A background flow is under way, from there. */
+  get backgroundUrl(): string | null {
+    return this.#backgroundTold && this.claiming.flowing ? this.#url : null
+  }
+  /** Something is wanted, and nobody of the site waits for it. */
+  get background(): boolean {
+    return this.wants.any && !this.wants.foreground && !this.members.foreground
+  }
   get atWork(): boolean {
     return this.wants.any || this.fetching.size > 0 || this.claiming.flowing
   }
@@ -140,9 +156,9 @@ export class Swarm {
     this.#url = url
   }
 
-  addReader(reader: ReaderId, bytes: Span, now: Millis): void {
+  addReader(reader: ReaderId, bytes: Span, background: boolean, now: Millis): void {
     this.lastUsedAt = now
-    this.wants.addReader(reader, bytes, now)
+    this.wants.addReader(reader, bytes, background, now)
     this.#wantsChanged(now)
   }
 
@@ -228,6 +244,7 @@ export class Swarm {
     const isNew = !member.interested
     member.interested = true
     member.weight = message.weight
+    member.background = message.background
     member.wants = message.wants.map(([start, end]) => ({ start, end: Math.min(end, this.chunks) }))
     this.members.interestChanged()
     if (!member.far) this.#gossip.note(member.id, message.weight, now)
@@ -349,6 +366,7 @@ export class Swarm {
   /** Does all that is due. */
   advance(now: Millis): void {
     this.#now = now
+    this.#tellClass()
     if (this.#wake !== null && now - this.#wake > ownLatenessMs)
       this.claiming.claims.forgive(now - this.#wake)
     let wake: Millis | null = null
@@ -373,6 +391,14 @@ export class Swarm {
     }
     sooner(this.claiming.tell(now))
     this.#wake = wake
+  }
+
+  #tellClass(): void {
+    const { background } = this
+    if (background === this.#backgroundTold) return
+    this.#backgroundTold = background
+    this.claiming.claims.stallsAfter(background ? claimStallBackgroundMs : claimStallMs)
+    this.#around.effect({ type: 'set-class', transfer: this.transfer, background })
   }
 
   #wantsChanged(now: Millis): void {

@@ -10,6 +10,8 @@ export interface Reader {
   /** The chunk that it waits for or reads in, and the end of what it wants, in chunks. */
   chunk: number
   readonly endChunk: number
+  /** Nobody waits for it. */
+  readonly background: boolean
   movedAt: Millis
 }
 
@@ -37,11 +39,18 @@ export class Wants {
     return this.#wanted[chunk] === 1
   }
 
-  addReader(id: ReaderId, bytes: Span, now: Millis): void {
+  /** Somebody at this agent waits. */
+  get foreground(): boolean {
+    for (const reader of this.readers.values()) if (!reader.background) return true
+    return false
+  }
+
+  addReader(id: ReaderId, bytes: Span, background: boolean, now: Millis): void {
     const touched = chunksTouching(bytes, this.#chunkBytes)
     this.readers.set(id, {
       chunk: touched.start,
       endChunk: Math.min(this.#chunks, touched.end),
+      background,
       movedAt: now
     })
   }

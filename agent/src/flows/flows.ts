@@ -39,6 +39,7 @@ import { createPeerFetch } from './peer-fetch.ts'
 import { createRead } from './readers.ts'
 import { createRefill } from './refill.ts'
 import { createResolve } from './resolve.ts'
+import { createTokenBucket } from './token-bucket.ts'
 import { createTransfers, type Transfer } from './transfers.ts'
 import { createUploads } from './uploads.ts'
 import { createFill, newFlow, type Flow } from './upstream-flow.ts'
@@ -80,7 +81,9 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
   const transfers = createTransfers({ store, counters, log }, limits)
   const keeper = createKeeper({ store, buffers, transfers, counters, emit }, limits)
   const wishes = createWishes({ emit })
-  const fill = createFill({ buffers, transfers, keeper, counters, emit, now: parts.now }, limits)
+  const steadily = () => performance.now()
+  const pacing = { foreground: createTokenBucket(steadily), background: createTokenBucket(steadily) }
+  const fill = createFill({ buffers, transfers, keeper, counters, emit, now: parts.now, pacing }, limits)
   const recognise = parts.recognise ?? ((url: string) => recogniseUrl(url))
   const resolve = createResolve({ ...parts, recognise, transfers, wishes, fill })
   const refill = createRefill({ upstream: parts.upstream, transfers, fill, emit })
@@ -206,6 +209,24 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
     complete(id) {
       const transfer = transfers.get(id)
       if (transfer !== undefined) run('complete', () => complete(transfer))
+    },
+
+    setRates({ foreground, background }) {
+      pacing.foreground.setRate(foreground)
+      pacing.background.setRate(background)
+    },
+
+    setClass(id, isBackground) {
+      const transfer = transfers.get(id)
+      if (transfer !== undefined) transfer.isBackground = isBackground
+    },
+
+    measureDelay(url) {
+      run('measure the delay', async () => {
+        const roundTrip = await parts.upstream.roundTrip(url, closing.signal)
+        const backgroundBytes = pacing.background.spentSince()
+        emit({ type: 'delay-sample', roundTrip, backgroundBytes })
+      })
     },
 
     evict(id) {

@@ -75,7 +75,14 @@ describe('a read', () => {
     expect(Buffer.compare(all, whole.subarray(10, 3 * chunkBytes))).toBe(0)
     const told = plane.events.filter(({ type }) => type.startsWith('range-'))
     expect(told).toEqual([
-      { type: 'range-wanted', reader: 1, transfer: made.id, start: 10, end: 3 * chunkBytes },
+      {
+        type: 'range-wanted',
+        reader: 1,
+        transfer: made.id,
+        start: 10,
+        end: 3 * chunkBytes,
+        background: false
+      },
       { type: 'range-moved', reader: 1, position: chunkBytes },
       { type: 'range-moved', reader: 1, position: 2 * chunkBytes },
       { type: 'range-done', reader: 1 }

@@ -39,7 +39,8 @@ export type Read = (
   id: TransferId,
   start: Bytes,
   end: Bytes,
-  signal: AbortSignal
+  signal: AbortSignal,
+  isBackground?: boolean
 ) => AsyncGenerator<Uint8Array, void, undefined>
 
 /** Bytes given out of an arriving chunk, from `start` in the content on. */
@@ -67,7 +68,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
   const { store, transfers, keeper, counters, emit } = parts
   let lastReader = 0
 
-  return async function* read(id, start, end, signal) {
+  return async function* read(id, start, end, signal, background = false) {
     const transfer = transfers.get(id)
     if (transfer === undefined) throw failed('the content is not kept here any more: ask for it again')
     if (signal.aborted) throw aborted()
@@ -91,7 +92,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
     transfer.readers.add(reader)
     store.touch(id, parts.now())
     keeper.review(transfer)
-    emit({ type: 'range-wanted', reader: number, transfer: id, start, end: last })
+    emit({ type: 'range-wanted', reader: number, transfer: id, start, end: last, background })
     try {
       const whole = start === 0 && last === transfer.length && !transfer.promiseKept
       const slices = slicesOf(reader, position => emit({ type: 'range-moved', reader: number, position }))

@@ -223,6 +223,40 @@ describe('cancelling a flow', () => {
   })
 })
 
+describe('a rate', () => {
+  it('holds for the class that it is set for, on real bytes', async () => {
+    const rate = 8 * MiB
+    plane.flows.setRates({ foreground: null, background: rate })
+    plane.flows.setClass(head.transfer, true)
+    const startedAt = performance.now()
+    expect(await ask(0, 4)).toBe('done')
+    // What was saved up (50 ms), and the piece that is paid for after it has come.
+    const allowed = (rate * (performance.now() - startedAt + 50)) / 1000 + 64 * 1024
+    expect(4 * MiB).toBeLessThanOrEqual(allowed)
+    await keptRightly()
+  })
+
+  it('that is taken back, or of the other class, lets a flow go on that waits for years', async () => {
+    plane.flows.setRates({ foreground: null, background: 1 })
+    plane.flows.setClass(head.transfer, true)
+    const ended = ask(0, 4)
+    await plane.event('flow-progress')
+    plane.flows.setRates({ foreground: null, background: null })
+    expect(await ended).toBe('done')
+    plane.flows.setRates({ foreground: null, background: 1 })
+    plane.flows.setClass(head.transfer, false)
+    expect(await ask(4, 6, {}, 2)).toBe('done')
+  })
+
+  it('keeps nobody from calling off a flow', async () => {
+    plane.flows.setRates({ foreground: 1, background: null })
+    const ended = ask(0, 4)
+    await plane.event('flow-progress')
+    plane.flows.cancelFlow(1, false)
+    expect(await ended).toBe('cancelled')
+  })
+})
+
 describe('a disk that is full', () => {
   it('does not stop a download: every byte streams through, in bounded memory', async () => {
     await plane.flows.close()

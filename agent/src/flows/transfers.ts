@@ -61,6 +61,8 @@ export interface Transfer {
   /** Whether the digest that the name promises was found right over the whole content. */
   promiseKept: boolean
   evictWhenUnread: boolean
+  /** Nobody waits for it: its flows are read at the background's rate. */
+  isBackground: boolean
   /** What to send upstream beside what every request has; see resolve.ts. */
   upstreamHeaders: Readonly<Record<string, string>>
   /** When each chunk came in this process, by `arrivals`; 0: it was there before. */
@@ -119,6 +121,7 @@ export function createTransfers(
       opened: Promise.resolve(),
       promiseKept: head.head.promised === null || (stored?.contentId ?? null) !== null,
       evictWhenUnread: false,
+      isBackground: false,
       upstreamHeaders: {},
       arrivedAs: new Uint32Array(chunks),
       bytes: noBytes(),

@@ -13,6 +13,7 @@ import type { Buffers } from './buffers.ts'
 import type { Counters } from './counters.ts'
 import { digestOf, sameBytes } from './hashing.ts'
 import type { Keeper } from './keeper.ts'
+import type { TokenBucket } from './token-bucket.ts'
 import { lengthOf, type Filling, type Transfer, type Transfers } from './transfers.ts'
 
 /** A flow's state as long as it is not ended. */
@@ -34,6 +35,13 @@ export interface FillParts {
   readonly counters: Counters
   readonly emit: Emit
   readonly now: () => Millis
+  readonly pacing: Pacing
+}
+
+/** How fast bodies may be read, by class. */
+export interface Pacing {
+  readonly foreground: TokenBucket
+  readonly background: TokenBucket
 }
 
 export function newFlow(id: FlowId): Flow {
@@ -49,7 +57,7 @@ export type Fill = (
 
 /** @returns how a flow ended, once everything that it brought is kept and told. Never throws. */
 export function createFill(parts: FillParts, { progressMs }: { progressMs: Millis }): Fill {
-  const { buffers, transfers, keeper, counters, emit } = parts
+  const { buffers, transfers, keeper, counters, emit, pacing } = parts
 
   return async function fill(flow, transfer, response, chunks) {
     const ground = new Ground(flow, transfer, chunks)
@@ -77,6 +85,8 @@ export function createFill(parts: FillParts, { progressMs }: { progressMs: Milli
     let position = response.start
     for await (const piece of response.body) {
       account(flow, transfer, piece.length)
+      const bucket = transfer.isBackground ? pacing.background : pacing.foreground
+      const paid = bucket.spend(piece.length, signal)
       let rest = piece
       while (rest.length > 0) {
         if (signal.aborted) return 'cancelled'
@@ -100,6 +110,7 @@ export function createFill(parts: FillParts, { progressMs }: { progressMs: Milli
         if (flow.stopping) return 'cancelled'
       }
       transfers.wake(transfer)
+      if (paid !== null) await paid
     }
     if (signal.aborted) return 'cancelled'
     if (position < Math.min(transfer.length, ground.end * transfer.chunkBytes)) return 'failed'

@@ -17,6 +17,7 @@ import { judgeConditions, rangeStillGood } from './conditions.ts'
 import { breakOff, write, type Exchange } from './exchange.ts'
 import { asRecord, explanation } from './fields.ts'
 import { passThrough } from './pass.ts'
+import { isBackground } from './priority.ts'
 import { satisfy } from './range.ts'
 
 export interface ShareParts {
@@ -95,7 +96,7 @@ async function sendBytes(
   }
 
   try {
-    await send(parts.content.read(signed.transfer, start, end, signal))
+    await send(parts.content.read(signed.transfer, start, end, signal, isBackground(exchange.headers)))
     return void res.end()
   } catch (error) {
     if (signal.aborted) return void res.destroy()

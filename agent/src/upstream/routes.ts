@@ -16,6 +16,8 @@ export interface Route {
   /** Makes CONNECT requests; null on the direct way, where a socket is a socket. */
   readonly tunnels: Pool | null
   readonly tunnelHeaders: Readonly<Record<string, string>>
+  /** The proxy; null on the direct way, which leads to the origin itself. */
+  readonly proxy: { readonly host: string; readonly port: number } | null
 }
 
 export interface Routes {
@@ -70,6 +72,7 @@ function directRoute(check: AddressCheck, timeouts: UpstreamTimeouts, tls: TlsOp
     name: 'direct',
     tunnels: null,
     tunnelHeaders: {},
+    proxy: null,
     dispatcher: new Agent({
       ...poolOptions(timeouts),
       // One connector for each connection, because the check needs the port and `lookup` is not told it.
@@ -104,6 +107,7 @@ function proxyRoute(proxy: string, timeouts: UpstreamTimeouts, tls: TlsOptions):
       ...poolOptions(timeouts),
       connect: { ...tls, timeout: timeouts.connectMs }
     }),
+    proxy: placeOf(url),
     tunnelHeaders: token === null ? {} : { 'proxy-authorization': token },
     dispatcher: new ProxyAgent({
       ...poolOptions(timeouts),
@@ -115,6 +119,12 @@ function proxyRoute(proxy: string, timeouts: UpstreamTimeouts, tls: TlsOptions):
       ...(token === null ? {} : { token })
     })
   }
+}
+
+/** What a socket for this URL connects to. */
+export function placeOf(url: URL): { host: string; port: number } {
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port }
 }
 
 function poolOptions(timeouts: UpstreamTimeouts) {

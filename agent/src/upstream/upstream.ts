@@ -19,7 +19,8 @@ import {
   redirectsMax,
   type UpstreamTimeouts
 } from './limits.ts'
-import { createRoutes, type Route } from './routes.ts'
+import { timeHandshake } from './round-trip.ts'
+import { createRoutes, placeOf, type Route } from './routes.ts'
 import { directTunnel, proxyTunnel } from './tunnel.ts'
 
 export interface UpstreamOptions {
@@ -80,8 +81,8 @@ export function createUpstream(
     url: URL,
     headers: Record<string, string>
   ): Promise<UpstreamResponse> {
-    const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
-    check.checkHost(url.hostname, port)
+    const { host, port } = placeOf(url)
+    check.checkHost(host, port)
     const hasBody = request.body !== undefined && request.body !== null
     const repeatable = !hasBody && (request.method === 'GET' || request.method === 'HEAD')
     const attempt = async (route: Route): Promise<UpstreamResponse> => {
@@ -151,6 +152,18 @@ export function createUpstream(
             ? directTunnel(check, target, timeouts.connectMs)
             : proxyTunnel(route, target)
       )
+    },
+    roundTrip: async (url, signal) => {
+      const route = routes.inOrder()[0]
+      if (route === undefined) return null
+      if (route.proxy !== null) return timeHandshake({ ...route.proxy, signal })
+      const place = placeOf(parseTarget(url))
+      try {
+        check.checkHost(place.host, place.port)
+      } catch {
+        return null
+      }
+      return timeHandshake({ ...place, lookup: check.lookup(place.port), signal })
     },
     close: () => routes.close()
   }

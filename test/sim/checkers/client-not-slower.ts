@@ -13,6 +13,7 @@ export const clientNotSlower: Checker = {
     const { play } = outcome
     const allowedMs = play.lowerBoundMs * timesMax + startMs + allowances(outcome).ms
     return honest(outcome).flatMap(agent => {
+      if (agent.background) return []
       const askedAt = agent.askedAt.get(play.content.transfer)
       const completedAt = agent.completedAt.get(play.content.transfer)
       if (askedAt === undefined || completedAt === undefined || completedAt - askedAt <= allowedMs) return []

@@ -7,6 +7,7 @@ import { finishesWithoutHelp } from './finishes-without-help.ts'
 import { liarHarmless } from './liar-harmless.ts'
 import { noSpinning } from './no-spinning.ts'
 import { oneCopy } from './one-copy.ts'
+import { policyRates } from './policy-rates.ts'
 import { policySlots } from './policy-slots.ts'
 import { verifiedBytes } from './verified-bytes.ts'
 
@@ -15,6 +16,7 @@ export const checkers: readonly Checker[] = [
   oneCopy,
   clientNotSlower,
   policySlots,
+  policyRates,
   diskQuota,
   liarHarmless,
   finishesWithoutHelp,

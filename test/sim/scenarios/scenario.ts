@@ -23,6 +23,8 @@ export interface Options {
   readonly degree: number
   /** The origin gives one connection no more than this. */
   readonly perFlow: BytesPerSecond
+  /** Nobody waits for the content. */
+  readonly background: boolean
   /** How many faults are drawn from the seed, for the first part of the run. */
   readonly faults: number
 }

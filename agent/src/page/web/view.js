@@ -305,7 +305,7 @@ function drawFacts(status) {
       ([name, value]) =>
         /** @type {const} */ ([
           `Policy: ${wordsOf(name)}`,
-          name.endsWith('Ms') ? `${value} ms` : String(value)
+          name.endsWith('Ms') ? `${Number(value)} ms` : String(value)
         ])
     )
   ])

@@ -1,0 +1,106 @@
+/**
+ * How fast: what policy allows at this hour over the WAN and on the LAN, and how much of that downloads in the background
+ * may take without being in anybody's way (yielding.ts). Rates over the WAN are told to the shell, which reads no faster;
+ * chunks on the LAN are granted one by one (budget.ts).
+ */
+import { hoursFromText, isWithin, type LocalTime } from '@starling/shared/policy/hours.ts'
+import { minuteMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import { Budget } from './budget.ts'
+import type { AgentEffect, CorePolicy, RoundTrip, WanRates } from './events.ts'
+import { Yielding } from './yielding.ts'
+
+/** How often the clock of the wall is looked at while hours matter: its hands go in minutes. */
+const localTimeMs: Millis = minuteMs
+
+export class Bandwidth {
+  readonly lanDown: Budget
+  readonly lanUp: Budget
+  readonly #policy: () => CorePolicy
+  readonly #effect: (effect: AgentEffect) => void
+  readonly #yielding = new Yielding()
+  #hasBackground = false
+  #told: WanRates = { foreground: null, background: null }
+  /** What policy says at this hour; null: to be looked up. */
+  #limits: WanRates | null = null
+  #localTime: LocalTime | null = null
+  #askTimeAt: Millis = 0
+  /** When the line is to be measured next; null: a measurement is under way. */
+  #measureAt: Millis | null = 0
+
+  constructor(policy: () => CorePolicy, effect: (effect: AgentEffect) => void) {
+    this.#policy = policy
+    this.#effect = effect
+    this.lanDown = new Budget(() => policy().maxLanDownloadBytesPerSecond)
+    this.lanUp = new Budget(() => policy().maxLanUploadBytesPerSecond)
+  }
+
+  localTime(time: LocalTime): void {
+    this.#localTime = time
+    this.#limits = null
+  }
+
+  policyChanged(): void {
+    this.#limits = null
+  }
+
+  sampled(roundTrip: RoundTrip | null, bytes: Bytes, now: Millis): void {
+    this.#yielding.sample(roundTrip, bytes, this.#policy().maxBackgroundQueueDelayMs, now)
+    this.#measureAt = now + this.#yielding.measureAgainMs
+  }
+
+  /**
+   * Asks for what must be known, and tells rates that have changed.
+   * @param url of a background flow that is under way; null: there is none
+   * @returns when it wants to be asked again
+   */
+  advance(url: string | null, now: Millis): Millis | null {
+    const policy = this.#policy()
+    const hasHours =
+      policy.hoursToLimitForegroundDownload.length > 0 || policy.hoursToLimitBackgroundDownload.length > 0
+    if (hasHours && this.#askTimeAt <= now) {
+      this.#askTimeAt = now + localTimeMs
+      this.#effect({ type: 'ask-local-time' })
+    }
+    const measures = url !== null && policy.maxBackgroundQueueDelayMs > 0
+    if (measures) this.#hasBackground = true
+    if (measures && this.#measureAt !== null && this.#measureAt <= now) {
+      this.#measureAt = null
+      this.#effect({ type: 'measure-delay', url })
+    }
+    this.#limits ??= {
+      foreground: this.#limit(
+        policy.hoursToLimitForegroundDownload,
+        policy.maxForegroundDownloadBytesPerSecond
+      ),
+      background: this.#limit(
+        policy.hoursToLimitBackgroundDownload,
+        policy.maxBackgroundDownloadBytesPerSecond
+      )
+    }
+    const { foreground, background } = this.#limits
+    // Between two flows the rate stays, or the next one would begin with a burst.
+    const yields = this.#hasBackground && policy.maxBackgroundQueueDelayMs > 0
+    const yielding = Math.min(background ?? Infinity, Math.round(this.#yielding.rate))
+    this.#tell({ foreground, background: yields ? yielding : background })
+    const measureAt = measures ? this.#measureAt : null
+    if (!hasHours) return measureAt
+    return Math.min(measureAt ?? Infinity, this.#askTimeAt)
+  }
+
+  /** @returns null: none. Until the time is known the strictest of the week holds. */
+  #limit(hours: readonly string[], usual: BytesPerSecond): BytesPerSecond | null {
+    const time = this.#localTime
+    const all = hours.map(text => hoursFromText(text)!)
+    const rate =
+      time === null
+        ? Math.min(...[usual, ...all.map(one => one.bytesPerSecond)].map(one => (one === 0 ? Infinity : one)))
+        : (all.find(one => isWithin(one, time))?.bytesPerSecond ?? usual)
+    return rate === 0 || rate === Infinity ? null : rate
+  }
+
+  #tell(rates: WanRates): void {
+    if (rates.foreground === this.#told.foreground && rates.background === this.#told.background) return
+    this.#told = rates
+    this.#effect({ type: 'set-rates', rates })
+  }
+}
