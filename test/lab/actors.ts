@@ -14,7 +14,7 @@ export interface Endpoint {
   readonly id: string
   readonly pid: number
   readonly log: string
-  download(order: Pick<DownloadOrder, 'url' | 'isHashed'>): Promise<SeatDownload>
+  download(order: Omit<DownloadOrder, 'proxy'>): Promise<SeatDownload>
   downloadDirectly(url: string): Promise<SeatDownload>
   status(): Promise<AgentStatus>
   /** Null when it is dead. */

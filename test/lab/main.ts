@@ -1,5 +1,6 @@
 /** `npm run lab -- [options]`: real agents on a LAN of network namespaces, behind a shaped line. --help tells the rest. */
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { backgroundLines, besideForeground } from './background.ts'
 import { compare, comparisonLines, type Comparison } from './compare.ts'
 import { figuresOf, type LabFigures } from './figures.ts'
 import { whyNoNamespaces } from './namespaces.ts'
@@ -32,7 +33,7 @@ async function main(): Promise<number> {
   }
   // Ends in `exit`, which ends the programs and removes namespaces and folders.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
-  const modes = { run: plain, warm, 'compare-sim': compareWithSim }
+  const modes = { run: plain, warm, background, 'compare-sim': compareWithSim }
   return await modes[order.mode](order)
 }
 
@@ -52,6 +53,17 @@ async function compareWithSim({ plan, crowds, json }: Order): Promise<number> {
   }
   tell(comparisonLines(all), { comparisons: all }, json)
   return all.every(({ lab }) => lab.violations.length === 0) ? 0 : 1
+}
+
+async function background({ plan, json }: Order): Promise<number> {
+  const stage = await raise(plan, say)
+  try {
+    const figures = await besideForeground(stage, plan, say)
+    tell(backgroundLines(figures), figures, json)
+    return figures.violations.length === 0 ? 0 : 1
+  } finally {
+    await stage.close()
+  }
 }
 
 async function warm({ plan, json }: Order): Promise<number> {

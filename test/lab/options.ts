@@ -12,11 +12,17 @@ import {
   type BytesPerSecond,
   type Millis
 } from '@starling/shared/units.ts'
+import { queueMsUsual } from './shaping.ts'
+
+/** Routers of branch lines hold a thousand packets as a rule, which is this long at 50 Mbit/s. */
+const queueMsOfBranch: Millis = 250
 
 export interface Plan {
   readonly agents: number
   readonly sizeBytes: Bytes
   readonly wanRate: BytesPerSecond
+  /** What may wait in front of the WAN line. */
+  readonly wanQueueMs: Millis
   /** Of each endpoint's link; null: as fast as the machine is. */
   readonly lanRate: BytesPerSecond | null
   /** Where coordinator and gateway are: nowhere, on the site's LAN, or beyond its WAN. */
@@ -38,7 +44,7 @@ export interface Plan {
 }
 
 export interface Order {
-  readonly mode: 'run' | 'compare-sim' | 'warm' | 'clean' | 'help'
+  readonly mode: 'run' | 'compare-sim' | 'background' | 'warm' | 'clean' | 'help'
   readonly plan: Plan
   /** `--agents 5,10,20`, for the comparison with the simulator. */
   readonly crowds: readonly number[]
@@ -49,7 +55,7 @@ export const help = `npm run lab -- [options]          (as root, with iproute2)
 
   --agents N           endpoints (20); with --compare-sim a list: 5,10,20
   --size 256MiB        of the file
-  --wan 50mbit         the site's line
+  --wan 50mbit         the site's line; --queue 25ms: what its router lets wait before it drops (--background: 250ms)
   --lan 1gbit          each endpoint's link, or "unshaped"
   --gateway none       none, site (coordinator and gateway on the LAN) or remote (beyond the WAN)
   --stagger 30s        arrivals spread over so long (0: all at once)
@@ -63,6 +69,7 @@ export const help = `npm run lab -- [options]          (as root, with iproute2)
   --json               the last line of stdout is one JSON object
 
   --compare-sim        the simulator on the same scenario, beside the lab
+  --background         a foreground download beside the agents' background one: how much slower is it than alone?
   --warm               1 seeder, 10 leechers (--agents), LAN unshaped, against libtorrent
   --clean              removes what dead labs have left behind
 `
@@ -84,7 +91,8 @@ export function parseOrder(argv: readonly string[]): Order {
   if (Math.max(...crowds) > 200) throw bad('--agents', String(Math.max(...crowds)), 'at most 200')
   if (crowds.length > 1 && !values['compare-sim'])
     throw bad('--agents', String(values.agents), 'one number; a list is for --compare-sim')
-  const modes = (['help', 'clean', 'warm', 'compare-sim'] as const).filter(name => values[name])
+  const queueMs = values.background ? queueMsOfBranch : queueMsUsual
+  const modes = (['help', 'clean', 'warm', 'background', 'compare-sim'] as const).filter(name => values[name])
   return {
     mode: modes[0] ?? 'run',
     crowds,
@@ -93,12 +101,13 @@ export function parseOrder(argv: readonly string[]): Order {
       agents,
       sizeBytes: size(values.size ?? (warm ? '1GiB' : '256MiB')),
       wanRate: rate('--wan', values.wan),
+      wanQueueMs: values.queue === undefined ? queueMs : span('--queue', values.queue),
       lanRate:
         (values.lan ?? (warm ? 'unshaped' : '1gbit')) === 'unshaped'
           ? null
           : rate('--lan', values.lan ?? '1gbit'),
       gateway,
-      staggerMs: span(values.stagger),
+      staggerMs: span('--stagger', values.stagger),
       kill,
       killServers: values['kill-servers'],
       seed: count('--seed', values.seed, 0),
@@ -118,6 +127,7 @@ function read(argv: readonly string[]) {
         agents: { type: 'string' },
         size: { type: 'string' },
         wan: { type: 'string', default: '50mbit' },
+        queue: { type: 'string' },
         lan: { type: 'string' },
         gateway: { type: 'string', default: 'none' },
         stagger: { type: 'string', default: '0' },
@@ -130,6 +140,7 @@ function read(argv: readonly string[]) {
         profile: { type: 'string' },
         json: { type: 'boolean', default: false },
         'compare-sim': { type: 'boolean', default: false },
+        background: { type: 'boolean', default: false },
         warm: { type: 'boolean', default: false },
         clean: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false }
@@ -160,10 +171,10 @@ function rate(name: string, text: string): BytesPerSecond {
   return (Number(digits) * unitBits) / 8
 }
 
-function span(text: string): Millis {
+function span(name: string, text: string): Millis {
   const [, digits = '', unit = ''] = /^(\d{1,6})(ms|s|m)$/.exec(text) ?? []
   const unitMs = { ms: 1, s: secondMs, m: minuteMs }[unit]
-  if (text !== '0' && unitMs === undefined) throw bad('--stagger', text, 'a time span like 30s')
+  if (text !== '0' && unitMs === undefined) throw bad(name, text, 'a time span like 30s')
   return text === '0' ? 0 : Number(digits) * unitMs!
 }
 

@@ -14,6 +14,8 @@ export interface DownloadOrder {
   readonly url: string
   /** Hashing costs CPU that the warm comparison wants to see in the agents. */
   readonly isHashed: boolean
+  /** Nobody waits for it. */
+  readonly isBackground?: boolean
 }
 
 export interface SeatDownload {
@@ -81,7 +83,8 @@ function get(order: DownloadOrder, arriving: Arriving): Promise<void> {
     socket.on('error', reject)
     socket.on('end', () => reject(new Error('the answer broke off')))
     const path = order.proxy === null ? target.pathname : order.url
-    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${target.host}\r\nconnection: close\r\n\r\n`)
+    const priority = order.isBackground === true ? 'priority: u=7\r\n' : ''
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${target.host}\r\n${priority}connection: close\r\n\r\n`)
   })
 }
 

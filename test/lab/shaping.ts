@@ -6,7 +6,7 @@
  * counters of a veth do not.
  */
 import { spawnSync } from 'node:child_process'
-import { KiB, type Bytes, type BytesPerSecond } from '@starling/shared/units.ts'
+import { KiB, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import { ip, type Lab } from './namespaces.ts'
 
 /** Timers of tbf fire 250 times a second at worst: less than that many bytes at once would lose rate. */
@@ -14,10 +14,16 @@ const burstsPerSecond = 250
 /** One packet may be this large before it is cut (GSO). */
 const burstBytesMin: Bytes = 64 * KiB
 /** What a port's queue holds: enough for full rate at LAN and metropolitan round trips, far from bufferbloat. */
-const queueLatency = '25ms'
+export const queueMsUsual: Millis = 25
 
 /** Shapes both ends of the cable between a host and its LAN. */
-export function shape(lab: Lab, host: string, lan: string, rate: BytesPerSecond): void {
+export function shape(
+  lab: Lab,
+  host: string,
+  lan: string,
+  rate: BytesPerSecond,
+  queueMs: Millis = queueMsUsual
+): void {
   const { namespace, port } = lab.host(host)
   const burst = Math.max(burstBytesMin, Math.ceil(rate / burstsPerSecond))
   for (const [where, device] of [
@@ -37,7 +43,7 @@ export function shape(lab: Lab, host: string, lan: string, rate: BytesPerSecond)
       'burst',
       `${burst}`,
       'latency',
-      queueLatency
+      `${queueMs}ms`
     )
   }
 }

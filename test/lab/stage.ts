@@ -40,7 +40,7 @@ export interface Stage {
 
 export type StagePlan = Pick<
   Plan,
-  'agents' | 'wanRate' | 'lanRate' | 'gateway' | 'traceFolder' | 'dataFolder' | 'profileFolder'
+  'agents' | 'wanRate' | 'wanQueueMs' | 'lanRate' | 'gateway' | 'traceFolder' | 'dataFolder' | 'profileFolder'
 >
 
 export const folderPrefix = 'starling-lab-'
@@ -132,7 +132,7 @@ function wire(lab: Lab, plan: StagePlan, names: readonly string[]): void {
     if (lan === 'site' && plan.lanRate !== null) shape(lab, name, lan, plan.lanRate)
   }
   if (plan.lanRate !== null) shape(lab, 'router', 'site', plan.lanRate)
-  shape(lab, 'router', 'net', plan.wanRate)
+  shape(lab, 'router', 'net', plan.wanRate, plan.wanQueueMs)
 }
 
 /**

@@ -41,7 +41,7 @@ describe('the scenarios', () => {
     }
   )
 
-  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning', 'slow-branch', 'video-call'])(
+  test.each(['patch-tuesday', 'lab-of-clones', 'office-morning', 'slow-branch'])(
     '%s: one copy, and nobody waits longer than it takes',
     name => {
       const scenario = named(name)

@@ -56,7 +56,7 @@ describe('classes', () => {
       all.push(...effects)
       return effects
     }
-    say({ type: 'peer-joined', peer: 'other', site: 'here', role: 'agent' }, 0)
+    say({ type: 'peer-joined', peer: 'other', site: 'lab', role: 'agent' }, 0)
     say({ type: 'content-wanted', wish: 1, key: keyHashOf(head.head.key), url, rangeFirst: true }, 0)
     say({ type: 'peer-said', peer: 'other', message: { type: 'head', head } }, 1)
     return {
