@@ -369,6 +369,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       transfer: swarm.transfer,
       keptBytes: swarm.keptBytes,
       lastUsedAt: swarm.lastUsedAt,
+      copies: swarm.members.complete(),
       pinned: swarm.pinned,
       atWork: swarm.atWork
     }))

@@ -21,6 +21,7 @@ import {
   backgroundSlotsShare,
   claimStaggerMs,
   farFlowsMax,
+  firstFlowsMax,
   fetchersMax,
   gatewayPatienceMs,
   upstreamRetryMs,
@@ -65,6 +66,8 @@ export class Claiming {
   readonly #openSince = new Map<number, Millis>()
   /** When something last came to the site, as far as we know. */
   #movedAt: Millis = 0
+  /** Some chunk has shown up at the site. */
+  #hasBegun = false
   #failures = 0
   #retryAt: Millis = 0
   #refused = false
@@ -177,6 +180,7 @@ export class Claiming {
     const extent = extentOf(chunk)
     const record = this.claims.of(extent)
     this.#movedAt = now
+    this.#hasBegun = true
     if (record === undefined) return
     this.claims.showed(extent, now)
     if (record.claimant !== this.#around.self && !this.#open.isMissing(extent))
@@ -366,7 +370,8 @@ export class Claiming {
   #siteSlots(): number {
     const { siteUpstreamSlots } = this.#around.policy()
     const isFar = this.#around.role !== 'gateway' && this.#swarm.members.far > 0
-    return isFar && !this.claims.swift ? Math.min(siteUpstreamSlots, farFlowsMax) : siteUpstreamSlots
+    if (isFar && !this.claims.swift) return Math.min(siteUpstreamSlots, farFlowsMax)
+    return this.#hasBegun ? siteUpstreamSlots : Math.min(siteUpstreamSlots, firstFlowsMax)
   }
 
   /** A gateway beyond the site is the upstream while it is at work or has what we need; without one, the URL is. */

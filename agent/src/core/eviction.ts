@@ -1,14 +1,18 @@
 /**
- * What goes when the cache is full: the transfer that was used longest ago, never one that is pinned or at work. We
- * free a little more than is needed, so that eviction does not run for every chunk.
+ * What goes when the cache is full: the transfer that was used longest ago, never one that is pinned or at work. What
+ * hardly anybody else of the site has counts as used later than it was, because fetching it again would cost the WAN;
+ * but not for ever, or what nobody wants any more would push out what everybody does. We free a little more than is
+ * needed, so that eviction does not run for every chunk.
  */
 import type { TransferId } from '@starling/shared/ids.ts'
-import { MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { dayMs, MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
 
 export interface Evictable {
   readonly transfer: TransferId
   readonly keptBytes: Bytes
   readonly lastUsedAt: Millis
+  /** Peers of the site that are known to have all of it. */
+  readonly copies: number
   readonly pinned: boolean
   /** Readers or fetches are at work on it. */
   readonly atWork: boolean
@@ -23,6 +27,10 @@ export interface DiskState {
 
 /** Room that must always be left: one extent, so that no chunk under way finds the door shut. */
 const headroomBytes: Bytes = 4 * MiB
+/** With fewer copies elsewhere than this the site could lose it by one machine that is switched off. */
+const copiesMin = 2
+/** What is rare is kept so much longer: over a weekend, and no more than that. */
+const rareBonusMs: Millis = 3 * dayMs
 /** Freed beyond what is needed: this part of the quota. */
 const slackPercent = 5
 
@@ -34,9 +42,7 @@ export function chooseEvictions(transfers: Iterable<Evictable>, disk: DiskState)
   const candidates = [...transfers].filter(
     transfer => !transfer.pinned && !transfer.atWork && transfer.keptBytes > 0
   )
-  candidates.sort(
-    (one, other) => one.lastUsedAt - other.lastUsedAt || (one.transfer < other.transfer ? -1 : 1)
-  )
+  candidates.sort((one, other) => worth(one) - worth(other) || (one.transfer < other.transfer ? -1 : 1))
   const chosen: TransferId[] = []
   for (const candidate of candidates) {
     if (toFree <= 0) break
@@ -44,4 +50,8 @@ export function chooseEvictions(transfers: Iterable<Evictable>, disk: DiskState)
     toFree -= candidate.keptBytes
   }
   return chosen
+}
+
+function worth({ lastUsedAt, copies }: Evictable): Millis {
+  return copies < copiesMin ? lastUsedAt + rareBonusMs : lastUsedAt
 }

@@ -32,7 +32,7 @@ export const haveBatchMs: Millis = 20
 /** A chunk that so many others are known to have can be had without us ... */
 export const commonHolders = 2
 /** ... and that we have it too is told within so long: a handful of chunks on a branch office's line. */
-export const commonHaveBatchMs: Millis = 3 * secondMs
+export const commonHaveBatchMs: Millis = secondMs
 /** How often a claim's progress is told. */
 export const claimRepeatMs: Millis = 500
 /** A claim without progress for so long is void, whatever the rate. */
@@ -60,6 +60,11 @@ export const claimStaggerMs: Millis = 50
  * slower, and of a chunk from a peer nothing is heard before it is whole, so on a slow line claims would time out.
  */
 export const farFlowsMax = 2
+/**
+ * Until a first chunk has shown up at the site, so many flows: all clients wait for the same chunk, and with six of them on
+ * the line it takes six times as long.
+ */
+export const firstFlowsMax = 2
 /** Foreground escapes are staggered by rank, so that a stalled claim costs one duplicate, not one a client. */
 export const escapeStaggerMs: Millis = 100
 /** A claim that is given back after some of its chunks came is told so much later: their haves go first. */

@@ -78,6 +78,13 @@ export class Members {
     return this.holders(chunk) > 0 && this.#agentHolders[chunk] === 0
   }
 
+  /** Agents of the site that have all of it. */
+  complete(): number {
+    let count = 0
+    for (const { far, has } of this.#byId.values()) if (!far && has?.full === true) count++
+    return count
+  }
+
   holdersOf(chunk: number): AgentId[] {
     return this.#thoseWith(chunk, false)
   }

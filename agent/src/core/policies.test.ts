@@ -1,5 +1,5 @@
 import { Prng } from '@starling/shared/prng.ts'
-import { MiB } from '@starling/shared/units.ts'
+import { dayMs, MiB } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
 import { ChunkPicker } from './chunk-picker.ts'
 import { Claims } from './claims.ts'
@@ -198,6 +198,7 @@ describe('eviction', () => {
     transfer,
     keptBytes: 100 * MiB,
     lastUsedAt,
+    copies: 5,
     pinned: false,
     atWork: false,
     ...more
@@ -215,6 +216,12 @@ describe('eviction', () => {
 
   test('what was used longest ago goes first, and no more than needed', () => {
     expect(chooseEvictions([kept('new', 9), kept('old', 1), kept('middle', 5)], disk(400))).toEqual(['old'])
+  })
+
+  test('what hardly anybody else has stays some days longer, and not for ever', () => {
+    const rare = kept('rare', 0, { copies: 1 })
+    expect(chooseEvictions([rare, kept('common', 2 * dayMs)], disk(400))).toEqual(['common'])
+    expect(chooseEvictions([rare, kept('common', 4 * dayMs)], disk(400))).toEqual(['rare'])
   })
 
   test('what is pinned or at work stays', () => {
