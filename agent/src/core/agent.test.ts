@@ -122,7 +122,9 @@ describe('classes', () => {
       one.read(background, 10)
       const claim = { extent: 0, claimant: 'other', sequence: 1, bytesDone: 0 }
       one.hear({ type: 'claim', transfer: head.transfer, claim }, 20)
-      one.hear({ type: 'bitfield', transfer: head.transfer, bits: new Uint8Array(8), claims: [] }, 21)
+      const theirs = new Bitfield(64)
+      theirs.set(63)
+      one.hear({ type: 'bitfield', transfer: head.transfer, bits: theirs.toBytes(), claims: [] }, 21)
       one.until(20_000)
       return {
         flows: one.all.filter(({ type }) => type === 'fetch-upstream').length,
