@@ -5,10 +5,12 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
+import { resolve } from 'node:path'
 import type { Role } from '@starling/shared/credential.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { hash32 } from '@starling/shared/prng.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
@@ -16,7 +18,7 @@ import { loadConfig, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
 import type { AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
-import { createAgentCore } from './core/agent.ts'
+import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
 import { createFlows } from './flows/flows.ts'
@@ -37,6 +39,7 @@ import { createProxy } from './proxy/http-proxy.ts'
 import { createReporter } from './report.ts'
 import { run } from './run.ts'
 import { createStore } from './store/store.ts'
+import { traced, traceTo, type Trace } from './trace.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
 export interface Agent {
@@ -218,8 +221,19 @@ async function start(
   peers = network
   const roles = new Map<AgentId, Role>()
 
+  function record(path: string): Trace {
+    log.info({ path }, 'all events are recorded, with the URLs that clients ask for')
+    return traceTo(path, init, sentence => {
+      log.warn(sentence)
+      problem(sentence)
+    })
+  }
+
   const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
-  const core = createAgentCore({ self, role, site, policy, bans })
+  const init: AgentCoreInit = { self, role, site, policy, seed: hash32(self), bans }
+  const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
+  if (trace !== null) undo.push(() => trace.close())
+  const core = trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace)
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )

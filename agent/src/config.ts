@@ -68,6 +68,8 @@ export interface AgentConfig {
   }
   readonly policy: PolicyNumbers
   readonly logLevel: LogLevel
+  /** A file for all that happens to this agent (trace.ts), absolute or in the data folder; null: no trace. */
+  readonly trace: string | null
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -238,7 +240,19 @@ export const configSchema = z.strictObject({
   logLevel: choiceField(logLevels, 'info', {
     what: 'How much is logged, as JSON lines on stderr',
     why: 'A line for what an admin would ask about, none for each chunk'
-  })
+  }),
+  trace: textField<string | null>(
+    z.string().min(1).nullable(),
+    {
+      word: 'file',
+      form: 'the path of a file that is not there yet; without a folder it is in the data folder'
+    },
+    null,
+    {
+      what: 'File to record all events of this agent in, for `npm run sim -- --replay FILE`; it holds the URLs that clients ask for',
+      why: 'It grows without bound, and what this machine fetches is written down only when somebody asks for it'
+    }
+  )
 })
 
 function isProxyUrl(text: string): boolean {

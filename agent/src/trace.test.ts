@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Bitfield } from '@starling/shared/bitfield.ts'
-import { parseTrace } from '@starling/shared/trace.ts'
+import { parseTrace, traceLine } from '@starling/shared/trace.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { AgentEvent } from './ports.ts'
 import { traceTo } from './trace.ts'
@@ -15,7 +15,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true })
 })
 
-const begin = { self: 'one', role: 'agent', site: 'lab', policy: { uploadSlots: 8 }, seed: 4 } as const
+const begin = {
+  self: 'one',
+  role: 'agent',
+  site: 'lab',
+  policy: { uploadSlots: 8 },
+  seed: 4,
+  bans: []
+} as const
 
 test('what is written is read back as it was, bytes and bitfields included', async () => {
   const path = join(folder, 'agent.trace')
@@ -60,6 +67,8 @@ test('what is written is read back as it was, bytes and bitfields included', asy
   expect(read.events.map(({ event }) => event)).toEqual(events)
   const loaded = read.events[1]!.event
   expect(loaded.type === 'transfer-loaded' && [...loaded.have.indices()]).toEqual([3])
+  // What Node hands out as a Buffer is bytes like others.
+  expect(traceLine({ bytes: Buffer.of(1, 2) })).toBe(traceLine({ bytes: Uint8Array.of(1, 2) }))
   // Half a line is what a power loss leaves: the rest is still good.
   expect(parseTrace<object, AgentEvent>(text.slice(0, -5)).events).toHaveLength(2)
 })
@@ -75,3 +84,25 @@ test('a trace that cannot be written says so once, and harms nothing', async () 
   expect(told).toHaveLength(1)
   expect(told[0]).toMatch(/no such file/)
 })
+
+test('a file that is there is left as it is: it may be the trace of a crash', async () => {
+  const path = join(folder, 'agent.trace')
+  writeFileSync(path, 'before the crash')
+  const told: string[] = []
+  const trace = traceTo(path, begin, why => {
+    told.push(why)
+  })
+  trace.event({ type: 'woke' }, 0)
+  await trace.close()
+  expect(readFileSync(path, 'utf8')).toBe('before the crash')
+  expect(told).toEqual([expect.stringMatching(/agent\.trace has ended: .*name another/)])
+})
+
+test.skipIf(process.platform === 'win32')(
+  'only its user may read it: it tells what a machine fetched',
+  async () => {
+    const path = join(folder, 'agent.trace')
+    await traceTo(path, begin, () => {}).close()
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  }
+)

@@ -22,6 +22,7 @@ export interface TraceStart<Policy> {
   readonly site: SiteId
   readonly policy: Policy
   readonly seed: number
+  readonly bans: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
 }
 
 export interface Traced<Event> {
@@ -31,7 +32,9 @@ export interface Traced<Event> {
 
 /** One line, without its end. */
 export function traceLine(thing: object): string {
-  return JSON.stringify(thing, (_key, value: unknown) => {
+  return JSON.stringify(thing, function (this: Readonly<Record<string, unknown>>, key) {
+    // Not the second argument: a Buffer has turned itself into something else there.
+    const value = this[key]
     if (value instanceof Uint8Array) return { $bytes: base64.baseEncode(value) }
     if (value instanceof Bitfield) return { $bits: base64.baseEncode(value.toBytes()), size: value.size }
     return value
@@ -47,7 +50,7 @@ export function parseTrace<Policy, Event>(
   const whole = lines.slice(0, -1)
   const [first, ...rest] = whole.map((line, index) => parseLine(line, index + 1))
   const start = first as TraceStart<Policy> | undefined
-  if (start?.version !== traceVersion || typeof start.self !== 'string' || typeof start.policy !== 'object') {
+  if (start?.version !== traceVersion || typeof start.self !== 'string' || !Array.isArray(start.bans)) {
     throw bad(1, `it does not begin as a trace of version ${traceVersion}`)
   }
   for (const [index, line] of rest.entries()) {

@@ -30,7 +30,11 @@ async function main(args: readonly string[]): Promise<number> {
   const say = (text: string): void => {
     out.write(`${text}\n`)
   }
-  if (command.replay !== null) return replay(command.replay, command.policies, say)
+  if (command.replay !== null) {
+    const replayed = replay(command.replay, command.policies, say)
+    if (command.json) process.stdout.write(`${JSON.stringify(replayed)}\n`)
+    return 0
+  }
   if (command.soak) return soak(command.options.seed, command.runs, say)
   const { scenario, options, html } = command
   say(`${scenario.name}: ${scenario.says}`)

@@ -26,7 +26,8 @@ function recorded(): { text: string; upstream: number } {
           role: 'agent',
           site: '0',
           policy: usualPolicy,
-          seed: 500_000
+          seed: 500_000,
+          bans: []
         })
       )
       world.onEvent = (agent, event, now) => {
@@ -46,7 +47,7 @@ test('a trace fed to a fresh core gives the same decisions, and another policy g
   const same = decide(start, events)
   expect(same.upstreamRequests).toBe(upstream)
   expect(same.upstreamRequests).toBeGreaterThan(0)
-  const none = decide({ ...start, policy: { ...start.policy, upstreamWeight: 0 } }, events)
+  const none = decide(start, events, { upstreamWeight: 0 })
   expect(none.upstreamBytes).toBeLessThan(same.upstreamBytes)
 })
 
@@ -56,11 +57,9 @@ test('the command says what it compares, and what it cannot know', () => {
     const path = join(folder, 'agent.trace')
     writeFileSync(path, recorded().text)
     const said: string[] = []
-    expect(
-      replay(path, ['upstreamSlots=1'], line => {
-        said.push(line)
-      })
-    ).toBe(0)
+    replay(path, ['upstreamSlots=1'], line => {
+      said.push(line)
+    })
     expect(said.join('\n')).toMatch(/upstreamRequests +\d+ +\d+/)
     expect(said.join('\n')).toContain('cannot know the answers to requests that were never made')
     expect(() => replay(path, ['nothing=1'], () => {})).toThrow(/names are upstreamSlots/)

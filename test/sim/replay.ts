@@ -15,6 +15,7 @@ import { MiB, type Bytes } from '@starling/shared/units.ts'
 /** What a core decided in a trace. */
 export interface Decisions {
   upstreamRequests: number
+  /** Asked for: a flow that was cancelled brought less. */
   upstreamBytes: Bytes
   escapes: number
   peerRequests: number
@@ -23,7 +24,14 @@ export interface Decisions {
   messages: number
 }
 
-export function replay(path: string, policies: readonly string[], say: (text: string) => void): number {
+export interface Replayed {
+  readonly asItWas: Decisions
+  /** Null when no other policy was asked about. */
+  readonly other: Decisions | null
+}
+
+/** @throws StarlingError `bad-trace`, `bad-command` */
+export function replay(path: string, policies: readonly string[], say: (text: string) => void): Replayed {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -31,14 +39,19 @@ export function replay(path: string, policies: readonly string[], say: (text: st
     throw new StarlingError('bad-trace', `the trace ${path} cannot be read: ${messageOf(error)}`)
   }
   const { start, events } = parseTrace<CorePolicy, AgentEvent>(text)
-  const policy = { ...start.policy, ...overrides(start.policy, policies) }
   say(`${start.role} ${start.self}, ${events.length} events`)
-  const as = decide(start, events)
-  const other = policies.length === 0 ? null : decide({ ...start, policy }, events, true)
-  for (const name of Object.keys(as) as Array<keyof Decisions>) {
-    const value = (decisions: Decisions): string =>
-      name === 'upstreamBytes' ? `${(decisions[name] / MiB).toFixed(1)} MiB` : String(decisions[name])
-    say(`  ${name.padEnd(18)}${value(as).padStart(12)}${other === null ? '' : value(other).padStart(16)}`)
+  const asItWas = decide(start, events)
+  const other = policies.length === 0 ? null : decide(start, events, overrides(start.policy, policies))
+  const row = (name: string, value: string, otherValue: string): void => {
+    say(`  ${name.padEnd(18)}${value.padStart(12)}${other === null ? '' : `   ${otherValue.padStart(12)}`}`)
+  }
+  row('', 'as it was', policies.join(', '))
+  for (const name of Object.keys(asItWas) as Array<keyof Decisions>) {
+    const value = (decisions: Decisions | null): string =>
+      name === 'upstreamBytes'
+        ? `${((decisions?.[name] ?? 0) / MiB).toFixed(1)} MiB`
+        : String(decisions?.[name])
+    row(name, value(asItWas), value(other))
   }
   if (other !== null) {
     say(
@@ -48,16 +61,16 @@ export function replay(path: string, policies: readonly string[], say: (text: st
       'It cannot know the answers to requests that were never made, nor what peers would have done; for that, run a scenario.'
     )
   }
-  return 0
+  return { asItWas, other }
 }
 
-/** Feeds the events to a fresh core. With `keepPolicy`, changes of policy in the trace are left out. */
+/** Feeds the events to a fresh core. What `other` says of the policy holds throughout, whatever else of it changes. */
 export function decide(
   start: TraceStart<CorePolicy>,
   events: ReadonlyArray<Traced<AgentEvent>>,
-  keepPolicy = false
+  other: Partial<CorePolicy> = {}
 ): Decisions {
-  const core = createAgentCore(start)
+  const core = createAgentCore({ ...start, policy: { ...start.policy, ...other } })
   const heads = new Map<TransferId, Head>()
   const sum: Decisions = {
     upstreamRequests: 0,
@@ -69,10 +82,13 @@ export function decide(
     messages: 0
   }
   for (const { at, event } of events) {
-    if (keepPolicy && event.type === 'policy-changed') continue
     if (event.type === 'transfer-loaded' || event.type === 'resolved')
       heads.set(event.head.transfer, event.head.head)
-    for (const effect of core.step(event, at)) count(sum, effect, heads)
+    // The body of the request that resolved the key fills chunks like any other.
+    if (event.type === 'resolved' && event.flow !== null)
+      sum.upstreamBytes += bytesOf(event.head.head, event.flow)
+    const fed = event.type === 'policy-changed' ? { ...event, policy: { ...event.policy, ...other } } : event
+    for (const effect of core.step(fed, at)) count(sum, effect, heads)
   }
   return sum
 }
@@ -82,15 +98,19 @@ function count(sum: Decisions, effect: AgentEffect, heads: Map<TransferId, Head>
   else if (effect.type === 'resolve') sum.upstreamRequests++
   else if (effect.type === 'fetch-upstream') {
     sum.upstreamRequests++
-    const head = heads.get(effect.transfer)
-    if (head === undefined) return
-    for (let chunk = effect.firstChunk; chunk < effect.endChunk; chunk++)
-      sum.upstreamBytes += chunkLength(chunk, head.length, head.chunkBytes)
+    sum.upstreamBytes += bytesOf(heads.get(effect.transfer)!, effect)
   } else if (effect.type === 'fetch-chunk') sum.peerRequests++
   else if (effect.type === 'serve') sum.served++
   else if (effect.type === 'refuse') sum.refused++
   else if (effect.type === 'say') sum.messages += effect.to.length
   else if (effect.type === 'report' && effect.fact.what === 'foreground-escape') sum.escapes++
+}
+
+function bytesOf(head: Head, { firstChunk, endChunk }: { firstChunk: number; endChunk: number }): Bytes {
+  let bytes = 0
+  for (let chunk = firstChunk; chunk < endChunk; chunk++)
+    bytes += chunkLength(chunk, head.length, head.chunkBytes)
+  return bytes
 }
 
 function overrides(policy: CorePolicy, words: readonly string[]): Partial<CorePolicy> {

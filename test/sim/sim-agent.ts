@@ -377,7 +377,7 @@ export class SimAgent {
 
   #newCore(): Machine<AgentEvent, AgentEffect> {
     const { id, role, site, policy, seed, wrap } = this.#init
-    const core = createAgentCore({ self: id, role, site: String(site), policy, seed })
+    const core = createAgentCore({ self: id, role, site: String(site), policy, seed, bans: [] })
     return wrap === undefined ? core : wrap(core, id)
   }
 }

@@ -8,7 +8,7 @@ import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Machine } from '@starling/shared/machine.ts'
 import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
-import { hash32, Prng } from '@starling/shared/prng.ts'
+import { Prng } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around, PeerKind } from './around.ts'
@@ -29,9 +29,9 @@ export interface AgentCoreInit {
   readonly site: SiteId
   readonly policy: CorePolicy
   /** Differs from agent to agent, so that not all draw alike; fixed for a replay. */
-  readonly seed?: number
+  readonly seed: number
   /** Bans of an earlier life. */
-  readonly bans?: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
+  readonly bans: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
 }
 
 export function createAgentCore(init: AgentCoreInit): Machine<AgentEvent, AgentEffect> {
@@ -61,7 +61,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   constructor(init: AgentCoreInit) {
     this.#policy = init.policy
     this.#site = init.site
-    for (const ban of init.bans ?? []) this.#scores.restoreBan(ban.peer, ban.until)
+    for (const ban of init.bans) this.#scores.restoreBan(ban.peer, ban.until)
     const effect = (one: AgentEffect): void => {
       this.#effects.push(one)
     }
@@ -70,7 +70,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       self: init.self,
       selfSeed: seedOf(init.self),
       role: init.role,
-      prng: new Prng(init.seed ?? hash32(init.self)),
+      prng: new Prng(init.seed),
       scores: this.#scores,
       peers: this.#peers,
       isAwake: false,
