@@ -22,7 +22,14 @@ function headOf(name: string): SignedHead {
 }
 
 test('what is pinned while the agent runs is not evicted, and can go once it is unpinned', () => {
-  const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy: policyDefaults, seed: 1, bans: [] })
+  const core = createAgentCore({
+    self: 'me',
+    role: 'agent',
+    site: 'lab',
+    policy: policyDefaults,
+    seed: 1,
+    bans: []
+  })
   const [old, young] = [headOf('old'), headOf('young')]
   for (const [at, head] of [old, young].entries()) {
     const have = Bitfield.full(64)
@@ -48,7 +55,14 @@ describe('classes', () => {
 
   /** An agent that knows the head and has a peer; clients read all of it. */
   function agent(given: Partial<CorePolicy> = {}) {
-    const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy: { ...policy, ...given }, seed: 1, bans: [] })
+    const core = createAgentCore({
+      self: 'me',
+      role: 'agent',
+      site: 'lab',
+      policy: { ...policy, ...given },
+      seed: 1,
+      bans: []
+    })
     const step = (event: AgentEvent, now: number) => core.step(event, now)
     const all: AgentEffect[] = []
     const say = (event: AgentEvent, now: number): AgentEffect[] => {
