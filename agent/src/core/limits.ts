@@ -51,10 +51,10 @@ export const ownLatenessMs: Millis = 200
 export const claimStallChunks = 4
 /**
  * Each next rank takes a free extent so much later: longer than a claim needs to cross a LAN and a busy machine's event
- * loop. With 20 ms, claims crossed on loaded machines, and each crossing costs bytes; the wait costs nothing, because the
- * site's other flows have the line meanwhile.
+ * loop. With 20 and with 50 ms, claims crossed on loaded machines, and each crossing costs bytes; the wait costs nothing,
+ * because the site's other flows have the line meanwhile.
  */
-export const claimStaggerMs: Millis = 50
+export const claimStaggerMs: Millis = 120
 /**
  * Chunks that a site draws from a gateway beyond it at a time. Two keep a line busy over a round trip; each more makes each
  * slower, and of a chunk from a peer nothing is heard before it is whole, so on a slow line claims would time out.
