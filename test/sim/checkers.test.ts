@@ -86,7 +86,10 @@ describe('promises hold when something goes wrong', () => {
     expect(violations).toEqual([])
     const twoLiars = { agents: 11, sites: 2, size: 17 * MiB, wan: 10 * megabit, seed: 50491, faults: 6 }
     expect(runScenario(patchTuesday, optionsFor(patchTuesday, twoLiars)).violations).toEqual([])
-    expect(outcome.play.world.now).toBeLessThan(minuteMs)
+    // Of those who are owed anything: an idle liar may wait for itself as long as it likes.
+    const { agents, content } = outcome.play
+    const doneAt = agents.map(agent => agent.completedAt.get(content.transfer) ?? 0)
+    expect(Math.max(...doneAt)).toBeLessThan(minuteMs)
     const stall = play({
       options: { agents: 10 },
       faults: [faultKinds.originStalls(4 * secondMs, 10 * secondMs, 2)]
