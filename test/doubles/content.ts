@@ -41,6 +41,17 @@ export function seededContent(seed: string, length: Bytes): Content {
   }
 }
 
+/** Just these bytes. */
+export function bytesContent(bytes: Uint8Array): Content {
+  return {
+    length: bytes.length,
+    etag: `"${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}"`,
+    lastModified: longAgo,
+    read: async (start, end) => bytes.subarray(start, end),
+    async close() {}
+  }
+}
+
 /** A file of this machine, kept open until `close`. */
 export async function fileContent(path: string): Promise<Content> {
   const file = await open(path, 'r')
@@ -69,7 +80,16 @@ export async function sha256Of(
   start: Bytes = 0,
   end: Bytes = content.length
 ): Promise<string> {
-  const hash = createHash('sha256')
+  return digestOf('sha256', content, start, end)
+}
+
+/** In lower-case hex. */
+export async function sha1Of(content: Content): Promise<string> {
+  return digestOf('sha1', content, 0, content.length)
+}
+
+async function digestOf(algorithm: string, content: Content, start: Bytes, end: Bytes): Promise<string> {
+  const hash = createHash(algorithm)
   for (let at = start; at < end; at += MiB) hash.update(await content.read(at, Math.min(end, at + MiB)))
   return hash.digest('hex')
 }

@@ -1,8 +1,9 @@
 /**
  * How an origin can be wrong, per path, switched while it runs. Offsets are offsets in the content, not in the
- * response, so that a fault stays at its place whatever Range is asked for.
+ * response, so that a fault stays at its place whatever Range is asked for. (An answer of several ranges has no offset
+ * in the content; there they are offsets in its body.)
  */
-import type { Bytes, BytesPerSecond } from '@starling/shared/units.ts'
+import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 
 export interface Faults {
   /** Only the first so many requests that would get a body are faulty; without it all are. */
@@ -23,6 +24,8 @@ export interface Faults {
   readonly corruptAt?: readonly Bytes[]
   /** Each response is so slow. */
   readonly dripBytesPerSecond?: BytesPerSecond
+  /** The answer begins so much later. */
+  readonly firstByteAfterMs?: Millis
   /** Answers with this status instead: 404, 429, 503, ... */
   readonly status?: number
   /** Retry-After of such an answer. */
@@ -41,6 +44,7 @@ const numbers = [
   'stallAt',
   'resetAt',
   'dripBytesPerSecond',
+  'firstByteAfterMs',
   'status',
   'retryAfterSeconds'
 ]

@@ -62,6 +62,53 @@ describe('an honest origin', () => {
     expect([fresh.statusCode, (await buffer(fresh)).length]).toEqual([206, 5])
   })
 
+  test('several ranges are parts of one body, each with its place; those beyond the end are left out', async () => {
+    const several = await ask('/a', { range: 'bytes=0-3, 1000-1001, 9999999-' })
+    expect(several.statusCode).toBe(206)
+    const boundary = /^multipart\/byteranges; boundary=(\d+)$/.exec(several.headers['content-type']!)![1]!
+    const body = await buffer(several)
+    expect(String(body.length)).toBe(several.headers['content-length'])
+    const [before, first, second, after] = body.toString('latin1').split(`--${boundary}`)
+    const part = async (start: number, end: number): Promise<string> =>
+      `\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes ${start}-${end - 1}/${content.length}\r\n\r\n` +
+      `${Buffer.from(await content.read(start, end)).toString('latin1')}\r\n`
+    expect([before, after]).toEqual(['\r\n', '--\r\n'])
+    expect([first, second]).toEqual([await part(0, 4), await part(1000, 1002)])
+  })
+
+  test('dates are preconditions, to the second', async () => {
+    const same = content.lastModified.toUTCString()
+    const older = new Date(content.lastModified.getTime() - 1000).toUTCString()
+    const statuses = []
+    for (const name of ['if-modified-since', 'if-unmodified-since']) {
+      for (const date of [same, older]) statuses.push((await ask('/a', { [name]: date })).resume().statusCode)
+    }
+    expect(statuses).toEqual([304, 200, 200, 412])
+  })
+
+  test('what stands in front of it answers by itself, or makes one answer faulty', async () => {
+    const fronted = await startOrigin({
+      front: async (request, path) => ({
+        faults: request.headers['x-bad'] === undefined ? {} : { status: 503 },
+        answer: path === '/page' ? { status: 200, headers: { 'x-page': 'yes' }, body: 'welcome' } : null
+      })
+    })
+    try {
+      fronted.put('/a', content)
+      const status = async (path: string, headers = {}): Promise<string> => {
+        const request = get(fronted.url + path, { headers, agent: false })
+        const [response] = (await once(request, 'response')) as [IncomingMessage]
+        return `${response.statusCode} ${(await buffer(response)).length}`
+      }
+      expect(await status('/page')).toBe('200 7')
+      expect(await status('/a')).toBe(`200 ${content.length}`)
+      expect(await status('/a', { 'x-bad': '1' })).toBe('503 0')
+      expect(fronted.stats('/page').bodyBytes).toBe(7)
+    } finally {
+      await fronted.close()
+    }
+  })
+
   test('content is the same wherever the reading starts', async () => {
     const whole = Buffer.from(await content.read(0, 1000))
     expect(whole.subarray(33, 777).equals(Buffer.from(await content.read(33, 777)))).toBe(true)
@@ -78,6 +125,14 @@ describe('an honest origin', () => {
 })
 
 describe('a faulty origin', () => {
+  test('begins late', async () => {
+    origin.setFaults('/a', { firstByteAfterMs: 150 })
+    const started = performance.now()
+    await ask('/a', { range: 'bytes=0-0' })
+    // Timers may fire a millisecond early.
+    expect(performance.now() - started).toBeGreaterThan(148)
+  })
+
   test('ignores the range', async () => {
     origin.setFaults('/a', { ignoreRange: true, times: 1 })
     const all = await ask('/a', { range: 'bytes=5-9' })

@@ -9,9 +9,10 @@
 import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { KiB, type Bytes, type BytesPerSecond } from '@starling/shared/units.ts'
+import { KiB, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import type { Content } from './content.ts'
 import { corrupted, type Faults } from './origin-faults.ts'
+import { multipart, multipartType, partType } from './origin-multipart.ts'
 import { selectRange } from './origin-range.ts'
 import { createWanLine, type WanLine } from './wan-line.ts'
 
@@ -27,6 +28,19 @@ export interface Served {
   readonly via: string | null
   done: boolean
 }
+
+/** An answer that is no content: a page, an error with words. */
+export interface PlainAnswer {
+  readonly status: number
+  readonly headers: OutgoingHttpHeaders
+  readonly body: string
+}
+
+/** Stands before the content and sees each request first: it answers, or adds faults to this one answer, or neither. */
+export type Front = (
+  request: IncomingMessage,
+  path: string
+) => Promise<{ readonly faults: Faults; readonly answer: PlainAnswer | null }>
 
 export interface PathStats {
   readonly bodyBytes: Bytes
@@ -71,9 +85,17 @@ interface Entry {
 /** Small enough that a rate limit is smooth and little is miscounted, large enough to be fast. */
 const pieceBytes: Bytes = 64 * KiB
 
-export async function startOrigin(
-  options: { readonly host?: string; readonly port?: number; readonly rate?: BytesPerSecond | null } = {}
-): Promise<Origin> {
+/** Windows keeps idle connections for half a minute, and IIS keeps them for two. */
+const keepAliveMs: Millis = 120_000
+
+export interface OriginOptions {
+  readonly host?: string
+  readonly port?: number
+  readonly rate?: BytesPerSecond | null
+  readonly front?: Front
+}
+
+export async function startOrigin(options: OriginOptions = {}): Promise<Origin> {
   const entries = new Map<string, Entry>()
   const line = createWanLine(options.rate ?? null)
   const watchers = new Set<() => void>()
@@ -100,9 +122,12 @@ export async function startOrigin(
     return entry
   }
 
-  const server = createServer({ keepAliveTimeout: 30_000 }, (request, response) => {
+  const front = options.front ?? nothingInFront
+  const server = createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     const path = new URL(request.url ?? '/', 'http://origin').pathname
-    answer(entryOf(path), line, request, response, tell).catch(() => response.destroy())
+    front(request, path)
+      .then(verdict => answer(entryOf(path), verdict, line, request, response, tell))
+      .catch(() => response.destroy())
   })
   server.on('connection', socket => {
     sockets.add(socket)
@@ -161,8 +186,11 @@ export async function startOrigin(
   }
 }
 
+const nothingInFront: Front = async () => ({ faults: {}, answer: null })
+
 async function answer(
   entry: Entry,
+  front: Awaited<ReturnType<Front>>,
   line: WanLine,
   request: IncomingMessage,
   response: ServerResponse,
@@ -172,7 +200,7 @@ async function answer(
   renew(entry)
   const faulty = entry.faultyLeft > 0
   if (faulty) entry.faultyLeft--
-  const faults: Faults = faulty ? entry.faults : {}
+  const faults: Faults = { ...(faulty ? entry.faults : {}), ...front.faults }
   const { content } = entry
 
   const served = (status: number, start: Bytes, end: Bytes): Served => {
@@ -181,51 +209,67 @@ async function answer(
     entry.served.push(record)
     return record
   }
-  const brief = (status: number, headers: OutgoingHttpHeaders = {}): void => {
-    served(status, 0, 0).done = true
-    response.writeHead(status, { 'content-length': 0, ...headers }).end()
+  const brief = (status: number, headers: OutgoingHttpHeaders = {}, body = ''): void => {
+    const record = served(status, 0, 0)
+    record.bodyBytes = Buffer.byteLength(body)
+    entry.bodyBytes += record.bodyBytes
+    record.done = true
+    response.writeHead(status, { 'content-length': record.bodyBytes, ...headers }).end(body)
     tell()
   }
 
+  if (faults.firstByteAfterMs !== undefined) {
+    const closed = new AbortController()
+    response.once('close', () => closed.abort())
+    await sleep(faults.firstByteAfterMs, undefined, { signal: closed.signal })
+  }
   if (faults.status !== undefined) {
     const { retryAfterSeconds } = faults
     return brief(faults.status, {
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) })
     })
   }
+  if (front.answer !== null) return brief(front.answer.status, front.answer.headers, front.answer.body)
   if (content === null) return brief(404)
   if (request.method !== 'GET' && request.method !== 'HEAD') return brief(405, { allow: 'GET, HEAD' })
 
   const choice = selectRange(request.headers, content, faults.ignoreRange === true)
   if (choice.kind === 'none') return brief(choice.status, choice.headers)
-  const start = choice.start
-  const end = choice.partial ? Math.min(content.length, choice.end + (faults.widerBy ?? 0)) : choice.end
+  const partial = choice.kind === 'several' || choice.partial
+  const answered = choice.kind === 'several' ? multipart(content, choice.spans) : content
+  const start = choice.kind === 'several' ? 0 : choice.start
+  const end =
+    choice.kind === 'several'
+      ? answered.length
+      : choice.partial
+        ? Math.min(content.length, choice.end + (faults.widerBy ?? 0))
+        : choice.end
 
   const headers: OutgoingHttpHeaders = {
-    'content-type': 'application/octet-stream',
+    'content-type': choice.kind === 'several' ? multipartType : partType,
     'accept-ranges': 'bytes',
     'cache-control': 'public, max-age=3600',
     etag: content.etag,
     'last-modified': content.lastModified.toUTCString()
   }
   if (faults.chunked !== true) headers['content-length'] = end - start
-  if (choice.partial) headers['content-range'] = `bytes ${start}-${end - 1}/${content.length}`
+  if (choice.kind === 'span' && partial) headers['content-range'] = `bytes ${start}-${end - 1}/${content.length}`
   for (const [name, value] of Object.entries(faults.headers ?? {})) {
     if (value === null) delete headers[name.toLowerCase()]
     else headers[name.toLowerCase()] = typeof value === 'string' ? value : [...value]
   }
-  response.writeHead(choice.partial ? 206 : 200, headers)
+  response.writeHead(partial ? 206 : 200, headers)
   if (request.method === 'HEAD') {
-    served(choice.partial ? 206 : 200, start, start).done = true
+    served(partial ? 206 : 200, start, start).done = true
     response.end()
     return tell()
   }
 
-  const record = served(choice.partial ? 206 : 200, start, end)
+  const record = served(partial ? 206 : 200, start, end)
   entry.flowsNow++
   entry.flowsMax = Math.max(entry.flowsMax, entry.flowsNow)
   try {
-    await sendBody(content, faults, line, response, record, bytes => {
+    await sendBody(answered, faults, line, response, record, bytes => {
       entry.bodyBytes += bytes
       tell()
     })
