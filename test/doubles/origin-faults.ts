@@ -10,6 +10,8 @@ export interface Faults {
   readonly times?: number
   /** Answers 200 with everything, whatever Range was asked. */
   readonly ignoreRange?: boolean
+  /** Of a Range header that is repeated the first counts, where others take the last. */
+  readonly firstRange?: boolean
   /** The body ends so many bytes before its Content-Length, and the connection with it. */
   readonly shortBy?: Bytes
   /** So many bytes follow after the Content-Length is reached. */
@@ -48,7 +50,7 @@ const numbers = [
   'status',
   'retryAfterSeconds'
 ]
-const flags = ['ignoreRange', 'chunked']
+const flags = ['ignoreRange', 'firstRange', 'chunked']
 
 /** For the control endpoint: what is misspelt must not pass as "no fault". @throws Error */
 export function parseFaults(value: unknown): Faults {

@@ -38,7 +38,9 @@ export function multipart(content: Content, spans: readonly Span[]): Content {
     async read(start, end) {
       const pieces = parts
         .filter(part => part.start < end && part.end > start)
-        .map(part => part.read(Math.max(start, part.start) - part.start, Math.min(end, part.end) - part.start))
+        .map(part =>
+          part.read(Math.max(start, part.start) - part.start, Math.min(end, part.end) - part.start)
+        )
       return Buffer.concat(await Promise.all(pieces))
     }
   }

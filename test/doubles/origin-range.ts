@@ -13,11 +13,8 @@ export type RangeChoice =
   | { readonly kind: 'several'; readonly spans: readonly Span[] }
   | { readonly kind: 'none'; readonly status: number; readonly headers: OutgoingHttpHeaders }
 
-export function selectRange(
-  headers: IncomingHttpHeaders,
-  content: Content,
-  ignoreRange: boolean
-): RangeChoice {
+/** Where the header is repeated, `headers.range` is the one that counts. */
+export function selectRange(headers: IncomingHttpHeaders, content: Content): RangeChoice {
   const { length, etag, lastModified } = content
   const failed = { kind: 'none', status: 412, headers: { etag } } as const
   const unchanged = { kind: 'none', status: 304, headers: { etag } } as const
@@ -34,7 +31,7 @@ export function selectRange(
 
   const whole = { kind: 'span', partial: false, start: 0, end: length } as const
   const range = headers.range
-  if (range === undefined || ignoreRange) return whole
+  if (range === undefined) return whole
   const ifRange = headers['if-range']
   if (ifRange !== undefined && ifRange !== etag && ifRange !== lastModified.toUTCString()) return whole
 

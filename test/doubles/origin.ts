@@ -211,10 +211,10 @@ async function answer(
   }
   const brief = (status: number, headers: OutgoingHttpHeaders = {}, body = ''): void => {
     const record = served(status, 0, 0)
-    record.bodyBytes = Buffer.byteLength(body)
+    record.bodyBytes = request.method === 'HEAD' ? 0 : Buffer.byteLength(body)
     entry.bodyBytes += record.bodyBytes
     record.done = true
-    response.writeHead(status, { 'content-length': record.bodyBytes, ...headers }).end(body)
+    response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers }).end(body)
     tell()
   }
 
@@ -233,7 +233,9 @@ async function answer(
   if (content === null) return brief(404)
   if (request.method !== 'GET' && request.method !== 'HEAD') return brief(405, { allow: 'GET, HEAD' })
 
-  const choice = selectRange(request.headers, content, faults.ignoreRange === true)
+  const range = request.headersDistinct.range?.at(faults.firstRange === true ? 0 : -1)
+  const asked = { ...request.headers, range: faults.ignoreRange === true ? undefined : range }
+  const choice = selectRange(asked, content)
   if (choice.kind === 'none') return brief(choice.status, choice.headers)
   const partial = choice.kind === 'several' || choice.partial
   const answered = choice.kind === 'several' ? multipart(content, choice.spans) : content
@@ -253,7 +255,8 @@ async function answer(
     'last-modified': content.lastModified.toUTCString()
   }
   if (faults.chunked !== true) headers['content-length'] = end - start
-  if (choice.kind === 'span' && partial) headers['content-range'] = `bytes ${start}-${end - 1}/${content.length}`
+  if (choice.kind === 'span' && partial)
+    headers['content-range'] = `bytes ${start}-${end - 1}/${content.length}`
   for (const [name, value] of Object.entries(faults.headers ?? {})) {
     if (value === null) delete headers[name.toLowerCase()]
     else headers[name.toLowerCase()] = typeof value === 'string' ? value : [...value]
