@@ -10,6 +10,7 @@ const house = openHouse()
 afterAll(() => house.close())
 
 const program = 'test/demo/demo.ts'
+const windowsProgram = 'test/demo/windows-update.ts'
 
 /** Everything that the demo starts gets its folders in here, so what it leaves behind can be seen. */
 function ownTemp(): { folder: string; env: Record<string, string> } {
@@ -84,5 +85,26 @@ test('a file that is not there is a plain sentence and exit code 2', async () =>
   const { code, stderr } = await house.run(program, ['/no/such/file'])
   expect(code).toBe(2)
   expect(stderr).toContain('/no/such/file')
+  expect(stderr).not.toMatch(/\n\s+at /)
+})
+
+test("demo:windows-update: Windows' own clients get what they should, and a file crosses once", async () => {
+  const { folder, env } = ownTemp()
+  const { code, stdout, stderr } = await house.run(windowsProgram, ['--size-mib', '8', '--json'], env)
+  expect(code, stderr).toBe(0)
+  const { rows } = JSON.parse(stdout.trim().split('\n').at(-1)!)
+  expect(rows).toHaveLength(9)
+  for (const row of rows) expect(row).toMatchObject({ hashEqual: true, complaints: [] })
+  const crossed = rows.slice(0, 8).map((row: { fromOrigin: number }) => row.fromOrigin > 0)
+  expect(crossed, 'the first for each file').toEqual([true, false, false, true, false, false, true, false])
+  expect(stderr).toContain('No client had anything to complain about.')
+  expect(readdirSync(folder)).toEqual([])
+  expect(usersOf(folder)).toEqual([])
+})
+
+test('demo:windows-update: wrong options are a plain sentence and exit code 2', async () => {
+  const { code, stderr } = await house.run(windowsProgram, ['--size-mib', 'many'])
+  expect(code).toBe(2)
+  expect(stderr).toContain('--size-mib takes a whole number')
   expect(stderr).not.toMatch(/\n\s+at /)
 })
