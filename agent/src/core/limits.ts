@@ -137,6 +137,11 @@ export const busyRetryMs: Millis = 40
 /** After a failed upstream request, the next waits so long, doubled each time in a row up to the maximum. */
 export const upstreamRetryMs: Millis = 500
 export const upstreamRetryMsMax: Millis = 30 * secondMs
+/**
+ * A client that asks for one range after the other is away for a moment after each: what is under way goes on for so long, for
+ * what was sent already would be sent again. Never beyond the extent that it is in.
+ */
+export const lingerMs: Millis = 500
 /** A client is told that the swarm cannot help when nothing came for so long although we tried. */
 export const hopelessMs: Millis = 15 * secondMs
 

@@ -26,6 +26,7 @@ import {
   claimStallBackgroundMs,
   claimStallMs,
   heldWindowChunks,
+  lingerMs,
   ownLatenessMs,
   windowChunks
 } from './limits.ts'
@@ -63,6 +64,8 @@ export class Swarm {
   #now: Millis = 0
   #settled = false
   #backgroundTold = false
+  /** Nobody here wants anything any more: what is under way is stopped then. */
+  #stopAt: Millis | null = null
   #wake: Millis | null = null
 
   constructor(head: SignedHead, around: Around, now: Millis, have?: Bitfield) {
@@ -389,8 +392,18 @@ export class Swarm {
       sooner(this.fetching.fetchMore(now))
       sooner(this.#watch.look(now))
     }
+    if (this.#stopAt !== null && this.#stopAt <= now) this.#stop(now)
+    sooner(this.#stopAt)
     sooner(this.claiming.tell(now))
     this.#wake = wake
+  }
+
+  #stop(now: Millis): void {
+    this.#stopAt = null
+    this.fetching.stop()
+    this.claiming.stop(now)
+    this.#interest.end()
+    this.#gossip.stop()
   }
 
   #tellClass(): void {
@@ -416,12 +429,10 @@ export class Swarm {
       this.#refresh(chunk)
     }
     if (!this.wants.any) {
-      this.fetching.stop()
-      this.claiming.stop(now)
-      this.#interest.end()
-      this.#gossip.stop()
+      this.#stopAt ??= this.have.full ? now : now + lingerMs
       return
     }
+    this.#stopAt = null
     if (this.#interest.begin(now)) {
       this.claiming.gateway.begin(now)
       this.claiming.farGateway.begin(now)
