@@ -276,7 +276,8 @@ export interface ContentPort {
   /**
    * The bytes [start, end) as they become verified (or arrive here from the origin itself). A slice may be read until
    * the next one is asked for.
-   * Ends early with a StarlingError: `transfer-failed` when they cannot be had, never with a wrong byte.
+   * Ends early with a StarlingError: `transfer-failed` when they cannot be had, `content-untrusted` when some that were given
+   * before they were verified turned out wrong: nothing may be joined to those.
    * @param isBackground nobody waits for them
    */
   read(

@@ -177,4 +177,25 @@ describe('classes', () => {
     expect(retryAt).toBeGreaterThan(10_500)
     expect(asks(3, retryAt)).toEqual([{ type: 'serve', upload: 3 }])
   })
+
+  // It ranks first, so before anything had come it could claim each time its claim was void, for ever.
+  test.each([
+    ['what there is', 0],
+    ['what there is not', 1000]
+  ])('a peer that claims %s again and again, and brings nothing, stops nobody', (_, first) => {
+    const one = agent()
+    one.hear({ ...interested(false), weight: 1000 } as SwarmMessage, 5)
+    one.read(false, 10)
+    one.hear({ type: 'bitfield', transfer: head.transfer, bits: new Uint8Array(8), claims: [] }, 11)
+    let sequence = 0
+    for (let now = 12; now < 20_000; now += 50) {
+      for (const extent of [first, first + 1]) {
+        const claim = { extent, claimant: 'other', sequence: ++sequence, bytesDone: 0 }
+        one.hear({ type: 'claim', transfer: head.transfer, claim }, now)
+      }
+      one.until(now + 49)
+    }
+    // More than the one chunk that is fetched out of turn.
+    expect(one.all.filter(({ type }) => type === 'fetch-upstream').length).toBeGreaterThan(1)
+  })
 })

@@ -120,6 +120,7 @@ export class Claiming {
   /** @returns whether there is a new claim in the book. */
   heard(claim: Claim, from: Candidate, now: Millis): boolean {
     const { scores } = this.#around
+    if (chunksOf(claim.extent, this.#swarm.chunks).start >= this.#swarm.chunks) return false
     // What it fetches it gives to nobody.
     if (scores.isTroubled(claim.claimant)) return false
     this.claims.heardOf(claim)
@@ -127,6 +128,7 @@ export class Claiming {
     // Who brought nothing of one claim does not get the next.
     if (scores.isIdle(claim.claimant, now) && record?.claimant !== claim.claimant) return false
     if (record === undefined) {
+      if (this.claims.isHopeless(claim.extent, claim.claimant)) return false
       this.claims.set(claim, now)
       return true
     }

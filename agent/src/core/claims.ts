@@ -30,7 +30,10 @@ export class Claims {
   /** The median of the flows when it was last known. */
   #lastRate: BytesPerSecond | null = null
   /** Claimants whose claims were declared void, by extent, and whether they were heard of again. */
-  readonly #voided = new Map<number, { readonly claimant: AgentId; isHeard: boolean }>()
+  readonly #voided = new Map<
+    number,
+    { readonly claimant: AgentId; readonly times: number; isHeard: boolean }
+  >()
 
   constructor(chunkBytes: Bytes) {
     this.#chunkBytes = chunkBytes
@@ -80,6 +83,11 @@ export class Claims {
   /** A claim of his on this extent was void, and he has brought nothing of it since. */
   wasVoid(extent: number, claimant: AgentId): boolean {
     return this.#voided.get(extent)?.claimant === claimant
+  }
+
+  /** ... more than once: it is not the line alone. */
+  isHopeless(extent: number, claimant: AgentId): boolean {
+    return this.wasVoid(extent, claimant) && this.#voided.get(extent)!.times > 1
   }
 
   /** He was the first at the site to have a chunk of the extent. */
@@ -151,7 +159,9 @@ export class Claims {
     }
     for (const record of expired) {
       this.#byExtent.delete(record.extent)
-      this.#voided.set(record.extent, { claimant: record.claimant, isHeard: false })
+      const { claimant, extent } = record
+      const before = this.wasVoid(extent, claimant) ? this.#voided.get(extent)!.times : 0
+      this.#voided.set(extent, { claimant, times: before + 1, isHeard: false })
     }
     return expired
   }

@@ -6,7 +6,7 @@
  */
 import { extentOf } from '@starling/shared/chunking.ts'
 import type { TransferId } from '@starling/shared/ids.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { isLargeSite, type Around } from './around.ts'
 import type { Claiming } from './claiming.ts'
 import type { Fetching } from './fetching.ts'
@@ -24,6 +24,11 @@ export interface WatchedSwarm {
   has(chunk: number): boolean
   fail(reason: string): void
 }
+
+/** So long a waiting client is put off by what others only say: four chunk times on a flow of 500 kbit/s. */
+const wordsMsMax: Millis = minuteMs
+/** A refused escape is not tried again at once, whatever policy says. */
+const againMsMin: Millis = 100
 
 export class ReadersWatch {
   readonly #swarm: WatchedSwarm
@@ -62,7 +67,7 @@ export class ReadersWatch {
       if (chunk >= reader.endChunk || this.#swarm.has(chunk) || claiming.covers(chunk)) continue
       let at = this.#escapeAt(reader, now)
       if (at <= now && this.#around.isAwake) {
-        at = now + this.#delayFromHttpMs(reader)
+        at = now + Math.max(againMsMin, this.#delayFromHttpMs(reader))
         if (claiming.escape(chunk, now)) {
           this.#escaped.add(chunk)
           this.#around.effect({ type: 'report', fact: { what: 'foreground-escape', transfer, chunk } })
@@ -81,20 +86,25 @@ export class ReadersWatch {
     const { members, claiming, fetching } = this.#swarm
     const { claims } = claiming
     const claim = claims.of(extentOf(chunk))
-    const progressAt = Math.max(
+    const seenAt = Math.max(
       // Where not every claim is heard, haves that keep coming are the sign that the site is at work.
       isLargeSite(this.#around) || members.holders(chunk) > 0 ? this.#newsAt : 0,
-      movedAt,
+      movedAt
+    )
+    const progressAt = Math.max(
+      seenAt,
       claim?.progressAt ?? 0,
       // A claim that has just become void is taken over in the usual order first.
       claiming.openSince(extentOf(chunk)),
       fetching.startedAt(chunk) ?? 0
     )
     const patience = Math.min(escapePatienceMax, claims.patienceFactor)
-    const patientUntil = Math.max(
-      progressAt + this.#delayFromHttpMs(reader) * patience,
+    const delayMs = this.#delayFromHttpMs(reader) * patience
+    const patientUntil = Math.min(
       // On a slow line a chunk takes long: a claim that is not void yet is worth waiting for.
-      claim === undefined ? 0 : claims.deadline(claim)
+      Math.max(progressAt + delayMs, claim === undefined ? 0 : claims.deadline(claim)),
+      // But words alone, renewed for ever, must not keep anybody waiting.
+      seenAt + delayMs + wordsMsMax
     )
     // The rank costs more than a comparison, and is not needed before the time has come at all.
     return patientUntil > now ? patientUntil : patientUntil + claiming.rank(extentOf(chunk)) * escapeStaggerMs

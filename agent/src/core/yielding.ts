@@ -50,6 +50,8 @@ const averageMs: Millis = secondMs
 const baseMinutes = 10
 /** A queue grows by as much as we overshoot: a quarter of a second late it is long enough to be seen, and not yet felt. */
 const usualMs: Millis = 250
+/** A handshake without an answer counts as a queue so long: that is how long it is waited for. */
+const unansweredMs: Millis = secondMs
 /** One queue may be an accident: looked at again at once. */
 const suspectMs: Millis = 100
 /** When there is nothing left to give, there is no hurry. */
@@ -89,7 +91,13 @@ export class Yielding {
     this.#noteReceived(bytes, now)
     if (roundTrip === null) {
       // Where nothing can ever be measured there is nothing to go by.
-      if (this.#bases.length === 0) this.#grow(0)
+      if (this.#bases.length === 0) return this.#grow(0)
+      // One lost packet may be an accident; two in a row are a line that is full (RFC 6817, 3.4.2).
+      const certain = Math.min(unansweredMs, this.#lastQueue)
+      const aim = queueMsMax * aimShare
+      this.#lastQueue = unansweredMs
+      this.#isSuspecting = true
+      if (certain > aim) this.#cut(aim / certain, unansweredMs, now)
       return
     }
     this.#noteBase(roundTrip.ms, now)

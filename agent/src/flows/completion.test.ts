@@ -111,7 +111,7 @@ describe('a read of the whole', () => {
 
   it('is cut before its last chunk when the promise is broken', async () => {
     const reading = readAll()
-    await Promise.all([fetchAll(wrong), expect(reading).rejects.toMatchObject({ code: 'transfer-failed' })])
+    await Promise.all([fetchAll(wrong), expect(reading).rejects.toMatchObject({ code: 'content-untrusted' })])
     expect(plane.flows.totals().toClients).toBe(3 * chunkBytes)
   })
 
@@ -119,7 +119,7 @@ describe('a read of the whole', () => {
     plane = dataPlane({ upstream, store: createMemoryStore({ quotaBytes: 0 }) })
     plane.flows.openTransfer(head)
     const reading = readAll()
-    await Promise.all([fetchAll(wrong), expect(reading).rejects.toMatchObject({ code: 'transfer-failed' })])
+    await Promise.all([fetchAll(wrong), expect(reading).rejects.toMatchObject({ code: 'content-untrusted' })])
   })
 })
 

@@ -6,7 +6,8 @@
  *
  * - Nothing is kept, announced or served before its SHA-256 was compared. Only bytes that this agent itself gets from the
  *   origin reach its own clients earlier (readers.ts says how that stays safe).
- * - Memory is bounded, whatever is asked: `buffersMax` chunks (buffers.ts) plus one slice for each reader. A slow client
+ * - Memory is bounded, whatever is asked: `buffersMax` chunks (buffers.ts), and for each reader a slice and at most one chunk that it
+ *   was given before it was verified, or that is kept back for the digest of the whole. A slow client
  *   never holds up the swarm, because bytes go to the store and not to it.
  *
  * wishes -> resolve -> upstream-flow -> keeper -> readers is the way of a first download; peer-fetch and uploads are the
@@ -115,14 +116,18 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
     return flow
   }
 
-  function failReaders(transfer: Transfer, sentence: string): void {
-    for (const reader of transfer.readers) reader.failure = new StarlingError('transfer-failed', sentence)
+  function failReaders(
+    transfer: Transfer,
+    sentence: string,
+    code: 'transfer-failed' | 'content-untrusted' = 'transfer-failed'
+  ): void {
+    for (const reader of transfer.readers) reader.failure = new StarlingError(code, sentence)
     transfers.wake(transfer)
   }
 
   async function spoil(transfer: Transfer, sentence: string): Promise<void> {
     transfers.problem(transfer, sentence)
-    failReaders(transfer, sentence)
+    failReaders(transfer, sentence, 'content-untrusted')
     await forget(transfer)
   }
 
@@ -223,7 +228,8 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
 
     measureDelay(url) {
       run('measure the delay', async () => {
-        const roundTrip = await parts.upstream.roundTrip(url, closing.signal)
+        // Whatever goes wrong is no measurement; without an answer the core would never ask again.
+        const roundTrip = await parts.upstream.roundTrip(url, closing.signal).catch(() => null)
         const backgroundBytes = pacing.background.spentSince()
         emit({ type: 'delay-sample', roundTrip, backgroundBytes })
       })

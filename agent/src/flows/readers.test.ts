@@ -205,7 +205,7 @@ describe('bytes that were given before they were verified', () => {
     const rest = (async () => {
       for (;;) if ((await reader.next()).done === true) return
     })()
-    await expect(rest).rejects.toMatchObject({ code: 'transfer-failed' })
+    await expect(rest).rejects.toMatchObject({ code: 'content-untrusted' })
     expect(plane.store.has(made.id, 0)).toBe(false)
     expect(plane.flows.totals().toClients).toBeLessThan(chunkBytes)
   })
@@ -216,7 +216,7 @@ describe('bytes that were given before they were verified', () => {
     fetchUpstream(0, 1)
     const reader = read(0, chunkBytes)
     const rest = bytesOf({ [Symbol.asyncIterator]: () => reader })
-    await expect(rest).rejects.toMatchObject({ code: 'transfer-failed' })
+    await expect(rest).rejects.toMatchObject({ code: 'content-untrusted' })
   })
 
   it('end no read where a digest is known, and do where none is', async () => {
@@ -274,7 +274,7 @@ describe('bytes that were given before they were verified', () => {
       if (where === 'disk') await fromPeer(0)
       const next = reader.next()
       if (where === 'memory') await fromPeer(0)
-      await expect(next).rejects.toMatchObject({ code: 'transfer-failed' })
+      await expect(next).rejects.toMatchObject({ code: 'content-untrusted' })
       expect(plane.flows.views()[0]!.problems.join()).toMatch(/turned out to be wrong/)
     }
   )

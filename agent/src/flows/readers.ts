@@ -139,7 +139,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
     if (!check.fits()) {
       const sentence = 'the content is not what its name promises'
       transfers.problem(transfer, sentence)
-      throw failed(sentence)
+      throw untrusted(sentence)
     }
     yield* keptBack
   }
@@ -172,7 +172,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
   }
 
   function settle(reader: Reader): void {
-    const corrupt = () => failed('what the origin sent does not match the signed digest')
+    const corrupt = () => untrusted('what the origin sent does not match the signed digest')
     if (reader.prefix?.from.state === 'corrupt') throw corrupt()
     if (reader.prefix?.from.state === 'verified') reader.prefix = null
     for (const filling of reader.unsettled) {
@@ -207,7 +207,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
       if (cached && mayGive(reader, slice.length)) counters.add(transfer.bytes, 'fromCache', slice.length)
       return slice
     } catch (error) {
-      if (codeOf(error) === 'transfer-failed') throw error
+      if (codeOf(error) === 'content-untrusted') throw error
       // Not kept any more (dropped or evicted meanwhile): whoever did that says so.
       if (keeper.isKept(transfer, chunk)) await keeper.lost(transfer, chunk, error)
       if (keeper.isKept(transfer, chunk)) throw failed(`the cache cannot be read: ${messageOf(error)}`)
@@ -255,7 +255,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
       if (!sameBytes(slice, begin.subarray(at, at + slice.length))) {
         const sentence = 'bytes given to a client before they were verified turned out to be wrong'
         transfers.problem(reader.transfer, sentence)
-        throw failed(sentence)
+        throw untrusted(sentence)
       }
       at += slice.length
     }
@@ -290,6 +290,11 @@ function changed(reader: Reader): Promise<void> {
       resolve()
     }
   })
+}
+
+/** Some of what was given is wrong: nothing good may be joined to it. */
+function untrusted(sentence: string): StarlingError {
+  return new StarlingError('content-untrusted', sentence)
 }
 
 function failed(sentence: string): StarlingError {

@@ -73,5 +73,6 @@ test('who is called off does not wait, and leaves no timer behind', async () => 
   const paid = bucket.spend(1000 * KiB, stop.signal)
   stop.abort()
   await paid
+  expect(vi.getTimerCount()).toBe(0)
   expect(bucket.spend(1, stop.signal)).toBeNull()
 })

@@ -17,6 +17,9 @@ export interface TokenBucket {
 /** Timers fire up to 16 ms late on Windows: so much may be caught up, and no more after a pause. */
 const savedMs: Millis = 50
 
+/** setTimeout takes 32 bits. */
+const timerMsMax: Millis = 2 ** 31 - 1
+
 /** @param now a clock in ms that never goes back */
 export function createTokenBucket(now: () => Millis): TokenBucket {
   const waiting = new Set<() => void>()
@@ -40,7 +43,7 @@ export function createTokenBucket(now: () => Millis): TokenBucket {
     if (rate === null || tokens >= 0) {
       for (const go of waiting) go()
     } else if (waiting.size > 0) {
-      timer = setTimeout(look, Math.ceil(((0 - tokens) * secondMs) / rate))
+      timer = setTimeout(look, Math.min(timerMsMax, Math.ceil(((0 - tokens) * secondMs) / rate)))
     }
   }
 
@@ -61,6 +64,7 @@ export function createTokenBucket(now: () => Millis): TokenBucket {
       return new Promise(resolve => {
         const go = (): void => {
           waiting.delete(go)
+          if (waiting.size === 0) clearTimeout(timer)
           signal.removeEventListener('abort', go)
           resolve()
         }

@@ -247,7 +247,8 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
         return drop(contact, link, 'us', 'dead')
       }
     }
-    if (contact.link !== link) return
+    // Which of two connections counts is for the lower id to say.
+    if (contact.link !== link || !decides(contact)) return
     for (const connection of contact.connections.keys())
       if (connection !== link.connection) hangUpOn(connection)
   }

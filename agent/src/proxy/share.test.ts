@@ -112,7 +112,7 @@ describe('when the swarm fails', () => {
   test('with what it sent in doubt, nothing is joined to it', async () => {
     const seen: IncomingMessage[] = []
     const source = swarm()
-    failing(source, MiB, new StarlingError('promise-broken', 'the digest in the name does not match'))
+    failing(source, MiB, new StarlingError('content-untrusted', 'the digest in the name does not match'))
     const answer = await ask(await proxyOf(source), `${await origin(seen)}/a.iso`)
     expect([answer.broken === null, seen.length]).toEqual([false, 0])
   })

@@ -27,7 +27,9 @@ export function timeHandshake(
       if (isOver) return
       isOver = true
       const ms = performance.now() - startedAt
-      socket.resetAndDestroy()
+      // One that still connects would only note that it is to be reset.
+      if (socket.connecting) socket.destroy()
+      else socket.resetAndDestroy()
       // That the loop stood still just now is seen when its next look is late.
       setTimeout(() => {
         loop.disable()
