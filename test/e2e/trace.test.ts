@@ -57,8 +57,9 @@ test('agents record what happens to them, and the simulator decides again as the
     const { asItWas } = await decisionsOf(agent, trace)
     upstreamRequests += asItWas.upstreamRequests
     // On a busy machine an agent may turn to the origin before it has heard what the seeder has.
-    if (agent === seeder) expect(totals.fromPeers).toBe(0)
-    else expect(totals.fromPeers / MiB, agent.name).toBeGreaterThan(chunks / 2)
+    const [least, most] = agent === seeder ? [0, 0] : [chunks / 2, chunks]
+    expect(totals.fromPeers / MiB, agent.name).toBeGreaterThanOrEqual(least)
+    expect(totals.fromPeers / MiB, agent.name).toBeLessThanOrEqual(most)
     for (const [decided, bytes] of [
       [asItWas.served, totals.toPeers],
       [asItWas.peerRequests, totals.fromPeers]
