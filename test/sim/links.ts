@@ -82,6 +82,15 @@ export class Line {
     return this.#flows.size
   }
 
+  /** With what has been carried since something happened on the line. Changes nothing: who looks must not alter a run. */
+  get bytesNow(): Bytes {
+    const ms = this.#timeline.now - this.#settledAt
+    return [...this.#flows].reduce(
+      (sum, { left, rate }) => sum + Math.min(left, (rate * ms) / 1000),
+      this.bytes
+    )
+  }
+
   /** How long a packet that comes now waits in front of the line. */
   queueMs(): Millis {
     this.#settle()

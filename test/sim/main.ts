@@ -79,7 +79,7 @@ async function play(
       samples: samplesOf(results)
     }
   }
-  let samples: Sample[] = []
+  let samples = (): Sample[] => []
   const { outcome, violations } = runScenario(scenario, options, {
     untilMs,
     prepare: staged => {
@@ -89,7 +89,7 @@ async function play(
   })
   for (const sentence of drawnText(outcome)) say(`  drawn: ${sentence}`)
   if (violations.length > 0) say(`  ${againText(outcome)}`)
-  return { tallies: [tallyOf(outcome.play)], violations, samples }
+  return { tallies: [tallyOf(outcome.play)], violations, samples: samples() }
 }
 
 function tell(violations: readonly Violation[], say: (text: string) => void): void {

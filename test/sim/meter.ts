@@ -1,4 +1,4 @@
-/** Looks at a running world now and then, for curves: where bytes come from, and how many flows the lines carry. */
+/** Looks at a running world now and then, for curves: where bytes come from, what the lines carry, how copies spread. */
 import { secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { Play } from './play.ts'
 
@@ -7,32 +7,63 @@ export interface Sample {
   readonly upstream: Bytes
   readonly agents: Bytes
   readonly gateways: Bytes
-  /** Over all lines. */
+  /** Over all lines of sites. */
+  readonly wan: Bytes
   readonly flows: number
+  /** Which share of a site's agents holds a chunk: of all chunks and sites. */
+  readonly copies: { readonly least: number; readonly mean: number; readonly most: number }
 }
 
-/** Half a second at first; each time so many samples are there, half as often from then on. */
+/** A quarter of a second at first; each time so many samples are there, half as often from then on. */
 const samplesPerPace = 200
 
-export function watch(play: Play): Sample[] {
+/** @returns what takes a last look, and gives all samples. */
+export function watch(play: Play): () => Sample[] {
   const samples: Sample[] = []
-  const { world } = play
-  let everyMs: Millis = secondMs / 2
+  let everyMs: Millis = secondMs / 4
   const look = (): void => {
-    let [upstream, agents, gateways, flows] = [0, 0, 0, 0]
-    for (const agent of play.agents) {
-      upstream += agent.fromUpstream
-      agents += agent.fromPeers.agents
-      gateways += agent.fromPeers.gateways
-    }
-    for (const gateway of play.gateways) upstream += gateway.fromUpstream
-    for (let site = 0; site < world.sites; site++) flows += world.wanOf(site).flows
-    samples.push({ at: world.now, upstream, agents, gateways, flows })
+    samples.push(sampleOf(play))
     if (samples.length % samplesPerPace === 0) everyMs *= 2
-    world.after(everyMs, look)
+    play.world.after(everyMs, look)
   }
-  world.at(play.startMs, look)
-  return samples
+  play.world.at(play.startMs, look)
+  return () => [...samples, sampleOf(play)]
+}
+
+function sampleOf(play: Play): Sample {
+  const { world } = play
+  let [upstream, agents, gateways, wan, flows] = [0, 0, 0, 0, 0]
+  for (const agent of play.agents) {
+    upstream += agent.fromUpstream
+    agents += agent.fromPeers.agents
+    gateways += agent.fromPeers.gateways
+  }
+  for (const gateway of play.gateways) upstream += gateway.fromUpstream
+  for (let site = 0; site < play.options.sites; site++) wan += world.wanOf(site).bytesNow
+  for (let site = 0; site < world.sites; site++) flows += world.wanOf(site).flows
+  return { at: world.now, upstream, agents, gateways, wan, flows, copies: copiesIn(play) }
+}
+
+function copiesIn({ agents, content, options }: Play): Sample['copies'] {
+  const counts = Array.from({ length: options.sites }, () => new Uint32Array(content.chunks))
+  const perSite = new Uint32Array(options.sites)
+  for (const agent of agents) {
+    perSite[agent.site]!++
+    const have = agent.kept.get(content.transfer)
+    if (have === undefined) continue
+    const here = counts[agent.site]!
+    for (let chunk = 0; chunk < here.length; chunk++) if (have.has(chunk)) here[chunk]!++
+  }
+  let [least, sum, most] = [1, 0, 0]
+  for (const [site, here] of counts.entries()) {
+    for (const count of here) {
+      const share = count / perSite[site]!
+      least = Math.min(least, share)
+      most = Math.max(most, share)
+      sum += share
+    }
+  }
+  return { least, mean: sum / (options.sites * content.chunks), most }
 }
 
 /** Samples of worlds that ran side by side. The first to end stays as it was then. */
@@ -52,7 +83,13 @@ export function together(worlds: ReadonlyArray<readonly Sample[]>): Sample[] {
       upstream: sum(one => one.upstream),
       agents: sum(one => one.agents),
       gateways: sum(one => one.gateways),
-      flows: sum(one => one.flows)
+      wan: sum(one => one.wan),
+      flows: sum(one => one.flows),
+      copies: {
+        least: Math.min(...then.map(({ copies }) => copies.least)),
+        mean: sum(one => one.copies.mean) / then.length,
+        most: Math.max(...then.map(({ copies }) => copies.most))
+      }
     }
   })
 }

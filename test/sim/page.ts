@@ -1,32 +1,11 @@
-/** A run as one self-contained page: its report and three plots in inline SVG. Nothing is loaded, nothing runs. */
-import { MiB, secondMs, type Millis } from '@starling/shared/units.ts'
+/** A run as one self-contained page: its report, and how it went over time. Nothing is loaded, nothing runs. */
+import { MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { Sample } from './meter.ts'
 import { optionsText } from './options.ts'
+import { startMs } from './play.ts'
+import { curvesMax, drawn, escaped, plotStyle, type Curve, type Plot } from './plot.ts'
 import { reportText, type Report, type Tally } from './report.ts'
-import type { Options, Scenario } from './scenarios/scenario.ts'
-
-interface Curve {
-  readonly name: string
-  readonly points: ReadonlyArray<readonly [at: Millis, value: number]>
-}
-
-/** Sites are many and alike: beyond so many curves are drawn for some of them only. */
-const curvesMax = 12
-const colours = [
-  '#1f6feb',
-  '#d29922',
-  '#2da44e',
-  '#cf222e',
-  '#8250df',
-  '#57606a',
-  '#bf3989',
-  '#1b7c83',
-  '#9a6700',
-  '#0a3069',
-  '#116329',
-  '#82071e'
-]
-const size = { width: 860, height: 260, left: 62, right: 150, top: 14, bottom: 34 }
+import { megabit, type Options, type Scenario } from './scenarios/scenario.ts'
 
 export function pageOf(
   scenario: Scenario,
@@ -35,63 +14,94 @@ export function pageOf(
   doneAt: Tally['doneAt'],
   samples: readonly Sample[]
 ): string {
-  const plots = [
-    plot('Agents that are done, by site (share)', completionCurves(options, doneAt), 1),
-    plot('Bytes by source (MiB)', [
-      { name: 'from upstream', points: samples.map(({ at, upstream }) => [at, upstream / MiB]) },
-      { name: 'from agents', points: samples.map(({ at, agents }) => [at, agents / MiB]) },
-      { name: 'from gateways', points: samples.map(({ at, gateways }) => [at, gateways / MiB]) }
-    ]),
-    plot('Flows on the lines of all sites', [
-      { name: 'flows', points: samples.map(({ at, flows }) => [at, flows]) }
-    ])
+  const curve = (name: string, of: (sample: Sample) => number): Curve => ({
+    name,
+    points: samples.map(sample => [sample.at, of(sample)])
+  })
+  const oneCopy = { at: startMs + report.lowerBoundMs, says: 'one copy could be here' }
+  // One colour is for all agents together.
+  const drawnSites = Math.min(options.sites, curvesMax - 1)
+  const few = options.sites > drawnSites ? `, and of ${drawnSites} sites of ${options.sites}` : ''
+  const plots: Plot[] = [
+    {
+      title: `Agents that are done${few}`,
+      unit: '%',
+      curves: completionCurves(options, doneAt, drawnSites),
+      topLeast: 100,
+      marks: [oneCopy]
+    },
+    {
+      title: `Content over the WAN, ${options.sites === 1 ? 'the line of the site' : `the lines of ${options.sites} sites together`}`,
+      unit: 'Mbit/s',
+      curves: [
+        { name: 'in use', points: ratesOf(samples) },
+        { ...curve('what there is', () => (options.wan * options.sites) / megabit), isBound: true }
+      ],
+      marks: [oneCopy]
+    },
+    {
+      title: 'Flows from upstream, over all lines',
+      unit: 'flows',
+      curves: [curve('flows', ({ flows }) => flows)]
+    },
+    {
+      title: 'Bytes by source, so far (each line is ten times the one below)',
+      unit: 'MiB',
+      curves: [
+        curve('from upstream', ({ upstream }) => upstream / MiB),
+        curve('from agents', ({ agents }) => agents / MiB),
+        ...(options.gateway === 'none' ? [] : [curve('from gateways', ({ gateways }) => gateways / MiB)])
+      ],
+      isLogarithmic: true
+    },
+    {
+      title: 'Spread of copies: so many agents of a site hold a chunk',
+      unit: '%',
+      curves: [
+        curve('commonest chunk', ({ copies }) => copies.most * 100),
+        curve('all chunks, mean', ({ copies }) => copies.mean * 100),
+        curve('rarest chunk', ({ copies }) => copies.least * 100)
+      ],
+      topLeast: 100
+    }
   ]
+  const broken = report.violations.length === 0 ? '' : `\n  BROKEN: ${report.violations.join(', ')}`
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escaped(report.scenario)}, seed ${report.seed}</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:${size.width}px;padding:0 1rem;color:#1f2328;background:#fff}
-pre{background:#f6f8fa;padding:1rem;overflow:auto}h2{font-size:1.05rem;margin:1.6rem 0 .4rem}svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#57606a}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(report.scenario)}, seed ${report.seed}</title>
+<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:light-dark(#1f2328,#e6edf3);background:light-dark(#fff,#0d1117)}
+pre{font-size:13px;background:light-dark(#f6f8fa,#161b22);padding:1rem;white-space:pre-wrap}h2{font-size:1.05rem;margin:1.6rem 0 .2rem}
+${plotStyle}</style></head>
 <body><h1>${escaped(scenario.name)}</h1><p>${escaped(scenario.says)}</p>
-<pre>${escaped(optionsText(options))}\n${escaped(reportText(report))}${report.violations.length === 0 ? '' : `\n  BROKEN: ${escaped(report.violations.join(', '))}`}</pre>
-${plots.join('\n')}
+<pre>${escaped(`${optionsText(options)}\n${reportText(report)}${broken}`)}</pre>
+${plots.map(drawn).join('\n')}
 </body></html>
 `
 }
 
-function completionCurves({ agents, sites }: Options, doneAt: Tally['doneAt']): Curve[] {
-  return doneAt.slice(0, curvesMax).map((times, site) => {
-    // Agents are dealt to sites in turn.
-    const here = Math.ceil((agents - site) / sites)
-    const sorted = times.toSorted((one, other) => one - other)
-    const points: Array<readonly [Millis, number]> = [[0, 0]]
-    for (const [index, at] of sorted.entries()) points.push([at, index / here], [at, (index + 1) / here])
-    return { name: `site ${site}`, points }
-  })
+/** All agents, and those of some sites if there are several. */
+function completionCurves({ agents, sites }: Options, doneAt: Tally['doneAt'], drawnSites: number): Curve[] {
+  const all = stairs('all agents', doneAt.flat(), agents)
+  if (sites === 1) return [all]
+  // Agents are dealt to sites in turn.
+  const bySite = doneAt
+    .slice(0, drawnSites)
+    .map((times, site) => stairs(`site ${site}`, times, Math.ceil((agents - site) / sites)))
+  return [all, ...bySite]
 }
 
-function plot(title: string, curves: readonly Curve[], topLeast = 0): string {
-  const { width, height, left, right, top, bottom } = size
-  const ends = curves.flatMap(({ points }) => points)
-  const lastMs = Math.max(1, ...ends.map(([at]) => at))
-  const most = Math.max(topLeast, 1e-9, ...ends.map(([, value]) => value))
-  const x = (at: Millis): string => (left + (at / lastMs) * (width - left - right)).toFixed(1)
-  const y = (value: number): string => (height - bottom - (value / most) * (height - top - bottom)).toFixed(1)
-  const grid = [0, 0.25, 0.5, 0.75, 1].map(part => {
-    const level = y(most * part)
-    return `<line x1="${left}" x2="${width - right}" y1="${level}" y2="${level}" stroke="#d0d7de"/><text x="${left - 6}" y="${Number(level) + 4}" text-anchor="end">${short(most * part)}</text>
-<text x="${x(lastMs * part)}" y="${height - bottom + 18}" text-anchor="middle">${((lastMs * part) / secondMs).toFixed(0)} s</text>`
-  })
-  const lines = curves.map(({ name, points }, index) => {
-    const colour = colours[index % colours.length]!
-    const path = points.map(([at, value], place) => `${place === 0 ? 'M' : 'L'}${x(at)} ${y(value)}`).join('')
-    return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.6"/><text x="${width - right + 10}" y="${top + 12 + index * 17}" style="fill:${colour}">${escaped(name)}</text>`
-  })
-  return `<h2>${escaped(title)}</h2><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">${grid.join('')}${lines.join('')}</svg>`
+function stairs(name: string, times: readonly Millis[], count: number): Curve {
+  const points: Array<readonly [Millis, number]> = [[0, 0]]
+  for (const [index, at] of times.toSorted((one, other) => one - other).entries())
+    points.push([at, (100 * index) / count], [at, (100 * (index + 1)) / count])
+  return { name, points }
 }
 
-function short(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2)
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, sign => `&#${sign.charCodeAt(0)};`)
+/** From one look to the next, in Mbit/s. */
+function ratesOf(samples: readonly Sample[]): Array<readonly [Millis, number]> {
+  const rate = (bytes: Bytes, ms: Millis): number => (ms === 0 ? 0 : (bytes * 1000) / ms / megabit)
+  return samples.flatMap((sample, index) => {
+    const before = samples[index - 1] ?? sample
+    const value = rate(sample.wan - before.wan, sample.at - before.at)
+    return [[before.at, value] as const, [sample.at, value] as const]
+  })
 }

@@ -34,7 +34,7 @@ export const usualOptions = {
 } as const
 
 /** Everybody is up and connected by then. */
-const startMs: Millis = 2 * secondMs
+export const startMs: Millis = 2 * secondMs
 /** Beyond so many agents a site a message is one event for all who hear it. */
 const wholesaleFrom = 60
 const dataCentreRate: BytesPerSecond = 1250 * megabit * 8

@@ -1,6 +1,6 @@
 import { KiB, MiB } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
-import { watch } from './meter.ts'
+import { watch, type Sample } from './meter.ts'
 import { optionsText, readCommand } from './options.ts'
 import { pageOf } from './page.ts'
 import { optionsFor } from './play.ts'
@@ -165,9 +165,9 @@ describe('the command line', () => {
   })
 })
 
-test('the page has its three plots, and loads nothing', () => {
+test('the page has its plots, and loads nothing', () => {
   const scenario = named('patch-tuesday')
-  let samples: ReturnType<typeof watch> = []
+  let samples = (): Sample[] => []
   const { outcome } = runScenario(scenario, optionsFor(scenario, { agents: 4, size: 8 * MiB }), {
     prepare: play => {
       samples = watch(play)
@@ -180,9 +180,15 @@ test('the page has its three plots, and loads nothing', () => {
     options,
     reportOf(options, outcome.play.lowerBoundMs, [tally], ['one-copy']),
     tally.doneAt,
-    samples
+    samples()
   )
-  expect(page.match(/<svg /g)).toHaveLength(3)
+  expect([...page.matchAll(/aria-label="([^",:(]+)/g)].map(([, title]) => title!.trim())).toEqual([
+    'Agents that are done',
+    'Content over the WAN',
+    'Flows from upstream',
+    'Bytes by source',
+    'Spread of copies'
+  ])
   expect(page).not.toMatch(/https?:|src=|<script|NaN|undefined/)
   expect(page).toContain('BROKEN: one-copy')
 })

@@ -57,7 +57,7 @@ async function inWorker(task: SiteTask): Promise<SiteResult[]> {
 
 export function runSite({ options, sampled }: SiteTask, site: number): SiteResult {
   const scenario = found(scenarios.find(({ name }) => name === options.scenario))
-  let samples: Sample[] = []
+  let samples = (): Sample[] => []
   const { outcome, violations } = runScenario(scenario, optionsOfSite(options, site), {
     prepare: play => {
       if (sampled) samples = watch(play)
@@ -68,7 +68,7 @@ export function runSite({ options, sampled }: SiteTask, site: number): SiteResul
     checker,
     sentences: sentences.map(sentence => `${where}: ${sentence}`)
   }))
-  return { site, tally: tallyOf(outcome.play), violations: placed, samples }
+  return { site, tally: tallyOf(outcome.play), violations: placed, samples: samples() }
 }
 
 /** The same site can be had alone, with these. Agents are dealt to sites in turn; each site draws dice of its own. */
