@@ -1,5 +1,6 @@
 /** What came out of a run, as numbers: the names are those of the sim and of the bars that they are held against. */
 import { cpus } from 'node:os'
+import { chunkBytesDefault, chunkCount } from '@starling/shared/chunking.ts'
 import { GiB, MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { median } from '../demo/words.ts'
 import type { LabRun } from './run.ts'
@@ -29,6 +30,10 @@ export interface LabFigures {
   readonly p50OverLowerBound: number
   readonly firstByteMsMedian: Millis
   readonly firstByteMsMax: Millis
+  /** The median, over that of the direct download; null without one. */
+  readonly firstByteOverDirect: number | null
+  /** The latest, in times that a chunk takes on the idle line. */
+  readonly firstByteChunkTimes: number
   readonly longestPauseMsMax: Millis
   readonly gatewayUploadCopies: number
   /** What survivors received and threw away, over what they delivered. */
@@ -60,6 +65,7 @@ export function figuresOf(run: LabRun): LabFigures {
   const done = alive.flatMap(({ download }) => (download === null ? [] : [download]))
   const lowerBoundMs = run.baseline?.ms ?? (plan.sizeBytes / plan.wanRate) * 1000
   const times = done.map(({ ms }) => ms)
+  const firstBytesMs = done.map(({ firstByteMs }) => firstByteMs)
   const delivered = done.reduce((sum, { bytes }) => sum + bytes, 0)
   const total = (name: 'fromPeers' | 'fromGateway' | 'fromUpstream' | 'wasted'): Bytes =>
     alive.reduce((sum, { status }) => sum + (status?.totals[name] ?? 0), 0)
@@ -84,8 +90,14 @@ export function figuresOf(run: LabRun): LabFigures {
     isLowerBoundMeasured: run.baseline !== null,
     slowestOverLowerBound: times.length < alive.length ? null : round(Math.max(...times) / lowerBoundMs, 4),
     p50OverLowerBound: round(median(times) / lowerBoundMs, 4),
-    firstByteMsMedian: median(done.map(({ firstByteMs }) => firstByteMs)),
-    firstByteMsMax: Math.max(...done.map(({ firstByteMs }) => firstByteMs)),
+    firstByteMsMedian: median(firstBytesMs),
+    firstByteMsMax: Math.max(...firstBytesMs),
+    firstByteOverDirect:
+      run.baseline === null ? null : round(median(firstBytesMs) / run.baseline.firstByteMs, 2),
+    firstByteChunkTimes: round(
+      Math.max(...firstBytesMs) / (lowerBoundMs / chunkCount(plan.sizeBytes, chunkBytesDefault)),
+      2
+    ),
     longestPauseMsMax: Math.max(...done.map(({ longestPauseMs }) => longestPauseMs)),
     gatewayUploadCopies: round((run.server?.totals?.toPeers ?? 0) / plan.sizeBytes, 4),
     duplicateShare: round(total('wasted') / delivered, 4),

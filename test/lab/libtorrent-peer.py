@@ -28,11 +28,16 @@ if setup == 'tuned':
         'hashing_threads': 2, 'request_queue_time': 1, 'connection_speed': 500, 'close_redundant_connections': False,
     })
 session = lt.session(settings)
+# Stands in the report, so keep it in step with the settings above.
+SET_UP = {
+    'defaults': "its own settings, peers told by hand",
+    'tuned': "its preset high_performance_seed on all, TCP alone, 1500 requests and 64 MiB of writes in flight, 2 hashing threads, peers told by hand",
+}
 handle = None
 
 
 def hello(_):
-    return lt.__version__
+    return 'libtorrent %s, v1 torrent of 1 MiB pieces, %s' % (lt.__version__, SET_UP[setup])
 
 
 def make(body):

@@ -8,7 +8,7 @@ import { help, parseOrder, type Order, type Plan } from './options.ts'
 import { runPlan } from './run.ts'
 import { linesOf } from './sheet.ts'
 import { cleanUp, raise } from './stage.ts'
-import { demandLibtorrent, warmLines, warmStarling, warmTorrent } from './warm.ts'
+import { demandLibtorrent, rateOverLibtorrent, warmLines, warmStarling, warmTorrent } from './warm.ts'
 
 const say = (text: string): void => void process.stderr.write(`lab: ${text}\n`)
 
@@ -51,7 +51,8 @@ async function compareWithSim({ plan, crowds, json }: Order): Promise<number> {
     process.stderr.write(`${lines.join('\n')}\n`)
     all.push(compare(mine, figures))
   }
-  tell(comparisonLines(all), { comparisons: all }, json)
+  const withinTenPercent = all.every(one => one.withinTenPercent)
+  tell(comparisonLines(all), { withinTenPercent, comparisons: all }, json)
   return all.every(({ lab }) => lab.violations.length === 0) ? 0 : 1
 }
 
@@ -73,7 +74,11 @@ async function warm({ plan, json }: Order): Promise<number> {
     await warmTorrent('tuned', plan, say),
     await warmTorrent('defaults', plan, say)
   ]
-  tell(warmLines(plan, results), { agents: plan.agents, size: plan.sizeBytes, results }, json)
+  tell(
+    warmLines(plan, results),
+    { agents: plan.agents, size: plan.sizeBytes, rateOverLibtorrent: rateOverLibtorrent(results), results },
+    json
+  )
   return results.every(({ violations }) => violations.length === 0) ? 0 : 1
 }
 

@@ -91,6 +91,23 @@ export function parseOrder(argv: readonly string[]): Order {
   if (Math.max(...crowds) > 200) throw bad('--agents', String(Math.max(...crowds)), 'at most 200')
   if (crowds.length > 1 && !values['compare-sim'])
     throw bad('--agents', String(values.agents), 'one number; a list is for --compare-sim')
+  const unlike = values['no-baseline']
+    ? '--no-baseline'
+    : kill > 0 || values['kill-servers']
+      ? '--kill'
+      : null
+  if (values['compare-sim'] && unlike !== null)
+    throw bad(
+      '--compare-sim',
+      `with ${unlike}`,
+      'a run that the simulator has, too: with a baseline, without power cuts'
+    )
+  if (values['compare-sim'] && gateway === 'remote')
+    throw bad(
+      '--compare-sim',
+      'with --gateway remote',
+      '--gateway none or site: the compared model has no other'
+    )
   const queueMs = values.background ? queueMsOfBranch : queueMsUsual
   const modes = (['help', 'clean', 'warm', 'background', 'compare-sim'] as const).filter(name => values[name])
   return {

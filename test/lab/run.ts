@@ -52,6 +52,7 @@ export interface LabRun {
 
 export interface Baseline {
   readonly ms: Millis
+  readonly firstByteMs: Millis
   /** Bytes on the wire for one byte of body: what headers cost. */
   readonly wirePerByte: number
 }
@@ -166,7 +167,7 @@ export async function runPlan(stage: Stage, plan: Plan, say: (text: string) => v
 }
 
 /** IPv4, TCP with timestamps and Ethernet around 1448 bytes, as the direct download shows it every time. */
-const wirePerByteUsual = 1.0456
+export const wirePerByteUsual = 1.0456
 
 function wirePerByteOf(baseline: Baseline | null): number {
   return baseline?.wirePerByte ?? wirePerByteUsual
@@ -185,7 +186,11 @@ async function alone(
   const got = await stage.endpoints[0]!.downloadDirectly(url)
   if (got.sha256 !== sha256)
     throw new Error('the direct download differs from what the origin has: no figures')
-  return { ms: got.ms, wirePerByte: (stage.wan().toHost - wanBefore) / plan.sizeBytes }
+  return {
+    ms: got.ms,
+    firstByteMs: got.firstByteMs,
+    wirePerByte: (stage.wan().toHost - wanBefore) / plan.sizeBytes
+  }
 }
 
 function faultOf(

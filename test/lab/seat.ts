@@ -112,7 +112,8 @@ async function download(order: DownloadOrder): Promise<SeatDownload> {
     way,
     bytes,
     sha256: order.isHashed ? hash.digest('hex') : null,
-    firstByteMs: Math.round(firstByteAt - startedAt),
+    // The direct one takes a millisecond or two: whole ones would be too coarse to compare with.
+    firstByteMs: Number((firstByteAt - startedAt).toFixed(2)),
     longestPauseMs: Math.round(longestPauseMs),
     ms: Math.round(performance.now() - startedAt)
   }

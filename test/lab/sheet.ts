@@ -39,6 +39,10 @@ export function linesOf(run: LabRun, figures: LabFigures): string[] {
       `${figures.slowestOverLowerBound ?? 'not all done'}, ${figures.p50OverLowerBound} of it`
     ],
     [
+      'clients',
+      `first byte after ${figures.firstByteMsMedian} ms median (${figures.firstByteOverDirect ?? '?'} x direct), ${figures.firstByteMsMax} ms at the latest (${figures.firstByteChunkTimes} chunk times of the idle line); longest pause ${figures.longestPauseMsMax} ms`
+    ],
+    [
       'tail',
       `the line was done after ${secondsText(figures.wanDoneMs)}, all endpoints after ${secondsText(figures.elapsedMs)}`
     ],
