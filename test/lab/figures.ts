@@ -90,7 +90,7 @@ export function figuresOf(run: LabRun): LabFigures {
     isLowerBoundMeasured: run.baseline !== null,
     slowestOverLowerBound: times.length < alive.length ? null : round(Math.max(...times) / lowerBoundMs, 4),
     p50OverLowerBound: round(median(times) / lowerBoundMs, 4),
-    firstByteMsMedian: median(firstBytesMs),
+    firstByteMsMedian: round(median(firstBytesMs), 2),
     firstByteMsMax: Math.max(...firstBytesMs),
     firstByteOverDirect:
       run.baseline === null ? null : round(median(firstBytesMs) / run.baseline.firstByteMs, 2),
