@@ -1,5 +1,5 @@
 import { Bitfield } from '@starling/shared/bitfield.ts'
-import { keyHashOf, transferIdOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { keyHashOf, transferIdOf, type SignedDigests, type SignedHead } from '@starling/shared/manifest.ts'
 import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import { MiB } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
@@ -19,6 +19,11 @@ function headOf(name: string): SignedHead {
   }
   const signed = { issuer: 'me', issuedAt: 0, expiresAt: 1e12, serial: 1, bytes: new Uint8Array(64) }
   return { transfer: transferIdOf(head), head, signed }
+}
+
+function digestsOf({ transfer, signed }: SignedHead): SignedDigests {
+  const entries = Array.from({ length: 64 }, (_, chunk) => [chunk, new Uint8Array(32).fill(chunk)] as const)
+  return { transfer, entries, signed }
 }
 
 test('what is pinned while the agent runs is not evicted, and can go once it is unpinned', () => {
@@ -197,5 +202,37 @@ describe('classes', () => {
     }
     // More than the one chunk that is fetched out of turn.
     expect(one.all.filter(({ type }) => type === 'fetch-upstream').length).toBeGreaterThan(1)
+  })
+
+  // Cold machines take seconds to a first answer. The bad mark stayed although the chunk had come, and what the only seeder has was
+  // fetched from upstream: 92 MiB of 1 GiB.
+  test('a chunk that comes after its request was given up still shows that the peer delivers', () => {
+    const run = (isLate: boolean): number => {
+      const one = agent()
+      one.read(false, 10)
+      one.hear(
+        { type: 'bitfield', transfer: head.transfer, bits: Bitfield.full(64).toBytes(), claims: [] },
+        11
+      )
+      one.hear({ type: 'digests', digests: digestsOf(head), proof: null }, 12)
+      const asked = one.all.find(effect => effect.type === 'fetch-chunk')
+      if (asked?.type !== 'fetch-chunk') throw new Error('nothing was asked of the peer')
+      let now = 13
+      while (now < 10_000 && one.all.every(({ type }) => type !== 'cancel-fetch')) one.until(++now)
+      expect(now).toBeLessThan(10_000)
+      const before = one.all.length
+      const { chunk, fetch, digest } = asked
+      const source = { kind: 'peer', peer: 'other' } as const
+      if (isLate)
+        one.say(
+          { type: 'chunk-stored', transfer: head.transfer, chunk, digest, source, kept: true, fetch },
+          now
+        )
+      one.until(now + 1000)
+      return one.all.slice(before).filter(({ type }) => type === 'fetch-upstream').length
+    }
+    expect(run(true)).toBe(0)
+    // It is the late chunk that makes the difference.
+    expect(run(false)).toBeGreaterThan(0)
   })
 })

@@ -184,7 +184,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         break
       case 'chunk-stored':
         this.#swarmDo(event.transfer, swarm => {
-          if (event.fetch !== null) swarm.fetching.delivered(event.fetch, now)
+          if (event.fetch !== null && event.source.kind === 'peer')
+            swarm.fetching.delivered(event.fetch, event.source.peer, now)
           swarm.stored(event.chunk, event.digest, event.kept, event.source.kind === 'upstream', now)
           if (event.source.kind === 'upstream') swarm.claiming.filled(event.source.flow, event.chunk, now)
         })

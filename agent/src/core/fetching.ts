@@ -162,9 +162,9 @@ export class Fetching {
     }
   }
 
-  delivered(id: FetchId, now: Millis): void {
+  delivered(id: FetchId, from: AgentId, now: Millis): void {
     const fetch = this.#byId.get(id)
-    if (fetch === undefined) return
+    if (fetch === undefined) return this.#around.scores.cameThrough(from)
     const tookMs = now - fetch.startedAt
     this.#around.scores.delivered(fetch.peer, this.#swarm.chunkLength(fetch.chunk), tookMs)
     if (this.#around.peers.get(fetch.peer)?.far === false) this.#around.requests.delivered(tookMs)

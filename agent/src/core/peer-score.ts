@@ -89,11 +89,16 @@ export class PeerScores {
     this.#of(peer).inFlight++
   }
 
+  /** A good chunk of its has come, be it after we had given it up: it was slow, and not mute. */
+  cameThrough(peer: AgentId): void {
+    this.#of(peer).failuresInRow = 0
+    this.#troubled.delete(peer)
+  }
+
   delivered(peer: AgentId, bytes: Bytes, tookMs: Millis): void {
     const score = this.#of(peer)
     score.inFlight = Math.max(0, score.inFlight - 1)
-    score.failuresInRow = 0
-    this.#troubled.delete(peer)
+    this.cameThrough(peer)
     const rate = Math.floor((bytes * 1000) / Math.max(1, tookMs))
     score.rate = score.rate === 0 ? rate : score.rate + Math.trunc((rate - score.rate) / 8)
     const took = Math.ceil(tookMs)
