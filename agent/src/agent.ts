@@ -312,8 +312,8 @@ async function start(
     return { ...message, proof: trust.proofOf(message.digests.signed.issuer) }
   }
 
-  for (const { head, have, digests, lastUsedAt, pinned } of await store.load()) {
-    emit({ type: 'transfer-loaded', head, have, digests, lastUsedAt, pinned })
+  for (const { contentId: _, ...loaded } of await store.load()) {
+    emit({ type: 'transfer-loaded', ...loaded })
   }
   const lookAtDisk = watchDisk(store, emit, log)
   undo.push(() => {

@@ -46,6 +46,12 @@ export interface StoredTransfer {
   readonly contentId: ContentId | null
 }
 
+/** As it was found at start. */
+export interface LoadedTransfer extends StoredTransfer {
+  /** Kept chunks that none of the batches covers: this agent fetched them itself, and ended before they were signed. */
+  readonly unsigned: readonly DigestEntry[]
+}
+
 export interface StoreUsage {
   readonly usedBytes: Bytes
   readonly quotaBytes: Bytes
@@ -65,7 +71,7 @@ export interface VerifyResult {
 /** Chunk files and their index. Callers verify before they put; the store never gives a byte whose bit is not set. */
 export interface StorePort {
   /** Everything kept, after recovery: chunks not known to be synced were verified again. */
-  load(): Promise<StoredTransfer[]>
+  load(): Promise<LoadedTransfer[]>
   /** Idempotent. Writes the self-describing manifest file beside the (sparse) data file. */
   open(head: SignedHead): Promise<void>
   keepDigests(digests: SignedDigests): Promise<void>

@@ -51,6 +51,7 @@ test('what is written is read back as it was, bytes and bitfields included', asy
       },
       have,
       digests: [],
+      unsigned: [[3, Uint8Array.of(7)]],
       lastUsedAt: 0,
       pinned: false
     },

@@ -117,3 +117,9 @@ export function digestsSigningBytes(
     limits.serial
   ])
 }
+
+/** Of these entries, those that none of the batches covers. */
+export function uncovered(entries: Iterable<DigestEntry>, batches: readonly SignedDigests[]): DigestEntry[] {
+  const covered = new Set(batches.flatMap(batch => batch.entries.map(([chunk]) => chunk)))
+  return [...entries].filter(([chunk]) => !covered.has(chunk))
+}

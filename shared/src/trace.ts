@@ -12,7 +12,7 @@ import { StarlingError } from './errors.ts'
 import type { AgentId, SiteId } from './ids.ts'
 import type { Millis } from './units.ts'
 
-export const traceVersion = 1
+export const traceVersion = 2
 
 /** How a traced agent began: what createAgentCore was given. `policy` and `event` are the core's own shapes. */
 export interface TraceStart<Policy> {

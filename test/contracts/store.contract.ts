@@ -275,6 +275,15 @@ export function storeContract(name: string, make: MakeStore): void {
       expect([store.has(one.id, 0), store.has(one.id, 5)]).toEqual([true, false])
     })
 
+    it('tells which kept chunks no signed digest covers', async () => {
+      const store = await made()
+      await store.open(one.head())
+      for (const chunk of [0, 1, 4]) await store.put(one.id, chunk, one.digest(chunk), one.chunk(chunk))
+      await store.keepDigests(one.batch(0, 2))
+      const [loaded] = await store.load()
+      expect(loaded!.unsigned).toEqual([[4, one.digest(4)]])
+    })
+
     it('verifies what it keeps and drops what is not what it should be', async () => {
       const store = await made()
       await store.open(one.head())

@@ -9,7 +9,13 @@ import { Bitfield } from '@starling/shared/bitfield.ts'
 import { chunkCount, chunkLength } from '@starling/shared/chunking.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { parseTransferId, type ContentId, type TransferId } from '@starling/shared/ids.ts'
-import { contentIdOf, type Digest, type SignedDigests, type SignedHead } from '@starling/shared/manifest.ts'
+import {
+  contentIdOf,
+  uncovered,
+  type Digest,
+  type SignedDigests,
+  type SignedHead
+} from '@starling/shared/manifest.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 
 export interface MemoryStoreTunables {
@@ -59,7 +65,11 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
   }
 
   return {
-    load: async () => [...transfers.values()].map(snapshot),
+    load: async () =>
+      [...transfers.values()].map(kept => {
+        const entries = [...kept.chunks].map(([chunk, { digest }]) => [chunk, digest] as const)
+        return { ...snapshot(kept), unsigned: uncovered(entries, kept.digests) }
+      }),
 
     async open(head) {
       const kept = transfers.get(parseTransferId(head.transfer))

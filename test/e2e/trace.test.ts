@@ -49,17 +49,13 @@ test('agents record what happens to them, and the simulator decides again as the
   const [seeder] = await startMembers(house, secret, ['traced-1'], [], again)
   const late = await startMembers(house, secret, ['traced-2', 'traced-3'], [seeder!], traced('late.trace'))
   await Promise.all(late.map(agent => download(agent.proxy, url)))
-  let upstreamRequests = alone.asItWas.upstreamRequests
   for (const agent of [seeder!, ...late]) {
     const trace = agent === seeder ? 'again.trace' : 'late.trace'
     const { totals } = await agent.status()
     await agent.stop()
     const { asItWas } = await decisionsOf(agent, trace)
-    upstreamRequests += asItWas.upstreamRequests
-    // On a busy machine an agent may turn to the origin before it has heard what the seeder has.
-    const [least, most] = agent === seeder ? [0, 0] : [chunks / 2, chunks]
-    expect(totals.fromPeers / MiB, agent.name).toBeGreaterThanOrEqual(least)
-    expect(totals.fromPeers / MiB, agent.name).toBeLessThanOrEqual(most)
+    expect(asItWas.upstreamRequests, agent.name).toBe(0)
+    expect(totals.fromPeers / MiB, agent.name).toBe(agent === seeder ? 0 : chunks)
     for (const [decided, bytes] of [
       [asItWas.served, totals.toPeers],
       [asItWas.peerRequests, totals.fromPeers]
@@ -69,6 +65,4 @@ test('agents record what happens to them, and the simulator decides again as the
       expect(decided, agent.name).toBeLessThanOrEqual(bytes / MiB + 2)
     }
   }
-  // One that was called off before it had left never reached the origin.
-  expect(origin.stats('/traced.bin').requests).toBeLessThanOrEqual(upstreamRequests)
 })

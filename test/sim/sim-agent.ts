@@ -142,6 +142,7 @@ export class SimAgent {
         head: content.headBy(this.id, 0),
         have: copyOf(have),
         digests: content.digestsKnown(have),
+        unsigned: [],
         lastUsedAt: 0,
         pinned: false
       })

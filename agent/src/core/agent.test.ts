@@ -38,7 +38,10 @@ test('what is pinned while the agent runs is not evicted, and can go once it is 
   const [old, young] = [headOf('old'), headOf('young')]
   for (const [at, head] of [old, young].entries()) {
     const have = Bitfield.full(64)
-    core.step({ type: 'transfer-loaded', head, have, digests: [], lastUsedAt: at, pinned: false }, 10)
+    core.step(
+      { type: 'transfer-loaded', head, have, digests: [], unsigned: [], lastUsedAt: at, pinned: false },
+      10
+    )
   }
   const full = {
     type: 'disk-changed',
@@ -163,6 +166,7 @@ describe('classes', () => {
         head: headOf('kept'),
         have: Bitfield.full(64),
         digests: [],
+        unsigned: [],
         lastUsedAt: 0,
         pinned: false
       },
@@ -234,5 +238,64 @@ describe('classes', () => {
     expect(run(true)).toBe(0)
     // It is the late chunk that makes the difference.
     expect(run(false)).toBeGreaterThan(0)
+  })
+
+  /** An agent that was stopped before it had signed what it fetched last. */
+  function restarted() {
+    const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy, seed: 1, bans: [] })
+    const signed = digestsOf(head).entries.slice(0, 60)
+    const unsigned = digestsOf(head).entries.slice(60)
+    const all: AgentEffect[] = []
+    const say = (event: AgentEvent, now: number) => void all.push(...core.step(event, now))
+    const digests = [{ ...digestsOf(head), entries: signed }]
+    say(
+      {
+        type: 'transfer-loaded',
+        head,
+        have: Bitfield.full(64),
+        digests,
+        unsigned,
+        lastUsedAt: 0,
+        pinned: false
+      },
+      0
+    )
+    say({ type: 'peer-joined', peer: 'other', site: 'lab', role: 'agent' }, 1)
+    const bits = () => {
+      say({ type: 'peer-said', peer: 'other', message: interested(false) }, 2)
+      const told = all.findLast(effect => effect.type === 'say' && effect.message.type === 'bitfield')
+      if (told?.type !== 'say' || told.message.type !== 'bitfield') throw new Error('no bitfield')
+      return Bitfield.fromBytes(told.message.bits, 64)!.count
+    }
+    return { core, all, say, bits, unsigned }
+  }
+
+  test('what has no signed digest is not announced: nobody could check it', () => {
+    expect(restarted().bits()).toBe(60)
+  })
+
+  test('what an earlier life fetched and did not sign is signed, and then told', () => {
+    const { core, all, say, bits, unsigned } = restarted()
+    bits()
+    for (let at = core.wakeAt(); at !== null && at <= 1000; at = core.wakeAt()) say({ type: 'woke' }, at)
+    expect(all).toContainEqual({ type: 'sign-digests', transfer: head.transfer, entries: unsigned })
+    say({ type: 'digests-signed', digests: { ...digestsOf(head), entries: unsigned } }, 1000)
+    const told = all.flatMap(effect =>
+      effect.type === 'say' && effect.message.type === 'have' ? effect.message.chunks : []
+    )
+    expect(told).toEqual([60, 61, 62, 63])
+  })
+
+  test('a chunk whose digest nobody gives is as good as not there', () => {
+    const one = agent()
+    one.hear(interested(false), 5)
+    one.read(false, 10)
+    one.hear({ type: 'bitfield', transfer: head.transfer, bits: Bitfield.full(64).toBytes(), claims: [] }, 11)
+    one.until(10_000)
+    // Whole extents, and not one chunk after the other each time a client has waited long enough.
+    const lengths = one.all.flatMap(effect =>
+      effect.type === 'fetch-upstream' ? [effect.endChunk - effect.firstChunk] : []
+    )
+    expect(Math.max(...lengths)).toBe(4)
   })
 })

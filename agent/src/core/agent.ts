@@ -240,6 +240,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         for (const digests of event.digests) swarm.digests.add(digests)
         this.#swarms.set(swarm.transfer, swarm)
         this.#noteNewest(event.head)
+        if (event.unsigned.length > 0)
+          this.#swarmDo(swarm.transfer, loaded => loaded.sign(event.unsigned, now))
         break
       }
       case 'transfer-pinned':

@@ -142,6 +142,8 @@ export type AgentEvent =
       readonly head: SignedHead
       readonly have: Bitfield
       readonly digests: readonly SignedDigests[]
+      /** Of `have`, what none of the batches covers: fetched by this agent itself, and never signed. */
+      readonly unsigned: readonly DigestEntry[]
       readonly lastUsedAt: Millis
       readonly pinned: boolean
     }

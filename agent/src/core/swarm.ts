@@ -8,7 +8,13 @@
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import { chunkCount, chunkLength, type Span } from '@starling/shared/chunking.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
-import { keyHashOf, type Digest, type SignedDigests, type SignedHead } from '@starling/shared/manifest.ts'
+import {
+  keyHashOf,
+  type Digest,
+  type DigestEntry,
+  type SignedDigests,
+  type SignedHead
+} from '@starling/shared/manifest.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Claim, SwarmMessage } from '@starling/shared/wire.ts'
@@ -255,7 +261,7 @@ export class Swarm {
       this.#say([member.id], {
         type: 'bitfield',
         transfer: this.transfer,
-        bits: this.have.toBytes(),
+        bits: this.#announced().toBytes(),
         claims: this.claiming.inForce()
       })
       // Whoever is connected has heard of our own interest; a gateway's words are also the sign that it is at work.
@@ -313,6 +319,11 @@ export class Swarm {
   }
 
   // ------------------------------------------------------------------------------------------- data
+
+  /** Kept in an earlier life that ended before these were signed. */
+  sign(unsigned: readonly DigestEntry[], now: Millis): void {
+    for (const [chunk, digest] of unsigned) this.#announcing.stored(chunk, digest, false, true, now)
+  }
 
   stored(chunk: number, digest: Digest, kept: boolean, fromUpstream: boolean, now: Millis): void {
     this.#watch.came(now)
@@ -452,8 +463,16 @@ export class Swarm {
     this.#around.effect({ type: 'fail-transfer', transfer: this.transfer, reason })
   }
 
+  /** What we have and others can check: without its digest a chunk is of use to nobody. */
+  #announced(): Bitfield {
+    if (this.digests.complete) return this.have
+    const announced = new Bitfield(this.chunks)
+    for (const chunk of this.have.indices()) if (this.digests.of(chunk) !== undefined) announced.set(chunk)
+    return announced
+  }
+
   #heldByOthers(chunk: number): boolean {
-    if (this.members.holders(chunk) === 0) return false
+    if (this.members.holders(chunk) === 0 || this.#missingDigests.isLate(chunk, this.#now)) return false
     const { scores } = this.#around
     return !scores.anyTroubled || this.members.holdersOf(chunk).some(peer => !scores.isTroubled(peer))
   }

@@ -10,7 +10,14 @@ import { Bitfield } from '@starling/shared/bitfield.ts'
 import { chunkCount, chunkLength } from '@starling/shared/chunking.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { ContentId, TransferId } from '@starling/shared/ids.ts'
-import { contentIdOf, type Digest, type SignedDigests, type SignedHead } from '@starling/shared/manifest.ts'
+import {
+  contentIdOf,
+  uncovered,
+  type Digest,
+  type DigestEntry,
+  type SignedDigests,
+  type SignedHead
+} from '@starling/shared/manifest.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { StoredTransfer } from '../ports.ts'
 import { encodeFrame } from './frames.ts'
@@ -38,6 +45,8 @@ export interface KeptTransfer {
   keptBytes(): Bytes
   digestOf(chunk: number): Digest | undefined
   snapshot(): StoredTransfer
+  /** Kept chunks that no digest batch covers. */
+  unsigned(): DigestEntry[]
   /** Makes the files of a transfer that is new here. */
   begin(): Promise<void>
   renewHead(head: SignedHead): Promise<void>
@@ -139,6 +148,8 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
       const { head, digests, pinned, contentId } = state
       return { head, have: copy(have), digests: [...digests], lastUsedAt: kept.lastUsedAt, pinned, contentId }
     },
+
+    unsigned: () => uncovered(state.kept, state.digests),
 
     async begin() {
       // First to nothing: an old file that could not be removed must not shine through.

@@ -243,7 +243,8 @@ async function start(
   }
 
   const store: StorePort = {
-    load: async () => [...store.list()],
+    load: async () =>
+      [...transfers.values()].map(kept => ({ ...kept.snapshot(), unsigned: kept.unsigned() })),
     list: () => [...transfers.values()].map(kept => kept.snapshot()),
 
     async open(head) {
