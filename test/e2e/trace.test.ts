@@ -6,7 +6,7 @@ import { startOrigin, type Origin } from '../doubles/origin.ts'
 import type { Replayed } from '../sim/replay.ts'
 import { download } from './client.ts'
 import { openHouse } from './harness.ts'
-import { fleetSecret, startMembers, type AgentHandle } from './site.ts'
+import { fleetSecret, poll, startMembers, type AgentHandle } from './site.ts'
 
 const house = openHouse()
 const content = seededContent('traced', 32 * MiB)
@@ -38,6 +38,12 @@ test('agents record what happens to them, and the simulator decides again as the
 
   const [first] = await startMembers(house, secret, ['traced-1'], [], traced('alone.trace'))
   await download(first!.proxy, url)
+  // The client has its last bytes before they are verified and kept, and a stop in between leaves them for the next life to fetch.
+  await poll(
+    10_000,
+    async () => (await first!.status()).transfers,
+    transfers => transfers[0]?.complete === true
+  )
   await first!.stop()
   const alone = await decisionsOf(first!, 'alone.trace')
   expect(alone.asItWas.upstreamRequests).toBe(origin.stats('/traced.bin').requests)
