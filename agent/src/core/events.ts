@@ -43,8 +43,6 @@ export type FlowEnd =
   | 'cancelled'
   /** Connection refused, broken, timed out, too short, 5xx: may be tried again. */
   | 'failed'
-  /** Answered 200 to our Range: the flow went on from byte 0 instead, see `flow-moved`. */
-  | 'ranges-ignored'
   /** The upstream now serves another version (ETag, length, 412): this transfer cannot be completed from there. */
   | 'changed'
   /** 4xx: trying again is of no use. */

@@ -69,7 +69,6 @@ const sentences: Record<FlowEnd, string> = {
   done: 'all is well',
   cancelled: 'nobody waits for it',
   failed: 'it is asked again later',
-  'ranges-ignored': 'it ignores ranges',
   changed: 'it has another version now',
   refused: 'it refuses',
   corrupt: 'it sends something else'
