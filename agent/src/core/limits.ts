@@ -136,7 +136,7 @@ export const fetchMsMax: Millis = 4 * secondMs
 export const unprovenFetchMsMin: Millis = 3 * secondMs
 
 /** A digest that nobody gives is waited for as long as a first chunk: a cold machine needs as long for either. */
-export const digestsLateMs: Millis = unprovenFetchMsMin
+export const digestsLateMs: Millis = 3 * secondMs
 
 /** Told to a peer whose request finds no upload slot: about one chunk's time on a gigabit LAN, a few times over. */
 export const busyRetryMs: Millis = 40
