@@ -16,7 +16,7 @@ import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
-import type { AgentConfig } from './config.ts'
+import { filesIn, type AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
@@ -35,6 +35,9 @@ import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
+import { cacheHostAllows } from './proxy/cache-host-origins.ts'
+import { openCacheDisk } from './proxy/http-cache/disk.ts'
+import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy } from './proxy/http-proxy.ts'
 import { createReporter } from './report.ts'
 import { run } from './run.ts'
@@ -323,14 +326,32 @@ async function start(
   await network.start(emit)
   undo.push(() => network.stop())
 
+  const { smallQuotaBytes } = config.cache
+  const smallDisk =
+    smallQuotaBytes === 0
+      ? null
+      : await openCacheDisk(filesIn(config.dataFolder).smallCache, smallQuotaBytes, log).catch(
+          (error: unknown) => {
+            log.error({ problem: messageOf(error) }, 'small responses are kept in memory only')
+            return null
+          }
+        )
+  const smallCache = createHttpCache(smallDisk, log)
+  undo.push(() => smallCache.close())
   const proxy = await createProxy(
-    { content: flows, upstream, log },
+    { content: flows, upstream, cache: smallCache, log },
     {
       ...config.proxy,
-      connectPorts: config.proxy.connectPorts.map(Number)
+      connectPorts: config.proxy.connectPorts.map(Number),
+      cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
+      cacheHostAllows: url => cacheHostAllows(url, config.cacheHost.origins)
     }
   )
   undo.push(() => proxy.close())
+  if (proxy.cacheHostProblem !== null) {
+    log.error(proxy.cacheHostProblem)
+    problem(`${proxy.cacheHostProblem} (cacheHost.port). Until then Delivery Optimization goes to Microsoft.`)
+  }
   const proxyAddress = urlOf(proxy.address, proxy.port)
 
   const status = async (): Promise<AgentStatus> => ({
@@ -349,6 +370,8 @@ async function start(
     transfers: flows.views(),
     totals: flows.totals(),
     store: await store.usage(),
+    proxy: proxy.tally(),
+    smallCache: smallCache.usage(),
     refusals: Object.fromEntries([
       ...network.refusals(),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)

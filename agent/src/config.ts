@@ -38,8 +38,16 @@ export interface AgentConfig {
   readonly listen: Endpoint
   /** For chunks between agents (TLS 1.3); null host: the one of `listen`. */
   readonly bulk: { readonly host: string | null; readonly port: number }
-  /** For HTTP clients of this machine. */
-  readonly proxy: Endpoint & { readonly connectPorts: readonly string[] }
+  /** For HTTP clients of this machine, and of the networks that are listed. */
+  readonly proxy: Endpoint & {
+    readonly connectPorts: readonly string[]
+    readonly clients: readonly string[]
+    /** `http://wsus.corp.example:8530`; null: none. */
+    readonly wsus: string | null
+    readonly pacHosts: readonly string[]
+  }
+  /** For Delivery Optimization, whose policy names hosts and no ports. */
+  readonly cacheHost: Endpoint & { readonly enabled: boolean; readonly origins: readonly string[] }
   /** For the page, the API and the command line; loopback only. */
   readonly page: Endpoint
   readonly site: SiteId
@@ -63,6 +71,8 @@ export interface AgentConfig {
   }
   readonly cache: {
     readonly quotaBytes: Bytes
+    /** For small responses, beside the quota. */
+    readonly smallQuotaBytes: Bytes
     /** What must stay free on the volume. */
     readonly floorBytes: Bytes
   }
@@ -134,6 +144,58 @@ export const configSchema = z.strictObject({
       {
         what: 'Ports that tunnels (CONNECT) may go to beside 443 and 80',
         why: 'None: a tunnel to any port is a way around every firewall'
+      }
+    ),
+    clients: listField(
+      z.string().refine(isNetwork),
+      { word: 'network', form: 'addresses or networks like 10.1.0.0/16' },
+      {
+        what: 'Networks whose machines may use the proxy and the cache host, beside this machine',
+        why: 'None: only a gateway serves machines without an agent, and its admin knows which'
+      }
+    ),
+    wsus: textField<string | null>(
+      z.string().refine(isServerUrl).nullable(),
+      { word: 'url', form: 'the address of a WSUS like http://wsus.corp.example:8530' },
+      null,
+      {
+        what: 'The WSUS for which this proxy is the alternate download server (UpdateServiceUrlAlternate)',
+        why: 'Most sites have none'
+      }
+    ),
+    pacHosts: listField(
+      z.string().refine(isHostPattern),
+      { word: 'host', form: 'hosts like *.windowsupdate.com' },
+      {
+        what: 'Hosts that /proxy.pac sends through this proxy; none: all plain http',
+        why: 'What is not worth sharing passes through anyway'
+      }
+    )
+  }),
+  cacheHost: z.strictObject({
+    enabled: switchField(false, {
+      what: 'Listen also as a cache host of Delivery Optimization (DOCacheHost)',
+      why: 'Port 80 may be taken, and Windows asks it only when its policy says so'
+    }),
+    host: textField(
+      address,
+      { word: 'address', form: 'an IP address of this machine, or 0.0.0.0 for all' },
+      '127.0.0.1',
+      {
+        what: 'Address of the cache host',
+        why: 'This machine; a gateway that serves others takes 0.0.0.0 and lists them in proxy.clients'
+      }
+    ),
+    port: countField(80, anyPort, {
+      what: 'TCP port of the cache host; 0 lets the system choose',
+      why: 'DOCacheHost takes names without ports'
+    }),
+    origins: listField(
+      z.string().refine(isHostPattern),
+      { word: 'host', form: 'hosts like *.download.example, with :port where it is not 80' },
+      {
+        what: 'Hosts beside those of Microsoft that a cache host may fetch from',
+        why: 'None: a cache host that fetches from anywhere is a way into the network'
       }
     )
   }),
@@ -227,6 +289,14 @@ export const configSchema = z.strictObject({
         why: 'A feature update is 4 to 6 GiB; this keeps it along with some months of cumulative updates'
       }
     ),
+    smallQuotaBytes: bytesField(
+      256 * MiB,
+      { min: 0, max: 64 * GiB },
+      {
+        what: 'The most that small responses (RFC 9111) may use on disk, beside the quota; 0: they are kept in memory only',
+        why: 'Thousands of catalogues, manifests and hash files, which are some KiB each'
+      }
+    ),
     floorBytes: bytesField(
       2 * GiB,
       { min: 0, max: 1024 * GiB },
@@ -258,6 +328,27 @@ export const configSchema = z.strictObject({
 function isProxyUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : null
   return url !== null && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/'
+}
+
+function isServerUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return (
+    url !== null &&
+    url.protocol === 'http:' &&
+    url.pathname === '/' &&
+    url.search === '' &&
+    url.username === ''
+  )
+}
+
+function isNetwork(text: string): boolean {
+  const [address, prefix] = text.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address ?? '')] ?? -1
+  return /^[^/]+(\/\d{1,3})?$/.test(text) && bits >= 0 && Number(prefix ?? 0) <= bits
+}
+
+function isHostPattern(text: string): boolean {
+  return /^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:\d{1,5})?$/i.test(text)
 }
 
 /** One field as the outside names it. */
@@ -303,7 +394,16 @@ export function agentConfig(
   given: Parts<Omit<AgentConfig, 'dataFolder' | 'fleetSecret'>> = {},
   fleetSecret: Uint8Array | null = null
 ): AgentConfig {
-  const groups = { listen: {}, bulk: {}, proxy: {}, page: {}, upstream: {}, cache: {}, policy: {} }
+  const groups = {
+    listen: {},
+    bulk: {},
+    proxy: {},
+    cacheHost: {},
+    page: {},
+    upstream: {},
+    cache: {},
+    policy: {}
+  }
   const parsed = configSchema.safeParse({ ...groups, ...given })
   if (!parsed.success) {
     throw new StarlingError(
@@ -333,6 +433,8 @@ export function withoutSecrets(config: AgentConfig): Omit<AgentConfig, 'fleetSec
 export const filesIn = (dataFolder: string) => ({
   config: join(dataFolder, 'config.json'),
   fleetSecret: join(dataFolder, 'fleet.secret'),
+  /** Small responses; see proxy/http-cache. */
+  smallCache: join(dataFolder, 'small'),
   /** Pid and addresses of the running agent. */
   running: join(dataFolder, 'agent.json'),
   /** Needed for every change through the API. */

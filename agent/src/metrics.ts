@@ -54,6 +54,45 @@ export const series: readonly Series[] = [
     ]
   },
   {
+    name: 'starling_proxy_bytes_total',
+    help: 'Body bytes given to HTTP clients, by way: swarm, cache (small things), pass (as it came from upstream)',
+    labels: ['way'],
+    read: ({ proxy }) => Object.entries(proxy.bytes).map(([way, count]): Row => [{ way }, count])
+  },
+  {
+    name: 'starling_proxy_answers_total',
+    help: 'Answers given to HTTP clients, by way',
+    labels: ['way'],
+    read: ({ proxy }) => Object.entries(proxy.answers).map(([way, count]): Row => [{ way }, count])
+  },
+  {
+    name: 'starling_proxy_refused_total',
+    help: 'Requests that policy does not allow',
+    labels: [],
+    read: ({ proxy }) => plain(proxy.refused)
+  },
+  {
+    name: 'starling_wsus_calls_total',
+    help: 'Calls of Windows Update to a WSUS that passed through: scan, sync, report, other',
+    labels: ['call'],
+    read: ({ proxy }) => Object.entries(proxy.wsusCalls).map(([call, count]): Row => [{ call }, count])
+  },
+  {
+    name: 'starling_small_cache_count',
+    help: 'Small responses that are kept (RFC 9111)',
+    labels: [],
+    read: ({ smallCache }) => plain(smallCache.entries)
+  },
+  {
+    name: 'starling_small_cache_bytes',
+    help: 'What small responses take, by place',
+    labels: ['place'],
+    read: ({ smallCache }) => [
+      [{ place: 'memory' }, smallCache.memoryBytes],
+      [{ place: 'disk' }, smallCache.diskBytes]
+    ]
+  },
+  {
     name: 'starling_reused_bytes_total',
     help: 'Content bytes given to clients out of what was already kept when they asked',
     labels: [],

@@ -102,6 +102,9 @@ export interface StorePort {
 
 // ------------------------------------------------------------------------------------------------- upstream
 
+/** A byte span, `end` exclusive (null: to the end), or so many of the last bytes. */
+export type UpstreamRange = { readonly start: Bytes; readonly end: Bytes | null } | { readonly suffix: Bytes }
+
 export interface UpstreamRequest {
   readonly url: string
   /** GET or HEAD for content; anything but CONNECT for what the proxy passes through. */
@@ -113,8 +116,8 @@ export interface UpstreamRequest {
   readonly followRedirects?: boolean
   /** Waits minutes and not seconds for an answer: for what the proxy passes through (long polls, slow services). */
   readonly patient?: boolean
-  /** Byte span asked for with a Range header, `end` exclusive; null end: to the end. */
-  readonly range: { readonly start: Bytes; readonly end: Bytes | null } | null
+  /** What is asked for with a Range header; null: everything. */
+  readonly range: UpstreamRange | null
   /** Strong validator for If-Range / If-Match style checks; null: none. */
   readonly ifRange: string | null
   readonly signal: AbortSignal
@@ -266,10 +269,15 @@ export interface Wish {
   readonly rangeFirst: boolean
   /** End-to-end request headers to send upstream when this wish has to resolve the key. */
   readonly headers: Readonly<Record<string, string>>
-  /** First byte that the client wants; null when it asks for a suffix or for everything. */
-  readonly from: Bytes | null
+  /** What the client wants of it; null: everything. The first of several ranges. */
+  readonly range: WishRange | null
   readonly signal: AbortSignal
 }
+
+/** `end` is exclusive; null: to the end of the content. */
+export type WishRange =
+  | { readonly kind: 'from'; readonly start: Bytes; readonly end: Bytes | null }
+  | { readonly kind: 'suffix'; readonly length: Bytes }
 
 export type WishOutcome =
   | { readonly kind: 'transfer'; readonly head: SignedHead }
@@ -293,6 +301,8 @@ export interface ContentPort {
     signal: AbortSignal,
     isBackground?: boolean
   ): AsyncIterable<Uint8Array>
+  /** Whether all of [start, end) lies here. */
+  isKept(transfer: TransferId, start: Bytes, end: Bytes): boolean
 }
 
 /** The data plane as `run.ts` drives it: one method for each effect that moves bytes. */
@@ -380,6 +390,27 @@ export interface PeerView extends PeerInfo {
   readonly bytesTo: Bytes
 }
 
+/** Small responses that are kept (RFC 9111), in memory and on disk. */
+export interface SmallCacheUsage {
+  readonly entries: number
+  readonly memoryBytes: Bytes
+  readonly diskBytes: Bytes
+}
+
+/** What clients got through the proxy: out of the swarm, out of the small cache, or passed through. */
+export interface ProxyTally {
+  readonly bytes: { readonly swarm: Bytes; readonly cache: Bytes; readonly pass: Bytes }
+  readonly answers: { readonly swarm: number; readonly cache: number; readonly pass: number }
+  /** Requests of clients or for targets that policy does not allow. */
+  readonly refused: number
+  readonly wsusCalls: {
+    readonly scan: number
+    readonly sync: number
+    readonly report: number
+    readonly other: number
+  }
+}
+
 /** All that the page, the API, the metrics and `starling status` show; made afresh whenever one of them asks. */
 export interface AgentStatus {
   readonly id: AgentId
@@ -401,6 +432,8 @@ export interface AgentStatus {
   /** Since this agent started. */
   readonly totals: Readonly<ByteCounters>
   readonly store: StoreUsage
+  readonly proxy: ProxyTally
+  readonly smallCache: SmallCacheUsage
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
   readonly policy: Readonly<CorePolicy>

@@ -100,7 +100,7 @@ export function dataPlane(
         promised,
         rangeFirst,
         headers: {},
-        from: null,
+        range: null,
         signal: new AbortController().signal,
         ...more
       }

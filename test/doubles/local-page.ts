@@ -76,6 +76,13 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
     transfers: [],
     totals: noBytes,
     store: { usedBytes: 0, quotaBytes: 20 * GiB, freeBytes: 180 * GiB, floorBytes: 2 * GiB },
+    proxy: {
+      bytes: { swarm: 0, cache: 0, pass: 0 },
+      answers: { swarm: 0, cache: 0, pass: 0 },
+      refused: 0,
+      wsusCalls: { scan: 0, sync: 0, report: 0, other: 0 }
+    },
+    smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
     refusals: {},
     policy: policyDefaults,
     problems: [],

@@ -2,7 +2,7 @@
  * An origin and the way to it, in memory: a small true UpstreamPort whose bodies flow as far as the test lets them. For
  * what must be seen in the middle of a body; origins that are wrong are real ones (origin.ts).
  */
-import type { UpstreamPort, UpstreamRequest, UpstreamResponse } from '@starling/agent/ports.ts'
+import type { UpstreamPort, UpstreamRange, UpstreamRequest, UpstreamResponse } from '@starling/agent/ports.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { KiB, type Bytes } from '@starling/shared/units.ts'
 
@@ -54,8 +54,7 @@ export function createMemoryUpstream(): MemoryUpstream {
     const total = bytes.length
     const headers: Array<readonly [string, string]> = [['etag', etag], ...(content.headers ?? [])]
     const partial = range !== null && (ifRange === null || ifRange === etag)
-    const start = partial ? range.start : 0
-    const end = partial ? Math.min(range.end ?? total, total) : total
+    const { start, end } = partial ? spanOf(range, total) : { start: 0, end: total }
     if (partial && start >= total) {
       const where = ['content-range', `bytes */${total}`] as const
       return {
@@ -142,3 +141,8 @@ export function createMemoryUpstream(): MemoryUpstream {
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}
+
+function spanOf(range: UpstreamRange, total: number): { readonly start: number; readonly end: number } {
+  if ('suffix' in range) return { start: Math.max(0, total - range.suffix), end: total }
+  return { start: range.start, end: Math.min(range.end ?? total, total) }
+}

@@ -15,6 +15,7 @@ import {
 import { connect, type AddressInfo, type Server as NetServer } from 'node:net'
 import { createLog } from '@starling/agent/log.ts'
 import type { ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
+import { createHttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy, type ProxyOptions } from '@starling/agent/proxy/http-proxy.ts'
 import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/upstream.ts'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
@@ -28,7 +29,6 @@ export const closers: Array<() => unknown> = []
 
 export async function cleanUp(): Promise<void> {
   for (const close of closers.splice(0).toReversed()) await close()
-  Object.assign(clientBytes, { swarm: 0, pass: 0 })
 }
 
 type Upstream = ReturnType<typeof createUpstream>
@@ -125,6 +125,7 @@ export function swarm(
         head: { transfer: transferIdOf(judgement.head), head: judgement.head, signed } satisfies SignedHead
       }
     },
+    isKept: () => false,
     async *read(_transfer, start, end) {
       reads.push([start, end])
       yield* partsOf(start, end)
@@ -135,9 +136,6 @@ export function swarm(
 export function* partsOf(start: number, end: number): Generator<Uint8Array> {
   for (let at = start; at < end; at += 65_536) yield content.subarray(at, Math.min(end, at + 65_536))
 }
-
-/** What the proxy says it gave to clients. */
-export const clientBytes = { swarm: 0, pass: 0 }
 
 /** The proxy's real way out, which may ask this machine unless the test says otherwise. */
 export function upstreamOf(options: UpstreamOptions = { allowPrivate: ['127.0.0.1'] }): Upstream {
@@ -151,9 +149,8 @@ export async function proxyOf(
   options: Partial<ProxyOptions> = {},
   upstream: Upstream = upstreamOf()
 ): Promise<Proxy> {
-  const count = (bytes: number, how: 'swarm' | 'pass'): void => void (clientBytes[how] += bytes)
   const proxy = await createProxy(
-    { content: given, upstream, log, onClientBytes: count },
+    { content: given, upstream, cache: createHttpCache(null, log), log },
     { host: '127.0.0.1', port: 0, ...options }
   )
   closers.push(() => proxy.close())

@@ -34,7 +34,7 @@ export class OpenExtents {
     const open: number[] = []
     const look = (start: number, end: number): void => {
       for (let extent = extentOf(start); chunksOf(extent, end).start < end && open.length < most; extent++) {
-        if (this.#claims.of(extent) === undefined && !open.includes(extent) && this.isMissing(extent))
+        if (this.#claims.of(extent) === undefined && !open.includes(extent) && this.firstRun(extent) !== null)
           open.push(extent)
       }
     }
@@ -48,17 +48,20 @@ export class OpenExtents {
 
   /** Some chunk of the extent is nowhere at the site. */
   isMissing(extent: number): boolean {
-    return this.firstRun(extent) !== null
+    const { start, end } = chunksOf(extent, this.#around.chunks)
+    for (let chunk = start; chunk < end; chunk++) if (this.#isMissing(chunk)) return true
+    return false
   }
 
-  /** The first chunks of the extent, one after the other, that are nowhere at the site. */
+  /** The first chunks of the extent, one after the other, that are wanted here and nowhere at the site. */
   firstRun(extent: number): Span | null {
     const { start: first, end: last } = chunksOf(extent, this.#around.chunks)
+    const isOpen = (chunk: number): boolean => this.#around.wants.isWanted(chunk) && this.#isMissing(chunk)
     let start = first
-    while (start < last && !this.#isMissing(start)) start++
+    while (start < last && !isOpen(start)) start++
     if (start === last) return null
     let end = start + 1
-    while (end < last && this.#isMissing(end)) end++
+    while (end < last && isOpen(end)) end++
     return { start, end }
   }
 

@@ -1,6 +1,7 @@
 /**
  * Which chunks are wanted, and which first. Local readers want what they read, from their position on; a gateway
- * also wants what the site's agents are after. Wants are rounded to extents: the unit that is fetched anyway.
+ * also wants what the site's agents are after. Wants are rounded to extents, the unit of an upstream fetch, unless that
+ * would fetch more than one extent beyond what is asked for, or bytes before the end of a content whose end is looked at.
  */
 import { chunksPerExtent, chunksTouching, type Span } from '@starling/shared/chunking.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
@@ -10,6 +11,7 @@ export interface Reader {
   /** The chunk that it waits for or reads in, and the end of what it wants, in chunks. */
   chunk: number
   readonly endChunk: number
+  readonly byExtents: boolean
   /** Nobody waits for it. */
   readonly background: boolean
   movedAt: Millis
@@ -50,6 +52,7 @@ export class Wants {
     this.readers.set(id, {
       chunk: touched.start,
       endChunk: Math.min(this.#chunks, touched.end),
+      byExtents: this.#roundsWell(bytes, touched),
       background,
       movedAt: now
     })
@@ -75,8 +78,9 @@ export class Wants {
   recompute(ofOthers: Iterable<readonly Span[]>): number[] {
     const before = this.#wanted.slice()
     this.#wanted.fill(0)
-    for (const reader of this.readers.values()) this.#mark(reader.chunk, reader.endChunk)
-    for (const spans of ofOthers) for (const span of spans) this.#mark(span.start, span.end)
+    for (const { chunk, endChunk, byExtents } of this.readers.values())
+      this.#mark(byExtents ? extentsAround(chunk, endChunk) : { start: chunk, end: endChunk })
+    for (const spans of ofOthers) for (const span of spans) this.#mark(span)
     const changed: number[] = []
     const spans: Span[] = []
     let start = -1
@@ -93,9 +97,23 @@ export class Wants {
     return changed
   }
 
-  #mark(start: number, end: number): void {
-    const first = Math.floor(start / chunksPerExtent) * chunksPerExtent
-    const last = Math.min(this.#chunks, Math.ceil(end / chunksPerExtent) * chunksPerExtent)
-    if (first < last) this.#wanted.fill(1, Math.max(0, first), last)
+  #mark({ start, end }: Span): void {
+    const last = Math.min(this.#chunks, end)
+    if (start < last) this.#wanted.fill(1, Math.max(0, start), last)
+  }
+
+  #roundsWell(bytes: Span, touched: Span): boolean {
+    const askedBytes = bytes.end - bytes.start
+    if (touched.end >= this.#chunks && bytes.start > 0 && askedBytes < this.#chunkBytes) return false
+    const { start, end } = extentsAround(touched.start, touched.end)
+    const addedBytes = (Math.min(this.#chunks, end) - start) * this.#chunkBytes - askedBytes
+    return addedBytes <= chunksPerExtent * this.#chunkBytes
+  }
+}
+
+function extentsAround(start: number, end: number): Span {
+  return {
+    start: Math.floor(start / chunksPerExtent) * chunksPerExtent,
+    end: Math.ceil(end / chunksPerExtent) * chunksPerExtent
   }
 }

@@ -37,13 +37,20 @@ const notSentOn = new Set([
 /** Of a client's headers, those that name nobody: sent again for later ranges of the same content. */
 const impersonal = new Set(['user-agent', 'accept'])
 
-/** The headers of the first request for a key, made for a client (or, with null, for a peer). */
-export function askingHeaders(ofClient: Readonly<Record<string, string>> | null): Record<string, string> {
+/**
+ * The headers of the first request for a key, made for a client (or, with null, for a peer). What is no download by its
+ * name may come encoded if the client can take it: then it is not shared by the swarm, and small on the WAN.
+ */
+export function askingHeaders(
+  ofClient: Readonly<Record<string, string>> | null,
+  rangeFirst: boolean
+): Record<string, string> {
   const headers: Record<string, string> = { ...neutralHeaders }
   for (const [name, value] of Object.entries(ofClient ?? {})) {
     if (!notSentOn.has(name.toLowerCase())) headers[name.toLowerCase()] = value
   }
-  return { ...headers, 'accept-encoding': 'identity' }
+  const encodings = rangeFirst ? undefined : ofClient?.['accept-encoding']
+  return { ...headers, 'accept-encoding': encodings ?? 'identity' }
 }
 
 /** Of the headers that found a transfer, those to ask for the rest of it with. */

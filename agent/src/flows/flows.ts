@@ -153,6 +153,14 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
   return {
     want: wishes.want,
     read,
+    isKept(id, start, end) {
+      const transfer = transfers.get(id)
+      if (transfer === undefined) return false
+      const last = Math.ceil(Math.min(end, transfer.length) / transfer.chunkBytes)
+      for (let chunk = Math.floor(start / transfer.chunkBytes); chunk < last; chunk++)
+        if (!keeper.isKept(transfer, chunk)) return false
+      return true
+    },
     views: () => viewsOf(store.list(), transfers),
     totals: counters.total,
     onChange: counters.onChange,

@@ -3,7 +3,7 @@ import { keyHashOf } from '@starling/shared/manifest.ts'
 import { MiB } from '@starling/shared/units.ts'
 import { dataPlane, end, type DataPlane } from '../../../test/doubles/data-plane.ts'
 import { createMemoryUpstream, type MemoryUpstream } from '../../../test/doubles/memory-upstream.ts'
-import type { Wish } from '../ports.ts'
+import type { UpstreamRange, Wish, WishRange } from '../ports.ts'
 
 const url = 'http://updates.example/a'
 const otherUrl = 'http://updates.example/other'
@@ -57,18 +57,42 @@ describe('what is to be shared', () => {
   })
 
   it('is asked for from the extent that the client wants', async () => {
-    want({ from: 5 * MiB + 1 })
+    want({ range: { kind: 'from', start: 5 * MiB + 1, end: null } })
     expect((await plane.event('resolved')).flow).toEqual({ id: flow, firstChunk: 4, endChunk: 7 })
     expect((await plane.event('flow-ended')).reason).toBe('done')
     expect(upstream.requests[0]!.range).toEqual({ start: 4 * MiB, end: 8 * MiB })
     expect(plane.of('chunk-stored').map(({ chunk }) => chunk)).toEqual([4, 5, 6])
   })
 
+  it.each<[string, WishRange, UpstreamRange, { firstChunk: number; endChunk: number }]>([
+    [
+      'two bytes on both sides of a border',
+      { kind: 'from', start: 4 * MiB - 1, end: 4 * MiB + 1 },
+      { start: 3 * MiB, end: 5 * MiB },
+      { firstChunk: 3, endChunk: 5 }
+    ],
+    ['its last byte', { kind: 'suffix', length: 1 }, { suffix: MiB + 1 }, { firstChunk: 6, endChunk: 7 }],
+    [
+      'more of its end than an extent',
+      { kind: 'suffix', length: 5 * MiB },
+      { start: 0, end: 4 * MiB },
+      { firstChunk: 0, endChunk: 4 }
+    ]
+  ])('is asked for by no more than it takes for %s', async (_what, range, asked, chunks) => {
+    want({ range })
+    expect((await plane.event('resolved')).flow).toMatchObject(chunks)
+    await plane.event('flow-ended')
+    expect(upstream.requests[0]!.range).toEqual(asked)
+  })
+
   it('is found even if the client wants what lies behind its end', async () => {
-    want({ from: 50 * MiB })
+    want({ range: { kind: 'from', start: 50 * MiB, end: null } })
     expect((await plane.event('resolved')).flow).toEqual({ id: flow, firstChunk: 0, endChunk: 4 })
     await plane.event('flow-ended')
-    expect(upstream.requests.map(({ range }) => range?.start)).toEqual([48 * MiB, 0])
+    expect(upstream.requests.map(({ range }) => range)).toEqual([
+      { start: 48 * MiB, end: 52 * MiB },
+      { start: 0, end: 4 * MiB }
+    ])
   })
 
   it('is not read before the core has said yes', async () => {

@@ -11,7 +11,15 @@ import type { KeyHash } from '@starling/shared/ids.ts'
 import { keyHashOf } from '@starling/shared/manifest.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
-import type { Emit, SignerPort, UpstreamPort, UpstreamResponse, Wish } from '../ports.ts'
+import type {
+  Emit,
+  SignerPort,
+  UpstreamPort,
+  UpstreamRange,
+  UpstreamResponse,
+  Wish,
+  WishRange
+} from '../ports.ts'
 import { askingHeaders, coverage, headersForMore } from './asking.ts'
 import type { Transfers } from './transfers.ts'
 import type { Fill, Flow } from './upstream-flow.ts'
@@ -32,7 +40,7 @@ export interface ResolveParts {
 
 interface Asked {
   readonly headers: Record<string, string>
-  readonly range: Span | null
+  readonly range: UpstreamRange | null
   readonly wish: { readonly id: number; readonly wish: Wish } | null
 }
 interface Answered {
@@ -42,10 +50,6 @@ interface Answered {
   readonly asked: Asked
   readonly response: UpstreamResponse
   readonly flow: Flow
-}
-interface Span {
-  readonly start: Bytes
-  readonly end: Bytes
 }
 
 /** Answers by exactly one of `resolved` (then, if it has a flow, `flow-ended`) and `not-resolved`. Never rejects. */
@@ -64,7 +68,7 @@ export function createResolve(parts: ResolveParts): (key: KeyHash, url: string, 
       }
       asked = whatToAsk(wishes.first(key), recognised)
       response = await ask(url, asked, flow)
-      if (response.status === 416 && asked.range !== null && asked.range.start > 0) {
+      if (response.status === 416 && asked.range !== null && !isFirst(asked.range)) {
         // The client asks for what lies behind the end. The content itself is there, and can be shared.
         response.cancel()
         asked = { ...asked, range: { start: 0, end: extentBytes } }
@@ -89,7 +93,8 @@ export function createResolve(parts: ResolveParts): (key: KeyHash, url: string, 
     const head = judged.kind === 'share' ? signer.signHead(judged.head) : null
     if (judged.kind === 'pass' || head === null) {
       const reason = judged.kind === 'pass' ? judged.reason : 'this agent may not vouch for what it fetched'
-      if (asked.wish !== null && answersIts(asked, response)) wishes.offer(asked.wish.id, response)
+      const own = asked.wish === null ? null : asItsOwn(asked, response)
+      if (asked.wish !== null && own !== null) wishes.offer(asked.wish.id, own)
       else response.cancel()
       emit({ type: 'not-resolved', key, reason, failed: response.status >= 500 || response.status === 429 })
       return
@@ -114,17 +119,49 @@ export function createResolve(parts: ResolveParts): (key: KeyHash, url: string, 
 
 /** What a wish (or, without one, a peer) makes us ask for. */
 function whatToAsk(waiting: Asked['wish'], recognised: Recognised): Asked {
-  const headers = askingHeaders(waiting?.wish.headers ?? null)
-  const from = waiting?.wish.from ?? null
-  if (from === null && !(waiting?.wish.rangeFirst ?? recognised.rangeFirst))
-    return { headers, range: null, wish: waiting }
-  const start = Math.floor((from ?? 0) / extentBytes) * extentBytes
-  return { headers, range: { start, end: start + extentBytes }, wish: waiting }
+  const rangeFirst = waiting?.wish.rangeFirst ?? recognised.rangeFirst
+  const headers = askingHeaders(waiting?.wish.headers ?? null, rangeFirst)
+  const wanted = waiting?.wish.range ?? null
+  const range = wanted === null && !rangeFirst ? null : firstRange(wanted)
+  return { headers, range, wish: waiting }
 }
 
-/** Whether the response is one to the client's own request: an error always, a part of ours never. */
-function answersIts(asked: Asked, response: UpstreamResponse): boolean {
-  return response.status !== 206 && (response.status !== 416 || asked.range === null)
+/**
+ * An extent, or less: whoever asks for two bytes must not make us fetch two extents because they lie on both sides of
+ * a border, nor the beginning of a content when he wants its end.
+ */
+function firstRange(wanted: WishRange | null): UpstreamRange {
+  if (wanted?.kind === 'suffix') {
+    // With one chunk more it begins before the chunk in which the wanted bytes begin, so that this one comes whole.
+    const suffix = wanted.length + chunkBytesDefault
+    return suffix <= extentBytes ? { suffix } : { start: 0, end: extentBytes }
+  }
+  const from = wanted?.start ?? 0
+  const start = Math.floor(from / extentBytes) * extentBytes
+  const end = wanted?.end ?? null
+  if (end === null || end <= start + extentBytes || end - from > extentBytes)
+    return { start, end: start + extentBytes }
+  return {
+    start: Math.floor(from / chunkBytesDefault) * chunkBytesDefault,
+    end: Math.ceil(end / chunkBytesDefault) * chunkBytesDefault
+  }
+}
+
+function isFirst(range: UpstreamRange): boolean {
+  return 'start' in range && range.start === 0
+}
+
+/**
+ * The response as one to the client's own request; null: it is none. An error always is, and a part of ours only when
+ * it is all there is, which is what small files come as.
+ */
+function asItsOwn(asked: Asked, response: UpstreamResponse): UpstreamResponse | null {
+  if (response.status === 416) return asked.range === null ? response : null
+  if (response.status !== 206) return response
+  const isAll = response.start === 0 && response.total !== null && coverage(response).end === response.total
+  if (!isAll) return null
+  const headers = response.headers.filter(([name]) => name !== 'content-range')
+  return { ...response, status: 200, statusText: 'OK', headers }
 }
 
 function redirected(url: string, response: UpstreamResponse): boolean {

@@ -1,8 +1,8 @@
 /** One request of a client and its response, with what all ways of answering need to know. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
-import type { Bytes } from '@starling/shared/units.ts'
 import type { Range } from './range.ts'
+import type { Tally, Way } from './tally.ts'
 
 export interface Exchange {
   readonly req: IncomingMessage
@@ -15,19 +15,20 @@ export interface Exchange {
   /** End to end only, with our Via: what an upstream may be told. */
   readonly onward: HeaderList
   readonly range: Range
+  /** A GET or HEAD of a client that takes us for a cache host; see strict.ts. */
+  readonly strict: boolean
   /** Aborted when the client goes away, or the proxy closes. */
   readonly signal: AbortSignal
   /** What our Via says. */
   readonly via: string
-  /** Body bytes handed to the client. */
-  count(bytes: Bytes): void
+  readonly tally: Tally
 }
 
 /** Writes one part, and waits until the system has it: the part is the caller's again then. */
-export async function write(exchange: Exchange, part: Uint8Array): Promise<void> {
-  const { res, signal } = exchange
+export async function write(exchange: Exchange, part: Uint8Array, way: Way): Promise<void> {
+  const { res, signal, tally } = exchange
   signal.throwIfAborted()
-  exchange.count(part.length)
+  tally.bytes(part.length, way)
   await new Promise<void>((resolve, reject) => {
     const gone = (): void => reject(signal.reason)
     signal.addEventListener('abort', gone, { once: true })

@@ -6,7 +6,6 @@ import { MiB } from '@starling/shared/units.ts'
 import {
   ask,
   cleanUp,
-  clientBytes,
   content,
   etag,
   lastModified,
@@ -24,7 +23,8 @@ afterEach(cleanUp)
 describe('a shared GET', () => {
   test('gives the whole content, with the headers that the origin gave', async () => {
     const source = swarm(null, Date.now() - 5000)
-    const answer = await ask(await proxyOf(source), 'http://files.example/a.iso#part', {
+    const proxy = await proxyOf(source)
+    const answer = await ask(proxy, 'http://files.example/a.iso#part', {
       'User-Agent': 'me',
       Connection: 'x-mine',
       'x-mine': '1'
@@ -44,7 +44,7 @@ describe('a shared GET', () => {
       url: 'http://files.example/a.iso',
       key: 'files.example/a.iso',
       rangeFirst: true,
-      from: null,
+      range: null,
       headers: {
         'user-agent': 'me',
         'accept-encoding': 'identity',
@@ -52,7 +52,7 @@ describe('a shared GET', () => {
       }
     })
     expect(source.wishes[0]!.headers).not.toHaveProperty('x-mine')
-    expect(clientBytes).toEqual({ swarm: content.length, pass: 0 })
+    expect(proxy.tally().bytes).toEqual({ swarm: content.length, cache: 0, pass: 0 })
   })
 
   test.each<[string, number, number, number]>([
@@ -82,7 +82,10 @@ describe('a shared GET', () => {
       'bytes=4-7'
     ])
     expect([answer.status, answer.body]).toEqual([206, content.subarray(4, 8)])
-    expect([source.wishes[0]!.from, source.wishes[0]!.headers.range]).toEqual([4, undefined])
+    expect([source.wishes[0]!.range, source.wishes[0]!.headers.range]).toEqual([
+      { kind: 'from', start: 4, end: 8 },
+      undefined
+    ])
   })
 
   test('beyond the end is 416 with the length', async () => {
@@ -161,7 +164,8 @@ describe('a shared GET', () => {
 
 describe('requests that are not for a proxy, or not proper', () => {
   test.each<[string, string, string]>([
-    ['an origin form', 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
+    ['an origin form', 'GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n', '400'],
+    ['a name that is not served', 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '502'],
     ['another scheme', 'GET ftp://x/y HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
     ['an asterisk', 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
     ['no such URL', 'GET http://[/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],

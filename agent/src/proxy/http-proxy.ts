@@ -1,24 +1,31 @@
 /**
- * The HTTP/1.1 forward proxy of this machine's programs. GETs of what can be shared go through the swarm; everything
- * else passes through untouched, so that a program that is told to use this proxy notices nothing but speed.
+ * The HTTP/1.1 server for programs: of this machine, and on a gateway of the networks that are listed. One code for all the
+ * ways in which they come (face.ts). GETs of what can be shared are answered by get.ts; everything else passes
+ * through untouched, so that a program that is told to use this proxy notices nothing but speed.
  *
- * Each answer says in `X-Starling` how it came about: `swarm; class=...` or `pass; reason=...`.
+ * Each answer says in `X-Starling` how it came about: `swarm; class=...`, `cache; class=...` or `pass; reason=...`.
  */
 import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { LRUCache } from 'lru-cache'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { tokensOf, headerOf } from '@starling/shared/http-fields.ts'
 import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
-import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
-import type { ContentPort, TunnelPort, UpstreamPort } from '../ports.ts'
+import type { Endpoint } from '../config.ts'
+import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
 import type { Exchange } from './exchange.ts'
+import { faceOf } from './face.ts'
 import { endToEnd, hasPassed, headersOf } from './fields.ts'
+import { createGets } from './get.ts'
+import type { HttpCache } from './http-cache/http-cache.ts'
 import {
   clientIdleMs,
   connectionsMax,
@@ -29,18 +36,20 @@ import {
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
+import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
 import { closeWithText, replyWithError, replyWithText } from './replies.ts'
 import { serveTransfer } from './share.ts'
-import { answersClient, judgeRequest, sharedHeaders, wishOf } from './wishing.ts'
+import { createTally } from './tally.ts'
+import { judgeRequest, sharedHeaders } from './wishing.ts'
+import { wsusCallOf } from './wsus.ts'
 
 export interface ProxyParts {
   readonly content: ContentPort
   readonly upstream: UpstreamPort & TunnelPort
+  readonly cache: HttpCache
   readonly log: Log
-  /** Body bytes handed to clients of this machine. */
-  onClientBytes?(bytes: Bytes, how: 'swarm' | 'pass'): void
 }
 
 export interface ProxyOptions {
@@ -51,12 +60,26 @@ export interface ProxyOptions {
   readonly connectPorts?: readonly number[]
   /** Content classes of policy, as they are now. */
   readonly classes?: () => readonly ContentClass[]
+  /** Which URLs a cache host fetches; default: none. */
+  cacheHostAllows?(url: string): boolean
+  /** The WSUS behind us as alternate download server: `http://wsus.corp.example:8530`. */
+  readonly wsus?: string | null
+  /** What `/proxy.pac` sends through us; empty: all plain http. */
+  readonly pacHosts?: readonly string[]
+  /** Networks whose machines may ask, beside this machine. */
+  readonly clients?: readonly string[]
+  /** Another place to listen, for Delivery Optimization, which only knows port 80. */
+  readonly cacheHost?: Endpoint | null
   readonly now?: () => Millis
 }
 
 export interface Proxy {
   readonly address: string
   readonly port: number
+  /** Why `cacheHost` could not be listened on; null: it could, or was not to be. */
+  readonly cacheHostProblem: string | null
+  tally(): ProxyTally
+  purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Ends all connections. */
   close(): Promise<void>
 }
@@ -70,7 +93,27 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   // Unlike a host name it tells nobody who we are; like one it is ours alone, which is what finds loops.
   const via = `starling-${randomBytes(4).toString('hex')}`
   const open = new Set<AbortController>()
-  const heads = rememberHeads(now)
+  const tally = createTally()
+  const mayAsk = createClientCheck(options.clients ?? [])
+  const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
+    max: headsKeptMax
+  })
+  const gets = createGets({
+    ...parts,
+    cache: given.cache,
+    resolved: (head, recognised) => {
+      const { key, headers } = head.head
+      heads.set(key, {
+        head,
+        until: head.signed.issuedAt + freshForMs(headers, recognised, head.signed.issuedAt)
+      })
+    },
+    kept: () => {}
+  })
+  const faces = {
+    wsus: options.wsus ?? null,
+    cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
+  }
   const connecting = {
     upstream: given.upstream,
     log,
@@ -80,16 +123,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   }
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const target = URL.parse(req.url ?? '')
-    if (target === null || !/^https?:\/\//i.test(req.url ?? '')) {
-      return replyWithText(
-        res,
-        400,
-        'this is an HTTP proxy: set it as a proxy (http_proxy, WinHTTP) and ask for whole addresses'
-      )
-    }
-    target.hash = ''
     const headers = headersOf(req)
+    const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
+    if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
+    if (faced.kind === 'pac') return replyWithPac(req, res)
     if (hasPassed(headers, via)) {
       return replyWithText(
         res,
@@ -100,6 +137,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (tokensOf(headerOf(headers, 'upgrade')).includes('websocket')) {
       return replyWithText(res, 501, 'websockets go through a tunnel (CONNECT), not through a plain request')
     }
+    const call = wsusCallOf(req.method ?? '', new URL(faced.url).pathname, headerOf(headers, 'soapaction'))
+    if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
     open.add(gone)
     res.once('close', () => {
@@ -110,7 +149,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       req,
       res,
       method: req.method ?? 'GET',
-      url: target.href,
+      url: faced.url,
+      strict: faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD'),
       headers,
       onward: [
         ...endToEnd(headers).filter(([name]) => name !== 'host'),
@@ -119,7 +159,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       range: parseRange(req.headersDistinct.range ?? []),
       signal: gone.signal,
       via,
-      count: bytes => given.onClientBytes?.(bytes, 'pass')
+      tally
     }
     await answerExchange(exchange)
   }
@@ -127,94 +167,107 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   async function answerExchange(exchange: Exchange): Promise<void> {
     const { recognised, passReason } = judgeRequest(exchange, classes())
     if (passReason !== null) return passThrough(parts, exchange, passReason)
-    const onwardHeaders = sharedHeaders(exchange, recognised)
-    const shared: Exchange = { ...exchange, count: bytes => given.onClientBytes?.(bytes, 'swarm') }
-
-    if (exchange.method === 'HEAD') {
-      const known = heads.get(recognised.key)
-      if (known === null) return passThrough(parts, exchange, 'the method is HEAD')
-      return serveTransfer(parts, shared, known, onwardHeaders)
-    }
-    const outcome = await parts.content.want(wishOf(exchange, recognised, onwardHeaders))
-    if (outcome.kind === 'transfer') {
-      const { head, signed } = outcome.head
-      heads.set(outcome.head, signed.issuedAt + freshForMs(head.headers, recognised, signed.issuedAt))
-      return serveTransfer(parts, shared, outcome.head, onwardHeaders)
-    }
-    const usable = outcome.response !== null && answersClient(exchange, outcome.response)
-    if (!usable) outcome.response?.cancel()
-    return passThrough(parts, exchange, outcome.reason, usable ? outcome.response : null)
+    if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
+    const known = heads.get(recognised.key)
+    if (known !== undefined && known.until > now())
+      return serveTransfer(parts, exchange, known.head, sharedHeaders(exchange, recognised))
+    if (!(await gets.answerHead(exchange, recognised)))
+      await passThrough(parts, exchange, 'the method is HEAD')
   }
 
-  const server = createServer(
-    {
-      maxHeaderSize: requestHeaderBytesMax,
-      headersTimeout: requestHeadersMs,
-      // A large upload may take hours; its headers may not.
-      requestTimeout: 0,
-      keepAliveTimeout: keepAliveMs,
-      insecureHTTPParser: false
-    },
-    (req, res) => {
+  function replyWithPac(req: IncomingMessage, res: ServerResponse): void {
+    const body = Buffer.from(
+      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: options.pacHosts ?? [] })
+    )
+    res.writeHead(200, {
+      'content-type': 'application/x-ns-proxy-autoconfig',
+      'content-length': body.length,
+      'cache-control': 'max-age=300'
+    })
+    res.end(req.method === 'HEAD' ? undefined : body)
+  }
+
+  function refuseClient(socket: Socket): boolean {
+    if (mayAsk(socket.remoteAddress)) return false
+    tally.refused()
+    return true
+  }
+  const strangersText =
+    'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
+
+  async function listenOn(host: string, at: number, name: string): Promise<Server> {
+    const server = createServer(serverOptions, (req, res) => {
+      if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
       answer(req, res).catch((error: unknown) => {
         if (res.destroyed) return
         log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
         replyWithError(res, error)
       })
-    }
-  )
-  server.maxHeadersCount = requestHeadersMax
-  server.maxConnections = connectionsMax
-  server.setTimeout(clientIdleMs)
-  server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
-    void answerConnect(connecting, req, socket, first)
-  })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (error.code === 'ECONNRESET') return void socket.destroy()
-    const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
-    closeWithText(socket, status, 'this request cannot be understood')
-  })
-
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', cause => {
-      const place = `${options.host}:${options.port}`
-      reject(
-        new StarlingError(
-          'listen-failed',
-          `the proxy cannot listen on ${place} (${messageOf(cause)}): choose another port`,
-          { cause }
-        )
-      )
     })
-    server.listen(options.port, options.host, resolve)
-  })
-  const { address, port } = server.address() as AddressInfo
-  log.info({ address, port }, 'the proxy listens')
+    server.maxHeadersCount = requestHeadersMax
+    server.maxConnections = connectionsMax
+    server.setTimeout(clientIdleMs)
+    server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
+      if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      void answerConnect(connecting, req, socket, first)
+    })
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      if (error.code === 'ECONNRESET') return void socket.destroy()
+      const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
+      closeWithText(socket, status, 'this request cannot be understood')
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', cause => {
+        reject(
+          new StarlingError(
+            'listen-failed',
+            `the ${name} cannot listen on ${host}:${at} (${messageOf(cause)}): choose another port`,
+            { cause }
+          )
+        )
+      })
+      server.listen(at, host, resolve)
+    })
+    const { address, port } = server.address() as AddressInfo
+    log.info({ address, port }, `the ${name} listens`)
+    return server
+  }
+
+  const servers = [await listenOn(options.host, options.port, 'proxy')]
+  let cacheHostProblem: string | null = null
+  if (options.cacheHost !== undefined && options.cacheHost !== null) {
+    // Something else on port 80 must not keep the rest of the agent from its work.
+    try {
+      servers.push(await listenOn(options.cacheHost.host, options.cacheHost.port, 'cache host'))
+    } catch (error) {
+      cacheHostProblem = messageOf(error)
+    }
+  }
+  const { address, port } = servers[0]!.address() as AddressInfo
   return {
     address,
     port,
+    cacheHostProblem,
+    tally: () => tally.now(),
+    async purge(matches) {
+      for (const [key, { head }] of heads.entries())
+        if (matches(key, head.head.contentClass)) heads.delete(key)
+      await given.cache.purge(matches)
+    },
     close: async () => {
-      const closed = new Promise(resolve => server.close(resolve))
+      const closed = servers.map(server => new Promise(resolve => server.close(resolve)))
       for (const exchange of open) exchange.abort()
-      server.closeAllConnections()
-      await closed
+      for (const server of servers) server.closeAllConnections()
+      await Promise.all(closed)
     }
   }
 }
 
-/** Heads of transfers that clients asked for lately, while they are fresh; the least recently used goes first. */
-function rememberHeads(now: () => Millis) {
-  const heads = new Map<string, { readonly head: SignedHead; readonly until: Millis }>()
-  return {
-    get: (key: string): SignedHead | null => {
-      const known = heads.get(key)
-      return known !== undefined && known.until > now() ? known.head : null
-    },
-    set: (head: SignedHead, until: Millis): void => {
-      heads.delete(head.head.key)
-      heads.set(head.head.key, { head, until })
-      const oldest = heads.keys().next().value
-      if (heads.size > headsKeptMax && oldest !== undefined) heads.delete(oldest)
-    }
-  }
-}
+const serverOptions = {
+  maxHeaderSize: requestHeaderBytesMax,
+  headersTimeout: requestHeadersMs,
+  // A large upload may take hours; its headers may not.
+  requestTimeout: 0,
+  keepAliveTimeout: keepAliveMs,
+  insecureHTTPParser: false
+} as const

@@ -1,5 +1,5 @@
 /** The proxy's numbers, each with its reason. */
-import { KiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { KiB, MiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 
 /** Windows keeps idle connections for up to 30 s and then closes them itself: ours must last longer. */
 export const keepAliveMs: Millis = 75 * secondMs
@@ -21,3 +21,17 @@ export const tunnelProbeMs: Millis = minuteMs
 
 /** Heads kept so that a HEAD needs no upstream request: more than one machine asks for in a day, and small. */
 export const headsKeptMax = 500
+
+/** Ranges in one answer. BITS and download managers ask for a few; hundreds are an attack on whoever serves them. */
+export const rangesMax = 8
+/** The most that may be fetched beyond what one request asks for (RangeAmp: a byte asked for, gigabytes fetched): one extent. */
+export const rangeAddedBytesMax: Bytes = 4 * MiB
+
+/** A response that is larger is no small one. What the swarm may share and is at least 1 MiB goes there anyway. */
+export const smallBytesMax: Bytes = 4 * MiB
+/** Small responses in memory: what a machine asks for again and again fits many times over. */
+export const memoryBytesMax: Bytes = 64 * MiB
+/** Of what a stored response takes beside its body. */
+export const entryOverheadBytes: Bytes = 2 * KiB
+/** Variants of one key (Vary): encodings, a language or two. */
+export const variantsMax = 4

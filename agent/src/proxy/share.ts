@@ -6,6 +6,7 @@
  * the same strong validator and length, at exactly this offset. Otherwise the connection breaks, as it would with an
  * origin that dies.
  */
+import { chunksPerExtent, type Span } from '@starling/shared/chunking.ts'
 import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headerOf, secondsOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import { validatorOf } from '@starling/shared/http-sharing.ts'
@@ -13,12 +14,12 @@ import type { SignedHead } from '@starling/shared/manifest.ts'
 import { secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { ContentPort, UpstreamPort } from '../ports.ts'
-import { judgeConditions, rangeStillGood } from './conditions.ts'
 import { breakOff, write, type Exchange } from './exchange.ts'
 import { asRecord, explanation } from './fields.ts'
+import { rangeAddedBytesMax } from './limits.ts'
 import { passThrough } from './pass.ts'
+import { planAnswer, type Plan } from './plan.ts'
 import { isBackground } from './priority.ts'
-import { satisfy } from './range.ts'
 
 export interface ShareParts {
   readonly content: ContentPort
@@ -34,88 +35,85 @@ export async function serveTransfer(
   signed: SignedHead,
   onwardHeaders: HeaderList
 ): Promise<void> {
-  const { res, range } = exchange
-  const { head } = signed
-  const common = commonHeaders(parts.now(), exchange, signed)
-  const answer = (status: number, headers: HeaderList): void => void res.writeHead(status, headers.flat())
-
-  switch (judgeConditions(exchange.headers, head.headers)) {
-    case 'not-modified':
-      answer(
-        304,
-        common.filter(([name]) => name !== 'content-type')
-      )
-      return void res.end()
-    case 'failed':
-      answer(412, [...withoutContent(common), ['content-length', '0']])
-      return void res.end()
-    case 'go-on':
+  const { length, chunkBytes } = signed.head
+  const plan = planAnswer(exchange, { headers: commonHeaders(parts.now(), exchange, signed), length })
+  const spans = plan.parts.map(({ span }) => span)
+  if (spans.length > 1 && addedBytes(spans, length, chunkBytes) > rangeAddedBytesMax) {
+    const kept = spans.every(({ start, end }) => parts.content.isKept(signed.transfer, start, end))
+    if (!kept) return passThrough(parts, exchange, 'the ranges lie too far apart to be fetched for all')
   }
-  const ranged = range.kind !== 'none' && rangeStillGood(exchange.headers, head.headers)
-  const span = satisfy(ranged ? range : { kind: 'none' }, head.length)
-  if (span === null) {
-    answer(416, [
-      ...withoutContent(common),
-      ['content-range', `bytes */${head.length}`],
-      ['content-length', '0']
-    ])
-    return void res.end()
-  }
-  const { start, end } = span
-  const begin = (): void => {
-    const place: HeaderList = ranged ? [['content-range', `bytes ${start}-${end - 1}/${head.length}`]] : []
-    answer(ranged ? 206 : 200, [...common, ['content-length', String(end - start)], ...place])
-  }
-  if (exchange.method === 'HEAD') {
-    begin()
-    return void res.end()
-  }
-  await sendBytes(parts, exchange, signed, start, end, begin, onwardHeaders)
+  await sendParts(parts, exchange, signed, plan, onwardHeaders)
 }
 
-async function sendBytes(
+/** What fetching these spans in whole extents brings beyond them. */
+function addedBytes(spans: readonly Span[], length: Bytes, chunkBytes: Bytes): Bytes {
+  const extentBytes = chunksPerExtent * chunkBytes
+  const asked = spans.reduce((sum, { start, end }) => sum + end - start, 0)
+  let fetched: Bytes = 0
+  let reached: Bytes = 0
+  for (const { start, end } of spans) {
+    const first = Math.max(reached, Math.floor(start / extentBytes) * extentBytes)
+    reached = Math.max(reached, Math.min(length, Math.ceil(end / extentBytes) * extentBytes))
+    fetched += Math.max(0, reached - first)
+  }
+  return fetched - asked
+}
+
+async function sendParts(
   parts: ShareParts,
   exchange: Exchange,
   signed: SignedHead,
-  start: Bytes,
-  end: Bytes,
-  begin: () => void,
+  plan: Plan,
   onwardHeaders: HeaderList
 ): Promise<void> {
   const { res, signal, url } = exchange
-  let position = start
-  const send = async (bytes: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const part of bytes) {
-      if (part.length > end - position) throw new Error('bug: more bytes than were asked for')
-      if (!res.headersSent) begin()
-      position += part.length
-      await write(exchange, part)
+  const isBackgroundRead = isBackground(exchange.headers)
+  const begin = (): void => {
+    if (!res.headersSent) res.writeHead(plan.status, plan.headers.flat())
+  }
+  for (const { before, span } of plan.parts) {
+    let position = span.start
+    let framed = before.length === 0
+    const send = async (bytes: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const part of bytes) {
+        if (part.length > span.end - position) throw new Error('bug: more bytes than were asked for')
+        begin()
+        if (!framed) await write(exchange, before, 'swarm')
+        framed = true
+        position += part.length
+        await write(exchange, part, 'swarm')
+      }
+      if (position < span.end)
+        throw new StarlingError('transfer-failed', `the bytes ended at ${position} instead of ${span.end}`)
     }
-    if (position < end)
-      throw new StarlingError('transfer-failed', `the bytes ended at ${position} instead of ${end}`)
-  }
-
-  try {
-    await send(parts.content.read(signed.transfer, start, end, signal, isBackground(exchange.headers)))
-    return void res.end()
-  } catch (error) {
-    if (signal.aborted) return void res.destroy()
-    parts.log.warn({ url: withoutQuery(url), position, problem: messageOf(error) }, 'a shared answer failed')
-    if (!res.headersSent) return passThrough(parts, exchange, `the transfer failed (${codeOf(error)})`)
-    // Other codes say that what was sent is not to be trusted: nothing good may be joined to it.
-    if (codeOf(error) !== 'transfer-failed') return breakOff(exchange, true)
-  }
-  try {
-    await send(resumed(parts, exchange, signed, position, end, onwardHeaders))
-    res.end()
-  } catch (error) {
-    if (!signal.aborted)
+    try {
+      await send(parts.content.read(signed.transfer, span.start, span.end, signal, isBackgroundRead))
+      continue
+    } catch (error) {
+      if (signal.aborted) return void res.destroy()
       parts.log.warn(
         { url: withoutQuery(url), position, problem: messageOf(error) },
-        'nor could it be resumed'
+        'a shared answer failed'
       )
-    breakOff(exchange, true)
+      if (!res.headersSent) return passThrough(parts, exchange, `the transfer failed (${codeOf(error)})`)
+      // Other codes say that what was sent is not to be trusted: nothing good may be joined to it.
+      if (codeOf(error) !== 'transfer-failed') return breakOff(exchange, true)
+    }
+    try {
+      await send(resumed(parts, exchange, signed, position, span.end, onwardHeaders))
+    } catch (error) {
+      if (!signal.aborted)
+        parts.log.warn(
+          { url: withoutQuery(url), position, problem: messageOf(error) },
+          'nor could it be resumed'
+        )
+      return breakOff(exchange, true)
+    }
   }
+  begin()
+  exchange.tally.answered('swarm')
+  if (plan.after.length > 0) await write(exchange, plan.after, 'swarm')
+  res.end()
 }
 
 /** The rest, straight from the origin, if it is certainly the rest of the same. */
@@ -163,11 +161,4 @@ function commonHeaders(now: Millis, exchange: Exchange, { head, signed }: Signed
     ['via', `1.1 ${exchange.via}`],
     ['x-starling', explanation('swarm', `class=${head.contentClass}`)]
   ]
-}
-
-/** For answers that do not carry the content: what describes it would describe the wrong thing. */
-function withoutContent(headers: HeaderList): HeaderList {
-  return headers.filter(
-    ([name]) => !['content-type', 'content-disposition', 'content-language', 'age'].includes(name)
-  )
 }

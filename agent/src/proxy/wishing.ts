@@ -7,10 +7,11 @@ import type { ContentClass } from '@starling/shared/content-classes/content-clas
 import { contentRangeOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import { requestShareable } from '@starling/shared/http-sharing.ts'
 import { keyHashOf } from '@starling/shared/manifest.ts'
-import type { UpstreamResponse, Wish } from '../ports.ts'
-import { conditionalNames, isConditional } from './conditions.ts'
+import type { UpstreamResponse, Wish, WishRange } from '../ports.ts'
+import { conditionalNames } from './conditions.ts'
 import type { Exchange } from './exchange.ts'
 import { asRecord } from './fields.ts'
+import type { OneRange, Range } from './range.ts'
 
 export interface Wanted {
   readonly recognised: Recognised
@@ -27,20 +28,14 @@ export function judgeRequest(exchange: Exchange, classes: readonly ContentClass[
 function passReasonOf(exchange: Exchange, recognised: Recognised): string | null {
   // A HEAD is judged like the GET that it stands for.
   const method = exchange.method === 'HEAD' ? 'GET' : exchange.method
-  const reason = requestShareable({ method, headers: exchange.headers }, recognised)
-  if (reason !== null) return reason
-  if (exchange.range.kind === 'several') return 'the request asks for several ranges'
-  // For a page's parts a 304 from the origin is cheaper than a body for everybody; a download is worth keeping.
-  if (!recognised.rangeFirst && isConditional(exchange.headers))
-    return 'the client has it and only asks whether it is current'
-  return null
+  return requestShareable({ method, headers: exchange.headers }, recognised)
 }
 
 /** What may be asked upstream so that the answer is fit for everybody. */
 export function sharedHeaders(exchange: Exchange, recognised: Recognised): HeaderList {
   const own = new Set([...conditionalNames, 'range', 'cookie', 'content-length', 'expect'])
   const headers = exchange.onward.filter(([name]) => !own.has(name))
-  if (!recognised.rangeFirst) return headers
+  if (!recognised.rangeFirst && !exchange.strict) return headers
   // Only for what is a file by its name: a page that comes uncompressed would cost more WAN than it saves.
   return [...headers.filter(([name]) => name !== 'accept-encoding'), ['accept-encoding', 'identity']]
 }
@@ -54,16 +49,34 @@ export function wishOf(exchange: Exchange, recognised: Recognised, headers: Head
     promised: recognised.promised,
     rangeFirst: recognised.rangeFirst,
     headers: asRecord(headers),
-    from: exchange.range.kind === 'from' ? exchange.range.first : null,
+    range: wishRangeOf(exchange.range),
     signal: exchange.signal
   }
+}
+
+function wishRangeOf(range: Range): WishRange | null {
+  const first = range.kind === 'several' ? range.ranges.toSorted(byPlace)[0]! : range
+  switch (first.kind) {
+    case 'from':
+      return { kind: 'from', start: first.first, end: first.last === null ? null : first.last + 1 }
+    case 'suffix':
+      return first
+    case 'none':
+      return null
+  }
+}
+
+/** What counts from the end comes last. */
+function byPlace(a: OneRange, b: OneRange): number {
+  const place = (range: OneRange): number => (range.kind === 'suffix' ? Infinity : range.first)
+  return place(a) === place(b) ? 0 : place(a) - place(b)
 }
 
 /** Whether an answer to the shared question is also the answer to this client's own. */
 export function answersClient(exchange: Exchange, response: UpstreamResponse): boolean {
   const { url, headers, range } = exchange
   // Behind a redirect it would carry the wrong address: relative links and cookies would go astray.
-  if (response.url !== undefined && response.url !== url) return false
+  if (!exchange.strict && response.url !== undefined && response.url !== url) return false
   if (headers.some(([name]) => name === 'cookie')) return false
   if (response.status >= 300 && response.status !== 416) return true
   if (headers.some(([name]) => conditionalNames.has(name))) return false

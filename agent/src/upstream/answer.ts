@@ -60,7 +60,7 @@ function placeOf(status: number, headers: HeaderList, request: UpstreamRequest):
   if (range === null) throw bad('is not told, or contradicts itself (Content-Range)')
   if (bodyLength !== null && bodyLength !== range.end - range.start)
     throw bad('contradicts its Content-Length')
-  if (request.range !== null) {
+  if (request.range !== null && 'start' in request.range) {
     if (range.start !== request.range.start)
       throw bad(`begins at ${range.start} instead of ${request.range.start}`)
     if (request.range.end !== null && range.end > request.range.end) throw bad('is longer than was asked for')

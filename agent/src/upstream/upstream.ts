@@ -184,7 +184,10 @@ function headersOf(request: UpstreamRequest): Record<string, string> {
   delete headers.host
   const { range, ifRange } = request
   if (range !== null) {
-    headers.range = `bytes=${range.start}-${range.end === null ? '' : range.end - 1}`
+    headers.range =
+      'suffix' in range
+        ? `bytes=-${range.suffix}`
+        : `bytes=${range.start}-${range.end === null ? '' : range.end - 1}`
     headers['accept-encoding'] = 'identity'
   }
   if (ifRange !== null) headers['if-range'] = ifRange
