@@ -5,8 +5,9 @@
  * the first answer, so both begin in the same way: the first who asks leads, and whoever asks for the same meanwhile waits
  * for what comes of it (flight.ts).
  */
+import { hash } from 'node:crypto'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { contentLengthOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import { withoutQuery } from '../log.ts'
@@ -149,17 +150,23 @@ export function createGets(parts: GetParts): Gets {
       return passThrough(parts, exchange, reason, usable ? response : null)
     }
     const collecting = collect(response, smallBytesMax)
+    let isRight = true
     const settled = collecting.whole.then(body => {
-      if (body === null) return null
+      isRight = body === null || isPromised(body, get.recognised)
+      if (body === null || !isRight) return null
       const kept: Kept = { ...keptOf(get, response, body), policy }
       cache.keep(kept, get.asked)
       parts.kept(kept, exchange.url)
       return kept
     })
     void settled.then(kept => flight.end(kept === null ? 'own' : 'kept'))
-    if (usable) return passThrough(parts, exchange, `${reason}; kept`, collecting.response)
+    // What the name promises is checked before the client has all of it.
+    if (usable && get.recognised.promised === null)
+      return passThrough(parts, exchange, `${reason}; kept`, collecting.response)
     const kept = await settled
-    if (kept !== null) return serveKept(exchange, kept)
+    if (kept !== null) return serveKept(exchange, kept, 'just fetched')
+    if (!isRight)
+      throw new StarlingError('content-untrusted', 'what the origin sent is not what its name promises')
     collecting.response.cancel()
     await passThrough(parts, exchange, reason)
   }
@@ -275,6 +282,10 @@ export function createGets(parts: GetParts): Gets {
       return true
     }
   }
+}
+
+function isPromised(body: Uint8Array, { promised }: Recognised): boolean {
+  return promised === null || hash(promised.algorithm, body, 'hex') === promised.hex
 }
 
 function keptOf(

@@ -47,8 +47,7 @@ const immutableSeconds = 30 * 86_400
 /** The policy of a response that may be kept; null: it may not. */
 export function policyFor(asked: Asked, response: Response, recognised: Recognised): CachePolicy | null {
   const { status, headers } = response
-  const isDownload = recognised.rangeFirst || recognised.immutable
-  if (!(isDownload ? status === 200 : statusesKept.has(status))) return null
+  if (!statusesKept.has(status) || (isDownload(recognised) && !isFile(response, recognised))) return null
   const given = directivesOf(headerOf(headers, 'cache-control'))
   if (given.has('no-store') || given.has('private')) return null
   if (headerOf(headers, 'set-cookie') !== null || tokensOf(headerOf(headers, 'vary')).includes('*'))
@@ -61,6 +60,19 @@ export function policyFor(asked: Asked, response: Response, recognised: Recognis
   // Without anything to validate it by, what is stale at once would only be stored for nobody.
   const canValidate = headers.some(([name]) => name === 'etag' || name === 'last-modified')
   return policy.storable() && (canValidate || policy.timeToLive() > 0) ? policy : null
+}
+
+function isDownload({ rangeFirst, immutable }: Recognised): boolean {
+  return rangeFirst || immutable
+}
+
+/**
+ * Where a network shows its own page until somebody agrees to its terms, it does so for every address, and often says that it may
+ * be kept. A file has a validator or a digest in its name, and is no page.
+ */
+function isFile({ status, headers }: Response, { promised }: Recognised): boolean {
+  if (status !== 200 || /^text\/html\b/i.test(headerOf(headers, 'content-type') ?? '')) return false
+  return promised !== null || headers.some(([name]) => name === 'etag' || name === 'last-modified')
 }
 
 /** @param kept a stored response for this key */
