@@ -16,7 +16,7 @@ export interface Bench {
 }
 
 export interface BenchSetup {
-  say(text: string): void
+  readonly say: (text: string) => void
   /** A smaller file than the bench's own, for trying it out; null: its own. */
   readonly sizeBytes: Bytes | null
 }

@@ -9,8 +9,8 @@ const originProgram = fileURLToPath(import.meta.resolve('../doubles/origin-proce
 
 export interface OriginPath {
   readonly url: string
-  wanBytes(): Promise<Bytes>
-  stats(): Promise<PathStats>
+  readonly wanBytes: () => Promise<Bytes>
+  readonly stats: () => Promise<PathStats>
 }
 
 export interface OriginLine extends OriginPath {

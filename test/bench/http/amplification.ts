@@ -20,9 +20,9 @@ type Span = readonly [first: Bytes, last: Bytes]
 interface Trick {
   readonly name: string
   /** The Range header's value; null: none. */
-  range(length: Bytes): string | null
-  /** The bytes that it names; of an aborted one, what had come. */
-  asked(length: Bytes): Bytes
+  readonly range: (length: Bytes) => string | null
+  /** The bytes that it names, each counted once however often it is named. */
+  readonly asked: (length: Bytes) => Bytes
   /** Goes away with the first bytes. */
   readonly isAborted?: boolean
   readonly method?: string
@@ -38,6 +38,8 @@ const tricks: readonly Trick[] = [
   spans('nineBytesSpread', length => spread(length, 9)),
   // 200 spans that each reach 32 KiB further than the one before.
   spans('overlapping200', () => Array.from({ length: 200 }, (_, at) => [0, (at + 1) * 32 * KiB - 1])),
+  spans('fiveHundredBytesSpread', length => spread(length, 500)),
+  // More than a head may hold.
   spans('thousandBytesSpread', length => spread(length, 1000)),
   { name: 'pastTheEnd', range: length => `bytes=${length}-`, asked: () => 0 },
   { name: 'head', method: 'HEAD', range: () => null, asked: () => 0 },
@@ -69,8 +71,9 @@ export const amplification: Bench = {
           const path = await origin.path(`${trick.name}-${round}.bin`)
           const answer = await play(trick, agent.proxy, path.url, length)
           const { bodyBytes, requests } = await untilQuiet(path)
-          // RFC 9110, 14.2: a Range may be ignored. Then the client was sent what the origin was, and nothing was amplified.
-          const asked = Math.max(trick.asked(length), answer.bytes)
+          // RFC 9110, 14.2: a Range may be ignored. Then the client was sent what the origin sent, and nothing was
+          // amplified. Nor is it what had come to a client until it went away.
+          const asked = answer.status === 206 ? trick.asked(length) : answer.bytes
           moreMiB[`${trick.name}MiB`] = (bodyBytes - asked) / MiB
           const received = await bytesOf(agent, new URL(path.url).pathname).then(
             ({ fromUpstream }) => bytesText(fromUpstream),
@@ -115,13 +118,13 @@ function union(all: readonly Span[]): Bytes {
   return bytes
 }
 
-/** @returns the body's bytes that came, and what happened in words. */
+/** @returns the status (null without a whole answer), the body's bytes that came, and what happened in words. */
 async function play(
   { range, method, isAborted }: Trick,
   proxy: string,
   url: string,
   length: Bytes
-): Promise<{ readonly bytes: Bytes; readonly words: string }> {
+): Promise<{ readonly status: number | null; readonly bytes: Bytes; readonly words: string }> {
   const asked = range(length)
   const away = new AbortController()
   let bytes = 0
@@ -135,10 +138,10 @@ async function play(
         if (isAborted === true) away.abort()
       }
     })
-    return { bytes, words: `${status} with ${bytesText(bytes)}` }
+    return { status, bytes, words: `${status} with ${bytesText(bytes)}` }
   } catch (error) {
-    if (!away.signal.aborted) return { bytes, words: `failed (${messageOf(error)})` }
-    return { bytes, words: `gone after ${bytesText(bytes)}` }
+    if (!away.signal.aborted) return { status: null, bytes, words: `failed (${messageOf(error)})` }
+    return { status: null, bytes, words: `gone after ${bytesText(bytes)}` }
   }
 }
 

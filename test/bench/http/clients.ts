@@ -25,11 +25,8 @@ const here: Spawn = (command, args) => launchOther(command, args, process.env, '
 export async function curl(proxy: string | null, url: string, spawn: Spawn = here): Promise<Fetched> {
   const way = proxy === null ? ['--noproxy', '*'] : ['--noproxy', '', '--proxy', proxy]
   const figures = '%{http_code} %{size_download} %{time_starttransfer} %{time_total}\n'
-  const said = await run(spawn, 'curl', [
-    ...['-q', '-sS', '-o', '/dev/null', '-D', '-', '-w', figures],
-    ...way,
-    url
-  ])
+  const quiet = ['-q', '-sS', '-o', '/dev/null', '-D', '-', '-w', figures]
+  const said = await run(spawn, 'curl', [...quiet, ...way, url])
   const lines = said.trim().split('\n')
   const [status, bytes, firstByteSeconds, seconds] = lines.at(-1)!.split(' ').map(Number) as [
     number,

@@ -3,7 +3,7 @@
  * round, so that what the machine does besides is the same for all. A ratio is one of a round, and its median that of rounds.
  */
 import { GiB, KiB, type Bytes } from '@starling/shared/units.ts'
-import { startOriginLine } from '../../demo/origin-line.ts'
+import { startOriginLine, type OriginPath } from '../../demo/origin-line.ts'
 import { bytesText } from '../../demo/words.ts'
 import { openHouse, type House } from '../../e2e/harness.ts'
 import type { Bench, BenchRun, BenchSetup, Figures } from '../bench.ts'
@@ -48,6 +48,13 @@ interface Load {
   measure(house: House, server: ServerUnderTest, url: string, length: Bytes): Promise<number>
 }
 
+interface Cached {
+  readonly server: ServerUnderTest
+  readonly path: OriginPath
+  /** What the origin sent so that it is cached: whatever comes on top was no hit. */
+  readonly filledBytes: Bytes
+}
+
 function throughputOf(clients: number): Load {
   return {
     unit: 'MBPerSecond',
@@ -64,25 +71,26 @@ async function sideBySide({ say }: BenchSetup, length: Bytes, load: Load): Promi
     const origin = await startOriginLine(house, 'hit.bin', { seed: 'bench http', length }, null)
     const servers = await startServers(house, origin.url, say)
     say(`each caches ${bytesText(length)} …`)
-    for (const server of servers) await fetchBy(server, origin.url)
-    const afresh = new Map(servers.map(({ name }) => [name, 0]))
+    const cached: Cached[] = []
+    for (const server of servers) {
+      // A path for each: what one still fetches when it has been measured is not another's.
+      const path = await origin.path(`hit-${server.name}.bin`)
+      await fetchBy(server, path.url)
+      cached.push({ server, path, filledBytes: await path.wanBytes() })
+    }
 
     return {
       async round() {
         const seen: Record<string, number> = {}
-        for (const server of servers) {
-          const before = await origin.wanBytes()
-          seen[server.name] = await load.measure(house, server, origin.url, length)
-          const bytes = (await origin.wanBytes()) - before
-          afresh.set(server.name, afresh.get(server.name)! + bytes)
-        }
+        for (const { server, path } of cached)
+          seen[server.name] = await load.measure(house, server, path.url, length)
         return figuresOf(seen, load.unit)
       },
       notes: () =>
         Promise.all(
-          servers.map(async server => {
-            const { way } = await fetchBy(server, origin.url)
-            const bytes = afresh.get(server.name)!
+          cached.map(async ({ server, path, filledBytes }) => {
+            const { way } = await fetchBy(server, path.url)
+            const bytes = (await path.wanBytes()) - filledBytes
             const asHit = bytes === 0 ? 'all hits' : `NOT HITS: the origin sent ${bytesText(bytes)} for it`
             return `${server.name}: ${server.setUp}; ${asHit}; it says ${way || 'nothing of it'}`
           })

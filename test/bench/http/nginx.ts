@@ -51,6 +51,7 @@ function writeConfig(folder: string, lines: readonly string[]): string {
   return config
 }
 
+/** Without tcp_nopush: with it an answer made of a slice ends 40 ms late, and nginx came to 380 small ones a second instead of 12,900. */
 function rest(folder: string, http: readonly string[]): string[] {
   const temps = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => {
     mkdirSync(join(folder, kind))
@@ -60,7 +61,7 @@ function rest(folder: string, http: readonly string[]): string[] {
     'events { worker_connections 1024; }',
     'http {',
     ...temps,
-    'access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;',
+    'access_log off; sendfile on; keepalive_requests 1000000;',
     'default_type application/octet-stream;',
     ...http,
     '}'

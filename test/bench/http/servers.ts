@@ -51,13 +51,8 @@ const nginx: Start = async (house, program, originUrl) => ({
   isForward: false
 })
 
-/** In memory, as is varnish: from a cache_dir (aufs) it was slower. */
-const squidCache = [
-  'cache_mem 3 GB',
-  'maximum_object_size_in_memory 2 GB',
-  'maximum_object_size 2 GB',
-  'memory_pools_limit 256 MB'
-]
+/** In memory, as is varnish: from a cache_dir (aufs, files in the page cache) it gave 85 MB/s here where this gives 300. */
+const squidCache = ['cache_mem 3 GB', 'maximum_object_size_in_memory 2 GB', 'maximum_object_size 2 GB']
 
 const squid: Start = async (house, program) => ({
   setUp: `squid ${versionOf(program, '-v')}, ${squidCache.join(', ')}, no cache_dir, one process, forward proxy`,
