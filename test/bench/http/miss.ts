@@ -8,12 +8,13 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { GiB, MiB, secondMs, type Bytes, type BytesPerSecond } from '@starling/shared/units.ts'
+import { GiB, MiB, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import { seededContent, writeContent } from '../../doubles/content.ts'
 import { openHouse } from '../../e2e/harness.ts'
 import { poll } from '../../e2e/site.ts'
 import { proxyUrl, startEndpoint } from '../../lab/actors.ts'
 import { beginOther } from '../../lab/host-process.ts'
+import { idlePercent, readCpuClock } from '../../lab/machine.ts'
 import { createLab, whyNoNamespaces } from '../../lab/namespaces.ts'
 import { shape } from '../../lab/shaping.ts'
 import type { Bench, Figures } from '../bench.ts'
@@ -55,6 +56,13 @@ export const miss: Bench = {
   }
 }
 
+interface Through {
+  readonly fetched: Fetched
+  readonly cpuIdlePercent: number
+  /** The agent's alone. */
+  readonly cpuMs: Millis
+}
+
 /** A line, an origin and an agent that has nothing, of their own each time. */
 async function overTheLine(
   folder: string,
@@ -84,14 +92,20 @@ async function overTheLine(
     if (!isUp) throw new StarlingError('not-listening', `the origin did not come up: see ${data}/nginx.log`)
 
     const setup = { folder: data, logs: data, secret: null, ticket: null, isTraced: false, profile: null }
-    await startEndpoint(client, setup)
+    const endpoint = await startEndpoint(client, setup)
     const cold = await fetch(proxyUrl, '/small.bin')
-    const ways = [null, proxyUrl]
-    const got = new Map<string | null, Fetched>()
-    for (const proxy of isAgentFirst ? ways.toReversed() : ways)
-      got.set(proxy, await fetch(proxy, '/big.bin'))
-    const direct = got.get(null)!
-    const agent = got.get(proxyUrl)!
+    const byAgent = async (): Promise<Through> => {
+      const [cpuBefore, clockBefore] = [endpoint.cost()!.cpuMs, readCpuClock()]
+      const fetched = await fetch(proxyUrl, '/big.bin')
+      return {
+        fetched,
+        cpuIdlePercent: idlePercent(clockBefore, readCpuClock()),
+        cpuMs: endpoint.cost()!.cpuMs - cpuBefore
+      }
+    }
+    const early = isAgentFirst ? await byAgent() : null
+    const direct = await fetch(null, '/big.bin')
+    const { fetched: agent, cpuIdlePercent, cpuMs } = early ?? (await byAgent())
     if (direct.bytes !== length || agent.bytes !== length)
       throw new StarlingError('client-failed', `${direct.bytes} and ${agent.bytes} bytes came, not ${length}`)
     return {
@@ -103,7 +117,10 @@ async function overTheLine(
         directSeconds: direct.ms / 1000,
         agentFirstByteMs: agent.firstByteMs,
         directFirstByteMs: direct.firstByteMs,
-        agentColdFirstByteMs: cold.firstByteMs
+        agentColdFirstByteMs: cold.firstByteMs,
+        agentCpuSeconds: cpuMs / 1000,
+        // Of the whole machine while the agent's download ran: near 0, its time is the machine's.
+        cpuIdlePercent
       }
     }
   } finally {
