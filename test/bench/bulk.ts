@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { seededContent } from '../doubles/content.ts'
 import { openHouse, type House } from '../e2e/harness.ts'
-import type { Bench } from './bench.ts'
+import { eachAfresh, type Bench } from './bench.ts'
 import type { EndCost, EndMessage } from './bulk-end.ts'
 import { roadNames, type RoadName } from './bulk-roads.ts'
 
@@ -22,7 +22,7 @@ export const bulk: Bench = {
   name: 'bulk',
   says: '1 GiB in 1 MiB chunks between two agents, verified and stored: TLS against libp2p streams',
   rounds: 5,
-  async run(say) {
+  open: eachAfresh(async say => {
     const house = openHouse()
     try {
       const folder = house.folder('bulk')
@@ -51,7 +51,7 @@ export const bulk: Bench = {
     } finally {
       await house.close()
     }
-  }
+  })
 }
 
 /** Who goes first alternates, so that neither always finds the machine warmer. */

@@ -4,7 +4,7 @@ import { MiB, secondMs, type Millis } from '@starling/shared/units.ts'
 import { median } from '../demo/words.ts'
 import { openHouse } from '../e2e/harness.ts'
 import { fleetSecret, startAgent } from '../e2e/site.ts'
-import type { Bench } from './bench.ts'
+import { eachAfresh, type Bench } from './bench.ts'
 import { costOf } from './process-cost.ts'
 
 const starts = 5
@@ -16,7 +16,7 @@ export const idle: Bench = {
   name: 'idle',
   says: 'an agent with a fleet secret and nobody around: start to ready, then 30 s of nothing',
   rounds: 3,
-  async run() {
+  open: eachAfresh(async () => {
     const house = openHouse()
     try {
       const secret = fleetSecret()
@@ -38,5 +38,5 @@ export const idle: Bench = {
     } finally {
       await house.close()
     }
-  }
+  })
 }

@@ -10,7 +10,7 @@ import { resultOf } from '../demo/result.ts'
 import { share } from '../demo/share.ts'
 import { openHouse, type House } from '../e2e/harness.ts'
 import { fleetSecret, startFleet, startMembers, type AgentHandle } from '../e2e/site.ts'
-import type { Bench } from './bench.ts'
+import { eachAfresh, type Bench } from './bench.ts'
 import { costOf } from './process-cost.ts'
 
 const length: Bytes = 256 * MiB
@@ -22,23 +22,25 @@ export const swarm3: Bench = {
   name: 'swarm3',
   says: '3 agents, coordinator and gateway, 256 MiB at once',
   rounds: 3,
-  run: () =>
+  open: eachAfresh(() =>
     round(async house => {
       const { agents, coordinator } = await startFleet(house, names)
       return { agents, gatewayPage: coordinator.gatewayPage, others: [coordinator.pid] }
     })
+  )
 }
 
 export const swarm3Secret: Bench = {
   name: 'swarm3-secret',
   says: '3 agents with a fleet secret, no coordinator, no gateway, 256 MiB at once',
   rounds: 3,
-  run: () =>
+  open: eachAfresh(() =>
     round(async house => ({
       agents: await startMembers(house, fleetSecret(), names),
       gatewayPage: null,
       others: []
     }))
+  )
 }
 
 interface Stage {

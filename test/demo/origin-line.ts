@@ -7,11 +7,15 @@ import type { PathStats } from '../doubles/origin.ts'
 
 const originProgram = fileURLToPath(import.meta.resolve('../doubles/origin-process.ts'))
 
-export interface OriginLine {
+export interface OriginPath {
   readonly url: string
   readonly wanBytes: () => Promise<Bytes>
+  readonly stats: () => Promise<PathStats>
+}
+
+export interface OriginLine extends OriginPath {
   /** Another path with the same content: a download that nobody has made yet. */
-  path(name: string): Promise<{ readonly url: string; wanBytes(): Promise<Bytes> }>
+  path(name: string): Promise<OriginPath>
 }
 
 /** Content is a file of this machine, or made up of a seed. */
@@ -28,12 +32,15 @@ export async function startOriginLine(
   const command = (body: unknown): Promise<unknown> =>
     json(control, { method: 'POST', body: JSON.stringify(body) })
   await command({ rate })
-  const path = async (name: string): Promise<{ url: string; wanBytes(): Promise<Bytes> }> => {
+  const path = async (name: string): Promise<OriginPath> => {
     const path = `/${encodeURIComponent(name)}`
     await command({ path, put: content })
+    const stats = async (): Promise<PathStats> =>
+      (await json<{ paths: Record<string, PathStats> }>(control)).paths[path]!
     return {
       url: String(process.ready.url) + path,
-      wanBytes: async () => (await json<{ paths: Record<string, PathStats> }>(control)).paths[path]!.bodyBytes
+      wanBytes: async () => (await stats()).bodyBytes,
+      stats
     }
   }
   return { ...(await path(name)), path }

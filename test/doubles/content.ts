@@ -74,6 +74,16 @@ export async function fileContent(path: string): Promise<Content> {
   }
 }
 
+export async function writeContent(content: Content, path: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    for (let at = 0; at < content.length; at += MiB)
+      await file.writeFile(await content.read(at, Math.min(content.length, at + MiB)))
+  } finally {
+    await file.close()
+  }
+}
+
 /** SHA-256 over all of it (or over [start, end)), in lower-case hex. */
 export async function sha256Of(
   content: Content,

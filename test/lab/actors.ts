@@ -34,7 +34,7 @@ export interface Server {
 }
 
 const pagePort = 17832
-const proxyUrl = 'http://127.0.0.1:17831'
+export const proxyUrl = 'http://127.0.0.1:17831'
 /** What the lab's addresses begin with (namespaces.ts). */
 const labNetwork = '10.77.0.0/16'
 /** What an agent's log holds: with a trace all that it can say, else what an admin would look at. */

@@ -8,12 +8,11 @@
 import { createHash } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
 import { createReadStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { MiB, type Bytes, type Millis } from '@starling/shared/units.ts'
-import { seededContent, sha256Of } from '../doubles/content.ts'
+import { seededContent, sha256Of, writeContent } from '../doubles/content.ts'
 import { bytesText, secondsText, table } from '../demo/words.ts'
 import { removeAtExit } from '../e2e/program.ts'
 import { beginOther } from './host-process.ts'
@@ -101,7 +100,7 @@ export async function warmTorrent(
     const [setUp = ''] = await Promise.all(peers.map(({ talk }) => talk.ask<string>('hello')))
     const [seeder, ...leechers] = peers
     say('making the torrent')
-    await writeContent(join(seeder!.data, 'update.msu'), content.length, (from, to) => content.read(from, to))
+    await writeContent(content, join(seeder!.data, 'update.msu'))
     const torrent = join(folder, 'update.torrent')
     await seeder!.talk.ask('make', { file: join(seeder!.data, 'update.msu'), torrent })
     await seeder!.talk.ask('join', { torrent, folder: seeder!.data, seeds: true, peers: [] })
@@ -193,20 +192,6 @@ export function warmLines(plan: Plan, results: readonly WarmResult[]): string[] 
     howTimed,
     ...results.map(({ name, setUp }) => `${name}: ${setUp}`)
   ]
-}
-
-async function writeContent(
-  file: string,
-  length: Bytes,
-  read: (from: Bytes, to: Bytes) => Promise<Uint8Array>
-): Promise<void> {
-  const handle = await open(file, 'w')
-  try {
-    for (let at = 0; at < length; at += MiB)
-      await handle.writeFile(await read(at, Math.min(length, at + MiB)))
-  } finally {
-    await handle.close()
-  }
 }
 
 async function hashOf(file: string): Promise<string> {
