@@ -284,6 +284,14 @@ export type WishOutcome =
   /** Not to be shared. `response` is the upstream's answer if we have already asked (to be passed on, or cancelled). */
   | { readonly kind: 'pass'; readonly reason: string; readonly response: UpstreamResponse | null }
 
+/** SHA-256 of each chunk, as the vendor published them. */
+export interface PieceHashes {
+  readonly length: Bytes
+  readonly digests: readonly Digest[]
+  /** They contradict what was fetched: the file that they are from is not to be given to anybody any more. */
+  readonly doubted: () => void
+}
+
 /** The agent as its proxy (and its command line's `fetch`) sees it. */
 export interface ContentPort {
   want(wish: Wish): Promise<WishOutcome>
@@ -301,6 +309,8 @@ export interface ContentPort {
     signal: AbortSignal,
     isBackground?: boolean
   ): AsyncIterable<Uint8Array>
+  /** What the vendor's own hashes say of the content under this key. What contradicts them is thrown away. */
+  expectPieces(key: string, hashes: PieceHashes): void
   /** Whether all of [start, end) lies here. */
   isKept(transfer: TransferId, start: Bytes, end: Bytes): boolean
 }

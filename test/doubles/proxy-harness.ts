@@ -125,6 +125,7 @@ export function swarm(
         head: { transfer: transferIdOf(judgement.head), head: judgement.head, signed } satisfies SignedHead
       }
     },
+    expectPieces: () => {},
     isKept: () => false,
     async *read(_transfer, start, end) {
       reads.push([start, end])

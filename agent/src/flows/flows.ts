@@ -15,6 +15,7 @@
  */
 import { recognise as recogniseUrl, type Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
+import type { Digest } from '@starling/shared/manifest.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
@@ -36,6 +37,7 @@ import { createCompletion } from './completion.ts'
 import { createCounters } from './counters.ts'
 import { createKeeper } from './keeper.ts'
 import { checkTunables, flowsTunables, type FlowsTunables } from './limits.ts'
+import { createPieces } from './pieces.ts'
 import { createPeerFetch } from './peer-fetch.ts'
 import { createRead } from './readers.ts'
 import { createRefill } from './refill.ts'
@@ -79,7 +81,8 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
   const { store, bulk, log, emit } = parts
   const buffers = createBuffers(limits)
   const counters = createCounters(limits.changesMs)
-  const transfers = createTransfers({ store, counters, log }, limits)
+  const pieces = createPieces()
+  const transfers = createTransfers({ store, counters, log, learnt }, limits)
   const keeper = createKeeper({ store, buffers, transfers, counters, emit }, limits)
   const wishes = createWishes({ emit })
   const steadily = () => performance.now()
@@ -139,6 +142,14 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
     await removed
   }
 
+  function learnt(transfer: Transfer, chunk: number, digest: Digest): void {
+    if (!pieces.agrees(transfer, chunk, digest)) contradicted(transfer, chunk)
+  }
+  function contradicted(transfer: Transfer, chunk: number): void {
+    const sentence = `chunk ${chunk} is not what the vendor's pieces hash file says: all of it was thrown away`
+    run('throw away what the vendor contradicts', () => spoil(transfer, sentence))
+  }
+
   function left(transfer: Transfer): void {
     if (!transfer.evictWhenUnread) return
     run('evict', async () => {
@@ -153,6 +164,14 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
   return {
     want: wishes.want,
     read,
+    expectPieces(key, hashes) {
+      pieces.expect(key, hashes)
+      for (const { head } of store.list()) {
+        const transfer = head.head.key === key ? transfers.get(head.transfer) : undefined
+        const chunk = transfer === undefined ? null : pieces.firstContradiction(transfer)
+        if (transfer !== undefined && chunk !== null) contradicted(transfer, chunk)
+      }
+    },
     isKept(id, start, end) {
       const transfer = transfers.get(id)
       if (transfer === undefined) return false

@@ -7,7 +7,7 @@
 import { chunkCount, chunkLength } from '@starling/shared/chunking.ts'
 import { messageOf, type StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
-import type { SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
+import type { Digest, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { ByteCounters, StoredTransfer, StorePort } from '../ports.ts'
@@ -95,7 +95,18 @@ export function lengthOf(transfer: Transfer, chunk: number): Bytes {
 }
 
 export function createTransfers(
-  { store, counters, log }: { store: StorePort; counters: Counters; log: Log },
+  {
+    store,
+    counters,
+    log,
+    learnt
+  }: {
+    store: StorePort
+    counters: Counters
+    log: Log
+    /** A digest came to be known, or was confirmed. */
+    learnt: (transfer: Transfer, chunk: number, digest: Digest) => void
+  },
   { problemsMax }: { problemsMax: number }
 ): Transfers {
   const byId = new Map<TransferId, Transfer>()
@@ -148,7 +159,10 @@ export function createTransfers(
 
   function note(transfer: Transfer, digests: SignedDigests): void {
     for (const [chunk, digest] of digests.entries) {
-      if (transfer.digests.note(chunk, digest)) continue
+      if (transfer.digests.note(chunk, digest)) {
+        learnt(transfer, chunk, digest)
+        continue
+      }
       problem(
         transfer,
         `${digests.signed.issuer} signed another digest for chunk ${chunk} than the one known`

@@ -39,6 +39,7 @@ import {
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
+import { contentKeyOfPieces, parsePieceHashes } from './piece-hashes.ts'
 import { closeWithText, replyWithError, replyWithText } from './replies.ts'
 import { serveTransfer } from './share.ts'
 import { createTally } from './tally.ts'
@@ -108,7 +109,21 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
         until: head.signed.issuedAt + freshForMs(headers, recognised, head.signed.issuedAt)
       })
     },
-    kept: () => {}
+    kept: ({ body, key: file }, url) => {
+      const key = contentKeyOfPieces(url, classes())
+      const hashes = key === null ? null : parsePieceHashes(body)
+      if (key === null || hashes === null) return
+      given.content.expectPieces(key, {
+        ...hashes,
+        doubted: () => {
+          given.cache
+            .purge(one => one === file)
+            .catch((error: unknown) => {
+              log.warn({ problem: messageOf(error) }, 'a doubtful pieces hash file could not be forgotten')
+            })
+        }
+      })
+    }
   })
   const faces = {
     wsus: options.wsus ?? null,
