@@ -123,6 +123,46 @@ describe('a read of the whole', () => {
   })
 })
 
+describe('a read of a part with which the content is complete', () => {
+  const part = async (): Promise<Buffer> =>
+    await bytesOf(plane.flows.read(head.transfer, chunkBytes, chunkBytes + 100, new AbortController().signal))
+
+  it('waits until the whole was found to be what its name promises', async () => {
+    await fetchAll(right)
+    let done = false
+    const reading = part().finally(() => (done = true))
+    await settled()
+    expect(done).toBe(false)
+    plane.flows.complete(head.transfer)
+    expect(Buffer.compare(await reading, right.subarray(chunkBytes, chunkBytes + 100))).toBe(0)
+  })
+
+  it('gets nothing when it was not', async () => {
+    await fetchAll(wrong)
+    const reading = expect(part()).rejects.toMatchObject({ code: 'content-untrusted' })
+    await settled()
+    plane.flows.complete(head.transfer)
+    await reading
+    expect(plane.flows.totals().toClients).toBe(0)
+  })
+
+  it('does not wait when nobody will look: with a full disk, or when that failed', async () => {
+    await fetchAll(right)
+    const read = plane.store.read.bind(plane.store)
+    plane.store.read = async (...args) => (args[1] === 2 ? 0 : await read(...args))
+    const reading = part()
+    plane.flows.complete(head.transfer)
+    expect((await reading).length).toBe(100)
+    await end(plane)
+
+    plane = dataPlane({ upstream, store: createMemoryStore({ quotaBytes: 0 }) })
+    plane.flows.openTransfer(head)
+    const held = part()
+    await fetchAll(right)
+    expect((await held).length).toBe(100)
+  })
+})
+
 describe('evicting', () => {
   it('takes the transfer from the store, and says so', async () => {
     await fetchAll(right)

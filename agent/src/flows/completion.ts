@@ -38,6 +38,9 @@ export function createCompletion(parts: CompletionParts): (transfer: Transfer) =
       if (!transfer.closing.signal.aborted) {
         transfers.problem(transfer, `the content could not be completed: ${messageOf(error)}`)
       }
+    } finally {
+      transfer.judged = true
+      transfers.wake(transfer)
     }
   }
 
@@ -48,7 +51,7 @@ export function createCompletion(parts: CompletionParts): (transfer: Transfer) =
       if (check === null && transfer.digests.has(chunk)) continue
       await withChunk(transfer, chunk, async bytes => {
         check?.add(bytes)
-        if (!transfer.digests.has(chunk)) transfer.digests.note(chunk, await digestOf(bytes))
+        if (!transfer.digests.has(chunk)) transfers.learn(transfer, chunk, await digestOf(bytes))
       })
     }
     if (check === null) return true

@@ -121,7 +121,7 @@ export function createKeeper(
         stored(twin === undefined || (await twin.settled))
         return
       }
-      transfer.digests.note(index, digest)
+      transfers.learn(transfer, index, digest)
       transfers.arrived(transfer, index)
       const settled = write(transfer, index, digest, bytes)
       const held: Held = { bytes, buffer, writing: true, settled }
@@ -135,6 +135,8 @@ export function createKeeper(
       } else {
         held.writing = false
         heldCount += 1
+        // What is not all on disk is never looked at as a whole.
+        transfer.judged = true
         stored(false)
         hold(transfer, index)
       }

@@ -9,7 +9,8 @@
  * - the last slice of a read is given only when everything before it is settled, and, where a signed digest is known,
  *   only out of a verified chunk: a response that is complete cannot be cut any more.
  * - where the name promises a digest over the whole, a read of the whole is hashed on the way, and its last chunk is
- *   kept back until the digest was found right. (A read of a part cannot be checked so; its chunks are.)
+ *   kept back until the digest was found right. A read of a part cannot be checked so, its chunks are; but when the content is
+ *   complete with it, as with the last of a client's ranges, it waits until the whole was looked at (completion.ts).
  *
  * A slice is the consumer's until it asks for the next one, which comes in the same buffer: with a fresh one each, a
  * quarter of an agent's CPU went into clearing pages and collecting garbage. Who writes a slice to a socket waits for the
@@ -53,6 +54,8 @@ interface Prefix {
 
 interface Reader extends TransferReader {
   readonly transfer: Transfer
+  /** It looks itself whether the promise of the name is kept. */
+  readonly hashes: boolean
   readonly signal: AbortSignal
   /** Chunks that arrived up to here were there when the reader came. */
   readonly since: number
@@ -76,6 +79,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
     if (start >= last) return
     const reader: Reader = {
       transfer,
+      hashes: start === 0 && last === transfer.length && !transfer.promiseKept,
       signal,
       position: start,
       end: last,
@@ -94,9 +98,8 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
     keeper.review(transfer)
     emit({ type: 'range-wanted', reader: number, transfer: id, start, end: last, background })
     try {
-      const whole = start === 0 && last === transfer.length && !transfer.promiseKept
       const slices = slicesOf(reader, position => emit({ type: 'range-moved', reader: number, position }))
-      for await (const slice of whole ? checked(transfer, slices) : slices) {
+      for await (const slice of reader.hashes ? checked(transfer, slices) : slices) {
         counters.add(transfer.bytes, 'toClients', slice.length)
         yield slice
       }
@@ -168,7 +171,14 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
   /** A slice that ends the read waits for what is not settled. */
   function mayGive(reader: Reader, length: Bytes): boolean {
     settle(reader)
-    return reader.position + length < reader.end || reader.unsettled.size === 0
+    if (reader.position + length < reader.end) return true
+    return reader.unsettled.size === 0 && !awaitsVerdict(reader)
+  }
+
+  function awaitsVerdict({ transfer, hashes }: Reader): boolean {
+    if (hashes || transfer.promiseKept || transfer.judged) return false
+    for (let chunk = 0; chunk < transfer.chunks; chunk++) if (!keeper.has(transfer, chunk)) return false
+    return true
   }
 
   function settle(reader: Reader): void {

@@ -60,6 +60,8 @@ export interface Transfer {
   opened: Promise<void>
   /** Whether the digest that the name promises was found right over the whole content. */
   promiseKept: boolean
+  /** No verdict on that promise is to be waited for: it was given, or will not be. */
+  judged: boolean
   evictWhenUnread: boolean
   /** Nobody waits for it: its flows are read at the background's rate. */
   isBackground: boolean
@@ -80,6 +82,8 @@ export interface Transfers {
   /** Gone at once for everyone here; resolves when the store has removed it, too. Never rejects. */
   readonly forget: (transfer: Transfer) => Promise<void>
   readonly keepDigests: (digests: SignedDigests) => void
+  /** @returns false if another digest is known for this chunk, which then stays */
+  readonly learn: (transfer: Transfer, chunk: number, digest: Digest) => boolean
   /** Something changed that readers may wait for. */
   readonly wake: (transfer: Transfer) => void
   /** Notes what went wrong, for people. */
@@ -131,6 +135,8 @@ export function createTransfers(
       awaitsRemoval: false,
       opened: Promise.resolve(),
       promiseKept: head.head.promised === null || (stored?.contentId ?? null) !== null,
+      // What was complete before this process began is not looked at again.
+      judged: stored?.have.full ?? false,
       evictWhenUnread: false,
       isBackground: false,
       upstreamHeaders: {},
@@ -159,15 +165,18 @@ export function createTransfers(
 
   function note(transfer: Transfer, digests: SignedDigests): void {
     for (const [chunk, digest] of digests.entries) {
-      if (transfer.digests.note(chunk, digest)) {
-        learnt(transfer, chunk, digest)
-        continue
-      }
+      if (learn(transfer, chunk, digest)) continue
       problem(
         transfer,
         `${digests.signed.issuer} signed another digest for chunk ${chunk} than the one known`
       )
     }
+  }
+
+  function learn(transfer: Transfer, chunk: number, digest: Digest): boolean {
+    if (!transfer.digests.note(chunk, digest)) return false
+    learnt(transfer, chunk, digest)
+    return true
   }
 
   function problem(transfer: Transfer, sentence: string): void {
@@ -219,6 +228,7 @@ export function createTransfers(
       note(transfer, digests)
       afterOpening(transfer, 'digests', () => store.keepDigests(digests))
     },
+    learn,
     wake(transfer) {
       for (const reader of transfer.readers) reader.wake?.()
     },
