@@ -217,6 +217,7 @@ async function start(
       bulkPort: bulk.port,
       fleetTag: fleetTag(config, member),
       mdns: config.mdns,
+      cacheHostPort: announcedPort(config, role),
       choose: known => chooseNeighbours(self, known),
       staticPeers: config.staticPeers
     }
@@ -446,6 +447,11 @@ function watchDisk(
       if (timer !== null) clearTimeout(timer)
     }
   })
+}
+
+/** Null: nobody is told. */
+function announcedPort({ cacheHost }: AgentConfig, role: Role): number | null {
+  return role === 'gateway' && cacheHost.enabled && cacheHost.announce ? cacheHost.port : null
 }
 
 /** First 8 bytes of a hash that names the fleet and tells nothing about its secret. */

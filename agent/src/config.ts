@@ -47,7 +47,11 @@ export interface AgentConfig {
     readonly pacHosts: readonly string[]
   }
   /** For Delivery Optimization, whose policy names hosts and no ports. */
-  readonly cacheHost: Endpoint & { readonly enabled: boolean; readonly origins: readonly string[] }
+  readonly cacheHost: Endpoint & {
+    readonly enabled: boolean
+    readonly origins: readonly string[]
+    readonly announce: boolean
+  }
   /** For the page, the API and the command line; loopback only. */
   readonly page: Endpoint
   readonly site: SiteId
@@ -197,7 +201,11 @@ export const configSchema = z.strictObject({
         what: 'Hosts beside those of Microsoft that a cache host may fetch from',
         why: 'None: a cache host that fetches from anywhere is a way into the network'
       }
-    )
+    ),
+    announce: switchField(false, {
+      what: "A gateway tells Windows' clients of the LAN by mDNS that it is a cache host (_microsoft_mcc._tcp)",
+      why: 'Any machine could say so, and a fleet that has turned this off (DOCacheHostSource=0) is safer'
+    })
   }),
   page: z.strictObject({
     host: textField(

@@ -1,4 +1,5 @@
 /** mDNS on the loopback link of this machine: nothing of it leaves the machine. On LANs: test/e2e/mdns.test.ts. */
+import multicastDns from 'multicast-dns'
 import { afterEach, expect, test } from 'vitest'
 import { createLoopback, isJoined, until } from '../../../test/doubles/peers-on-loopback.ts'
 
@@ -32,4 +33,29 @@ test('an agent that gets its proof later is found then', async () => {
   late.trust.proof = () => proven.trust.proof()
   late.trust.checkPeer = (peer, proof) => proven.trust.checkPeer(peer, proof)
   await until('it is found', () => isJoined(member, late))
+})
+
+test("Windows' question for a cache host is answered with port and address by who was told to", async () => {
+  await loopback.agent({ mdns: true, fleetTag })
+  const port = 10_000 + (process.pid % 10_000)
+  await loopback.agent({ mdns: true, fleetTag, cacheHostPort: port })
+  const windows = multicastDns({ interface: '127.0.0.1', bind: '0.0.0.0', loopback: true })
+  const ports: number[] = []
+  const names: string[] = []
+  windows.on('response', ({ answers = [] }) => {
+    if (!answers.some(({ name }) => name === '_microsoft_mcc._tcp.local')) return
+    for (const answer of answers) {
+      if (answer.type === 'SRV') ports.push(answer.data.port)
+      if (answer.type === 'A') names.push(answer.data)
+    }
+  })
+  try {
+    await until('it is answered', () => {
+      windows.query([{ name: '_Microsoft_MCC._tcp.local', type: 'PTR' }])
+      return ports.includes(port)
+    })
+    expect(names).toContain('127.0.0.1')
+  } finally {
+    await new Promise<void>(resolve => windows.destroy(() => resolve()))
+  }
 })

@@ -18,7 +18,13 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import { usableLinks, type Link } from './interfaces.ts'
-import { makeAnswers, readAnswers, serviceName } from './mdns-records.ts'
+import {
+  cacheHostService,
+  makeAnswers,
+  makeCacheHostAnswers,
+  readAnswers,
+  serviceName
+} from './mdns-records.ts'
 
 export interface DiscoveryWorld {
   readonly log: Log
@@ -32,6 +38,8 @@ export interface DiscoveryOptions {
   readonly fleetTag: string
   readonly listenHost: string
   readonly interfaces: readonly string[] | null
+  /** Port of a cache host of Delivery Optimization to tell Windows' clients of the LAN; null: nothing is told. */
+  readonly cacheHostPort: number | null
 }
 
 export interface Discovery {
@@ -67,7 +75,7 @@ export function createDiscovery(world: DiscoveryWorld, options: DiscoveryOptions
       void socket.close()
     }
     for (const [key, link] of wanted)
-      if (!sockets.has(key)) sockets.set(key, openSocket(world, service, name, link))
+      if (!sockets.has(key)) sockets.set(key, openSocket(world, service, name, link, options.cacheHostPort))
   }
 
   return {
@@ -89,11 +97,18 @@ interface Socket {
 }
 
 /** mDNS on one link. */
-function openSocket(world: DiscoveryWorld, service: string, name: string, link: Link): Socket {
+function openSocket(
+  world: DiscoveryWorld,
+  service: string,
+  name: string,
+  link: Link,
+  cacheHostPort: number | null
+): Socket {
   let hasFailed = false
   let asking: NodeJS.Timeout | undefined
   let answering: NodeJS.Timeout | null = null
   let answeredAt = 0
+  let cacheHostToldAt = 0
   /** The first questions are asked whatever others ask: also one's own comes back by multicast. */
   let asked = 0
   let second = 0
@@ -145,8 +160,19 @@ function openSocket(world: DiscoveryWorld, service: string, name: string, link: 
     return ++packets <= packetsPerSecond && link.isOnLink(sender)
   }
 
-  mdns.on('query', ({ questions }, { address }) => {
-    if (!isHeard(address) || !(questions ?? []).some(question => question.name === service)) return
+  function tellCacheHost(port: number): void {
+    // As often as RFC 6762 (6) allows; who asks again within the second has heard the answer.
+    if (Date.now() - cacheHostToldAt < answerEveryMs) return
+    cacheHostToldAt = Date.now()
+    for (const ip of link.addresses) mdns.respond({ answers: makeCacheHostAnswers(name, ip, port) })
+  }
+
+  mdns.on('query', ({ questions = [] }, { address }) => {
+    if (!isHeard(address)) return
+    const asks = (wanted: string): boolean =>
+      questions.some(question => question.name.toLowerCase() === wanted)
+    if (cacheHostPort !== null && asks(cacheHostService)) tellCacheHost(cacheHostPort)
+    if (!asks(service)) return
     if (asked >= 2) askAfter(askEveryMs + Math.random() * askEveryMs)
     answerSoon()
   })

@@ -31,6 +31,23 @@ export function makeAnswers(service: string, name: string, addresses: readonly s
   ]
 }
 
+/** Where Delivery Optimization looks for a cache host of the LAN by itself, unless policy forbids it (DOCacheHostSource=0). */
+export const cacheHostService = '_microsoft_mcc._tcp.local'
+
+/** DNS-SD (RFC 6763): the service, its instance, where it listens, and the address of that name. */
+export function makeCacheHostAnswers(name: string, ip: string, port: number): Answer[] {
+  const instance = `${name}.${cacheHostService}`
+  const target = `${name}.local`
+  const common = { class: 'IN', ttl: ttlSeconds } as const
+  return [
+    { ...common, name: cacheHostService, type: 'PTR', data: instance },
+    { ...common, name: instance, type: 'SRV', data: { target, port, priority: 0, weight: 0 } },
+    // A service without attributes still has the record (RFC 6763, 6.1).
+    { ...common, name: instance, type: 'TXT', data: '' },
+    { ...common, name: target, type: ip.includes(':') ? 'AAAA' : 'A', data: ip }
+  ]
+}
+
 export interface Found {
   readonly id: AgentId
   readonly addresses: readonly string[]

@@ -34,6 +34,8 @@ export interface PeersOptions {
   /** First 8 bytes, in hex, of a hash that names the fleet: agents of other fleets are not even found. */
   readonly fleetTag: string
   readonly mdns: boolean
+  /** See discovery.ts; default: null. */
+  readonly cacheHostPort?: number | null
   /** Names or addresses of the interfaces that mDNS uses; all LAN interfaces when left out. */
   readonly interfaces?: readonly string[]
   /** Multiaddrs from config, with or without `/p2p/<id>`. Dialled for ever. */
@@ -137,7 +139,12 @@ export async function createPeers(
         if (!forbidden.has(id)) redial.hint('mdns', id, addresses)
       }
     },
-    { fleetTag: options.fleetTag, listenHost: options.listen.host, interfaces: options.interfaces ?? null }
+    {
+      fleetTag: options.fleetTag,
+      listenHost: options.listen.host,
+      interfaces: options.interfaces ?? null,
+      cacheHostPort: options.cacheHostPort ?? null
+    }
   )
 
   host.addEventListener('connection:open', ({ detail }) => links.opened(detail))
