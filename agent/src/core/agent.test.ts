@@ -240,6 +240,33 @@ describe('classes', () => {
     expect(run(false)).toBeGreaterThan(0)
   })
 
+  test.each([
+    [58, true],
+    [57, false]
+  ])('with %i of 64 chunks when the last client leaves, the rest is fetched: %s', (stored, isFinished) => {
+    const one = agent()
+    one.read(false, 10)
+    const store = (chunk: number, now: number): void => {
+      const digest = new Uint8Array(32).fill(chunk)
+      const source = { kind: 'upstream', flow: 1 } as const
+      one.say(
+        { type: 'chunk-stored', transfer: head.transfer, chunk, digest, source, kept: true, fetch: null },
+        now
+      )
+    }
+    for (let chunk = 0; chunk < stored; chunk++) store(chunk, 20)
+    one.say({ type: 'range-done', reader: 10 }, 30)
+    const stopped = (): boolean =>
+      one.all.some(
+        ({ type, ...effect }) => type === 'say' && JSON.stringify(effect).includes('not-interested')
+      )
+    one.until(5000)
+    expect(stopped()).toBe(!isFinished)
+    for (let chunk = stored; chunk < 64; chunk++) store(chunk, 5000)
+    one.until(7000)
+    expect(stopped()).toBe(true)
+  })
+
   /** An agent that was stopped before it had signed what it fetched last. */
   function restarted() {
     const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy, seed: 1, bans: [] })

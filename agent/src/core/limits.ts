@@ -149,6 +149,8 @@ export const upstreamRetryMsMax: Millis = 30 * secondMs
  * what was sent already would be sent again. Never beyond the extent that it is in.
  */
 export const lingerMs: Millis = 500
+/** When the last client leaves, what lacks no more than this share is finished all the same. */
+export const finishShare = 0.1
 /** A client is told that the swarm cannot help when nothing came for so long although we tried. */
 export const hopelessMs: Millis = 15 * secondMs
 

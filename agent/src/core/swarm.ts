@@ -32,6 +32,7 @@ import {
   claimStallBackgroundMs,
   claimStallMs,
   heldWindowChunks,
+  finishShare,
   lingerMs,
   ownLatenessMs,
   windowChunks
@@ -39,7 +40,7 @@ import {
 import { Members, type Member } from './members.ts'
 import { MissingDigests } from './missing-digests.ts'
 import { ReadersWatch } from './readers-watch.ts'
-import { Wants } from './wants.ts'
+import { finisher, Wants } from './wants.ts'
 
 export class Swarm {
   readonly transfer: TransferId
@@ -175,8 +176,20 @@ export class Swarm {
     if (this.wants.moveReader(reader, position, now)) this.lastUsedAt = now
   }
 
+  /** What is nearly complete is finished, in the background: the rest is little, and without it all of it is of less use. */
   removeReader(reader: ReaderId, now: Millis): void {
-    if (this.wants.readers.delete(reader)) this.#wantsChanged(now)
+    const left = this.wants.readers.get(reader)
+    if (left === undefined) return
+    this.wants.readers.delete(reader)
+    const missing = this.chunks - this.have.count
+    const isNearlyFinished = missing > 0 && missing <= this.chunks * finishShare
+    if (left.endChunk === this.chunks && isNearlyFinished && !this.#diskFull && this.wants.readers.size === 0)
+      this.wants.finish(now)
+    this.#wantsChanged(now)
+  }
+
+  #finished(now: Millis): void {
+    if (this.wants.readers.delete(finisher)) this.#wantsChanged(now)
   }
 
   // ------------------------------------------------------------------------------------------- peers
@@ -345,6 +358,7 @@ export class Swarm {
     this.#refresh(chunk)
     if (this.have.full && !this.#settled) {
       this.#settled = true
+      this.#finished(now)
       this.#around.effect({ type: 'transfer-complete', transfer: this.transfer })
     }
   }
@@ -461,6 +475,7 @@ export class Swarm {
 
   fail(reason: string): void {
     this.#around.effect({ type: 'fail-transfer', transfer: this.transfer, reason })
+    this.#finished(this.#now)
   }
 
   /** What we have and others can check: without its digest a chunk is of use to nobody. */

@@ -17,6 +17,9 @@ export interface Reader {
   movedAt: Millis
 }
 
+/** Stands for nobody: a content that is finished although its last client has left. Clients' numbers begin with 1. */
+export const finisher: ReaderId = 0
+
 export class Wants {
   readonly readers = new Map<ReaderId, Reader>()
   readonly #chunks: number
@@ -54,6 +57,17 @@ export class Wants {
       endChunk: Math.min(this.#chunks, touched.end),
       byExtents: this.#roundsWell(bytes, touched),
       background,
+      movedAt: now
+    })
+  }
+
+  /** All of it, and nobody waits. */
+  finish(now: Millis): void {
+    this.readers.set(finisher, {
+      chunk: 0,
+      endChunk: this.#chunks,
+      byExtents: true,
+      background: true,
       movedAt: now
     })
   }
