@@ -11,6 +11,7 @@ import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
+import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
@@ -35,7 +36,8 @@ import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
-import { createProxy } from './proxy/http-proxy.ts'
+import { createProxy, type Proxy } from './proxy/http-proxy.ts'
+import { createPurging } from './purging.ts'
 import { createReporter } from './report.ts'
 import { run } from './run.ts'
 import { createStore } from './store/store.ts'
@@ -161,6 +163,10 @@ async function start(
           list: () => peers?.list() ?? [],
           addresses: () => peers?.addresses() ?? []
         },
+        purges: {
+          version: fleet => purging.version(fleet),
+          take: (fleet, purges, to) => purging.fromCoordinator(fleet, purges, to)
+        },
         report: () => ({
           counters: { ...flows.totals() },
           host: { platform: process.platform, memoryBytes: totalmem() },
@@ -237,7 +243,18 @@ async function start(
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
-  const signer = createSigner(identity, trust, { headLifeMs: head => headLifeMs(head, trust.now()) })
+  const signer = createSigner(identity, trust, {
+    headLifeMs: head => headLifeMs(head, trust.now()),
+    signAfter: head => purging.book.signAfter(head)
+  })
+  const purging = await createPurging({
+    store,
+    trust,
+    emit,
+    signPurge: (target, at) => signer.signPurge(target, at),
+    peers: () => network.list().length
+  })
+  let proxy: Proxy | null = null
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') roles.set(event.peer, event.role)
@@ -271,7 +288,13 @@ async function start(
     hangUp: (peer, reason) => {
       network.hangUp(peer, reason)
     },
-    signDigests: (transfer, entries) => signer.signDigests(transfer, entries),
+    signDigests: (transfer, entries, notBefore) => signer.signDigests(transfer, entries, notBefore),
+    purgeInForce: ({ target }, all) => {
+      proxy?.purge((key, contentClass) => isOf(target, { key, contentClass }))
+      purging.keep(all).catch((error: unknown) => {
+        log.error({ problem: messageOf(error) }, 'a purge is forgotten when this agent stops')
+      })
+    },
     report: fact => {
       reporter.report(fact)
     },
@@ -312,6 +335,7 @@ async function start(
     return { ...message, proof: trust.proofOf(message.digests.signed.issuer) }
   }
 
+  purging.tellKept()
   for (const { contentId: _, ...loaded } of await store.load()) {
     emit({ type: 'transfer-loaded', ...loaded })
   }
@@ -323,15 +347,16 @@ async function start(
   await network.start(emit)
   undo.push(() => network.stop())
 
-  const proxy = await createProxy(
+  const listening = await createProxy(
     { content: flows, upstream, log },
     {
       ...config.proxy,
       connectPorts: config.proxy.connectPorts.map(Number)
     }
   )
-  undo.push(() => proxy.close())
-  const proxyAddress = urlOf(proxy.address, proxy.port)
+  proxy = listening
+  undo.push(() => listening.close())
+  const proxyAddress = urlOf(listening.address, listening.port)
 
   const status = async (): Promise<AgentStatus> => ({
     id: self,
@@ -351,6 +376,7 @@ async function start(
     store: await store.usage(),
     refusals: Object.fromEntries([
       ...network.refusals(),
+      ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
     policy,
@@ -368,7 +394,8 @@ async function start(
         },
         remove: async transfer => {
           flows.evict(transfer)
-        }
+        },
+        purge: async request => await purging.purge(targetOf(request))
       },
       log
     },

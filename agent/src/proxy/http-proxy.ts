@@ -57,6 +57,8 @@ export interface ProxyOptions {
 export interface Proxy {
   readonly address: string
   readonly port: number
+  /** Forgets what it remembers by key of whatever matches. */
+  purge(matches: (key: string, contentClass: string) => boolean): void
   /** Ends all connections. */
   close(): Promise<void>
 }
@@ -193,6 +195,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   return {
     address,
     port,
+    purge: matches => {
+      heads.purge(matches)
+    },
     close: async () => {
       const closed = new Promise(resolve => server.close(resolve))
       for (const exchange of open) exchange.abort()
@@ -215,6 +220,9 @@ function rememberHeads(now: () => Millis) {
       heads.set(head.head.key, { head, until })
       const oldest = heads.keys().next().value
       if (heads.size > headsKeptMax && oldest !== undefined) heads.delete(oldest)
+    },
+    purge: (matches: (key: string, contentClass: string) => boolean): void => {
+      for (const [key, { head }] of heads) if (matches(key, head.head.contentClass)) heads.delete(key)
     }
   }
 }
