@@ -11,6 +11,7 @@ import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
+import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
@@ -38,7 +39,8 @@ import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
 import { cacheHostAllows } from './proxy/cache-host-origins.ts'
 import { openCacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
-import { createProxy } from './proxy/http-proxy.ts'
+import { createProxy, type Proxy } from './proxy/http-proxy.ts'
+import { createPurging } from './purging.ts'
 import { createReporter } from './report.ts'
 import { run } from './run.ts'
 import { createStore } from './store/store.ts'
@@ -164,6 +166,10 @@ async function start(
           list: () => peers?.list() ?? [],
           addresses: () => peers?.addresses() ?? []
         },
+        purges: {
+          version: fleet => purging.version(fleet),
+          take: (fleet, purges, to) => purging.fromCoordinator(fleet, purges, to)
+        },
         report: () => ({
           counters: { ...flows.totals() },
           host: { platform: process.platform, memoryBytes: totalmem() },
@@ -241,7 +247,18 @@ async function start(
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
-  const signer = createSigner(identity, trust, { headLifeMs: head => headLifeMs(head, trust.now()) })
+  const signer = createSigner(identity, trust, {
+    headLifeMs: head => headLifeMs(head, trust.now()),
+    signAfter: head => purging.book.signAfter(head)
+  })
+  const purging = await createPurging({
+    store,
+    trust,
+    emit,
+    signPurge: (target, at) => signer.signPurge(target, at),
+    peers: () => network.list().length
+  })
+  let proxy: Proxy | null = null
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') roles.set(event.peer, event.role)
@@ -275,7 +292,13 @@ async function start(
     hangUp: (peer, reason) => {
       network.hangUp(peer, reason)
     },
-    signDigests: (transfer, entries) => signer.signDigests(transfer, entries),
+    signDigests: (transfer, entries, notBefore) => signer.signDigests(transfer, entries, notBefore),
+    purgeInForce: ({ target }, all) => {
+      proxy?.purge((key, contentClass) => isOf(target, { key, contentClass }))
+      purging.keep(all).catch((error: unknown) => {
+        log.error({ problem: messageOf(error) }, 'a purge is forgotten when this agent stops')
+      })
+    },
     report: fact => {
       reporter.report(fact)
     },
@@ -316,6 +339,7 @@ async function start(
     return { ...message, proof: trust.proofOf(message.digests.signed.issuer) }
   }
 
+  purging.tellKept()
   for (const { contentId: _, ...loaded } of await store.load()) {
     emit({ type: 'transfer-loaded', ...loaded })
   }
@@ -339,7 +363,7 @@ async function start(
         )
   const smallCache = createHttpCache(smallDisk, log)
   undo.push(() => smallCache.close())
-  const proxy = await createProxy(
+  const listening = await createProxy(
     { content: flows, upstream, cache: smallCache, log },
     {
       ...config.proxy,
@@ -348,12 +372,15 @@ async function start(
       cacheHostAllows: url => cacheHostAllows(url, config.cacheHost.origins)
     }
   )
-  undo.push(() => proxy.close())
-  if (proxy.cacheHostProblem !== null) {
-    log.error(proxy.cacheHostProblem)
-    problem(`${proxy.cacheHostProblem} (cacheHost.port). Until then Delivery Optimization goes to Microsoft.`)
+  proxy = listening
+  undo.push(() => listening.close())
+  if (listening.cacheHostProblem !== null) {
+    log.error(listening.cacheHostProblem)
+    problem(
+      `${listening.cacheHostProblem} (cacheHost.port). Until then Delivery Optimization goes to Microsoft.`
+    )
   }
-  const proxyAddress = urlOf(proxy.address, proxy.port)
+  const proxyAddress = urlOf(listening.address, listening.port)
 
   const status = async (): Promise<AgentStatus> => ({
     id: self,
@@ -371,10 +398,11 @@ async function start(
     transfers: flows.views(),
     totals: flows.totals(),
     store: await store.usage(),
-    proxy: proxy.tally(),
+    proxy: listening.tally(),
     smallCache: smallCache.usage(),
     refusals: Object.fromEntries([
       ...network.refusals(),
+      ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
     policy,
@@ -392,7 +420,8 @@ async function start(
         },
         remove: async transfer => {
           flows.evict(transfer)
-        }
+        },
+        purge: async request => await purging.purge(targetOf(request))
       },
       log
     },

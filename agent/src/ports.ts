@@ -13,6 +13,7 @@ import type {
   SignedDigests,
   SignedHead
 } from '@starling/shared/manifest.ts'
+import type { PurgeRequest, SignedPurge } from '@starling/shared/purge.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { AgentEvent, CorePolicy, FetchId, FlowId, RoundTrip, UploadId, WanRates } from './core/events.ts'
@@ -242,7 +243,8 @@ export interface SignerPort {
   readonly self: AgentId
   /** Head and digests signed for the site, or null if this agent may not issue under the trust in force. */
   signHead(head: Head): SignedHead | null
-  signDigests(transfer: TransferId, entries: readonly DigestEntry[]): SignedDigests | null
+  /** `notBefore`: the least that is written as the moment of signing. */
+  signDigests(transfer: TransferId, entries: readonly DigestEntry[], notBefore?: Millis): SignedDigests | null
 }
 
 /** Whose word counts. Answers synchronously; what it knows is fed by credentials, policy and revocations. */
@@ -254,6 +256,7 @@ export interface TrustPort {
   /** Verifies the signature and the issuer's right to sign. `proof` travels with relayed digests of strangers. */
   checkHead(head: SignedHead): string | null
   checkDigests(digests: SignedDigests, proof: Proof | null): string | null
+  checkPurge(purge: SignedPurge, proof: Proof): string | null
 }
 
 // ------------------------------------------------------------------------------------------------- flows
@@ -347,7 +350,10 @@ export interface FlowsPort {
   setClass(transfer: TransferId, isBackground: boolean): void
   /** Answered by `delay-sample`. */
   measureDelay(url: string): void
+  /** As soon as nobody reads it. */
   evict(transfer: TransferId): void
+  /** At once: who reads it is told that it is gone. The core knows. */
+  forget(transfer: TransferId): void
 }
 
 // ------------------------------------------------------------------------------------------------- coordinator
@@ -456,4 +462,15 @@ export interface PageActions {
   verify(): AsyncIterable<VerifyResult>
   pin(transfer: TransferId, pinned: boolean): Promise<void>
   remove(transfer: TransferId): Promise<void>
+  /** @throws StarlingError `bad-url` */
+  purge(request: PurgeRequest): Promise<PurgeResult>
+}
+
+export interface PurgeResult {
+  /** Versions that were kept here, and are not any more. */
+  readonly forgotten: number
+  /** Peers that were told, who tell the others. */
+  readonly told: number
+  /** Why the site was not told: it stays a purge of this machine. */
+  readonly notTold: string | null
 }

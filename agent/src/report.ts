@@ -12,6 +12,8 @@ export interface Reporter {
   problem(sentence: string): void
   /** What people should look at, newest first: of the last hour, each sentence once. */
   problems(): readonly string[]
+  /** Purges that were too many to be taken. */
+  purgesDropped(): number
   /** Bans that are in force, to be kept over a restart. */
   bans(): ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
 }
@@ -27,6 +29,8 @@ export function createReporter(parts: {
   const { log, now } = parts
   const problems = new Map<string, Millis>()
   const bans = new Map(parts.bans.map(({ peer, until }) => [peer, until]))
+
+  let purgesDropped = 0
 
   function problem(sentence: string): void {
     problems.delete(sentence)
@@ -57,12 +61,20 @@ export function createReporter(parts: {
         case 'foreground-escape':
           log.info(fact, 'a client waited too long for its site: fetched from upstream out of turn')
           break
+        case 'purged':
+          log.info(fact, 'purged')
+          break
+        case 'purge-dropped':
+          purgesDropped++
+          log.warn(fact, 'more purges of one agent than are taken')
+          break
         case 'transfer-changed':
           log.warn(fact, 'the upstream serves another version in mid-download')
           break
       }
     },
     problem,
+    purgesDropped: () => purgesDropped,
     problems: () =>
       [...problems]
         .filter(([, at]) => now() - at < hourMs)

@@ -5,6 +5,7 @@
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Machine } from '@starling/shared/machine.ts'
 import type { DigestEntry, SignedDigests } from '@starling/shared/manifest.ts'
+import type { KeptPurge, Purge } from '@starling/shared/purge.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { AgentEffect, AgentEvent, Fact } from './core/events.ts'
@@ -15,7 +16,12 @@ export interface RunShells {
   readonly say: (to: readonly AgentId[], message: SwarmMessage) => void
   readonly dial: (peer: AgentId) => void
   readonly hangUp: (peer: AgentId, reason: string) => void
-  readonly signDigests: (transfer: TransferId, entries: readonly DigestEntry[]) => SignedDigests | null
+  readonly signDigests: (
+    transfer: TransferId,
+    entries: readonly DigestEntry[],
+    notBefore: Millis
+  ) => SignedDigests | null
+  readonly purgeInForce: (purge: Purge, all: readonly KeptPurge[]) => void
   readonly report: (fact: Fact) => void
   /** A bug in the core or a shell: told, and the loop goes on. */
   readonly failed: (error: unknown, what: string) => void
@@ -80,7 +86,7 @@ export function run(core: Machine<AgentEvent, AgentEffect>, shells: RunShells): 
       case 'keep-digests':
         return flows.keepDigests(effect.digests)
       case 'sign-digests': {
-        const digests = shells.signDigests(effect.transfer, effect.entries)
+        const digests = shells.signDigests(effect.transfer, effect.entries, effect.notBefore)
         if (digests !== null) emit({ type: 'digests-signed', digests })
         return
       }
@@ -106,6 +112,10 @@ export function run(core: Machine<AgentEvent, AgentEffect>, shells: RunShells): 
         return flows.failTransfer(effect.transfer, effect.reason)
       case 'evict':
         return flows.evict(effect.transfer)
+      case 'forget-transfer':
+        return flows.forget(effect.transfer)
+      case 'purge-in-force':
+        return shells.purgeInForce(effect.purge, effect.all)
       case 'transfer-complete':
         return flows.complete(effect.transfer)
       case 'set-rates':

@@ -13,6 +13,7 @@ import {
   encodeBody,
   enrolResponseShape
 } from '@starling/shared/coordinator-api.ts'
+import { keyHashOf } from '@starling/shared/manifest.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -179,6 +180,27 @@ describe('the admin', () => {
     const headers = { ...(await asAdmin()), 'content-type': 'application/json' }
     expect((await ask('POST', apiPaths.tickets, { headers, body: Buffer.from(text) })).status).toBe(400)
     expect(await coordinator.enrolment.tickets()).toEqual([])
+  })
+
+  it('purges by URL, key or class, and gets 400 for anything else', async () => {
+    const headers = { ...(await asAdmin()), 'content-type': 'application/json' }
+    const purge = (order: object) =>
+      ask('POST', apiPaths.purge, { headers, body: Buffer.from(JSON.stringify(order)) })
+    const done = await purge({ purge: { url: 'http://origin.example/a.msi' }, reason: 'withdrawn' })
+    expect(JSON.parse(done.text)).toMatchObject({
+      number: 1,
+      target: { kind: 'key', key: keyHashOf('origin.example/a.msi') }
+    })
+    for (const wrong of [
+      {},
+      { purge: {} },
+      { purge: { url: 'ftp://a/b' } },
+      { purge: { class: 'a', key: 'b' } }
+    ])
+      expect((await purge(wrong)).status, JSON.stringify(wrong)).toBe(400)
+    expect((await coordinator.status()).events).toMatchObject([
+      { kind: 'purged', detail: 'http://origin.example/a.msi: withdrawn' }
+    ])
   })
 
   it('gets 404 for revoking somebody unknown', async () => {

@@ -13,6 +13,7 @@ import { createCoordinatorCore } from './core/coordinator.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
 import type { StatusView } from './ports.ts'
+import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { openSqliteStore } from './store/sqlite-store.ts'
 
@@ -38,6 +39,7 @@ export interface Coordinator {
   readonly listening: Endpoint
   readonly addresses: readonly string[]
   readonly enrolment: Pick<Enrolment, 'createTicket' | 'tickets' | 'revoke'>
+  readonly purges: Pick<Purges, 'purge'>
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -92,6 +94,7 @@ export async function createCoordinator(
       site: config.site,
       credentialLifeMs: config.credentialLifeMs
     })
+    const purges = createPurges(store, clock)
     const status = async (): Promise<StatusView> => {
       const agents = await store.agents()
       return {
@@ -109,6 +112,7 @@ export async function createCoordinator(
     }
     const api = createApi(await createTlsIdentity(keys.coordinator), {
       enrolment,
+      purges,
       fleet,
       store,
       clock,
@@ -156,6 +160,7 @@ export async function createCoordinator(
       listening,
       addresses,
       enrolment,
+      purges,
       routes: api.routes(),
       status,
       stop

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { isAgentId, type AgentId } from '@starling/shared/ids.ts'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { createTicket, listAgents, listTickets, revoke, showStatus } from './cli/admin.ts'
+import { createTicket, listAgents, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
 
@@ -63,6 +63,21 @@ function createProgram(): Command {
     .option('--reason <text>', 'why, for the record', '')
     .action(async (agent: AgentId, options) => {
       await revoke(options, agent)
+    })
+
+  const cache = program.command('cache').description('What the agents of the fleet keep.')
+  command(
+    cache,
+    'purge',
+    'Make all agents forget a content, or a class of contents; what is fetched afterwards is new.'
+  )
+    .argument(
+      '<what>',
+      'a URL, a key as "starling cache ls" shows it, or a content class such as windows-update'
+    )
+    .option('--reason <text>', 'why, for the record', '')
+    .action(async (what: string, options) => {
+      await purge(options, what)
     })
   return program
 }

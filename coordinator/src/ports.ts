@@ -1,7 +1,8 @@
 /** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
-import type { AgentView, SwarmEntry, TicketView } from '@starling/shared/coordinator-api.ts'
+import type { AgentView, PurgeNews, SwarmEntry, TicketView } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { Purge } from '@starling/shared/purge.ts'
 import type { Millis } from '@starling/shared/units.ts'
 
 // ------------------------------------------------------------------------------------------------- store
@@ -58,6 +59,10 @@ export interface CoordinatorStore {
   revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
   /** The version grows by one with each revocation; 0 while there is none. */
   revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
+  /** Those that are too old to matter, or too many, are forgotten. @returns its number, which grows */
+  purge(purge: Purge, reason: string): Promise<number>
+  /** Those with a higher number, the oldest first, at most so many; and the highest number there is, or 0. */
+  purgesAfter(number: number, countMax: number): Promise<PurgeNews>
   note(event: EventRecord): Promise<void>
   events(countMax: number): Promise<readonly EventRecord[]>
   close(): Promise<void>

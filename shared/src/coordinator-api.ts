@@ -11,6 +11,7 @@ import { z } from 'zod'
 import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
 import { isAgentId, isSiteId, isTransferId, type AgentId, type SiteId, type TransferId } from './ids.ts'
+import { purgeRequestShape, purgesPerAnswerMax } from './purge.ts'
 import { coordinatorAddressShape, ticketSecretShape } from './ticket.ts'
 import { KiB, secondMs, type Bytes, type Millis } from './units.ts'
 import { credentialShape, revocationListShape } from './wire.ts'
@@ -22,7 +23,8 @@ export const apiPaths = {
   status: '/v1/status',
   tickets: '/v1/tickets',
   agents: '/v1/agents',
-  revoke: '/v1/revoke'
+  revoke: '/v1/revoke',
+  purge: '/v1/purge'
 } as const
 
 export const agentContentType = 'application/cbor'
@@ -78,6 +80,8 @@ export interface HeartbeatRequest {
   /** What the agent has now, so that it is sent again only when due. */
   readonly credentialSerial: number
   readonly revocationsVersion: number
+  /** Number of the newest purge it was told. Left out to a coordinator that has not shown that it knows of purges. */
+  readonly purgesVersion?: number | undefined
 }
 
 export interface HeartbeatResponse {
@@ -87,6 +91,25 @@ export interface HeartbeatResponse {
   readonly handout: ReadonlyArray<{ readonly id: AgentId; readonly addresses: readonly string[] }>
   readonly revocations: RevocationList | null
   readonly heartbeatMs: Millis
+  /** Left out by a coordinator that does not know of purges. */
+  readonly purges?: PurgeNews | undefined
+}
+
+export interface PurgeNews {
+  /** Number of the newest purge there is. Lower than what the agent has heard: the coordinator has lost its memory. */
+  readonly version: number
+  /** Those after the agent's, the oldest first and at most `purgesPerAnswerMax`; none to who did not say what it has. */
+  readonly list: readonly NumberedPurge[]
+}
+
+/** Flat, so that an agent can leave out a kind that it does not know. */
+export interface NumberedPurge {
+  readonly number: number
+  /** `key` or `class`. */
+  readonly kind: string
+  /** KeyHash or id of the class. */
+  readonly target: string
+  readonly purgedAt: Millis
 }
 
 /** Any answer of 400 and above, in CBOR or JSON. */
@@ -124,7 +147,8 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
     .array(z.strictObject({ transfer: z.string().refine(isTransferId), complete: z.boolean() }))
     .max(swarmEntriesMax),
   credentialSerial: count,
-  revocationsVersion: z.number().int().min(-1)
+  revocationsVersion: z.number().int().min(-1),
+  purgesVersion: count.optional()
 })
 
 export const enrolResponseShape: z.ZodType<EnrolResponse> = z.object({
@@ -147,7 +171,17 @@ export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   credential: credentialShape.nullable(),
   handout: z.array(z.object({ id: agentId, addresses: z.array(multiaddrText).max(16) })).max(handoutMax),
   revocations: revocationListShape.nullable(),
-  heartbeatMs
+  heartbeatMs,
+  purges: z
+    .object({
+      version: count,
+      list: z
+        .array(
+          z.object({ number: count, kind: z.string().max(32), target: z.string().max(256), purgedAt: count })
+        )
+        .max(purgesPerAnswerMax)
+    })
+    .optional()
 })
 
 export const apiErrorShape: z.ZodType<ApiError> = z.object({
@@ -169,6 +203,12 @@ export const ticketRequestShape = z.strictObject({
 export type TicketRequest = z.infer<typeof ticketRequestShape>
 
 export const revokeRequestShape = z.strictObject({ agent: agentId, reason: z.string().max(256).default('') })
+
+/** `POST /v1/purge` */
+export const purgeOrderShape = z.strictObject({
+  purge: purgeRequestShape,
+  reason: z.string().max(256).default('')
+})
 
 /** A ticket as it is listed: never with its secret. */
 export interface TicketView {

@@ -20,6 +20,7 @@ import {
   type TransferId
 } from './ids.ts'
 import { digestsPerBatchMax, type SignedDigests, type SignedHead } from './manifest.ts'
+import { classIdLengthMax, type KeptPurge, type SignedPurge } from './purge.ts'
 import { GiB, KiB, MiB, type Bytes } from './units.ts'
 
 export const swarmProtocol = '/starling/swarm/1'
@@ -104,6 +105,8 @@ export type SwarmMessage =
     }
   | { readonly type: 'claim'; readonly transfer: TransferId; readonly claim: Claim }
   | { readonly type: 'release'; readonly transfer: TransferId; readonly claim: Claim }
+  /** "All of this that was signed by then is to be forgotten": passed on once, and told to whoever joins. */
+  | { readonly type: 'purge'; readonly purge: SignedPurge; readonly proof: Proof }
 
 export type Message = Hello | SwarmMessage | { readonly type: 'bye'; readonly reason: string }
 
@@ -195,6 +198,16 @@ const proof = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('credential'), credential: credentialShape }),
   z.strictObject({ kind: z.literal('secret'), site: siteId, mac: sized(32) })
 ])
+const purgeTarget = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('key'), key: keyHash }),
+  z.strictObject({ kind: z.literal('class'), id: z.string().min(1).max(classIdLengthMax) })
+])
+const signedPurge = z.strictObject({ target: purgeTarget, signed: signature })
+export const keptPurgeShape: z.ZodType<KeptPurge> = z.strictObject({
+  target: purgeTarget,
+  purgedAt: moment,
+  word: z.strictObject({ signed: signature, proof }).nullable()
+})
 const claim = z.strictObject({ extent: chunk, claimant: agentId, sequence: count, bytesDone: count })
 
 const message = z.discriminatedUnion('type', [
@@ -249,7 +262,8 @@ const message = z.discriminatedUnion('type', [
       .max(32)
   }),
   z.strictObject({ type: z.literal('claim'), transfer: transferId, claim }),
-  z.strictObject({ type: z.literal('release'), transfer: transferId, claim })
+  z.strictObject({ type: z.literal('release'), transfer: transferId, claim }),
+  z.strictObject({ type: z.literal('purge'), purge: signedPurge, proof })
 ])
 
 /** @throws StarlingError `frame-too-long` */

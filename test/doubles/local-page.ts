@@ -10,6 +10,7 @@ import type {
   ByteCounters,
   PageActions,
   PeerView,
+  PurgeResult,
   TransferView,
   VerifyResult
 } from '@starling/agent/ports.ts'
@@ -101,6 +102,7 @@ export interface LocalPage extends Page {
   /** What the API asked for, as `pin <id> true`. */
   readonly asked: readonly string[]
   verifyResults: VerifyResult[]
+  purgeResult: PurgeResult
   /** How often the status was asked for. */
   readonly looks: number
 }
@@ -121,6 +123,10 @@ export async function startLocalPage(
     },
     async remove(transfer) {
       asked.push(`remove ${transfer}`)
+    },
+    async purge(request) {
+      asked.push(`purge ${JSON.stringify(request)}`)
+      return local.purgeResult
     }
   }
   let looks = 0
@@ -143,6 +149,7 @@ export async function startLocalPage(
     status,
     held: null as Promise<void> | null,
     verifyResults: [] as VerifyResult[],
+    purgeResult: { forgotten: 1, told: 3, notTold: null } as PurgeResult,
     asked,
     changed: () => {
       for (const listener of listeners) listener()

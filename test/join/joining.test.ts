@@ -6,8 +6,10 @@ import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { verifyCredential } from '@starling/agent/identity/signatures.ts'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
+import { keyHashOf } from '@starling/shared/manifest.ts'
+import { purgesPerAnswerMax } from '@starling/shared/purge.ts'
 import { formatTicket, parseTicket } from '@starling/shared/ticket.ts'
-import { dayMs, hourMs } from '@starling/shared/units.ts'
+import { dayMs, hourMs, minuteMs } from '@starling/shared/units.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createJoinLab, movableClock } from './lab.ts'
 
@@ -239,6 +241,75 @@ describe('an agent', () => {
     await writeFile(path, bytes.subarray(0, -20))
     await expect((await lab.agent(null, agent)).link.prepare()).rejects.toMatchObject({
       code: 'membership-damaged'
+    })
+  })
+})
+
+describe('a purge', () => {
+  const classOf = (at: number) => ({ class: `class-${at}` })
+  const ids = (agent: Awaited<ReturnType<typeof lab.agent>>) =>
+    agent.purges.map(({ target }) => (target.kind === 'class' ? target.id : target.key))
+
+  it('reaches every agent with its heartbeats, once, and one that was away when it is back', async () => {
+    const clock = movableClock()
+    clock.offsetMs = 0 - dayMs
+    const coordinator = await lab.coordinator({}, clock)
+    const here = await lab.agent(await lab.ticket(coordinator, { role: 'gateway' }))
+    const away = await lab.agent(await lab.ticket(coordinator))
+    for (const { link } of [here, away]) await link.start()
+    await eventually(() => {
+      expect([here.purgesVersion, away.purgesVersion]).toEqual([0, 0])
+    })
+    await away.link.stop()
+    const before = clock()
+    await coordinator.purges.purge({ url: 'http://origin.example/a.msi' }, 'withdrawn')
+    await eventually(() => {
+      expect(here.purges).toEqual([
+        {
+          target: { kind: 'key', key: keyHashOf('origin.example/a.msi') },
+          // By the coordinator's clock, as are the moments at which heads are signed.
+          purgedAt: expect.toSatisfy(
+            (at: number) => at >= Math.floor(before) && at < before + minuteMs
+          ) as number
+        }
+      ])
+    })
+    await coordinator.purges.purge(classOf(2), '')
+    await eventually(() => {
+      expect(here.purges).toHaveLength(2)
+    })
+    expect(away.purges).toEqual([])
+    const back = await lab.agent(null, away)
+    back.purgesVersion = away.purgesVersion
+    await back.link.start()
+    await eventually(() => {
+      expect(back.purges).toEqual(here.purges)
+    })
+    expect(here.purges).toHaveLength(2)
+  })
+
+  it('that is one of many comes with a later heartbeat, in order, and over a restart of the coordinator', async () => {
+    const data = await lab.folder()
+    const first = await lab.coordinator({ data })
+    const agent = await lab.agent(await lab.ticket(first))
+    const count = purgesPerAnswerMax + 20
+    for (let at = 0; at < count; at++) await first.purges.purge(classOf(at), '')
+    await first.stop()
+    await lab.coordinator({ data, listen: `127.0.0.1:${first.listening.port}` })
+    await agent.link.start()
+    await eventually(() => {
+      expect(ids(agent)).toEqual(Array.from({ length: count }, (_, at) => `class-${at}`))
+    })
+  })
+
+  it('is heard again from a coordinator that has lost its memory and counts anew', async () => {
+    const coordinator = await lab.coordinator()
+    const agent = await lab.agent(await lab.ticket(coordinator))
+    agent.purgesVersion = 7
+    await coordinator.purges.purge(classOf(1), '')
+    await agent.link.start()
+    await eventually(() => {
+      expect([ids(agent), agent.purgesVersion]).toEqual([['class-1'], 1])
     })
   })
 })

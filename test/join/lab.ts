@@ -11,6 +11,7 @@ import { createCoordinator, type Coordinator } from '@starling/coordinator/coord
 import { createLog } from '@starling/coordinator/log.ts'
 import type { TicketRequest } from '@starling/shared/coordinator-api.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
+import type { Purge } from '@starling/shared/purge.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 
 export const quiet = createLog('silent')
@@ -36,6 +37,10 @@ export interface TestAgent {
   readonly hints: Map<AgentId, readonly string[]>
   readonly forbidden: Set<AgentId>
   readonly hungUp: Set<AgentId>
+  /** What the coordinator told, in the order in which it came. */
+  readonly purges: Purge[]
+  /** How far it was heard; set to null: as after a first start. */
+  purgesVersion: number | null
 }
 
 export interface JoinLab {
@@ -82,6 +87,7 @@ export function createJoinLab(): JoinLab {
       const hints = new Map<AgentId, readonly string[]>()
       const forbidden = new Set<AgentId>()
       const hungUp = new Set<AgentId>()
+      const heard = { purges: [] as Purge[], purgesVersion: null as number | null }
       const link = createCoordinatorLink(
         {
           identity: await createLinkIdentity(identity),
@@ -107,6 +113,13 @@ export function createJoinLab(): JoinLab {
               })),
             addresses: () => (address === undefined ? [] : [address])
           },
+          purges: {
+            version: () => heard.purgesVersion,
+            async take(_fleet, purges, version) {
+              heard.purges.push(...purges)
+              heard.purgesVersion = version
+            }
+          },
           report: () => ({ counters: { fromPeers: 1 }, host: { platform: 'test' }, swarm: [] }),
           log: quiet,
           clock
@@ -114,7 +127,7 @@ export function createJoinLab(): JoinLab {
         { dataFolder: path, ticket, version: '0.1.0' }
       )
       undo.push(() => link.stop())
-      return { identity, trust, link, folder: path, hints, forbidden, hungUp }
+      return Object.assign(heard, { identity, trust, link, folder: path, hints, forbidden, hungUp })
     },
     ticket: async (of, request = {}) =>
       (await of.enrolment.createTicket({ role: 'agent', uses: 1, expiresInMs: minuteMs, ...request })).ticket,

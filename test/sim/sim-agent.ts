@@ -273,6 +273,8 @@ export class SimAgent {
         this.disk.evict(this.#world.contentOf(effect.transfer))
         this.#waiting.push({ type: 'transfer-forgotten', transfer: effect.transfer })
         return
+      case 'forget-transfer':
+        return this.disk.evict(this.#world.contentOf(effect.transfer))
       case 'set-rates':
         return this.flows.setRates(effect.rates)
       case 'set-class':
@@ -288,6 +290,7 @@ export class SimAgent {
         return this.#world.network.hangUp(this, effect.peer)
       // The store of the virtual world needs no such word.
       case 'open-transfer':
+      case 'purge-in-force':
       case 'keep-digests':
       case 'transfer-complete':
     }

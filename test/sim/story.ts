@@ -96,6 +96,10 @@ function factText(fact: Fact): string {
       return `waits no longer for chunk ${fact.chunk}`
     case 'transfer-changed':
       return `finds that the content has changed: ${fact.reason}`
+    case 'purged':
+      return `purges ${fact.target}: ${fact.transfers} transfers`
+    case 'purge-dropped':
+      return `takes no more purges of ${fact.issuer}`
   }
 }
 

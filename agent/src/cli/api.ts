@@ -18,6 +18,8 @@ export interface Api {
   events(signal: AbortSignal): AsyncIterable<AgentStatus>
   /** A request that changes something. */
   change(method: 'PUT' | 'DELETE', path: string): Promise<void>
+  /** A request with a body that changes something and answers with JSON. */
+  post(path: string, body: object): Promise<unknown>
   /** A request that changes something and answers line by line. */
   lines(path: string, signal: AbortSignal): AsyncIterable<unknown>
 }
@@ -66,7 +68,9 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
       })
     ).trim()
   const ask = async (method: string, path: string, options: AskOptions = {}) => {
-    const headers = options.change === true ? { authorization: `Bearer ${await token()}` } : {}
+    const headers: Record<string, string> =
+      options.change === true ? { authorization: `Bearer ${await token()}` } : {}
+    if (options.body !== undefined) headers['content-type'] = 'application/json'
     const response = await open(new URL(path, agent.page), method, headers, options)
     if (response.statusCode !== undefined && response.statusCode < 300) return response
     throw await refusalOf(response)
@@ -85,6 +89,10 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
     async change(method, path) {
       await textOf(await ask(method, path, { change: true }))
     },
+    async post(path, body) {
+      const options = { change: true, body: JSON.stringify(body) }
+      return JSON.parse(await textOf(await ask('POST', path, options))) as unknown
+    },
     async *lines(path, signal) {
       const response = await ask('POST', path, { change: true, signal, stream: true })
       for await (const line of linesOf(response, signal)) yield JSON.parse(line) as unknown
@@ -95,6 +103,7 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
 interface AskOptions {
   readonly change?: boolean
   readonly stream?: boolean
+  readonly body?: string
   readonly signal?: AbortSignal
 }
 
@@ -124,7 +133,7 @@ function open(
         )
       )
     })
-    asked.on('error', reject).end()
+    asked.on('error', reject).end(options.body)
   })
 }
 

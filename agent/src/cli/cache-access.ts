@@ -5,9 +5,11 @@
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { TransferId } from '@starling/shared/ids.ts'
 import { bytesOf } from '@starling/shared/chunking.ts'
+import { targetOf, type PurgeRequest } from '@starling/shared/purge.ts'
 import { loadConfig } from '../config-sources.ts'
 import type { AgentConfig } from '../config.ts'
-import type { StoreUsage, StoredTransfer, StorePort, VerifyResult } from '../ports.ts'
+import type { PurgeResult, StoreUsage, StoredTransfer, StorePort, VerifyResult } from '../ports.ts'
+import { purgeStore } from '../purge-memory.ts'
 import { findAgent, type Api } from './api.ts'
 import type { CommandTools } from './services.ts'
 
@@ -26,6 +28,8 @@ export interface CacheAccess {
   verify(): AsyncIterable<VerifyResult>
   pin(transfer: TransferId, pinned: boolean): Promise<void>
   remove(transfer: TransferId): Promise<void>
+  /** @throws StarlingError `bad-url` */
+  purge(request: PurgeRequest): Promise<PurgeResult>
 }
 
 /** Runs `use` on the cache of this folder and closes what it opened. */
@@ -70,7 +74,8 @@ function throughApi(api: Api, signal: AbortSignal): CacheAccess {
         )
     },
     pin: (transfer, pinned) => api.change(pinned ? 'PUT' : 'DELETE', `/api/v1/cache/${transfer}/pin`),
-    remove: transfer => api.change('DELETE', `/api/v1/cache/${transfer}`)
+    remove: transfer => api.change('DELETE', `/api/v1/cache/${transfer}`),
+    purge: async request => (await api.post('/api/v1/cache/purge', request)) as PurgeResult
   }
 }
 
@@ -81,7 +86,12 @@ async function throughStore(store: StorePort): Promise<CacheAccess> {
     list: async () => ({ contents: store.list().map(contentOf), usage: await store.usage() }),
     verify: () => store.verify(),
     pin: (transfer, pinned) => store.pin(transfer, pinned),
-    remove: transfer => store.remove(transfer)
+    remove: transfer => store.remove(transfer),
+    purge: async request => ({
+      forgotten: await purgeStore(store, targetOf(request), Date.now()),
+      told: 0,
+      notTold: 'the agent is stopped; purge again while it runs, on any machine of the site'
+    })
   }
 }
 

@@ -1,6 +1,7 @@
 /** `starling cache ...`: what is kept, whether it is sound, and what shall stay or go. */
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { TransferId } from '@starling/shared/ids.ts'
+import { requestOf } from '@starling/shared/purge.ts'
 import { storedConfig, withCache, type CachedContent } from './cache-access.ts'
 import { findAgent } from './api.ts'
 import { formatBytes, formatShare, formatSpan, safeText, table } from './format.ts'
@@ -83,6 +84,31 @@ export async function cacheRm(options: Options, content: string, tools: CommandT
   await change(options, content, tools, 'removed', (cache, transfer) => cache.remove(transfer))
 }
 
+/**
+ * At this machine always; at the others, too, if they take this agent's word for it.
+ * @throws StarlingError `unknown-content`, `bad-url`
+ */
+export async function cachePurge(
+  { dataFolder, json }: Options,
+  what: string,
+  tools: CommandTools
+): Promise<void> {
+  const { request, result } = await withCache(dataFolder, tools, async cache => {
+    const { contents } = await cache.list()
+    const key = isIdBeginning(what) ? findContent(contents, what).key : what
+    const request = requestOf(key, key => contents.some(one => one.key === key))
+    return { request, result: await cache.purge(request) }
+  })
+  if (json) return tools.terminal.print(JSON.stringify({ ...request, ...result }))
+  const { forgotten, told, notTold } = result
+  const here = `purged ${safeText(Object.values(request).join(''))}: ${forgotten} forgotten here`
+  tools.terminal.print(
+    notTold === null
+      ? `${here}, ${told} agents told, who tell the others`
+      : `${here}; the site was not told: ${notTold}`
+  )
+}
+
 /** @throws StarlingError `agent-running` */
 export async function cacheRebuild({ dataFolder, json }: Options, tools: CommandTools): Promise<void> {
   if ((await findAgent(dataFolder)) !== null) {
@@ -122,7 +148,7 @@ async function change(
  * @throws StarlingError `unknown-content`, `ambiguous-content`
  */
 function findContent(contents: readonly CachedContent[], wanted: string): CachedContent {
-  const byId = /^[0-9a-f]{4,64}$/.test(wanted) ? contents.filter(one => one.transfer.startsWith(wanted)) : []
+  const byId = isIdBeginning(wanted) ? contents.filter(one => one.transfer.startsWith(wanted)) : []
   const hits = byId.length > 0 ? byId : contents.filter(one => one.key === wanted)
   if (hits.length === 1) return hits[0]!
   if (hits.length === 0) {
@@ -135,4 +161,8 @@ function findContent(contents: readonly CachedContent[], wanted: string): Cached
     'ambiguous-content',
     `${hits.length} contents match ${JSON.stringify(wanted)}: give more of the id (${hits.map(one => one.transfer.slice(0, idShown)).join(', ')})`
   )
+}
+
+function isIdBeginning(text: string): boolean {
+  return /^[0-9a-f]{4,64}$/.test(text)
 }

@@ -5,7 +5,10 @@ import { MiB } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCommandLine, type CommandLine } from '../../../test/doubles/command-line.ts'
 import { makePeer, makeStatus, makeTransfer, noBytes, selfId } from '../../../test/doubles/local-page.ts'
+import { madeTransfer } from '../../../test/doubles/made-transfer.ts'
+import { createMemoryStore } from '../../../test/doubles/memory-store.ts'
 import { filesIn, type AgentConfig } from '../config.ts'
+import { loadPurges } from '../purge-memory.ts'
 
 let line: CommandLine
 beforeEach(async () => {
@@ -35,7 +38,7 @@ describe('help', () => {
     ['fetch'],
     ['join'],
     ['secret', 'create'],
-    ...['ls', 'verify', 'pin', 'unpin', 'rm', 'rebuild'].map(name => ['cache', name])
+    ...['ls', 'verify', 'pin', 'unpin', 'rm', 'purge', 'rebuild'].map(name => ['cache', name])
   ]
 
   it.each(commands.map(words => [words.join(' '), words] as const))(
@@ -184,6 +187,36 @@ describe('the cache of a running agent', () => {
     expect(said()).toMatch(/2 contents match/)
   })
 
+  it('is purged by URL, key, id or class, and it is said who was told', async () => {
+    const page = await line.startAgent()
+    page.status = makeStatus({ transfers: contents })
+    const asked = [
+      'http://origin.example/a.msu',
+      'origin.example/a.msu',
+      'abab',
+      'windows-update',
+      'origin.example/c'
+    ]
+    for (const what of asked) expect(await line.run('cache', 'purge', what), what).toBe(0)
+    expect(page.asked.map(text => JSON.parse(text.slice('purge '.length)))).toEqual([
+      { url: 'http://origin.example/a.msu' },
+      { key: 'origin.example/a.msu' },
+      { key: 'origin.example/a.msu' },
+      { class: 'windows-update' },
+      { key: 'origin.example/c' }
+    ])
+    expect(line.out).toEqual([
+      'purged origin.example/c: 1 forgotten here, 3 agents told, who tell the others'
+    ])
+    page.purgeResult = { forgotten: 0, told: 0, notTold: 'members may not sign' }
+    await line.run('cache', 'purge', 'windows-update')
+    expect(line.out[0]).toMatch(/0 forgotten here; the site was not told: members may not sign/)
+    await line.run('cache', 'purge', 'windows-update', '--json')
+    expect(JSON.parse(line.out[0]!)).toEqual({ class: 'windows-update', ...page.purgeResult })
+    expect(await line.run('cache', 'purge', 'window-update')).toBe(1)
+    expect(said()).toMatch(/no content class \(windows-update/)
+  })
+
   it('is verified; damage costs the exit code', async () => {
     const page = await line.startAgent()
     page.verifyResults = [{ transfer: idA, key: 'origin.example/a.msu', chunks: 3, bad: [] }]
@@ -224,6 +257,19 @@ describe('the cache of an agent that does not run', () => {
     expect(await line.run('cache', 'verify')).toBe(0)
     expect(await line.run('cache', 'rm', 'abab')).toBe(1)
     expect(closed).toBe(3)
+  })
+
+  it('is purged, and the purge counts when the agent starts', async () => {
+    const store = createMemoryStore()
+    const made = madeTransfer()
+    await store.open(made.head())
+    line.services.openStore = async () => ({ ...store, close: async () => {} })
+    expect(await line.run('cache', 'purge', made.head().head.key)).toBe(0)
+    expect(line.out[0]).toMatch(/1 forgotten here; the site was not told: the agent is stopped/)
+    expect(store.list()).toEqual([])
+    const { book } = await loadPurges(store)
+    const { head, signed } = made.head()
+    expect([book.covers(head, signed.issuedAt), book.covers(head, Date.now() + 1)]).toEqual([true, false])
   })
 
   it('is rebuilt', async () => {

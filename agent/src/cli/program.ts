@@ -6,7 +6,7 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import { Command, CommanderError, Option } from 'commander'
 import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
-import { cacheLs, cachePin, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
+import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
 import { fetchUrl } from './fetch.ts'
 import { joinFleet } from './join.ts'
@@ -169,6 +169,21 @@ ${exitCodesHelp}`
   command(cache, 'rm', 'Remove a content from the cache.', ['starling cache rm 3f9a'])
     .argument(...content)
     .action((name: string, options: Common) => cacheRm(common(options), name, tools))
+  command(
+    cache,
+    'purge',
+    'Forget all versions of a content, or of a class of contents, here and at all agents; what is fetched afterwards is new.',
+    [
+      'starling cache purge http://origin.example/app.msi',
+      'starling cache purge origin.example/app.msi     a key, or the beginning of an id, of `starling cache ls`',
+      'starling cache purge windows-update             a content class'
+    ]
+  )
+    .argument(
+      '<what>',
+      'a URL, a key or the beginning of an id as `starling cache ls` shows them, or a content class'
+    )
+    .action((what: string, options: Common) => cachePurge(common(options), what, tools))
   command(cache, 'rebuild', 'Make the index anew from the content files, with the agent stopped.', [
     'starling cache rebuild'
   ]).action((options: Common) => cacheRebuild(common(options), tools))

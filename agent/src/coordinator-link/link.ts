@@ -17,11 +17,13 @@ import {
   swarmEntriesMax,
   type CoordinatorAddress,
   type HeartbeatRequest,
+  type PurgeNews,
   type SwarmEntry
 } from '@starling/shared/coordinator-api.ts'
 import type { Credential, Proof, RevocationList, Role } from '@starling/shared/credential.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { isKeyHash, type AgentId, type SiteId } from '@starling/shared/ids.ts'
+import type { Purge } from '@starling/shared/purge.ts'
 import { parseTicket, type Ticket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
@@ -61,6 +63,12 @@ export interface LinkParts {
     coordinatorReachable(yes: boolean): void
   }
   readonly peers: Pick<PeersPort, 'hint' | 'forbid' | 'hangUp' | 'list' | 'addresses'>
+  /** Left out where nothing is kept: such a link does not ask for purges. */
+  readonly purges?: {
+    /** Number of the newest purge that a coordinator of this fleet told; null: none ever told any. */
+    version(fleet: AgentId): number | null
+    take(fleet: AgentId, purges: readonly Purge[], version: number): Promise<void>
+  }
   /** What the heartbeat tells. */
   readonly report: () => {
     readonly counters: Readonly<Record<string, number>>
@@ -109,6 +117,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   let heartbeatMs = heartbeatMsDefault
   let failures = 0
   let lastRefusal: string | null = null
+  /** The coordinator does not know of purges. */
+  let purgesUnknown = false
   let prepared = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
@@ -186,8 +196,19 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     await takeCredential(answer.credential, coordinators, fleet)
   }
 
+  /** What is told to us is noted by number, so that each is told once. */
+  async function takePurges(news: PurgeNews | undefined, fleet: AgentId): Promise<void> {
+    const has = parts.purges?.version(fleet) ?? null
+    if (news === undefined || parts.purges === undefined) return
+    // From now on we ask; and ask for all again when the coordinator has lost its memory and counts anew.
+    const known = has === null || news.version < has ? 0 : has
+    const last = news.list.at(-1)?.number ?? known
+    if (last !== has) await parts.purges.take(fleet, news.list.flatMap(purgeOf), last)
+  }
+
   async function heartbeat({ coordinators, fleet, credential }: Membership): Promise<void> {
     const { counters, host, swarm } = report()
+    const purgesVersion = purgesUnknown ? null : (parts.purges?.version(fleet) ?? null)
     const askedAt = clock()
     const answer = await client.ask(
       coordinators,
@@ -197,6 +218,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
         counters,
         host,
         revocationsVersion,
+        ...(purgesVersion === null ? {} : { purgesVersion }),
         addresses: peers.addresses().slice(0, 16),
         swarm: swarm.slice(0, swarmEntriesMax),
         credentialSerial: credential.serial
@@ -208,6 +230,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     if (answer.credential !== null) await takeCredential(answer.credential, coordinators, fleet)
     else if (membership?.revoked === true) await takeCredential(credential, coordinators, fleet)
     await takeRevocations(answer.revocations, true)
+    purgesUnknown = answer.purges === undefined
+    await takePurges(answer.purges, fleet)
     const others = answer.handout.filter(({ id }) => id !== identity.agentId)
     if (others.length > 0) peers.hint(others)
   }
@@ -224,6 +248,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       if (stopped) return
       failures++
       const code = codeOf(error)
+      // A coordinator that was set back to an older version: the next heartbeat says nothing that it does not know.
+      if (code === 'bad-body') purgesUnknown = true
       // It answered: only credentials of those whom nobody can answer keep their grace.
       lastRefusal = finalCodes.has(code) ? code : null
       trust.coordinatorReachable(lastRefusal !== null)
@@ -315,4 +341,10 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       await beating
     }
   }
+}
+
+/** None for a kind of a newer coordinator's. */
+function purgeOf({ kind, target, purgedAt }: PurgeNews['list'][number]): Purge[] {
+  if (kind === 'key' && isKeyHash(target)) return [{ target: { kind, key: target }, purgedAt }]
+  return kind === 'class' ? [{ target: { kind, id: target }, purgedAt }] : []
 }

@@ -305,7 +305,12 @@ describe('classes', () => {
     const { core, all, say, bits, unsigned } = restarted()
     bits()
     for (let at = core.wakeAt(); at !== null && at <= 1000; at = core.wakeAt()) say({ type: 'woke' }, at)
-    expect(all).toContainEqual({ type: 'sign-digests', transfer: head.transfer, entries: unsigned })
+    expect(all).toContainEqual({
+      type: 'sign-digests',
+      transfer: head.transfer,
+      entries: unsigned,
+      notBefore: head.signed.issuedAt
+    })
     say({ type: 'digests-signed', digests: { ...digestsOf(head), entries: unsigned } }, 1000)
     const told = all.flatMap(effect =>
       effect.type === 'say' && effect.message.type === 'have' ? effect.message.chunks : []

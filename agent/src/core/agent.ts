@@ -9,6 +9,7 @@ import type { AgentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.
 import type { Machine } from '@starling/shared/machine.ts'
 import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { Prng } from '@starling/shared/prng.ts'
+import { isOf, type PurgeTarget } from '@starling/shared/purge.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around, PeerKind } from './around.ts'
@@ -17,6 +18,7 @@ import { chooseEvictions } from './eviction.ts'
 import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
 import { busyRetryMs } from './limits.ts'
 import { PeerScores } from './peer-score.ts'
+import { Purging } from './purging.ts'
 import { seedOf } from './rendezvous.ts'
 import { RequestWindow } from './request-window.ts'
 import { Resolving } from './resolving.ts'
@@ -48,6 +50,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   readonly #newest = new Map<KeyHash, TransferId>()
   readonly #readers = new Map<ReaderId, Swarm>()
   readonly #resolving: Resolving
+  readonly #purging: Purging
   readonly #bandwidth: Bandwidth
   #policy: CorePolicy
   #effects: AgentEffect[] = []
@@ -81,8 +84,10 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       nextId: () => ++this.#lastId,
       effect
     }
+    this.#purging = new Purging(this.#around, { forget: target => this.#purge(target) })
     this.#resolving = new Resolving(this.#around, {
       fresh: key => this.#fresh(key),
+      isPurged: ({ head, signed }) => this.#purging.covers(head, signed.issuedAt),
       known: (head, url, wishes) => this.#known(head, url, wishes),
       isInterested: (peer, transfer) => this.#swarms.get(transfer)?.members.get(peer)?.interested === true
     })
@@ -157,6 +162,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         }
         this.#peers.set(event.peer, { role: event.role, far: event.site !== this.#site })
         this.#around.site.aloneSince = null
+        this.#purging.joined(event.peer)
         for (const swarm of this.#active) swarm.peerJoined(event.peer)
         this.#resolving.joined(event.peer)
         break
@@ -234,6 +240,10 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         })
         break
       case 'transfer-loaded': {
+        if (this.#purging.covers(event.head.head, event.head.signed.issuedAt)) {
+          this.#around.effect({ type: 'forget-transfer', transfer: event.head.transfer })
+          break
+        }
         const swarm = new Swarm(event.head, this.#around, now, event.have)
         swarm.lastUsedAt = event.lastUsedAt
         swarm.pinned = event.pinned
@@ -251,6 +261,9 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         break
       case 'transfer-forgotten':
         this.#forget(event.transfer)
+        break
+      case 'purged':
+        this.#purging.heard(event.purge, null, now)
         break
       case 'disk-changed':
         this.#makeRoom(event)
@@ -295,8 +308,16 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         if (message.type === 'head' && kind.role === 'gateway')
           this.#swarms.get(message.head.transfer)?.peerJoined(peer)
         break
+      case 'purge': {
+        const { target, signed } = message.purge
+        const word = { signed, proof: message.proof }
+        this.#purging.heard({ target, purgedAt: signed.issuedAt, word }, peer, this.#now)
+        break
+      }
       case 'digests':
         this.#swarmDo(message.digests.transfer, swarm => {
+          // The same version may have been purged because its bytes were wrong.
+          if (this.#purging.covers(swarm.head.head, message.digests.signed.issuedAt)) return
           swarm.learnt(message.digests, false, this.#now)
         })
         break
@@ -389,6 +410,20 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     this.#active.delete(swarm)
     const key = keyHashOf(swarm.head.head.key)
     if (this.#newest.get(key) === transfer) this.#newest.delete(key)
+  }
+
+  /** @returns how many transfers are gone. */
+  #purge(target: PurgeTarget): number {
+    const old = [...this.#swarms.values()].filter(
+      ({ head: { head }, signedAt }) => isOf(target, head) && this.#purging.covers(head, signedAt)
+    )
+    for (const { transfer } of old) {
+      this.#forget(transfer)
+      this.#around.effect({ type: 'forget-transfer', transfer })
+    }
+    this.#resolving.purged(target)
+    this.#advanceResolving()
+    return old.length
   }
 
   #backgroundUrl(): string | null {

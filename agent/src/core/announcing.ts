@@ -8,7 +8,7 @@
  */
 import type { Bitfield } from '@starling/shared/bitfield.ts'
 import type { TransferId } from '@starling/shared/ids.ts'
-import type { Digest, DigestEntry } from '@starling/shared/manifest.ts'
+import type { Digest, DigestEntry, SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Around } from './around.ts'
 import { commonHaveBatchMs, commonHolders, haveBatchMs } from './limits.ts'
@@ -22,6 +22,8 @@ export class Announcing {
   readonly #have: Bitfield
   readonly #members: Members
   readonly #around: Around
+  /** When the head was signed. */
+  readonly #notBefore: Millis
   readonly #toTell: number[] = []
   /** What several have already. */
   readonly #common: number[] = []
@@ -29,8 +31,14 @@ export class Announcing {
   #dueAt: Millis | null = null
   #commonDueAt: Millis | null = null
 
-  constructor(transfer: TransferId, have: Bitfield, members: Members, around: Around) {
+  constructor(
+    { transfer, signed }: Pick<SignedHead, 'transfer' | 'signed'>,
+    have: Bitfield,
+    members: Members,
+    around: Around
+  ) {
     this.#transfer = transfer
+    this.#notBefore = signed.issuedAt
     this.#have = have
     this.#members = members
     this.#around = around
@@ -76,7 +84,12 @@ export class Announcing {
     const entries = this.#toSign.splice(0).sort(([one], [other]) => one - other)
     for (let at = 0; at < entries.length; at += pageEntries) {
       const page = entries.slice(at, at + pageEntries)
-      this.#around.effect({ type: 'sign-digests', transfer: this.#transfer, entries: page })
+      this.#around.effect({
+        type: 'sign-digests',
+        transfer: this.#transfer,
+        entries: page,
+        notBefore: this.#notBefore
+      })
     }
   }
 

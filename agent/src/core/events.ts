@@ -9,6 +9,7 @@ import type { Bitfield } from '@starling/shared/bitfield.ts'
 import type { AgentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Digest, DigestEntry, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
 import type { LocalTime } from '@starling/shared/policy/hours.ts'
+import type { KeptPurge, Purge } from '@starling/shared/purge.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 
@@ -155,6 +156,8 @@ export type AgentEvent =
       readonly floorBytes: Bytes
     }
   // ---- the rest of the world
+  /** No peer said it: this machine's admin, the coordinator, or an earlier life, from which it was kept. */
+  | { readonly type: 'purged'; readonly purge: KeptPurge }
   /** Answers `measure-delay`; null: it could not be measured. `backgroundBytes`: what came over the WAN in the background since the last. */
   | {
       readonly type: 'delay-sample'
@@ -178,7 +181,13 @@ export type AgentEffect =
   | { readonly type: 'open-transfer'; readonly head: SignedHead }
   | { readonly type: 'keep-digests'; readonly digests: SignedDigests }
   /** Sign these for the site; answered by `digests-signed`, or by nothing if this agent may not issue. */
-  | { readonly type: 'sign-digests'; readonly transfer: TransferId; readonly entries: readonly DigestEntry[] }
+  | {
+      readonly type: 'sign-digests'
+      readonly transfer: TransferId
+      readonly entries: readonly DigestEntry[]
+      /** When the head was signed: what is signed about it later must not look older, or a purge before it would count. */
+      readonly notBefore: Millis
+    }
   | { readonly type: 'say'; readonly to: readonly AgentId[]; readonly message: SwarmMessage }
   /** Connect with this agent of the site, if its address is known. */
   | { readonly type: 'dial'; readonly peer: AgentId }
@@ -213,6 +222,10 @@ export type AgentEffect =
   /** Readers of this transfer get an error (or, with no byte given yet, a direct answer from upstream). */
   | { readonly type: 'fail-transfer'; readonly transfer: TransferId; readonly reason: string }
   | { readonly type: 'evict'; readonly transfer: TransferId }
+  /** Gone at once, also for those who read it; the core has forgotten it already. */
+  | { readonly type: 'forget-transfer'; readonly transfer: TransferId }
+  /** A purge has come into force: whoever else remembers by key forgets it, and all of them are kept for the next life. */
+  | { readonly type: 'purge-in-force'; readonly purge: Purge; readonly all: readonly KeptPurge[] }
   /** Bodies are read no faster than that from now on: all of a class together. */
   | { readonly type: 'set-rates'; readonly rates: WanRates }
   /** Which of the two rates holds for the transfer's flows; the foreground's until this is told. */
@@ -249,6 +262,14 @@ export type Fact =
     }
   | { readonly what: 'foreground-escape'; readonly transfer: TransferId; readonly chunk: number }
   | { readonly what: 'transfer-changed'; readonly transfer: TransferId; readonly reason: string }
+  | {
+      readonly what: 'purged'
+      readonly target: string
+      readonly transfers: number
+      readonly from: AgentId | null
+    }
+  /** More purges of one issuer than we take. */
+  | { readonly what: 'purge-dropped'; readonly target: string; readonly issuer: AgentId }
 
 export interface RoundTrip {
   readonly ms: Millis

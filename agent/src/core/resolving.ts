@@ -4,6 +4,7 @@
  * hundred. Who it is follows from rendezvous rank; a gateway, if there is one, does it for all.
  */
 import type { AgentId, KeyHash, TransferId } from '@starling/shared/ids.ts'
+import { isOf, type PurgeTarget } from '@starling/shared/purge.ts'
 import { keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import type { Millis } from '@starling/shared/units.ts'
@@ -47,7 +48,8 @@ interface Search {
       }
     /** Somebody else is finding out. */
     | { readonly kind: 'waiting'; readonly on: AgentId; readonly until: Millis }
-    | { readonly kind: 'resolving'; readonly flow: FlowId }
+    /** `overtaken`: what was purged since the request left. Its answer may be from before. */
+    | { readonly kind: 'resolving'; readonly flow: FlowId; readonly overtaken: PurgeTarget[] }
 }
 
 export interface ResolvingHost {
@@ -55,6 +57,8 @@ export interface ResolvingHost {
   known(head: SignedHead, url: string | null, wishes: Iterable<WishId>): void
   /** The newest head for a key that is still fresh. */
   fresh(key: KeyHash): SignedHead | null
+  /** Whether a purge says that this is not to be taken any more. */
+  isPurged(head: SignedHead): boolean
   /** Whether a peer has shown that it knows of the transfer. */
   isInterested(peer: AgentId, transfer: TransferId): boolean
 }
@@ -113,6 +117,13 @@ export class Resolving {
       this.#say([gateway], { type: 'ask', key, url: search.url })
       return false
     }
+    if (
+      search?.state.kind === 'resolving' &&
+      search.state.overtaken.some(target => isOf(target, head.head))
+    ) {
+      this.#resolve(search)
+      return false
+    }
     this.#serials.set(key, Math.max(head.signed.serial, this.#serials.get(key) ?? 0))
     this.#say([...(search?.askers ?? [])], { type: 'head', head })
     this.#finish(key, head)
@@ -126,6 +137,15 @@ export class Resolving {
     for (const wish of search.wishes) this.#around.effect({ type: 'pass-wish', wish, reason })
     this.#say([...search.askers], { type: 'not-shared', key, reason, failed })
     this.#searches.delete(key)
+  }
+
+  /** What was found out about this before is not true any more. */
+  purged(target: PurgeTarget): void {
+    for (const key of this.#notShared.keys()) if (mayBe(target, key)) this.#notShared.delete(key)
+    for (const { key, state } of this.#searches.values())
+      if (state.kind === 'resolving' && mayBe(target, key)) state.overtaken.push(target)
+    const relays = this.#relays.splice(0).filter(({ head }) => !this.#host.isPurged(head))
+    this.#relays.push(...relays)
   }
 
   // ------------------------------------------------------------------------------------------- peers
@@ -168,7 +188,8 @@ export class Resolving {
 
   said(peer: AgentId, message: SwarmMessage, now: Millis): void {
     if (message.type === 'head') {
-      this.#heardHead(message.head, now)
+      if (!this.#host.isPurged(message.head)) this.#heardHead(message.head, now)
+      else this.#offeredOld(peer, keyHashOf(message.head.head.key), now)
       return
     }
     if (message.type === 'asked-before') {
@@ -311,7 +332,7 @@ export class Resolving {
       return
     }
     const flow = this.#around.nextId()
-    search.state = { kind: 'resolving', flow }
+    search.state = { kind: 'resolving', flow, overtaken: [] }
     this.#say([...search.askers], {
       type: 'looking',
       key: search.key,
@@ -337,6 +358,12 @@ export class Resolving {
     // In a full mesh they asked whom we asked, so they have just heard the same.
     else this.#relays.push({ at: now + relayHeadMs, to: askers, head })
     this.#finish(key, head)
+  }
+
+  /** It has not heard of the purge: of no more use for this key than one who does not know it. */
+  #offeredOld(peer: AgentId, key: KeyHash, now: Millis): void {
+    const search = this.#searches.get(key)
+    if (search !== undefined) this.#lost(search, peer, now)
   }
 
   #heardLooking(
@@ -429,4 +456,9 @@ export class Resolving {
   #say(to: readonly AgentId[], message: SwarmMessage): void {
     if (to.length > 0) this.#around.effect({ type: 'say', to, message })
   }
+}
+
+/** The class of a key is not known before its head is. */
+function mayBe(target: PurgeTarget, key: KeyHash): boolean {
+  return target.kind === 'class' || target.key === key
 }

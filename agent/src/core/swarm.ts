@@ -89,7 +89,7 @@ export class Swarm {
     const fetchers = new Fetchers(seed)
     this.#interest = new Interest(this.transfer, this.wants, this.members, around)
     this.#gossip = new FetcherGossip(this.transfer, fetchers, this.members, around)
-    this.#announcing = new Announcing(this.transfer, this.have, this.members, around)
+    this.#announcing = new Announcing(head, this.have, this.members, around)
     this.#missingDigests = new MissingDigests(this.transfer, this.members, around)
     this.#gatewayTurns = new GatewayTurns(around.self, this.members, seed)
     this.#watch = new ReadersWatch(this, around, now)
@@ -517,6 +517,12 @@ export class Swarm {
       start: reader.chunk,
       end: Math.min(reader.endChunk, reader.chunk + ahead)
     }))
+  }
+
+  /** When the oldest word that what is here rests on was signed. */
+  get signedAt(): Millis {
+    const batches = this.digests.batches(0, this.chunks)
+    return Math.min(this.head.signed.issuedAt, ...batches.map(({ signed }) => signed.issuedAt))
   }
 
   #say(to: readonly AgentId[], message: SwarmMessage): void {

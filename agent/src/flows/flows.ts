@@ -134,10 +134,16 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
     await forget(transfer)
   }
 
-  async function forget(transfer: Transfer): Promise<void> {
+  /** Out of sight at once; resolves when the store has removed it, too. */
+  function letGo(transfer: Transfer): Promise<void> {
     const removed = transfers.forget(transfer)
     keeper.release(transfer)
     transfers.wake(transfer)
+    return removed
+  }
+
+  async function forget(transfer: Transfer): Promise<void> {
+    const removed = letGo(transfer)
     emit({ type: 'transfer-forgotten', transfer: transfer.id })
     await removed
   }
@@ -267,6 +273,13 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
       if (transfer === undefined) return
       transfer.evictWhenUnread = true
       left(transfer)
+    },
+
+    forget(id) {
+      const transfer = transfers.get(id)
+      if (transfer === undefined) return
+      const removed = letGo(transfer)
+      run('forget', () => removed)
     },
 
     async close() {

@@ -144,6 +144,20 @@ describe('a read', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'transfer-failed', message: 'nobody has it' })
   })
 
+  it('fails when the transfer is forgotten, which is gone at once and can be opened anew at once', async () => {
+    const reader = read()
+    const next = reader.next()
+    next.catch(() => {})
+    plane.flows.forget(made.id)
+    await expect(read().next()).rejects.toMatchObject({ code: 'transfer-failed' })
+    await expect(next).rejects.toMatchObject({ code: 'transfer-failed' })
+    plane.flows.openTransfer(head)
+    fetchUpstream(0, 1)
+    await take(read(0, chunkBytes), 0, chunkBytes)
+    // The core knows: it has said so.
+    expect(plane.of('transfer-forgotten')).toEqual([])
+  })
+
   it('fails at once for a transfer that is not known', async () => {
     const reader = plane.flows.read('0'.repeat(64), 0, 1, stop.signal)[Symbol.asyncIterator]()
     await expect(reader.next()).rejects.toMatchObject({ code: 'transfer-failed' })

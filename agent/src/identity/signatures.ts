@@ -22,6 +22,7 @@ import {
   type SignedDigests,
   type SignedHead
 } from '@starling/shared/manifest.ts'
+import { purgeSigningBytes, type PurgeTarget, type SignedPurge } from '@starling/shared/purge.ts'
 import { verifyBy } from './agent-key.ts'
 import type { Identity } from './keys.ts'
 
@@ -61,6 +62,15 @@ export function signDigests(
 export function verifyDigests(digests: SignedDigests): boolean {
   const { signed } = digests
   return verifyBy(signed.issuer, digestsSigningBytes(digests, signed), signed.bytes)
+}
+
+export function signPurge(by: Signs, target: PurgeTarget, limits: Limits): SignedPurge {
+  const signed = { issuer: by.agentId, ...limits }
+  return { target, signed: { ...signed, bytes: by.sign(purgeSigningBytes(target, signed)) } }
+}
+
+export function verifyPurge({ target, signed }: SignedPurge): boolean {
+  return verifyBy(signed.issuer, purgeSigningBytes(target, signed), signed.bytes)
 }
 
 export function signCoordinatorCertificate(

@@ -5,11 +5,12 @@
  */
 import type { TransferId } from '@starling/shared/ids.ts'
 import { transferIdOf, type Head } from '@starling/shared/manifest.ts'
+import { purgeLifeMs, type PurgeTarget, type SignedPurge } from '@starling/shared/purge.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { SignerPort } from '../ports.ts'
 import type { Identity } from './keys.ts'
 import { digestsLifeMs, lifeOf } from './limits.ts'
-import { signDigests, signHead } from './signatures.ts'
+import { signDigests, signHead, signPurge } from './signatures.ts'
 
 export interface IssuerRights {
   now(): Millis
@@ -17,27 +18,43 @@ export interface IssuerRights {
   nextSerial(key: string, transfer: TransferId): number
 }
 
+export interface Signer extends SignerPort {
+  /** Null if others would not take it, as for digests. */
+  signPurge(target: PurgeTarget, issuedAt: Millis): SignedPurge | null
+}
+
 export function createSigner(
   identity: Pick<Identity, 'agentId' | 'sign'>,
   rights: IssuerRights,
-  { headLifeMs = lifeOf }: { readonly headLifeMs?: (head: Head) => Millis } = {}
-): SignerPort {
+  {
+    headLifeMs = lifeOf,
+    signAfter = () => 0
+  }: {
+    readonly headLifeMs?: (head: Head) => Millis
+    /** The first moment at which a head counts: later than what was purged of its key or class. */
+    readonly signAfter?: (head: Head) => Millis
+  } = {}
+): Signer {
   return {
     self: identity.agentId,
     signHead(head) {
-      const issuedAt = Math.floor(rights.now())
+      const issuedAt = Math.max(Math.floor(rights.now()), signAfter(head))
       const serial = rights.nextSerial(head.key, transferIdOf(head))
       return signHead(identity, head, { issuedAt, expiresAt: issuedAt + headLifeMs(head), serial })
     },
-    signDigests(transfer, entries) {
+    signDigests(transfer, entries, notBefore = 0) {
       if (!rights.mayIssue()) return null
-      const issuedAt = Math.floor(rights.now())
+      const issuedAt = Math.max(Math.floor(rights.now()), notBefore)
       // Digests are bound to one version, so there is no older one to be led back to: the time does as serial.
       return signDigests(identity, transfer, entries, {
         issuedAt,
         expiresAt: issuedAt + digestsLifeMs,
         serial: issuedAt
       })
+    },
+    signPurge(target, issuedAt) {
+      if (!rights.mayIssue()) return null
+      return signPurge(identity, target, { issuedAt, expiresAt: issuedAt + purgeLifeMs, serial: issuedAt })
     }
   }
 }

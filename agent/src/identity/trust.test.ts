@@ -307,13 +307,60 @@ describe('an older version', () => {
   })
 })
 
+describe('a purge', () => {
+  const target = { kind: 'class', id: 'windows-update' } as const
+  const purgeBy = (identity: Identity, proof: Proof) =>
+    createSigner(identity, machine(identity, proof).trust).signPurge(target, now)!
+
+  it('of a gateway counts everywhere, of a member in its site, for the gateway there too', () => {
+    const farGateway = createIdentity()
+    const gatewayProof = fleet.proof(farGateway, { role: 'gateway', site: 'far' })
+    const memberProof = fleet.proof(peer)
+    const byGateway = purgeBy(farGateway, gatewayProof)
+    const byMember = purgeBy(peer, memberProof)
+    expect(trust.checkPurge(byGateway, gatewayProof)).toBeNull()
+    expect(trust.checkPurge(byMember, memberProof)).toBeNull()
+    const gateway = machine(me, fleet.proof(me, { role: 'gateway' })).trust
+    expect(gateway.checkPurge(byMember, memberProof)).toBeNull()
+    const elsewhere = machine(me, fleet.proof(me, { site: 'far' })).trust
+    expect(elsewhere.checkPurge(byMember, memberProof)).toBe('may-not-sign')
+    expect(elsewhere.checkPurge(byGateway, gatewayProof)).toBeNull()
+    trust.setMembersMaySign(false)
+    expect(trust.checkPurge(byMember, memberProof)).toBe('may-not-sign')
+    expect(trust.checkPurge(byGateway, gatewayProof)).toBeNull()
+  })
+
+  it('counts for nothing when it was changed, is from the future, or too old', () => {
+    const proof = fleet.proof(peer)
+    const purge = purgeBy(peer, proof)
+    expect(trust.checkPurge(purge, fleet.proof(createIdentity()))).toBe('not-theirs')
+    expect(trust.checkPurge({ ...purge, target: { kind: 'class', id: 'generic' } }, proof)).toBe(
+      'bad-signature'
+    )
+    now -= 2 * clockToleranceMs
+    expect(trust.checkPurge(purge, proof)).toBe('from-the-future')
+    now += 31 * dayMs
+    expect(trust.checkPurge(purge, proof)).toBe('expired')
+  })
+})
+
 describe('this agent signs', () => {
+  it('later than what was purged, whatever its own clock says', () => {
+    const signer = createSigner(me, trust, { signAfter: () => now + minuteMs })
+    const head = signer.signHead(headOf())!
+    expect(head.signed.issuedAt).toBe(now + minuteMs)
+    expect(trust.checkHead(head)).toBeNull()
+    const digests = signer.signDigests(head.transfer, entries, head.signed.issuedAt)!
+    expect(digests.signed.issuedAt).toBe(now + minuteMs)
+  })
+
   it('only digests that its site would take, and heads always, for itself', () => {
     const signer = createSigner(me, trust)
     expect(signer.signDigests('a'.repeat(64), entries)).not.toBeNull()
     trust.setMembersMaySign(false)
     expect(trust.checkHead(signer.signHead(headOf())!)).toBeNull()
     expect(signer.signDigests('a'.repeat(64), entries)).toBeNull()
+    expect(signer.signPurge({ kind: 'class', id: 'generic' }, now)).toBeNull()
     trust.setProof(fleet.proof(me, { role: 'gateway' }))
     expect(signer.signDigests('a'.repeat(64), entries)).not.toBeNull()
   })

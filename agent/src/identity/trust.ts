@@ -24,7 +24,13 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { TrustPort } from '../ports.ts'
 import { signatureLifeMsMax } from './limits.ts'
 import { checkSecretProof, secretProof } from './secret.ts'
-import { verifyCredential, verifyDigests, verifyHead, verifyRevocationList } from './signatures.ts'
+import {
+  verifyCredential,
+  verifyDigests,
+  verifyHead,
+  verifyPurge,
+  verifyRevocationList
+} from './signatures.ts'
 import { createTrustMemory } from './trust-memory.ts'
 
 export interface TrustOptions {
@@ -108,7 +114,8 @@ export function createTrust(options: TrustOptions): Trust {
     return isGateway(proof) || isGateway(ownProof) ? null : 'other-site'
   }
 
-  function checkIssuer(signed: Signature, proof: Proof | null): string | null {
+  /** @param toGateway whether a member's word counts for a gateway of its site, too */
+  function checkIssuer(signed: Signature, proof: Proof | null, toGateway = false): string | null {
     if (signed.issuer === self) return null
     if (proof !== null && checkProof(signed.issuer, proof) === null)
       memory.rememberProof(signed.issuer, proof)
@@ -126,7 +133,7 @@ export function createTrust(options: TrustOptions): Trust {
     }
     if (known.kind === 'secret' || isGateway(known)) return null
     if (ownProof === null || siteOf(known) !== siteOf(ownProof)) return 'may-not-sign'
-    return membersMaySign && !isGateway(ownProof) ? null : 'may-not-sign'
+    return membersMaySign && (toGateway || !isGateway(ownProof)) ? null : 'may-not-sign'
   }
 
   function restore(snapshot: unknown): void {
@@ -159,6 +166,14 @@ export function createTrust(options: TrustOptions): Trust {
         checkLimits(digests.signed) ??
         checkIssuer(digests.signed, proof) ??
         (verifyDigests(digests) ? null : 'bad-signature')
+      )
+    },
+    checkPurge(purge, proof) {
+      return (
+        checkLimits(purge.signed) ??
+        // It makes no byte true: a gateway that did not take it would hand out what its site has purged.
+        checkIssuer(purge.signed, proof, true) ??
+        (verifyPurge(purge) ? null : 'bad-signature')
       )
     },
     setProof(proof) {

@@ -38,22 +38,29 @@ interface Answer {
   body: string
 }
 
-function ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+function ask(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body: string | null = path.endsWith('/purge') ? '{"class":"generic"}' : null
+): Promise<Answer> {
   const { port } = new URL(page.address)
   return new Promise((resolve, reject) => {
     const asked = request({ host: '127.0.0.1', port, method, path, agent: false, headers }, response => {
-      let body = ''
+      let answer = ''
       response.setEncoding('utf8').on('data', piece => {
-        body += piece
+        answer += piece
       })
-      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body }))
+      response.on('end', () =>
+        resolve({ status: response.statusCode!, headers: response.headers, body: answer })
+      )
       // Events never end by themselves; their head is all that these tests want.
       if (response.headers['content-type'] === 'text/event-stream') {
         response.destroy()
-        resolve({ status: response.statusCode!, headers: response.headers, body })
+        resolve({ status: response.statusCode!, headers: response.headers, body: answer })
       }
     })
-    asked.on('error', reject).end()
+    asked.on('error', reject).end(body ?? undefined)
   })
 }
 
@@ -235,6 +242,22 @@ describe('the API', () => {
     await ask('DELETE', `/api/v1/cache/${id}/pin`, withToken())
     await ask('DELETE', `/api/v1/cache/${id}`, withToken())
     expect(page.asked).toEqual([`pin ${id} true`, `pin ${id} false`, `remove ${id}`])
+  })
+
+  it('purges by URL, key or class, and says what came of it', async () => {
+    const purge = (body: string) => ask('POST', '/api/v1/cache/purge', withToken(), body)
+    page.purgeResult = { forgotten: 2, told: 0, notTold: 'nobody is there' }
+    const wanted = [{ url: 'http://origin.example/a' }, { key: 'k'.repeat(4096) }, { class: 'generic' }]
+    for (const request of wanted) {
+      const { status, body } = await purge(JSON.stringify(request))
+      expect([status, JSON.parse(body)]).toEqual([200, page.purgeResult])
+    }
+    const asked = wanted.map(request => `purge ${JSON.stringify(request)}`)
+    expect(page.asked).toEqual(asked)
+    const refused = ['', '{', '{}', '[]', '{"class":""}', '{"class":"a","key":"b"}', '{"url":7}']
+    for (const body of refused) expect((await purge(body)).status, body).toBe(400)
+    expect((await purge(JSON.stringify({ key: 'k'.repeat(20 * 1024) }))).status).toBe(413)
+    expect(page.asked).toEqual(asked)
   })
 
   it('verifies line by line', async () => {

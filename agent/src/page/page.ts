@@ -13,6 +13,7 @@ import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import type { AgentStatus, PageActions } from '../ports.ts'
 import { loadAssets, type Asset } from './assets.ts'
+import { dropBody, readJson } from './body.ts'
 import { createEvents } from './events.ts'
 import { allowedHosts, refuseChange, refuseRequest } from './guard.ts'
 import { findRoute, isUnderWay, knownTransfer, sendJson, type RouteTools } from './routes.ts'
@@ -43,8 +44,8 @@ export interface Page {
 
 /** What a listener of events gets to see; the rest is in /api/v1/cache. More would not fit a screen. */
 const transfersShownMax = 200
-/** Nothing that we answer to needs a body. */
-const bodyBytesMax = 4 * KiB
+/** A key is 4 KiB at most, and JSON may need some characters for one of it. */
+const bodyBytesMax = 16 * KiB
 
 const everyAnswer = {
   'content-security-policy':
@@ -84,14 +85,17 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(everyAnswer)) response.setHeader(name, value)
-    dropBody(request)
     const method = request.method ?? ''
     const path = (request.url ?? '').replace(/[?#].*$/s, '')
+    const found = findRoute(method, path)
+    // Whoever is refused below has sent its body all the same.
+    const body =
+      found.kind === 'route' && found.route.takesBody === true ? readJson(request, bodyBytesMax) : null
+    if (body === null) dropBody(request)
     const asset = method === 'GET' || method === 'HEAD' ? assets.get(path) : undefined
     const refusal = refuseRequest(request, hosts, path === '/')
     if (refusal !== null) return sendProblem(response, refusal.status, refusal.code, refusal.message)
     if (asset !== undefined) return sendAsset(response, asset)
-    const found = findRoute(method, path)
     if (found.kind === 'none')
       return sendProblem(response, 404, 'not-found', 'there is no such path; see /api/v1/status')
     if (found.kind === 'other-method') {
@@ -109,7 +113,7 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end()
       return
     }
-    await found.route.answer(tools, response, transfer)
+    await found.route.answer(tools, response, transfer, await body?.())
   }
 
   const port = await listen(server, tunables)
@@ -158,24 +162,21 @@ function forScreen(status: AgentStatus): AgentStatus & { readonly transfersTotal
   return { ...status, transfers, transfersTotal: status.transfers.length }
 }
 
-/** Reads away a small body, so that the connection can be used again; a large one costs the connection. */
-function dropBody(request: IncomingMessage): void {
-  let bytes = 0
-  request.on('data', (piece: Buffer) => {
-    bytes += piece.length
-    if (bytes > bodyBytesMax) request.destroy()
-  })
-  request.on('error', () => {})
-}
-
 function sendAsset(response: ServerResponse, asset: Asset): void {
   response.writeHead(200, { 'content-type': asset.type, 'content-length': asset.body.length })
   response.end(asset.body)
 }
 
+const statuses: Readonly<Record<string, number>> = {
+  'unknown-transfer': 404,
+  'bad-body': 400,
+  'bad-url': 400,
+  'body-too-large': 413
+}
+
 function sendFailure(response: ServerResponse, error: unknown): void {
   const expected = error instanceof StarlingError
-  const status = expected && error.code === 'unknown-transfer' ? 404 : 500
+  const status = expected ? (statuses[error.code] ?? 500) : 500
   const message = expected ? error.message : 'the agent failed to answer; its log says why'
   sendProblem(response, status, codeOf(error), message)
 }

@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { isTransferId, type TransferId } from '@starling/shared/ids.ts'
+import { purgeRequestShape } from '@starling/shared/purge.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AgentStatus, PageActions, TransferView } from '../ports.ts'
@@ -24,7 +25,9 @@ export interface Route {
   readonly path: string
   /** Changes something, or makes the disk work: needs the token. */
   readonly change: boolean
-  answer(tools: RouteTools, response: ServerResponse, transfer: TransferId): Promise<void>
+  /** Reads the JSON that came with the request; for the others it is thrown away. */
+  readonly takesBody?: boolean
+  answer(tools: RouteTools, response: ServerResponse, transfer: TransferId, body: unknown): Promise<void>
 }
 
 /** A JSON answer made from the status. */
@@ -83,6 +86,20 @@ export const routes: readonly Route[] = [
     path: '/api/v1/cache/verify',
     change: true,
     answer: verify
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/cache/purge',
+    change: true,
+    takesBody: true,
+    async answer(tools, response, _transfer, body) {
+      const asked = purgeRequestShape.safeParse(body)
+      if (!asked.success)
+        throw new StarlingError('bad-body', 'send one of {"url": ...}, {"key": ...} and {"class": ...}')
+      const result = await tools.actions.purge(asked.data)
+      tools.log.info({ ...asked.data, ...result }, 'purged through the API')
+      sendJson(response, 200, result)
+    }
   },
   change('PUT', '/api/v1/cache/:id/pin', (actions, transfer) => actions.pin(transfer, true)),
   change('DELETE', '/api/v1/cache/:id/pin', (actions, transfer) => actions.pin(transfer, false)),

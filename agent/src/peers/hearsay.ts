@@ -7,6 +7,7 @@ import type { TrustPort } from '../ports.ts'
 export function problemOf(peer: AgentId, message: SwarmMessage, trust: TrustPort): string | null {
   if (message.type === 'head') return worded('head', trust.checkHead(message.head))
   if (message.type === 'digests') return worded('digests', trust.checkDigests(message.digests, message.proof))
+  if (message.type === 'purge') return worded('purge', trust.checkPurge(message.purge, message.proof))
   // In a mesh everyone hears everyone; relayed claims will come with a signature.
   const isClaim = message.type === 'claim' || message.type === 'release'
   return isClaim && message.claim.claimant !== peer ? 'foreign-claim' : null

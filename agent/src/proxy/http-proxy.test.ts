@@ -162,6 +162,17 @@ describe('a shared GET', () => {
   })
 })
 
+test('after a purge a HEAD is answered by the origin', async () => {
+  const url = `${await origin()}/a.iso`
+  const proxy = await proxyOf(swarm())
+  const how = async () => (await ask(proxy, url, {}, 'HEAD')).headers['x-starling']
+  await ask(proxy, url, { range: 'bytes=0-1' })
+  proxy.purge(() => false)
+  expect(await how()).toContain('swarm')
+  proxy.purge((key, contentClass) => key.endsWith('/a.iso') && contentClass === 'generic-download')
+  expect(await how()).toContain('pass')
+})
+
 describe('requests that are not for a proxy, or not proper', () => {
   test.each<[string, string, string]>([
     ['an origin form', 'GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n', '400'],

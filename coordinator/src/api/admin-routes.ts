@@ -1,5 +1,10 @@
 /** What the administrator of this machine asks, in JSON. */
-import { apiPaths, revokeRequestShape, ticketRequestShape } from '@starling/shared/coordinator-api.ts'
+import {
+  apiPaths,
+  purgeOrderShape,
+  revokeRequestShape,
+  ticketRequestShape
+} from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
@@ -7,7 +12,10 @@ import type { ApiParts } from './server.ts'
 
 const admin = { config: { access: 'admin' as const } }
 
-export function addAdminRoutes(server: FastifyInstance, { enrolment, status, agents, log }: ApiParts): void {
+export function addAdminRoutes(
+  server: FastifyInstance,
+  { enrolment, purges, status, agents, log }: ApiParts
+): void {
   server.get(apiPaths.status, admin, async () => await status())
   server.get(apiPaths.agents, admin, async () => ({ agents: await agents() }))
   server.get(apiPaths.tickets, admin, async () => ({ tickets: await enrolment.tickets() }))
@@ -23,6 +31,13 @@ export function addAdminRoutes(server: FastifyInstance, { enrolment, status, age
     const revoked = await enrolment.revoke(agent, reason)
     log.info({ agent, reason }, revoked ? 'revoked' : 'was revoked already')
     return { agent, alreadyRevoked: !revoked }
+  })
+
+  server.post(apiPaths.purge, admin, async request => {
+    const { purge, reason } = parse(purgeOrderShape, request.body)
+    const purged = await purges.purge(purge, reason)
+    log.info({ ...purged, reason }, 'purged')
+    return purged
   })
 }
 

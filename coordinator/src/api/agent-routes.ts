@@ -16,7 +16,7 @@ import type { FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
-  const { enrolment, fleet, store, clock, heartbeatMs } = parts
+  const { enrolment, purges, fleet, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
 
   server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
@@ -63,6 +63,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
     const answer: HeartbeatResponse = {
       credential: await enrolment.renewIfDue(member, body.credentialSerial),
       revocations: await enrolment.revocationsSince(body.revocationsVersion),
+      purges: await purges.newsSince(body.purgesVersion),
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
       time: now(),
       heartbeatMs

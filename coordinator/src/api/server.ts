@@ -18,6 +18,7 @@ import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } fr
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
+import type { Purges } from '../purges.ts'
 import type { CoordinatorStore, FleetPort, StatusView } from '../ports.ts'
 import { admit } from './access.ts'
 import { addAdminRoutes } from './admin-routes.ts'
@@ -31,6 +32,7 @@ const keepAliveMs: Millis = 75 * secondMs
 
 export interface ApiParts {
   readonly enrolment: Enrolment
+  readonly purges: Purges
   readonly fleet: FleetPort
   readonly store: CoordinatorStore
   readonly clock: () => Millis
@@ -145,7 +147,8 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
-  'bad-body': 400
+  'bad-body': 400,
+  'bad-url': 400
 }
 
 function statusOf(error: FastifyError | StarlingError): number {

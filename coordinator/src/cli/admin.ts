@@ -2,6 +2,7 @@
 import { apiPaths, type AgentView, type TicketView } from '@starling/shared/coordinator-api.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Role } from '@starling/shared/credential.ts'
+import { requestOf } from '@starling/shared/purge.ts'
 import { parseDuration } from '../config.ts'
 import type { StatusView } from '../ports.ts'
 import { createAdminClient } from './admin-client.ts'
@@ -109,4 +110,14 @@ export async function revoke(
       ? `${agent} was revoked already.`
       : `${agent} is revoked. Agents learn of it with their next heartbeat.`
   )
+}
+
+export async function purge(
+  { data, json, reason }: AdminOptions & { readonly reason: string },
+  what: string
+): Promise<void> {
+  const order = { purge: requestOf(what), reason }
+  const answer = await (await createAdminClient(data)).post(apiPaths.purge, order)
+  if (json) return print(JSON.stringify(answer))
+  print(`${what} is purged. Agents forget it with their next heartbeat.`)
 }

@@ -39,5 +39,14 @@ export const migrations: readonly string[] = [
     agent TEXT,
     detail TEXT NOT NULL
   ) STRICT;
+`,
+  `
+  CREATE TABLE purges (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    purged_at INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('key', 'class')),
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
 `
 ]

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { purgeLifeMs, purgesKeptMax } from '@starling/shared/purge.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AgentRecord, CoordinatorStore, TicketRecord } from '../ports.ts'
 import { openSqliteStore } from './sqlite-store.ts'
@@ -79,6 +80,36 @@ describe("the coordinator's store", () => {
     expect(await store.revocations()).toEqual({ version: 1, agents: ['b'] })
     await store.revoke('a', 9, '')
     expect(await store.revocations()).toEqual({ version: 2, agents: ['a', 'b'] })
+  })
+})
+
+describe('purges', () => {
+  const purge = (id: string, purgedAt: number) =>
+    store.purge({ target: { kind: 'class', id }, purgedAt }, 'why')
+
+  it('are told by number, some at a time, over a restart', async () => {
+    expect(await store.purgesAfter(0, 9)).toEqual({ version: 0, list: [] })
+    for (const [at, id] of ['a', 'b', 'c'].entries()) expect(await purge(id, at)).toBe(at + 1)
+    await reopen()
+    const { version, list } = await store.purgesAfter(1, 1)
+    expect([version, list]).toEqual([3, [{ number: 2, kind: 'class', target: 'b', purgedAt: 1 }]])
+    expect((await store.purgesAfter(3, 9)).list).toEqual([])
+  })
+
+  it('are forgotten when nothing from before them can count any more, and when there are too many', async () => {
+    await purge('old', 0)
+    await purge('new', purgeLifeMs + 1)
+    expect((await store.purgesAfter(0, 9)).list.map(({ target }) => target)).toEqual(['new'])
+    // One by one they would be synced to the disk a thousand times.
+    await store.close()
+    const db = new DatabaseSync(join(folder, 'coordinator.db'))
+    db.exec(`WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < ${purgesKeptMax + 1})
+      INSERT INTO purges SELECT i, ${purgeLifeMs + 1}, 'class', 'c' || i, '' FROM n`)
+    db.close()
+    store = openSqliteStore(folder)
+    await purge('last', purgeLifeMs + 1)
+    const { version, list } = await store.purgesAfter(0, 2 * purgesKeptMax)
+    expect([version, list.length, list[0]?.target]).toEqual([purgesKeptMax + 2, purgesKeptMax, 'c3'])
   })
 })
 

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
+import { purgeLifeMs, purgesKeptMax } from '@starling/shared/purge.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentRecord, CoordinatorStore, EventRecord, TicketRecord } from '../ports.ts'
 import { migrations } from './schema.ts'
@@ -115,6 +116,32 @@ export function openSqliteStore(folder: string): CoordinatorStore {
         .map(row => String(row.agent))
       // Nobody is ever taken off the list, so its length is a version that grows.
       return { version: agents.length, agents }
+    },
+    async purge({ target, purgedAt }, reason) {
+      const { lastInsertRowid } = db
+        .prepare('INSERT INTO purges (purged_at, kind, target, reason) VALUES (?, ?, ?, ?)')
+        .run(purgedAt, target.kind, target.kind === 'key' ? target.key : target.id, reason)
+      const number = Number(lastInsertRowid)
+      // The newest stays whatever its age: its number says how far the list goes.
+      db.prepare('DELETE FROM purges WHERE number <= ? OR (purged_at < ? AND number < ?)').run(
+        number - purgesKeptMax,
+        purgedAt - purgeLifeMs,
+        number
+      )
+      return number
+    },
+    async purgesAfter(number, countMax) {
+      const list = db
+        .prepare('SELECT * FROM purges WHERE number > ? ORDER BY number LIMIT ?')
+        .all(number, countMax)
+        .map(row => ({
+          number: Number(row.number),
+          kind: String(row.kind),
+          target: String(row.target),
+          purgedAt: Number(row.purged_at)
+        }))
+      const newest = db.prepare('SELECT max(number) AS number FROM purges').get()
+      return { version: Number(newest?.number ?? 0), list }
     },
     async note({ at, kind, agent, detail }) {
       db.prepare('INSERT INTO events (at, kind, agent, detail) VALUES (?, ?, ?, ?)').run(
