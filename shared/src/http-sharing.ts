@@ -7,7 +7,7 @@
  * (validators, Vary) does not matter then. What the origin forbids (no-store, private) is respected all the same.
  */
 import { chunkBytesDefault } from './chunking.ts'
-import { knownClasses } from './content-classes/classes.ts'
+import { classesWith } from './content-classes/classes.ts'
 import type { ContentClass } from './content-classes/content-class.ts'
 import type { Recognised } from './content-classes/recognise.ts'
 import {
@@ -249,14 +249,17 @@ function lifetimeMs(
  */
 const headLifeMsMin: Millis = 3 * secondMs
 
-/** How long a signed head may count: what its freshness allows, within the bounds above. */
+/**
+ * How long a signed head may count: what its freshness allows, within the bounds above.
+ * @param extra classes of policy
+ */
 export function headLifeMs(
   head: Pick<Head, 'headers' | 'promised' | 'contentClass'>,
   issuedAt: Millis,
-  classes: readonly ContentClass[] = knownClasses
+  extra: readonly ContentClass[] = []
 ): Millis {
   const immutable =
     head.promised !== null ||
-    classes.some(({ id, immutable }) => id === head.contentClass && immutable === true)
+    classesWith(extra).some(({ id, immutable }) => id === head.contentClass && immutable === true)
   return Math.max(headLifeMsMin, freshForMs(head.headers, { immutable }, issuedAt))
 }
