@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
+import { cacheHostAllows as classesAllow } from '@starling/shared/content-classes/cache-host.ts'
+import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
@@ -240,7 +242,10 @@ async function start(
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
-  const signer = createSigner(identity, trust, { headLifeMs: head => headLifeMs(head, trust.now()) })
+  const { contentClasses } = config
+  const signer = createSigner(identity, trust, {
+    headLifeMs: head => headLifeMs(head, trust.now(), contentClasses)
+  })
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') roles.set(event.peer, event.role)
@@ -258,6 +263,7 @@ async function start(
     upstream,
     bulk,
     signer,
+    recognise: url => recognise(url, contentClasses),
     emit,
     now: Date.now,
     log,
@@ -343,8 +349,10 @@ async function start(
     {
       ...config.proxy,
       connectPorts: config.proxy.connectPorts.map(Number),
+      classes: () => contentClasses,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
-      cacheHostAllows: url => cacheHostAllows(url, config.cacheHost.origins)
+      cacheHostAllows: url =>
+        classesAllow(url, contentClasses) || cacheHostAllows(url, config.cacheHost.origins)
     }
   )
   undo.push(() => proxy.close())
@@ -377,6 +385,7 @@ async function start(
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
     policy,
+    contentClasses,
     problems: reporter.problems()
   })
   const page = await createPage(
