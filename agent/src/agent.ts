@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
+import { cacheHostAllows } from '@starling/shared/content-classes/cache-host.ts'
+import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
@@ -36,7 +38,7 @@ import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
-import { cacheHostAllows } from './proxy/cache-host-origins.ts'
+import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { openCacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from './proxy/http-proxy.ts'
@@ -247,8 +249,9 @@ async function start(
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
+  const { contentClasses } = config
   const signer = createSigner(identity, trust, {
-    headLifeMs: head => headLifeMs(head, trust.now()),
+    headLifeMs: head => headLifeMs(head, trust.now(), contentClasses),
     signAfter: head => purging.book.signAfter(head)
   })
   const purging = await createPurging({
@@ -276,6 +279,7 @@ async function start(
     upstream,
     bulk,
     signer,
+    recognise: url => recognise(url, contentClasses),
     emit,
     now: Date.now,
     log,
@@ -294,8 +298,8 @@ async function start(
     },
     signDigests: (transfer, entries, notBefore) => signer.signDigests(transfer, entries, notBefore),
     purgeInForce: ({ target }, all) => {
-      proxy?.purge((key, contentClass) => isOf(target, { key, contentClass }))
-      purging.keep(all).catch((error: unknown) => {
+      const forgotten = proxy?.purge((key, contentClass) => isOf(target, { key, contentClass }))
+      Promise.all([forgotten, purging.keep(all)]).catch((error: unknown) => {
         log.error({ problem: messageOf(error) }, 'a purge is forgotten when this agent stops')
       })
     },
@@ -368,8 +372,10 @@ async function start(
     {
       ...config.proxy,
       connectPorts: config.proxy.connectPorts.map(Number),
+      classes: () => contentClasses,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
-      cacheHostAllows: url => cacheHostAllows(url, config.cacheHost.origins)
+      cacheHostAllows: url =>
+        cacheHostAllows(url, contentClasses) || isListedOrigin(url, config.cacheHost.origins)
     }
   )
   proxy = listening
@@ -406,6 +412,7 @@ async function start(
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
     policy,
+    contentClasses,
     problems: reporter.problems()
   })
   const page = await createPage(

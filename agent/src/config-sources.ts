@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve, win32 } from 'node:path'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import { z } from 'zod'
 import { configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -135,17 +136,26 @@ function check(given: ReadonlyMap<string, Given>, problems: string[]): object {
   const values: Record<string, unknown> = {}
   for (const setting of settings) {
     const { value, source } = given.get(setting.path) ?? { value: undefined, source: 'default' }
-    if (!setting.schema.safeParse(value).success) {
-      problems.push(
-        `${setting.path} (${source}): ${shown(setting, value)} does not fit; give ${setting.facts.form}`
-      )
-    }
+    const { error } = setting.schema.safeParse(value)
+    if (error !== undefined) problems.push(...problemsWith(setting, value, source, error))
     const names = setting.path.split('.')
     let node = values
     for (const name of names.slice(0, -1)) node = (node[name] ??= {}) as Record<string, unknown>
     node[names.at(-1)!] = value
   }
   return values
+}
+
+function problemsWith(setting: Setting, value: unknown, source: string, error: z.ZodError): string[] {
+  const { path, facts } = setting
+  const whole = `${path} (${source}): ${shown(setting, value)} does not fit; give ${facts.form}`
+  if (facts.isStructured !== true) return [whole]
+  // What is wrong with the whole of it (no list, no JSON) is told like everything else; else the part is named.
+  return error.issues.map(({ path: part, message }) =>
+    part.length === 0
+      ? whole
+      : `${path}${z.core.toDotPath(part).replace(/^(?=\w)/, '.')} (${source}): ${message}`
+  )
 }
 
 async function secretFrom(

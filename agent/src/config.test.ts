@@ -36,6 +36,36 @@ const problemsOf = async (loading: Promise<AgentConfig>) => {
 const writeConfig = (value: unknown) =>
   writeFile(filesIn(folder).config, typeof value === 'string' ? value : JSON.stringify(value))
 
+describe('content classes', () => {
+  const own = { id: 'model-hub', hosts: ['*.models.example'], paths: ['/blobs/{sha256}'] }
+
+  it('come as a list in the file, and as JSON in the environment and on the command line', async () => {
+    await writeConfig({ contentClasses: [own] })
+    const [fromFile] = (await load({})).contentClasses
+    expect(fromFile).toEqual({ ...own, key: 'address', rangeFirst: false })
+    const text = (id: string) => JSON.stringify([{ ...own, id }])
+    const env = { STARLING_CONTENT_CLASSES: text('from-env') }
+    expect((await load(env)).contentClasses.map(({ id }) => id)).toEqual(['from-env'])
+    expect((await load(env, { contentClasses: text('line') })).contentClasses[0]!.id).toBe('line')
+  })
+
+  it('tell which entry and which field is wrong, all of them at once', async () => {
+    await writeConfig({ contentClasses: [own, { ...own, id: 'go', paths: ['/x', 'y'] }] })
+    const message = await problemsOf(load({}))
+    expect(message).toMatch(/contentClasses\[1\]\.id \(.*config\.json\): .*choose another/)
+    expect(message).toMatch(/contentClasses\[1\]\.paths\[1\] \(.*config\.json\): .*must begin with \//)
+    expect(await problemsOf(load({ STARLING_CONTENT_CLASSES: '[{' }))).toMatch(
+      /contentClasses \(environment STARLING_CONTENT_CLASSES\): .* does not fit; give a list of objects, like \[/
+    )
+  })
+
+  it('are refused to a program, too', () => {
+    expect(() =>
+      agentConfig(folder, { contentClasses: [{ ...own, key: 'digest', rangeFirst: true, hosts: ['*'] }] })
+    ).toThrow(expect.objectContaining({ code: 'bad-config' }))
+  })
+})
+
 describe('where values come from', () => {
   it('takes the defaults when nothing is said', async () => {
     const config = await load({})

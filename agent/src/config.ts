@@ -8,6 +8,8 @@
  */
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
+import { contentClassesSchema } from '@starling/shared/content-classes/class-schema.ts'
+import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { isSiteId, type SiteId } from '@starling/shared/ids.ts'
@@ -17,6 +19,7 @@ import {
   countField,
   factsOf,
   listField,
+  objectsField,
   switchField,
   textField,
   type FieldFacts
@@ -81,6 +84,8 @@ export interface AgentConfig {
     readonly floorBytes: Bytes
   }
   readonly policy: PolicyNumbers
+  /** Beside those that every agent knows; give all agents of a site the same (class-schema.ts says why). */
+  readonly contentClasses: readonly ContentClass[]
   readonly logLevel: LogLevel
   /** A file for all that happens to this agent (trace.ts), absolute or in the data folder; null: no trace. */
   readonly trace: string | null
@@ -315,6 +320,17 @@ export const configSchema = z.strictObject({
     )
   }),
   policy: policySchema,
+  contentClasses: objectsField<ContentClass>(
+    contentClassesSchema,
+    {
+      word: 'json',
+      form: 'a list of objects, like [{ "id": "model-hub", "hosts": ["*.models.example"], "paths": ["/blobs/{sha256}"] }]'
+    },
+    {
+      what: 'Content classes of your own: which URLs are the same content, and how it may be shared (docs/CLASSES.md)',
+      why: 'What Windows and the usual package managers download is known already'
+    }
+  ),
   logLevel: choiceField(logLevels, 'info', {
     what: 'How much is logged, as JSON lines on stderr',
     why: 'A line for what an admin would ask about, none for each chunk'

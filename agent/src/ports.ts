@@ -3,6 +3,7 @@
  * file, never one another; agent.ts is the only place where they meet.
  */
 import type { Bitfield } from '@starling/shared/bitfield.ts'
+import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import type { Proof, Role } from '@starling/shared/credential.ts'
 import type { AgentId, ContentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type {
@@ -267,6 +268,7 @@ export interface Wish {
   readonly key: string
   readonly keyHash: KeyHash
   readonly contentClass: string
+  /** By the name: a head that does not promise the same is not taken for an answer. */
   readonly promised: PromisedDigest | null
   /** Whether the first upstream request may ask for a range although the client did not (download-like classes). */
   readonly rangeFirst: boolean
@@ -389,6 +391,8 @@ export interface ByteCounters {
 export interface TransferView {
   readonly transfer: TransferId
   readonly key: string
+  /** Tells versions of one key apart; empty where the name promises the digest. */
+  readonly validator: string
   readonly length: Bytes
   readonly keptBytes: Bytes
   readonly complete: boolean
@@ -453,6 +457,8 @@ export interface AgentStatus {
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
   readonly policy: Readonly<CorePolicy>
+  /** Content classes of its configuration, beside those that it knows by itself. */
+  readonly contentClasses: readonly ContentClass[]
   /** What people should look at now, newest first; empty when all is well. */
   readonly problems: readonly string[]
 }

@@ -2,6 +2,8 @@
  * The few HTTP header fields that Starling decides by, read strictly: what is not exactly of its grammar counts as not
  * said (RFC 9110, RFC 9111). Headers are lists of pairs, names in lower case, in the order they came.
  */
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { base64pad } from 'multiformats/bases/base64'
 import type { Bytes, Millis } from './units.ts'
 
 export type HeaderList = ReadonlyArray<readonly [name: string, value: string]>
@@ -77,6 +79,29 @@ export function contentRangeOf(value: string | null): ContentRange | null {
 /** A strong entity tag as sent, quotes and all; null if it is weak or malformed. */
 export function strongEtagOf(value: string | null): string | null {
   return value !== null && /^"[\u0021\u0023-\u007e\u0080-\u00ff]*"$/.test(value) ? value : null
+}
+
+/**
+ * The SHA-256 that the origin tells of the whole representation, whatever range the response has: `Repr-Digest` (RFC 9530),
+ * or `Digest` as it was before (RFC 3230). Null if it tells none, or two that differ. `Content-Digest` is of one
+ * message's bytes, and says nothing of the whole.
+ */
+export function sha256Of(headers: HeaderList): string | null {
+  const told = new Set([
+    ...digestsIn(headerOf(headers, 'repr-digest'), /^sha-256=:([^:]*):(?:;.*)?$/),
+    ...digestsIn(headerOf(headers, 'digest'), /^sha-256=([^;]*)$/i)
+  ])
+  const [digest] = told
+  return told.size === 1 && digest !== undefined ? digest : null
+}
+
+function digestsIn(value: string | null, shape: RegExp): string[] {
+  return (value ?? '').split(',').flatMap(member => {
+    const text = shape.exec(member.trim())?.[1]
+    return text !== undefined && /^[A-Za-z0-9+/]{43}=$/.test(text)
+      ? [bytesToHex(base64pad.baseDecode(text))]
+      : []
+  })
 }
 
 function countOf(text: string): number | null {

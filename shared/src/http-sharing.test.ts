@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { recognise } from './content-classes/recognise.ts'
 import { freshForMs, headLifeMs, judgeResponse, requestShareable } from './http-sharing.ts'
 import type { HeaderList } from './http-fields.ts'
+import { promisedByName, type Head } from './manifest.ts'
 import { dayMs, hourMs, MiB, secondMs } from './units.ts'
 
 const iso = recognise('http://example.com/a.iso')
@@ -11,6 +12,8 @@ const fine: HeaderList = [
   ['content-length', String(10 * MiB)],
   ['etag', '"v1"']
 ]
+/** Of 32 bytes 0x0f. */
+const base64 = 'Dw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8='
 const without = (name: string): HeaderList => fine.filter(([header]) => header !== name)
 
 describe('requests', () => {
@@ -65,6 +68,17 @@ describe('requests', () => {
     ).toBeNull()
     expect(ask([['authorization', 'x']], 'GET', update)).not.toBeNull()
     expect(ask([['cache-control', 'no-store']], 'GET', update)).not.toBeNull()
+  })
+
+  test('a reload does not go to the origin for what that calls immutable, no-cache does', () => {
+    const reload = (value: string, fresh: HeaderList | null): string | null =>
+      requestShareable({ method: 'GET', headers: [['cache-control', value]] }, iso, fresh)
+    const immutable: HeaderList = [['cache-control', 'max-age=3600, Immutable']]
+    expect(reload('max-age=0', immutable)).toBeNull()
+    expect(reload('max-age=0', [['cache-control', 'max-age=3600']])).toContain('fresh')
+    expect(reload('max-age=0', null)).toContain('fresh')
+    expect(reload('no-cache', immutable)).toContain('fresh')
+    expect(reload('max-age=0, no-store', immutable)).toContain('no-store')
   })
 
   test('what is never shared says why', () => {
@@ -204,6 +218,29 @@ describe('responses', () => {
     expect(judge([...fine, ['cache-control', 'no-store']], 200, update)).toContain('no-store')
   })
 
+  test('a digest that only a header tells is promised, and has no other effect', () => {
+    const told: HeaderList = [...fine, ['repr-digest', `sha-256=:${base64}:`]]
+    const promised = { algorithm: 'sha256', hex: '0f'.repeat(32) }
+    expect(judgeResponse({ status: 200, headers: told }, iso)).toMatchObject({
+      kind: 'share',
+      head: { key: 'example.com/a.iso', validator: '"v1"', promised }
+    })
+    expect(judge([...told, ['vary', 'user-agent']])).toContain('varies')
+    expect(judge(told.filter(([name]) => name !== 'etag'))).toContain('neither')
+    const { head } = judgeResponse({ status: 200, headers: told }, iso) as { head: Head }
+    expect([promisedByName(head), headLifeMs(head, 0)]).toEqual([false, 3 * secondMs])
+    expect(head.headers).toContainEqual(['repr-digest', `sha-256=:${base64}:`])
+  })
+
+  test('a digest in the name counts before one in a header', () => {
+    const judgement = judgeResponse(
+      { status: 200, headers: [...fine, ['digest', `SHA-256=${base64}`]] },
+      update
+    )
+    const { head } = judgement as { head: Head }
+    expect([head.promised, head.validator, promisedByName(head)]).toEqual([update.promised, '', true])
+  })
+
   test('behind a redirect nothing is fresh', () => {
     const judgement = judgeResponse(
       { status: 200, headers: [...fine, ['cache-control', 'max-age=1000'], ['expires', 'x']] },
@@ -270,10 +307,15 @@ describe('freshness', () => {
       headers: HeaderList,
       contentClass = 'generic-download',
       promised = update.promised
-    ): number => headLifeMs({ headers, contentClass, promised }, now)
+    ): number =>
+      headLifeMs({ headers, contentClass, promised, validator: promised === null ? '"v1"' : '' }, now)
     expect(life([['cache-control', 'max-age=3600']], 'generic-download', null)).toBe(hourMs)
     expect(life([['cache-control', 'no-cache']], 'generic-download', null)).toBe(3 * secondMs)
     expect(life([], 'delivery-optimization', null)).toBe(30 * dayMs)
     expect(life([], 'windows-update')).toBe(30 * dayMs)
+    const own = { id: 'own', hosts: ['a'], paths: ['/**'], key: 'address', rangeFirst: false } as const
+    const head = { headers: [], contentClass: 'own', promised: null, validator: '"v1"' }
+    expect(headLifeMs(head, now, [{ ...own, immutable: true }])).toBe(30 * dayMs)
+    expect(headLifeMs(head, now)).toBe(3 * secondMs)
   })
 })

@@ -4,10 +4,11 @@
  * from the swarm, and may this *response* be kept for others.
  *
  * Where a name promises a digest, the name says which bytes it means: what only matters for telling versions apart
- * (validators, Vary) does not matter then. What the origin forbids (no-store, private) is respected all the same.
+ * (validators, Vary) does not matter then. What the origin forbids (no-store, private) is respected all the same. A digest
+ * that only a response header tells has no such effects: it is something to check the bytes against.
  */
 import { chunkBytesDefault } from './chunking.ts'
-import { knownClasses } from './content-classes/classes.ts'
+import { classesWith } from './content-classes/classes.ts'
 import type { ContentClass } from './content-classes/content-class.ts'
 import type { Recognised } from './content-classes/recognise.ts'
 import {
@@ -17,20 +18,26 @@ import {
   headerOf,
   httpDateOf,
   secondsOf,
+  sha256Of,
   strongEtagOf,
   tokensOf,
   type HeaderList
 } from './http-fields.ts'
-import type { Head } from './manifest.ts'
+import { promisedByName, type Head, type PromisedDigest } from './manifest.ts'
 import { dayMs, secondMs, type Bytes, type Millis } from './units.ts'
 import { contentBytesMax } from './wire.ts'
 
 // ------------------------------------------------------------------------------------------------- requests
 
-/** Null if the swarm may answer this request, else why not. */
+/**
+ * Null if the swarm may answer this request, else why not.
+ * @param fresh headers of a head for its key that is fresh now, if one is known: what they call immutable need not be
+ *   asked for again because somebody reloads a page (RFC 8246), but because he says no-cache
+ */
 export function requestShareable(
   request: { readonly method: string; readonly headers: HeaderList },
-  recognised: Recognised
+  recognised: Recognised,
+  fresh: HeaderList | null = null
 ): string | null {
   const { method, headers } = request
   if (recognised.neverShared !== null) return recognised.neverShared
@@ -46,14 +53,14 @@ export function requestShareable(
   if (cacheControl.has('no-store')) return 'the client says no-store'
   if (recognised.immutable) return null
   const pragma = directivesOf(has('cache-control') ? null : headerOf(headers, 'pragma'))
-  if (
-    cacheControl.has('no-cache') ||
-    secondsOf(cacheControl.get('max-age')) === 0 ||
-    pragma.has('no-cache')
-  ) {
+  const isReload = secondsOf(cacheControl.get('max-age')) === 0 && !saysImmutable(fresh ?? [])
+  if (cacheControl.has('no-cache') || isReload || pragma.has('no-cache'))
     return 'the client wants it fresh from the origin'
-  }
   return null
+}
+
+function saysImmutable(headers: HeaderList): boolean {
+  return directivesOf(headerOf(headers, 'cache-control')).has('immutable')
 }
 
 // ------------------------------------------------------------------------------------------------- responses
@@ -98,9 +105,14 @@ export function judgeResponse(
       chunkBytes: chunkBytesDefault,
       contentClass: recognised.contentClass,
       headers: replayed,
-      promised: recognised.promised
+      promised: recognised.promised ?? toldBy(headers)
     }
   }
+}
+
+function toldBy(headers: HeaderList): PromisedDigest | null {
+  const hex = sha256Of(headers)
+  return hex === null ? null : { algorithm: 'sha256', hex }
 }
 
 function pass(reason: string): Judgement {
@@ -171,6 +183,8 @@ const replayedNames: ReadonlySet<string> = new Set([
   'date',
   'age',
   'accept-ranges',
+  'repr-digest',
+  'digest',
   'access-control-allow-origin',
   'access-control-expose-headers',
   'cross-origin-resource-policy',
@@ -249,14 +263,17 @@ function lifetimeMs(
  */
 const headLifeMsMin: Millis = 3 * secondMs
 
-/** How long a signed head may count: what its freshness allows, within the bounds above. */
+/**
+ * How long a signed head may count: what its freshness allows, within the bounds above.
+ * @param extra classes of policy
+ */
 export function headLifeMs(
-  head: Pick<Head, 'headers' | 'promised' | 'contentClass'>,
+  head: Pick<Head, 'headers' | 'promised' | 'validator' | 'contentClass'>,
   issuedAt: Millis,
-  classes: readonly ContentClass[] = knownClasses
+  extra: readonly ContentClass[] = []
 ): Millis {
   const immutable =
-    head.promised !== null ||
-    classes.some(({ id, immutable }) => id === head.contentClass && immutable === true)
+    promisedByName(head) ||
+    classesWith(extra).some(({ id, immutable }) => id === head.contentClass && immutable === true)
   return Math.max(headLifeMsMin, freshForMs(head.headers, { immutable }, issuedAt))
 }

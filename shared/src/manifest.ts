@@ -14,7 +14,7 @@ import type { Bytes, Millis } from './units.ts'
 /** A SHA-256 over one chunk: 32 bytes. */
 export type Digest = Uint8Array
 
-/** A digest that the name of the content promises (content-classes), checked over the whole. */
+/** A digest that the content's name (content-classes) or its origin promises, checked over the whole. */
 export interface PromisedDigest {
   readonly algorithm: 'sha1' | 'sha256'
   readonly hex: string
@@ -25,14 +25,27 @@ export interface Head {
   /** Scheme-less URL without what does not matter; see content-classes. */
   readonly key: string
   readonly length: Bytes
-  /** Strong ETag as sent, else `Last-Modified` text, else empty. Empty for classes whose names promise a digest. */
+  /** Strong ETag as sent, else `Last-Modified` text. Empty if, and only if, the name promises the digest. */
   readonly validator: string
   readonly chunkBytes: Bytes
   /** Id of the content class that made the key. */
   readonly contentClass: string
   /** Response headers to give to clients again, names in lower case, in the order they came. */
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>
+  /** By the name, or by the origin's word in a response header: `promisedByName` tells which. */
   readonly promised: PromisedDigest | null
+}
+
+/**
+ * Whether the name itself says which bytes it means, so that versions need not be told apart and nothing has to be
+ * revalidated. What only a response header promises may be another digest tomorrow: it is checked, and means no more.
+ */
+export function promisedByName(head: Pick<Head, 'promised' | 'validator'>): boolean {
+  return head.promised !== null && head.validator === ''
+}
+
+export function sameDigest(a: PromisedDigest | null, b: PromisedDigest | null): boolean {
+  return a?.algorithm === b?.algorithm && a?.hex === b?.hex
 }
 
 /** An issuer's Ed25519 signature and the limits within which it counts. */

@@ -8,7 +8,7 @@
  */
 import { encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
-import { genericClass, knownClasses } from './content-classes/classes.ts'
+import { classesWith, genericClass } from './content-classes/classes.ts'
 import { recognise } from './content-classes/recognise.ts'
 import type { Proof } from './credential.ts'
 import { assert, StarlingError } from './errors.ts'
@@ -108,7 +108,9 @@ export function targetOf(request: PurgeRequest): PurgeTarget {
 export function requestOf(typed: string, isKnown: (key: string) => boolean = () => false): PurgeRequest {
   if (/^https?:\/\//i.test(typed)) return { url: typed }
   if (isKnown(typed)) return { key: typed }
-  const classes = [...knownClasses, genericClass].map(({ id }) => id)
+  const classes = [...classesWith([]), genericClass]
+    .filter(({ neverShared }) => neverShared === undefined)
+    .map(({ id }) => id)
   if (classes.includes(typed)) return { class: typed }
   if (/^(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}|[^\s/]+\/\S*)$/.test(typed)) return { key: typed }
   throw new StarlingError(

@@ -33,6 +33,7 @@ export function makeTransfer(
 ): TransferView {
   const length = given.length ?? 256 * MiB
   return {
+    validator: '"v1"',
     length,
     keptBytes: length,
     complete: (given.keptBytes ?? length) === length,
@@ -86,6 +87,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
     refusals: {},
     policy: policyDefaults,
+    contentClasses: [],
     problems: [],
     ...given
   }

@@ -1,6 +1,7 @@
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
+import { keyHashOf } from '@starling/shared/manifest.ts'
 import { MiB } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCommandLine, type CommandLine } from '../../../test/doubles/command-line.ts'
@@ -36,6 +37,7 @@ describe('help', () => {
     ['status'],
     ['peers'],
     ['fetch'],
+    ['explain'],
     ['join'],
     ['secret', 'create'],
     ...['ls', 'verify', 'pin', 'unpin', 'rm', 'purge', 'rebuild'].map(name => ['cache', name])
@@ -165,6 +167,86 @@ describe('the running agent', () => {
   })
 })
 
+describe('explain', () => {
+  const digest = 'd20e6c08d3604463db51f5b55160298f4ff361d5'
+  const updateUrl = `http://au.download.windowsupdate.com/c/msdownload/update/x_${digest}.cab#top`
+  const own = {
+    id: 'model-hub',
+    hosts: ['models.example'],
+    paths: ['/**'],
+    key: 'address',
+    keyHost: 'models.example',
+    volatileQuery: ['token'],
+    minBytes: 1024,
+    rangeFirst: true
+  } as const
+
+  it('tells class, key and promise of an address, and how it would be shared', async () => {
+    expect(await line.run('explain', updateUrl)).toBe(0)
+    const text = line.out.join('\n')
+    expect(text).toMatch(/class +windows-update\n/)
+    expect(text).toMatch(new RegExp(`key +sha1:${digest}\nkey hash +[0-9a-f]{64}\n`))
+    expect(text).toMatch(new RegExp(`name promises +sha1 ${digest}\n`))
+    expect(text).toMatch(/shared +yes, from 1\.00 MiB on/)
+    expect(text).toMatch(/fresh +for 30 d/)
+    expect(text).toMatch(/cache host +may fetch it/)
+    expect(text).toMatch(/kept +not known: no agent runs/)
+  })
+
+  it('tells why something is not shared, and nothing of how it would be', async () => {
+    await line.run('explain', 'http://x.example/authrootstl.cab')
+    expect(line.out.join('\n')).toMatch(/shared +no: a list of trusted certificates/)
+    expect(line.out.join('\n')).not.toMatch(/fresh +/)
+    expect(line.out.join('\n')).toMatch(/cache host +may not/)
+  })
+
+  it('judges by the classes of config.json while no agent runs', async () => {
+    await writeFile(filesIn(line.folder).config, JSON.stringify({ contentClasses: [own] }))
+    await line.run('explain', '--json', 'https://models.example/a?token=1&part=2')
+    expect(JSON.parse(line.out[0]!)).toEqual({
+      url: 'https://models.example/a?token=1&part=2',
+      contentClass: 'model-hub',
+      key: 'models.example/a?part=2',
+      keyHash: keyHashOf('models.example/a?part=2'),
+      promised: null,
+      notShared: null,
+      minBytes: 1024,
+      immutable: false,
+      freshMs: null,
+      rangeFirst: true,
+      cacheHostMayFetch: false,
+      kept: null
+    })
+  })
+
+  it('judges as the running agent does, and tells what that keeps of it', async () => {
+    const page = await line.startAgent()
+    const versions = [
+      makeTransfer({ transfer: idA, key: 'models.example/a', validator: '"v1"', pinned: true }),
+      makeTransfer({ transfer: idB, key: 'models.example/a', validator: '', keptBytes: 64 * MiB }),
+      makeTransfer({ transfer: 'ad'.repeat(32), key: 'models.example/b' })
+    ]
+    page.status = makeStatus({ contentClasses: [own], transfers: versions })
+    await line.run('explain', 'https://models.example/a?token=1')
+    const text = line.out.join('\n')
+    expect(text).toMatch(
+      new RegExp(`kept +${idA} {2}100 % of 256 MiB, validator "v1", pinned\n +${idB} {2}25 % of 256 MiB$`)
+    )
+    await line.run('explain', '--json', 'https://models.example/a')
+    expect(JSON.parse(line.out[0]!)).toMatchObject({
+      contentClass: 'model-hub',
+      kept: [{ transfer: idA, validator: '"v1"', complete: true, pinned: true }, { transfer: idB }]
+    })
+    await line.run('explain', 'https://models.example/other')
+    expect(line.out.join('\n')).toMatch(/kept +nothing$/)
+  })
+
+  it('of what is no web address ends with exit code 2', async () => {
+    expect(await line.run('explain', 'ftp://x/y')).toBe(2)
+    expect(said()).toMatch(/begins with http/)
+  })
+})
+
 describe('the cache of a running agent', () => {
   it('is listed, pinned, unpinned and emptied through it, by id or key', async () => {
     const page = await line.startAgent()
@@ -214,7 +296,7 @@ describe('the cache of a running agent', () => {
     await line.run('cache', 'purge', 'windows-update', '--json')
     expect(JSON.parse(line.out[0]!)).toEqual({ class: 'windows-update', ...page.purgeResult })
     expect(await line.run('cache', 'purge', 'window-update')).toBe(1)
-    expect(said()).toMatch(/no content class \(windows-update/)
+    expect(said()).toMatch(/no content class \(piece-hashes, windows-update/)
   })
 
   it('is verified; damage costs the exit code', async () => {

@@ -235,6 +235,17 @@ describe('starling fetch', () => {
     expect(line.progress[0]).toMatch(/tool\.msu {2}\[/)
   })
 
+  it("finds its sources under the key that the agent's own classes make", async () => {
+    const signed = { id: 'signed', hosts: ['origin.example'], paths: ['/files/**'], volatileQuery: ['sig'] }
+    page.status = {
+      ...page.status,
+      contentClasses: [{ ...signed, key: 'address', rangeFirst: true }],
+      transfers: [makeTransfer({ transfer: 'ab'.repeat(32), key: 'origin.example/files/tool.msu' })]
+    }
+    expect(await line.run('fetch', url, '-o', file, '--json')).toBe(0)
+    expect(JSON.parse(line.out[0]!).sources).toMatchObject({ fromPeers: 0 })
+  })
+
   it('answers in JSON', async () => {
     expect(await line.run('fetch', url, '-o', file, '--json')).toBe(0)
     expect(line.out.length).toBe(1)

@@ -11,6 +11,7 @@ import { requireAgent, type Api } from './api.ts'
 import { download } from './download.ts'
 import { bar, formatBytes, formatRate, formatShare, formatSources, formatSpan, safeText } from './format.ts'
 import type { CommandTools, Terminal } from './services.ts'
+import { parseWebAddress } from './web-address.ts'
 
 export interface FetchOptions {
   readonly dataFolder: string
@@ -27,12 +28,13 @@ type Sources = Pick<ByteCounters, 'fromCache' | 'fromPeers' | 'fromGateway' | 'f
 
 export async function fetchUrl(options: FetchOptions, url: string, tools: CommandTools): Promise<void> {
   const { terminal, signal } = tools
-  const target = parseUrl(url)
+  const target = parseWebAddress(url)
   const sha256 = parseSha256(options.sha256)
   const file = resolve(options.output ?? fileNameOf(target))
   const api = await requireAgent(options.dataFolder)
-  const key = recognise(target.href).key
-  const before = transferOf(await api.status(), key)
+  const status = await api.status()
+  const { key } = recognise(target.href, status.contentClasses)
+  const before = transferOf(status, key)
   const startedAt = performance.now()
   const meter = createMeter(terminal, safeText(basename(file)))
   const sources = watchSources(api, key, before)
@@ -65,19 +67,6 @@ export async function fetchUrl(options: FetchOptions, url: string, tools: Comman
     sources.stop()
     meter.clear()
   }
-}
-
-/** @throws StarlingError `usage` */
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new StarlingError(
-      'usage',
-      `${JSON.stringify(text)} is no web address: give one that begins with http:// or https://`
-    )
-  }
-  url.hash = ''
-  return url
 }
 
 /** @throws StarlingError `usage` */

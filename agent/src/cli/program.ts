@@ -8,6 +8,7 @@ import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
+import { explainUrl } from './explain.ts'
 import { fetchUrl } from './fetch.ts'
 import { joinFleet } from './join.ts'
 import { runAgent } from './run.ts'
@@ -137,6 +138,19 @@ ${exitCodesHelp}`
         tools
       )
     )
+
+  command(
+    program,
+    'explain',
+    'Show what a web address is to Starling: its content class and key, whether and how it is shared, and what is kept of it.',
+    [
+      'starling explain http://dl.delivery.mp.microsoft.com/filestreamingservice/files/52fa8751-747d-479d-8f22-e32730cc0eb1',
+      'starling explain --json "https://origin.example/big.iso?token=1"',
+      'The address is not fetched. Without a running agent it is judged by config.json alone.'
+    ]
+  )
+    .argument('<url>', 'what to explain; http:// or https://')
+    .action((url: string, options: Common) => explainUrl(common(options), url, tools))
 
   command(program, 'join', 'Make this machine a member of a fleet, with the ticket that its admin made.', [
     'starling join STARLING1-...'

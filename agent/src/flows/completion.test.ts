@@ -33,16 +33,26 @@ afterEach(async () => {
   await end(plane)
 })
 
-function headWith(promised: SignedHead['head']['promised']): SignedHead {
+function headWith(promised: SignedHead['head']['promised'], validator = ''): SignedHead {
   const more = { contentClass: 'test', headers: [], promised }
   return signHead({
     key: `updates.example/${promised === null ? 'plain' : 'promised'}`,
     length: right.length,
-    validator: '',
+    validator,
     chunkBytes,
     ...more
   })
 }
+
+/** What a response header promises, not the name. */
+const told = (promised: SignedHead['head']['promised']): SignedHead => {
+  const { head: made } = headWith(promised, '"1"')
+  return signHead({ ...made, key: 'updates.example/told' })
+}
+const toldSha256 = {
+  algorithm: 'sha256',
+  hex: createHash('sha256').update(right).digest('hex')
+} as const
 
 async function fetchAll(bytes: Uint8Array): Promise<void> {
   upstream.put(url, { bytes })
@@ -80,6 +90,39 @@ describe('a complete content', () => {
     plane.flows.complete(head.transfer)
     await plane.flows.close()
     expect(stored()!.contentId).toMatch(/^bafy/)
+  })
+
+  it('that is not what a header of its origin promises is forgotten, too', async () => {
+    head = told(toldSha256)
+    plane.flows.openTransfer(head)
+    await fetchAll(wrong)
+    const [view] = plane.flows.views().filter(one => one.transfer === head.transfer)
+    expect(view).toMatchObject({ complete: true, validator: '"1"' })
+    plane.flows.complete(head.transfer)
+    await plane.event('transfer-forgotten')
+    await plane.flows.close()
+    expect(stored()).toBeUndefined()
+  })
+
+  it('keeps a promise that only one of its heads makes', async () => {
+    head = told(null)
+    for (const promised of [null, toldSha256, null]) plane.flows.openTransfer(told(promised))
+    await Promise.all([
+      fetchAll(wrong),
+      expect(readAll()).rejects.toMatchObject({
+        code: 'content-untrusted',
+        message: expect.stringContaining('its origin promises')
+      })
+    ])
+  })
+
+  it('is not held to what a later head promises instead', async () => {
+    head = told(toldSha256)
+    for (const hex of [toldSha256.hex, '00'.repeat(32)])
+      plane.flows.openTransfer(told({ ...toldSha256, hex }))
+    const reading = readAll()
+    await fetchAll(right)
+    expect(Buffer.compare(await reading, right)).toBe(0)
   })
 
   it('from before a restart is settled, too: what is not known any more is hashed again', async () => {
@@ -139,10 +182,9 @@ describe('a read of a part with which the content is complete', () => {
 
   it('gets nothing when it was not', async () => {
     await fetchAll(wrong)
-    const reading = expect(part()).rejects.toMatchObject({ code: 'content-untrusted' })
-    await settled()
-    plane.flows.complete(head.transfer)
-    await reading
+    const looking = settled().then(() => plane.flows.complete(head.transfer))
+    await expect(part()).rejects.toMatchObject({ code: 'content-untrusted' })
+    await looking
     expect(plane.flows.totals().toClients).toBe(0)
   })
 

@@ -1,6 +1,6 @@
 /**
- * All chunks of a transfer are kept: what the name promised is checked over the whole, then the store settles it under
- * its ContentId. A content that is not what its name promises is forgotten as a whole: chunks that each matched a signed
+ * All chunks of a transfer are kept: what its name or its origin promised is checked over the whole, then the store settles
+ * it under its ContentId. A content that is not what was promised is forgotten as a whole: chunks that each matched a signed
  * digest do not make it right.
  */
 import { messageOf } from '@starling/shared/errors.ts'
@@ -9,7 +9,7 @@ import type { StorePort } from '../ports.ts'
 import type { Buffers } from './buffers.ts'
 import { createPromiseCheck, digestOf } from './hashing.ts'
 import type { Keeper } from './keeper.ts'
-import { lengthOf, type Transfer, type Transfers } from './transfers.ts'
+import { lengthOf, promiserOf, type Transfer, type Transfers } from './transfers.ts'
 
 export interface CompletionParts {
   readonly store: StorePort
@@ -27,7 +27,8 @@ export function createCompletion(parts: CompletionParts): (transfer: Transfer) =
   return async function complete(transfer) {
     try {
       if (!(await look(transfer))) {
-        await parts.spoil(transfer, 'the content is not what its name promises, and was thrown away')
+        const sentence = `the content is not what its ${promiserOf(transfer)} promises, and was thrown away`
+        await parts.spoil(transfer, sentence)
         return
       }
       const digests: Digest[] = []
@@ -46,7 +47,7 @@ export function createCompletion(parts: CompletionParts): (transfer: Transfer) =
 
   /** Reads what has to be read. @returns whether the promise is kept. */
   async function look(transfer: Transfer): Promise<boolean> {
-    const check = transfer.promiseKept ? null : createPromiseCheck(transfer.head.head.promised!)
+    const check = transfer.promiseKept ? null : createPromiseCheck(transfer.promised!)
     for (let chunk = 0; chunk < transfer.chunks; chunk++) {
       if (check === null && transfer.digests.has(chunk)) continue
       await withChunk(transfer, chunk, async bytes => {

@@ -232,7 +232,7 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
     answerWish(wish, id) {
       const transfer = transfers.get(id)
       if (transfer === undefined) wishes.pass(wish, 'the content is not kept here any more')
-      else wishes.answer(wish, transfer.head)
+      else wishes.answer(wish, transfer)
     },
 
     passWish: wishes.pass,

@@ -19,7 +19,7 @@ export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   return Buffer.compare(left, right) === 0
 }
 
-/** Checks the digest that a name promises over bytes that come in order. */
+/** Checks a promised digest over bytes that come in order. */
 export interface PromiseCheck {
   add(bytes: Uint8Array): void
   /** Ends the check. */

@@ -8,7 +8,7 @@
  *   the chunk later must begin with the very same bytes, else the read fails. If it turns out corrupt, the read fails.
  * - the last slice of a read is given only when everything before it is settled, and, where a signed digest is known,
  *   only out of a verified chunk: a response that is complete cannot be cut any more.
- * - where the name promises a digest over the whole, a read of the whole is hashed on the way, and its last chunk is
+ * - where a digest over the whole is promised, a read of the whole is hashed on the way, and its last chunk is
  *   kept back until the digest was found right. A read of a part cannot be checked so, its chunks are; but when the content is
  *   complete with it, as with the last of a client's ranges, it waits until the whole was looked at (completion.ts).
  *
@@ -23,7 +23,14 @@ import type { Emit, StorePort } from '../ports.ts'
 import type { Counters } from './counters.ts'
 import { createPromiseCheck, sameBytes } from './hashing.ts'
 import type { Keeper } from './keeper.ts'
-import { lengthOf, type Filling, type Transfer, type TransferReader, type Transfers } from './transfers.ts'
+import {
+  lengthOf,
+  promiserOf,
+  type Filling,
+  type Transfer,
+  type TransferReader,
+  type Transfers
+} from './transfers.ts'
 
 export interface ReadersParts {
   readonly store: StorePort
@@ -127,9 +134,9 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
     }
   }
 
-  /** Keeps the last chunk back until the whole was found to be what its name promises. */
+  /** Keeps the last chunk back until the whole was found to be what was promised. */
   async function* checked(transfer: Transfer, slices: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const check = createPromiseCheck(transfer.head.head.promised!)
+    const check = createPromiseCheck(transfer.promised!)
     const lastChunk = (transfer.chunks - 1) * transfer.chunkBytes
     const keptBack: Uint8Array[] = []
     let position = 0
@@ -140,7 +147,7 @@ export function createRead(parts: ReadersParts, { sliceBytes }: { sliceBytes: By
       else keptBack.push(new Uint8Array(slice))
     }
     if (!check.fits()) {
-      const sentence = 'the content is not what its name promises'
+      const sentence = `the content is not what its ${promiserOf(transfer)} promises`
       transfers.problem(transfer, sentence)
       throw untrusted(sentence)
     }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { keyHashOf } from '@starling/shared/manifest.ts'
+import { keyHashOf, type Head } from '@starling/shared/manifest.ts'
 import { MiB } from '@starling/shared/units.ts'
-import { dataPlane, end, type DataPlane } from '../../../test/doubles/data-plane.ts'
+import { dataPlane, end, signHead, type DataPlane } from '../../../test/doubles/data-plane.ts'
 import { createMemoryUpstream, type MemoryUpstream } from '../../../test/doubles/memory-upstream.ts'
 import type { UpstreamRange, Wish, WishRange } from '../ports.ts'
 
@@ -24,6 +24,16 @@ beforeEach(() => {
 afterEach(async () => {
   await end(plane)
   if (upstream.openBodies() > 0) throw new Error('a response was left open')
+})
+
+const headOf = (length: number): Head => ({
+  key: 'updates.example/a',
+  length,
+  validator: '',
+  chunkBytes: MiB,
+  contentClass: 'test',
+  headers: [],
+  promised: null
 })
 
 /** Wishes, and resolves as the core does; the wish itself stays unanswered. */
@@ -256,6 +266,27 @@ describe('a wish', () => {
       kind: 'transfer',
       head: { head: { length: bytes.length } }
     })
+  })
+
+  it('is not answered with a head that leaves out what the name promises, or promises something else', async () => {
+    const promised = { algorithm: 'sha1', hex: 'ab'.repeat(20) } as const
+    for (const told of [null, { ...promised, hex: 'cd'.repeat(20) }]) {
+      plane = dataPlane({ upstream })
+      const head = signHead({ ...headOf(bytes.length), promised: told })
+      plane.core = event => {
+        if (event.type !== 'content-wanted') return
+        plane.flows.openTransfer(head)
+        plane.flows.answerWish(event.wish, head.transfer)
+      }
+      expect(await plane.flows.want(plane.wish(url, { promised }))).toMatchObject({
+        kind: 'pass',
+        reason: expect.stringContaining('what its name promises'),
+        response: null
+      })
+      // Without a promise in the name whatever the head says is checked, and is fine.
+      expect(await plane.flows.want(plane.wish(url))).toMatchObject({ kind: 'transfer' })
+      await end(plane)
+    }
   })
 
   it('that its client drops is told to the core, once', async () => {

@@ -7,7 +7,13 @@
 import { chunkCount, chunkLength } from '@starling/shared/chunking.ts'
 import { messageOf, type StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
-import type { Digest, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
+import {
+  promisedByName,
+  type Digest,
+  type PromisedDigest,
+  type SignedDigests,
+  type SignedHead
+} from '@starling/shared/manifest.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { ByteCounters, StoredTransfer, StorePort } from '../ports.ts'
@@ -58,7 +64,12 @@ export interface Transfer {
   awaitsRemoval: boolean
   /** Settles once the store has it open; never rejects (what cannot be opened will not be kept). */
   opened: Promise<void>
-  /** Whether the digest that the name promises was found right over the whole content. */
+  /**
+   * The first promise that a head of this transfer made. It stays: who signs a head without one does not take it back, and
+   * who signs another one is not believed over bytes that are already being checked.
+   */
+  promised: PromisedDigest | null
+  /** Whether the promised digest was found right over the whole content. */
   promiseKept: boolean
   /** No verdict on that promise is to be waited for: it was given, or will not be. */
   judged: boolean
@@ -98,6 +109,12 @@ export function lengthOf(transfer: Transfer, chunk: number): Bytes {
   return chunkLength(chunk, transfer.length, transfer.chunkBytes)
 }
 
+/** Who is to be named when the content is not what was promised. */
+export function promiserOf(transfer: Transfer): 'name' | 'origin' {
+  const { validator } = transfer.head.head
+  return promisedByName({ promised: transfer.promised, validator }) ? 'name' : 'origin'
+}
+
 export function createTransfers(
   {
     store,
@@ -134,6 +151,7 @@ export function createTransfers(
       closing: new AbortController(),
       awaitsRemoval: false,
       opened: Promise.resolve(),
+      promised: head.head.promised,
       promiseKept: head.head.promised === null || (stored?.contentId ?? null) !== null,
       // What was complete before this process began is not looked at again.
       judged: stored?.have.full ?? false,
@@ -202,6 +220,10 @@ export function createTransfers(
       transfer.evictWhenUnread = false
       if (known !== undefined && known.head.signed.serial > head.signed.serial) return transfer
       transfer.head = head
+      if (transfer.promised === null && head.head.promised !== null) {
+        transfer.promised = head.head.promised
+        transfer.promiseKept = false
+      }
       afterOpening(transfer, 'the head', () => store.open(head))
       counters.touched()
       return transfer

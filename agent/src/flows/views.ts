@@ -28,6 +28,7 @@ function viewOf(
   return {
     transfer: head.transfer,
     key: head.head.key,
+    validator: head.head.validator,
     length: head.head.length,
     keptBytes: kept === undefined ? 0 : keptBytes(kept),
     complete: kept?.have.full ?? false,

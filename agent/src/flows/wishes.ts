@@ -6,18 +6,24 @@
  */
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { KeyHash } from '@starling/shared/ids.ts'
-import type { SignedHead } from '@starling/shared/manifest.ts'
+import { sameDigest, type PromisedDigest, type SignedHead } from '@starling/shared/manifest.ts'
 import type { Emit, UpstreamResponse, Wish, WishId, WishOutcome } from '../ports.ts'
 
 export interface Wishes {
   readonly want: (wish: Wish) => Promise<WishOutcome>
-  readonly answer: (id: WishId, head: SignedHead) => void
+  /** Passed instead if the name that this client asked for promises something else than the transfer does. */
+  readonly answer: (id: WishId, transfer: Answer) => void
   readonly pass: (id: WishId, reason: string) => void
   readonly passAll: (reason: string) => void
   /** The wish that waits longest for this key. */
   readonly first: (key: KeyHash) => { readonly id: WishId; readonly wish: Wish } | null
   /** An open response for this wish: it gets it if it is passed in this turn of the event loop, else it is cancelled. */
   readonly offer: (id: WishId, response: UpstreamResponse) => void
+}
+
+interface Answer {
+  readonly head: SignedHead
+  readonly promised: PromisedDigest | null
 }
 
 interface Waiting {
@@ -60,7 +66,13 @@ export function createWishes({ emit }: { emit: Emit }): Wishes {
       })
     },
 
-    answer: (id, head) => settle(id, { kind: 'transfer', head }),
+    answer(id, { head, promised }) {
+      const byName = waiting.get(id)?.wish.promised ?? null
+      if (byName === null || sameDigest(byName, promised)) return settle(id, { kind: 'transfer', head })
+      // Somebody of the site signed it who does not know this class, or who would rather that it is not checked.
+      const reason = 'what the site knows of it leaves out what its name promises'
+      settle(id, { kind: 'pass', reason, response: null })
+    },
 
     pass(id, reason) {
       const response = waiting.has(id) ? (offers.get(id) ?? null) : null

@@ -1,5 +1,5 @@
 /** How long a signed word counts. All of them are compared with the coordinator's time, see `setClockOffset`. */
-import type { Head } from '@starling/shared/manifest.ts'
+import { promisedByName, type Head } from '@starling/shared/manifest.ts'
 import { dayMs, hourMs, type Millis } from '@starling/shared/units.ts'
 
 /**
@@ -18,6 +18,6 @@ export const digestsLifeMs: Millis = 30 * dayMs
 /** Nobody's word counts for longer, whatever it says of itself. */
 export const signatureLifeMsMax: Millis = 30 * dayMs
 
-export function lifeOf(head: Pick<Head, 'promised'>): Millis {
-  return head.promised === null ? headLifeMs : promisedHeadLifeMs
+export function lifeOf(head: Pick<Head, 'promised' | 'validator'>): Millis {
+  return promisedByName(head) ? promisedHeadLifeMs : headLifeMs
 }

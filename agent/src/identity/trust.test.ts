@@ -255,6 +255,18 @@ describe('a signature', () => {
   })
 })
 
+describe('a head', () => {
+  it('counts for long only if its name says which bytes it is, not if a response header does', () => {
+    const { signer } = machine(peer, fleet.proof(peer))
+    const promised = { algorithm: 'sha256', hex: 'ab'.repeat(32) } as const
+    const lifeOf = (validator: string) => {
+      const { issuedAt, expiresAt } = signer.signHead(headOf({ promised, validator }))!.signed
+      return expiresAt - issuedAt
+    }
+    expect([lifeOf(''), lifeOf('"one"')]).toEqual([30 * dayMs, hourMs])
+  })
+})
+
 describe('an older version', () => {
   it('is not taken after a newer one, also after a restart', () => {
     trust.checkPeer(peer.agentId, fleet.proof(peer))

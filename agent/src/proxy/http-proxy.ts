@@ -40,10 +40,11 @@ import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
 import { contentKeyOfPieces, parsePieceHashes } from './piece-hashes.ts'
+import { createRecogniser } from './recogniser.ts'
 import { closeWithText, replyWithError, replyWithText } from './replies.ts'
 import { serveTransfer } from './share.ts'
 import { createTally } from './tally.ts'
-import { judgeRequest, sharedHeaders } from './wishing.ts'
+import { passReasonOf, sharedHeaders } from './wishing.ts'
 import { wsusCallOf } from './wsus.ts'
 
 export interface ProxyParts {
@@ -91,7 +92,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const log = given.log.child({ part: 'proxy' })
   const now = options.now ?? Date.now
   const parts = { ...given, log, now }
-  const classes = options.classes ?? (() => [])
+  const classes = options.classes ?? (() => noClasses)
+  const recognise = createRecogniser(classes)
   // Unlike a host name it tells nobody who we are; like one it is ours alone, which is what finds loops.
   const via = `starling-${randomBytes(4).toString('hex')}`
   const open = new Set<AbortController>()
@@ -181,12 +183,13 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   }
 
   async function answerExchange(exchange: Exchange): Promise<void> {
-    const { recognised, passReason } = judgeRequest(exchange, classes())
+    const recognised = recognise(exchange.url)
+    const known = heads.get(recognised.key)
+    const fresh = known !== undefined && known.until > now() ? known.head : null
+    const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
     if (passReason !== null) return passThrough(parts, exchange, passReason)
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
-    const known = heads.get(recognised.key)
-    if (known !== undefined && known.until > now())
-      return serveTransfer(parts, exchange, known.head, sharedHeaders(exchange, recognised))
+    if (fresh !== null) return serveTransfer(parts, exchange, fresh, sharedHeaders(exchange, recognised))
     if (!(await gets.answerHead(exchange, recognised)))
       await passThrough(parts, exchange, 'the method is HEAD')
   }
@@ -278,6 +281,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     }
   }
 }
+
+const noClasses: readonly ContentClass[] = []
 
 const serverOptions = {
   maxHeaderSize: requestHeaderBytesMax,

@@ -35,3 +35,6 @@ export const memoryBytesMax: Bytes = 64 * MiB
 export const entryOverheadBytes: Bytes = 2 * KiB
 /** Variants of one key (Vary): encodings, a language or two. */
 export const variantsMax = 4
+
+/** URLs whose meaning is remembered: more than one client is at at a time, some hundred bytes each. */
+export const urlsRememberedMax = 2000

@@ -2,8 +2,7 @@
  * From a client's request to the swarm's answer: is it to be shared at all, what is to be asked upstream on behalf of
  * everybody, and may an upstream's answer that we hold already be handed to this very client.
  */
-import { recognise, type Recognised } from '@starling/shared/content-classes/recognise.ts'
-import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
+import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { contentRangeOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import { requestShareable } from '@starling/shared/http-sharing.ts'
 import { keyHashOf } from '@starling/shared/manifest.ts'
@@ -13,22 +12,18 @@ import type { Exchange } from './exchange.ts'
 import { asRecord } from './fields.ts'
 import type { OneRange, Range } from './range.ts'
 
-export interface Wanted {
-  readonly recognised: Recognised
-  /** Why the swarm is not asked; null: it is. */
-  readonly passReason: string | null
-}
-
-/** @throws StarlingError `bad-url` */
-export function judgeRequest(exchange: Exchange, classes: readonly ContentClass[]): Wanted {
-  const recognised = recognise(exchange.url, classes)
-  return { recognised, passReason: passReasonOf(exchange, recognised) }
-}
-
-function passReasonOf(exchange: Exchange, recognised: Recognised): string | null {
+/**
+ * Why this request is not for the swarm or the cache; null: it is.
+ * @param fresh the headers of what is known and fresh of it; null: nothing is
+ */
+export function passReasonOf(
+  exchange: Exchange,
+  recognised: Recognised,
+  fresh: HeaderList | null
+): string | null {
   // A HEAD is judged like the GET that it stands for.
   const method = exchange.method === 'HEAD' ? 'GET' : exchange.method
-  return requestShareable({ method, headers: exchange.headers }, recognised)
+  return requestShareable({ method, headers: exchange.headers }, recognised, fresh)
 }
 
 /** What may be asked upstream so that the answer is fit for everybody. */

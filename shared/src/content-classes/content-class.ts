@@ -35,6 +35,8 @@ export interface ContentClass {
   readonly minBytes?: Bytes
   /** Content of this class always goes past us, for this reason. */
   readonly neverShared?: string
+  /** Whether a cache host fetches from these hosts for whoever asks it; see cache-host.ts. */
+  readonly cacheHost?: boolean
 }
 
 export interface Match {
@@ -50,7 +52,7 @@ const globs = new WeakMap<ContentClass, readonly Glob[]>()
 export function matchClass(rule: ContentClass, url: HttpUrl): Match | null {
   const paths = globs.get(rule) ?? rule.paths.map(parseGlob)
   globs.set(rule, paths)
-  if (!rule.hosts.some(pattern => hostMatches(pattern.toLowerCase(), url.host))) return null
+  if (!rule.hosts.some(pattern => hostMatches(pattern, url.host))) return null
   if (rule.extensions !== undefined && !rule.extensions.includes(extensionOf(url.path))) return null
   for (const path of paths) {
     const found = matchGlob(path, url.path)
@@ -62,7 +64,9 @@ export function matchClass(rule: ContentClass, url: HttpUrl): Match | null {
   return null
 }
 
-function hostMatches(pattern: string, host: string): boolean {
+/** @param host in lower case, as `parseHttpUrl` gives it */
+export function hostMatches(given: string, host: string): boolean {
+  const pattern = given.toLowerCase()
   if (pattern === '*' || pattern === host) return true
   return pattern.startsWith('*.') && (host === pattern.slice(2) || host.endsWith(pattern.slice(1)))
 }

@@ -42,3 +42,23 @@ test('the digest is read from where it stands, although other digits stand befor
     sha256: '0a'.repeat(32)
   })
 })
+
+test.each([
+  ['v1.2.3', true],
+  ['V1.2.3', true],
+  ['v2.0.0-rc.1', true],
+  ['v2.0.0+incompatible', true],
+  ['v0.0.0-20191109021931-daa7c04131f5', true],
+  ['v1.2', false],
+  ['v1.2.x', false],
+  ['1.2.3', false],
+  ['v1.2.3-', false],
+  ['master', false],
+  ['v1.2.3/x', false]
+])('%s is a whole version: %s', (version, expected) => {
+  expect(matches('**/@v/{version}.zip', `/a/@v/${version}.zip`)).toBe(expected)
+})
+
+test('a hostile path does not keep {version} busy', { timeout: 1000 }, () => {
+  expect(matches('/**{version}.{ext}', `/${'v1.1.1'.repeat(1300)}-`)).toBe(false)
+})

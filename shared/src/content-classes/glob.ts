@@ -8,6 +8,7 @@
  *     {sha1}    40 hex digits, {sha256} 64, {guid} 8-4-4-4-12
  *     {tail}    two hex digits that must be the last two of the digest (WSUS names its folders so)
  *     {ext}     one file name extension without its dot
+ *     {version} a whole version as Go writes them: v1.2.3, v2.0.0-rc.1, v2.0.0+incompatible
  */
 import { StarlingError } from '../errors.ts'
 
@@ -27,8 +28,11 @@ const fixedTokens: Readonly<Record<string, { readonly length: number; readonly s
   '{guid}': { length: 36, shape: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ },
   '{tail}': { length: 2, shape: /^[0-9a-f]{2}$/ }
 }
-const tokens = ['**', '*', '{ext}', ...Object.keys(fixedTokens)]
+const tokens = ['**', '*', '{ext}', '{version}', ...Object.keys(fixedTokens)]
 const extLengthMax = 12
+/** Two whole pseudo-versions' worth. */
+const versionLengthMax = 128
+const versionShape = /^v\d+\.\d+\.\d+(?:-[0-9a-z-]+(?:\.[0-9a-z-]+)*)?(?:\+[0-9a-z-]+(?:\.[0-9a-z-]+)*)?$/
 
 /** @throws StarlingError `bad-content-class` */
 export function parseGlob(text: string): Glob {
@@ -92,6 +96,12 @@ function after(part: string, text: string, from: Iterable<number>): Reached {
     if (part === '{ext}') {
       const run = /^[a-z0-9]+/.exec(text.slice(start, start + extLengthMax))?.[0].length ?? 0
       for (let length = 1; length <= run; length++) reach(start + length, start)
+      continue
+    }
+    if (part === '{version}') {
+      const run = /^v\d[0-9a-z.+-]*/.exec(text.slice(start, start + versionLengthMax))?.[0] ?? ''
+      for (let length = 1; length <= run.length; length++)
+        if (versionShape.test(run.slice(0, length))) reach(start + length, start)
       continue
     }
     const token = fixedTokens[part]

@@ -34,45 +34,10 @@ describe('Windows Update names', () => {
     )
   })
 
-  test.each([
-    [
-      'http://au.download.windowsupdate.com/c/msdownload/update/software/defu/2019/10/am_delta_b4fc585a4a40ca9e4b08dc62e033fd66aca1162b.exe',
-      'b4fc585a4a40ca9e4b08dc62e033fd66aca1162b'
-    ],
-    [
-      'http://au.download.windowsupdate.com/c/msdownload/update/software/defu/2019/09/am_delta_patch_1.301.664.0_ec523d49c4f7c3c4444f0d9b952286ce40fdcee4.exe',
-      'ec523d49c4f7c3c4444f0d9b952286ce40fdcee4'
-    ],
-    [
-      'http://download.windowsupdate.com/c/msdownload/update/others/2019/10/30117433_54f3d3d243d715b1bad5fce8a8634f395419fe9e.cab',
-      '54f3d3d243d715b1bad5fce8a8634f395419fe9e'
-    ],
-    [
-      'http://download.windowsupdate.com/msdownload/update/x_54f3d3d243d715b1bad5fce8a8634f395419fe9e.cab?a=b',
-      '54f3d3d243d715b1bad5fce8a8634f395419fe9e'
-    ]
-  ])('%s', (url, hex) => {
-    expect(recognise(url)).toMatchObject({ contentClass: 'windows-update', key: `sha1:${hex}` })
-  })
-
   test('a foreign host does not get to promise a digest', () => {
     const foreign = recognise(update('evil.example', `x_${sha1}.cab`))
     expect(foreign).toMatchObject({ contentClass: 'generic-download', promised: null })
     expect(foreign.key).toContain('evil.example/')
-    expect(recognise(update('download.windowsupdate.com.evil.example', `x_${sha1}.cab`)).promised).toBeNull()
-    expect(recognise(update('evilwindowsupdate.com', `x_${sha1}.cab`)).promised).toBeNull()
-  })
-
-  test('39 or 41 digits, or something behind the digest, promise nothing', () => {
-    for (const name of [
-      `x_${sha1.slice(1)}.cab`,
-      `x_0${sha1}.cab`,
-      `x_${sha1}.cab.phf`,
-      `x_${sha1}`,
-      `x-${sha1}.cab`
-    ]) {
-      expect(recognise(update('download.windowsupdate.com', name)).promised).toBeNull()
-    }
   })
 })
 
@@ -101,24 +66,6 @@ describe('Delivery Optimization files', () => {
     const plain = recognise(url('dl.delivery.mp.microsoft.com', '')).key
     expect(recognise(url('dl.delivery.mp.microsoft.com', '/pieceshash?P1=1')).key).toBe(`${plain}/pieceshash`)
     expect(recognise(url('dl.delivery.mp.microsoft.com', '?P1=1&part=2')).key).toBe(`${plain}?part=2`)
-  })
-})
-
-describe('WSUS content', () => {
-  test('promises its digest, under its own host', () => {
-    expect(
-      recognise('http://wsus:8530/Content/49/A379D5526FB3A7A0423DA1CD7FC3182A8D448449.exe?x=1')
-    ).toMatchObject({
-      contentClass: 'wsus-content',
-      key: 'wsus:8530/Content/49/A379D5526FB3A7A0423DA1CD7FC3182A8D448449.exe',
-      promised: { algorithm: 'sha1', hex: 'a379d5526fb3a7a0423da1cd7fc3182a8d448449' }
-    })
-  })
-
-  test('the folder must be the last two digits', () => {
-    expect(
-      recognise('http://wsus:8530/Content/48/A379D5526FB3A7A0423DA1CD7FC3182A8D448449.exe').promised
-    ).toBeNull()
   })
 })
 

@@ -4,7 +4,7 @@
  */
 import type { PromisedDigest } from '../manifest.ts'
 import type { Bytes } from '../units.ts'
-import { genericClass, knownClasses, minBytesDefault, neverClasses } from './classes.ts'
+import { classesWith, genericClass, minBytesDefault } from './classes.ts'
 import { matchClass, type ContentClass } from './content-class.ts'
 import { parseHttpUrl, type HttpUrl } from './url.ts'
 
@@ -29,7 +29,7 @@ const keyLengthMax = 4096
  */
 export function recognise(text: string, extra: readonly ContentClass[] = []): Recognised {
   const url = parseHttpUrl(text)
-  for (const rule of [...neverClasses, ...extra, ...knownClasses]) {
+  for (const rule of classesWith(extra)) {
     const match = matchClass(rule, url)
     if (match !== null) return recognised(rule, url, match.promised)
   }

@@ -29,6 +29,8 @@ export interface FieldFacts extends FieldDoc {
   readonly byDefault: unknown
   /** The default as one would write it; empty when there is none. */
   readonly defaultText: string
+  /** The value has parts of its own, and its schema says of each what is wrong with it. */
+  readonly isStructured?: true
 }
 
 interface Wording<Value> {
@@ -135,6 +137,25 @@ export function textField<Value extends string | null>(
   doc: FieldDoc
 ): z.ZodType<Value> {
   return field(inner, { word, form, read: trimmed, write: value => value ?? '' }, byDefault, doc)
+}
+
+/** Objects, in a shape of their own; as text they are JSON. An error names the object and its field. */
+export function objectsField<Item extends object>(
+  inner: z.ZodType<readonly Item[]>,
+  { word, form }: { readonly word: string; readonly form: string },
+  doc: FieldDoc
+): z.ZodType<readonly Item[]> {
+  const wording = { word, form, read: jsonFromText, write: () => '' }
+  const schema = field<readonly Item[]>(inner, wording, [], doc)
+  return schema.meta({ ...schema.meta(), isStructured: true })
+}
+
+function jsonFromText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 /** A list; as text its items stand apart by commas. */
