@@ -33,7 +33,9 @@ test('three agents, coordinator and gateway: one copy crosses the WAN, and most 
   const fromOrigin = bytes.reduce((sum, { fromUpstream }) => sum + fromUpstream, 0)
   expect(fromLan + fromOrigin).toBeGreaterThanOrEqual(3 * content.length)
   expect(fromLan / (fromLan + fromOrigin)).toBeGreaterThanOrEqual(0.6)
-  await Promise.all(agents.map(agent => agent.stop()))
+  // Told to stop, an agent ends in order: what it was writing is kept, and its peers know that it left.
+  for (const ended of await Promise.all(agents.map(agent => agent.stop())))
+    expect(ended).toEqual({ code: 0, signal: null })
 })
 
 test('a fleet secret and no coordinator: still one copy', async () => {

@@ -80,7 +80,10 @@ async function stopAgent(agent: RunningAgent): Promise<void> {
   }
 }
 
-/** The first request to stop, and from then on: the second ends the process at once. */
+/**
+ * The first request to stop. A second signal ends the process at once; a signal after the end of stdin is the same wish, said twice
+ * by a parent that wants to be sure.
+ */
 function stopRequest(
   onStdinEnd: boolean,
   stdin: NodeJS.ReadableStream
@@ -92,15 +95,13 @@ function stopRequest(
     ...(process.platform === 'win32' ? ['SIGBREAK' as const] : [])
   ] as const
   const { promise, resolve } = Promise.withResolvers<string>()
-  let asked = false
+  let signalled = false
   const ask = (why: string) => {
-    if (asked) process.exit(exitCodes.failed)
-    asked = true
+    if (signalled) process.exit(exitCodes.failed)
+    signalled = true
     resolve(why)
   }
-  const stdinEnded = () => {
-    if (!asked) ask('stdin ended')
-  }
+  const stdinEnded = () => resolve('stdin ended')
   for (const name of names) process.on(name, ask)
   if (onStdinEnd) {
     stdin.once('end', stdinEnded).once('close', stdinEnded).once('error', stdinEnded)

@@ -56,6 +56,39 @@ test('what is pinned while the agent runs is not evicted, and can go once it is 
   expect(core.step(full, 50)).toEqual([{ type: 'evict', transfer: old.transfer }])
 })
 
+test('a version that is looked up again is fresh for another while: nobody asks upstream each time', () => {
+  const core = createAgentCore({
+    self: 'me',
+    role: 'agent',
+    site: 'lab',
+    policy: policyDefaults,
+    seed: 1,
+    bans: []
+  })
+  const { head, transfer, signed } = headOf('mutable')
+  const signedAt = (issuedAt: number): SignedHead => ({
+    head,
+    transfer,
+    signed: { ...signed, issuedAt, expiresAt: issuedAt + 3000, serial: issuedAt }
+  })
+  const key = keyHashOf(head.key)
+  const want = (wish: number, now: number): AgentEffect[] => [
+    ...core.step(
+      { type: 'content-wanted', wish, key, url: 'http://origin.example/mutable', rangeFirst: true },
+      now
+    )
+  ]
+  const types = (effects: readonly AgentEffect[]): string[] => effects.map(({ type }) => type)
+
+  expect(types(want(1, 10))).toContain('resolve')
+  core.step({ type: 'resolved', key, head: signedAt(20), flow: null }, 20)
+  expect(types(want(2, 1000))).toEqual(expect.arrayContaining(['answer-wish']))
+  expect(types(want(3, 5000))).toContain('resolve')
+  core.step({ type: 'resolved', key, head: signedAt(5010), flow: null }, 5010)
+  const later = types(want(4, 6000))
+  expect([later.includes('answer-wish'), later.includes('resolve')]).toEqual([true, false])
+})
+
 describe('classes', () => {
   const head = headOf('update')
   const url = 'http://origin.example/update'

@@ -368,6 +368,10 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       swarm = new Swarm(head, this.#around, this.#now)
       this.#swarms.set(head.transfer, swarm)
       this.#around.effect({ type: 'open-transfer', head })
+    } else if (head.signed.serial > swarm.head.signed.serial) {
+      // The same version, looked up again: it is fresh for another while.
+      swarm.head = head
+      this.#around.effect({ type: 'open-transfer', head })
     }
     this.#noteNewest(head)
     if (url !== null) swarm.wish(url)

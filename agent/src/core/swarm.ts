@@ -44,7 +44,8 @@ import { finisher, Wants } from './wants.ts'
 
 export class Swarm {
   readonly transfer: TransferId
-  readonly head: SignedHead
+  /** As it was signed last. */
+  head: SignedHead
   readonly chunks: number
   readonly chunkBytes: Bytes
   readonly members: Members
