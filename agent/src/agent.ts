@@ -373,6 +373,7 @@ async function start(
       ...config.proxy,
       connectPorts: config.proxy.connectPorts.map(Number),
       classes: () => contentClasses,
+      mirrors: config.mirrors,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
       cacheHostAllows: url =>
         cacheHostAllows(url, contentClasses) || isListedOrigin(url, config.cacheHost.origins)

@@ -36,6 +36,52 @@ const problemsOf = async (loading: Promise<AgentConfig>) => {
 const writeConfig = (value: unknown) =>
   writeFile(filesIn(folder).config, typeof value === 'string' ? value : JSON.stringify(value))
 
+describe('mirrors', () => {
+  const go = { name: 'go', kind: 'go', upstream: 'https://goproxy.example/base' }
+
+  it('are none unless somebody names them, and then complete', async () => {
+    expect((await load({})).mirrors).toEqual([])
+    await writeConfig({
+      mirrors: [go, { name: 'npm', kind: 'npm', upstream: 'http://registry.example:4873' }]
+    })
+    expect((await load({})).mirrors).toEqual([
+      {
+        ...go,
+        upstream: 'https://goproxy.example/base/',
+        hosts: [],
+        allow: [],
+        deny: [],
+        private: [],
+        sumdb: null
+      },
+      { name: 'npm', kind: 'npm', upstream: 'http://registry.example:4873/', hosts: [] }
+    ])
+  })
+
+  it.each<[string, object, RegExp]>([
+    ['name', { ...go, name: 'Go/x' }, /mirrors\[0\]\.name .*small letters/],
+    ['kind', { ...go, kind: 'pypi' }, /mirrors\[0\]\.kind .*go, npm and tree/],
+    ['upstream', { ...go, upstream: 'goproxy.example' }, /mirrors\[0\]\.upstream .*give an address/],
+    ['password', { ...go, upstream: 'https://me:secret@x.example' }, /\.upstream .*leave out user name/],
+    ['query', { ...go, upstream: 'https://x.example/?a' }, /\.upstream .*leave out \?/],
+    ['pattern', { ...go, private: ['corp.example/**'] }, /mirrors\[0\]\.private\[0\] .*module path/],
+    ['token', { ...go, deny: ['x.example', 'x.example/{sha1}'] }, /mirrors\[0\]\.deny\[1\] .*module path/],
+    ['database', { ...go, sumdb: { name: 'sum.example' } }, /mirrors\[0\]\.sumdb\.url /],
+    ['host', { ...go, hosts: ['mirror.example:80'] }, /mirrors\[0\]\.hosts\[0\] .*without port/],
+    ['rule of another kind', { ...go, kind: 'tree', allow: [] }, /mirrors\[0\] .*allow/]
+  ])('tell what is wrong with a %s, and no secret', async (_, mirror, expected) => {
+    await writeConfig({ mirrors: [mirror] })
+    const message = await problemsOf(load({}))
+    expect(message).toMatch(expected)
+    expect(message).not.toContain('secret@')
+  })
+
+  it('have names of their own', async () => {
+    await writeConfig({ mirrors: [go, go] })
+    expect(await problemsOf(load({}))).toMatch(/mirrors\[1\]\.name .*choose another/)
+  })
+})
+
 describe('content classes', () => {
   const own = { id: 'model-hub', hosts: ['*.models.example'], paths: ['/blobs/{sha256}'] }
 

@@ -27,6 +27,7 @@ import {
 import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
 import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { z } from 'zod'
+import { mirrorsSchema, type MirrorConfig } from './mirror-config.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -86,6 +87,8 @@ export interface AgentConfig {
   readonly policy: PolicyNumbers
   /** Beside those that every agent knows; give all agents of a site the same (class-schema.ts says why). */
   readonly contentClasses: readonly ContentClass[]
+  /** What `/m/<name>/` on the proxy's port stands for. */
+  readonly mirrors: readonly MirrorConfig[]
   readonly logLevel: LogLevel
   /** A file for all that happens to this agent (trace.ts), absolute or in the data folder; null: no trace. */
   readonly trace: string | null
@@ -329,6 +332,17 @@ export const configSchema = z.strictObject({
     {
       what: 'Content classes of your own: which URLs are the same content, and how it may be shared (docs/CLASSES.md)',
       why: 'What Windows and the usual package managers download is known already'
+    }
+  ),
+  mirrors: objectsField<MirrorConfig>(
+    mirrorsSchema,
+    {
+      word: 'json',
+      form: 'a list of objects, like [{ "name": "go", "kind": "go", "upstream": "https://goproxy.example/" }]'
+    },
+    {
+      what: 'Registries that clients reach as http://<proxy>/m/<name>/: Go modules, npm, plain trees of files (docs/DEPLOY.md)',
+      why: 'None: which registries a company trusts is its own choice'
     }
   ),
   logLevel: choiceField(logLevels, 'info', {

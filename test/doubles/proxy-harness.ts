@@ -106,13 +106,9 @@ export function swarm(
         ['cache-control', 'max-age=60']
       ]
       if (upstream !== null) {
-        const response = await upstream.request({
-          ...wish,
-          method: 'GET',
-          headers: wish.headers,
-          range: null,
-          ifRange: null
-        })
+        const asking = { ...wish, method: 'GET', headers: wish.headers, range: null, ifRange: null }
+        const response = await upstream.request(asking).catch(() => null)
+        if (response === null) return { kind: 'pass', reason: 'the origin cannot be reached', response }
         const judgement = judgeResponse(response, recognised)
         if (judgement.kind === 'pass') return { kind: 'pass', reason: judgement.reason, response }
         response.cancel()

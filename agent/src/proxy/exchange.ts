@@ -1,6 +1,7 @@
 /** One request of a client and its response, with what all ways of answering need to know. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
+import type { Mirrored } from './mirrors/mirrors.ts'
 import type { Range } from './range.ts'
 import type { Tally, Way } from './tally.ts'
 
@@ -17,11 +18,18 @@ export interface Exchange {
   readonly range: Range
   /** A GET or HEAD of a client that takes us for a cache host; see strict.ts. */
   readonly strict: boolean
+  /** What a mirror makes of it; null: it was not asked of a mirror. */
+  readonly mirrored: Mirrored | null
   /** Aborted when the client goes away, or the proxy closes. */
   readonly signal: AbortSignal
   /** What our Via says. */
   readonly via: string
   readonly tally: Tally
+}
+
+/** Whether this client knows one server only, which is us: no redirect may send it elsewhere. */
+export function followsRedirects({ strict, mirrored }: Exchange): boolean {
+  return strict || mirrored !== null
 }
 
 /** Writes one part, and waits until the system has it: the part is the caller's again then. */

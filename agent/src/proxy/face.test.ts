@@ -7,6 +7,7 @@ const options = {
 }
 const told = (faced: Faced): string => {
   if (faced.kind === 'target') return `${faced.face} ${faced.url}`
+  if (faced.kind === 'mirror') return `mirror ${faced.name} ${faced.rest}`
   return faced.kind === 'refused' ? String(faced.status) : faced.kind
 }
 const au = 'au.download.windowsupdate.com'
@@ -41,6 +42,16 @@ test.each<[string, string | null, string]>([
     'alternate http://wsus.corp.example:8530/ClientWebService/client.asmx'
   ],
   ['//evil.example/Content/x', 'localhost', '400'],
+  ['/m/go/example.com/x/@v/list?a=b', 'localhost:17831', 'mirror go example.com/x/@v/list?a=b'],
+  ['/m/go//x', 'gateway.corp.example', 'mirror go /x'],
+  ['/m/go', null, 'mirror go '],
+  ['/m/', 'localhost', 'mirror  '],
+  // What Microsoft's hosts call so is theirs, and whose origin is named is no mirror's.
+  ['/m/go/x', au, `cache-host http://${au}/m/go/x`],
+  [`/m/go/x?cacheHostOrigin=${au}`, 'localhost', `cache-host http://${au}/m/go/x`],
+  ['/m/go/x?cacheHostOrigin=evil.example', 'localhost', '502'],
+  ['//m/go/x', 'localhost', '400'],
+  ['http://files.example/m/go/x', 'files.example', 'forward http://files.example/m/go/x'],
   ['/Content/../../x?cacheHostOrigin', 'localhost', '502']
 ])('%s, Host %s: %s', (target, host, expected) => {
   expect(told(faceOf(target, host, options))).toBe(expected)

@@ -1,12 +1,14 @@
 /**
- * In what role we are asked, and for what, pure. Windows' clients come in three ways, told apart by the request line:
+ * In what role we are asked, and for what, pure. Clients come in four ways, told apart by the request line:
  *
  * - `forward`: a whole address, as a proxy is asked;
  * - `cache-host`: Delivery Optimization's policy DOCacheHost names us. The origin is the last `cacheHostOrigin` of the
  *   query, or, where a name was made to lead here, the Host header;
- * - `alternate`: Windows Update's policy names us as the alternate download server: a WSUS's paths on our address.
+ * - `alternate`: Windows Update's policy names us as the alternate download server: a WSUS's paths on our address;
+ * - a mirror: a package manager was told `http://us/m/<name>/` instead of its registry. Which there are, and what they
+ *   make of it, is in mirrors/.
  *
- * The last two are what other clients call a reverse proxy, and are only for listed hosts: whoever can make a browser ask
+ * The second and third are what other clients call a reverse proxy, and are only for listed hosts: whoever can make a browser ask
  * `http://127.0.0.1:17831/x?cacheHostOrigin=router` must not get anything from the router.
  */
 import { isIP } from 'node:net'
@@ -16,6 +18,8 @@ export type Face = 'forward' | 'cache-host' | 'alternate'
 export type Faced =
   /** `url` is absolute, without fragment. */
   | { readonly kind: 'target'; readonly face: Face; readonly url: string }
+  /** `rest` stands behind `/m/<name>/`, with its query. */
+  | { readonly kind: 'mirror'; readonly name: string; readonly rest: string }
   | { readonly kind: 'pac' }
   | { readonly kind: 'refused'; readonly status: number; readonly text: string }
 
@@ -49,6 +53,8 @@ export function faceOf(target: string, host: string | null, options: FaceOptions
   if (origin !== null) return cacheHost(origin, rest, options)
   const named = host === null || isOwnName(host) ? null : cacheHost(host, target, options)
   if (named?.kind === 'target') return named
+  const [, name, mirrored] = /^\/m\/([^/?]*)\/?(.*)$/s.exec(target) ?? []
+  if (name !== undefined) return { kind: 'mirror', name, rest: mirrored ?? '' }
   if (wsusPath.test(target)) return alternate(target, options)
   return (
     named ?? {
@@ -56,7 +62,7 @@ export function faceOf(target: string, host: string | null, options: FaceOptions
       status: 400,
       text:
         'this is an HTTP proxy and a cache host of Delivery Optimization: set it as a proxy (http_proxy, WinHTTP) and ask ' +
-        'for whole addresses, or name the origin with cacheHostOrigin'
+        'for whole addresses, name the origin with cacheHostOrigin, or ask a mirror (/m/<name>/)'
     }
   )
 }

@@ -14,12 +14,13 @@ import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
 import { isConditional } from './conditions.ts'
-import { write, type Exchange } from './exchange.ts'
+import { followsRedirects, write, type Exchange } from './exchange.ts'
 import { asRecord, endToEnd, explanation } from './fields.ts'
 import { createFlights, type Flight } from './flight.ts'
 import type { Found, HttpCache } from './http-cache/http-cache.ts'
-import { confirmed, mayCoverError, policyFor, type Asked, type Kept } from './http-cache/kept.ts'
+import { confirmed, mayCoverError, policyFor, type Asked, type Kept, type Known } from './http-cache/kept.ts'
 import { smallBytesMax } from './limits.ts'
+import { asMirrored, isExchanged } from './mirrors/mirrored.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
 import { planAnswer } from './plan.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
@@ -40,6 +41,7 @@ interface Get {
   /** What is asked upstream for everybody. */
   readonly shared: HeaderList
   readonly asked: Asked
+  readonly known: Known
 }
 
 export interface Gets {
@@ -57,7 +59,9 @@ export function createGets(parts: GetParts): Gets {
     const shared = sharedHeaders(exchange, recognised)
     // Neither how it came to us nor how much age the client puts up with is what a response varies by.
     const asked = asRecord(shared.filter(([name]) => name !== 'via' && name !== 'cache-control'))
-    return { exchange, recognised, shared, asked }
+    const { mirrored } = exchange
+    const known = { ...recognised, mirrored }
+    return { exchange, recognised, shared, asked, known }
   }
 
   async function answer(exchange: Exchange, recognised: Recognised): Promise<void> {
@@ -75,8 +79,9 @@ export function createGets(parts: GetParts): Gets {
       // Who has waited twice in vain waits for something else than he wants, as with Vary.
       if (flight === undefined || round > 1) return lead(get, found)
       const end = await flight.wait(exchange.signal)
-      if (end === 'shared') return throughSwarm(get)
-      if (end === 'own') return passThrough(parts, exchange, 'the response is for this client alone')
+      if (end === 'shared' && !isExchanged(exchange.mirrored)) return throughSwarm(get)
+      if (end === 'own' || end === 'shared')
+        return passThrough(parts, exchange, 'the response is for this client alone')
       justKept = end === 'kept'
     }
   }
@@ -87,6 +92,8 @@ export function createGets(parts: GetParts): Gets {
       if (found !== null) await validate(get, found, flight)
       else if (!get.recognised.rangeFirst && isConditional(get.exchange.headers))
         await askAlone(get, flight, 'the client has it and only asks whether it is current')
+      else if (isExchanged(get.exchange.mirrored))
+        await askAlone(get, flight, 'the document is changed for each client')
       else await throughSwarm(get, flight)
     } finally {
       flight.end('again')
@@ -115,6 +122,8 @@ export function createGets(parts: GetParts): Gets {
   /** The client's own request, whose answer may be one for others too. */
   async function askAlone(get: Get, flight: Flight, reason: string): Promise<void> {
     const { exchange } = get
+    // Nobody is kept waiting for minutes when there is something to give.
+    const cover = await coverOf(get)
     const stop = new AbortController()
     const leave = (): void => {
       if (flight.waiting === 0) stop.abort(exchange.signal.reason)
@@ -122,9 +131,11 @@ export function createGets(parts: GetParts): Gets {
     exchange.signal.addEventListener('abort', leave, { once: true })
     let response: UpstreamResponse
     try {
-      response = await askUpstream(parts, exchange, stop.signal)
+      response = await askUpstream(parts, exchange, stop.signal, !exchange.strict && cover === null)
     } catch (error) {
-      return passFailed(parts, exchange, error)
+      return cover === null || exchange.signal.aborted
+        ? passFailed(parts, exchange, error)
+        : serveKept(exchange, cover, 'stale, the upstream cannot be reached')
     } finally {
       exchange.signal.removeEventListener('abort', leave)
     }
@@ -143,6 +154,11 @@ export function createGets(parts: GetParts): Gets {
     usable = answersClient(get.exchange, response)
   ): Promise<void> {
     const { exchange } = get
+    const cover = response.status >= 500 ? await coverOf(get) : null
+    if (cover !== null) {
+      response.cancel()
+      return serveKept(exchange, cover, 'stale, the upstream fails')
+    }
     const policy = keepable(get, response)
     if (policy === null) {
       flight.end('own')
@@ -171,10 +187,17 @@ export function createGets(parts: GetParts): Gets {
     await passThrough(parts, exchange, reason)
   }
 
-  function keepable({ exchange, recognised, asked }: Get, response: UpstreamResponse) {
-    if (response.url !== undefined && response.url !== exchange.url) return null
+  /** What a mirror keeps may stand in for an upstream that fails. */
+  async function coverOf({ exchange, recognised, asked, known }: Get): Promise<Kept | null> {
+    return exchange.mirrored === null ? null : cache.cover(recognised.key, asked, known)
+  }
+
+  function keepable({ exchange, asked, known }: Get, response: UpstreamResponse) {
+    const isElsewhere = response.url !== undefined && response.url !== exchange.url
+    // Where a redirect leads may change, but not what a mirror's immutable file is.
+    if (isElsewhere && !(exchange.mirrored !== null && known.immutable)) return null
     if ((contentLengthOf(response.headers) ?? 0) > smallBytesMax) return null
-    return policyFor(asked, response, recognised)
+    return policyFor(asked, response, known)
   }
 
   async function validate(get: Get, found: Found, flight: Flight): Promise<void> {
@@ -189,11 +212,12 @@ export function createGets(parts: GetParts): Gets {
         { url: withoutQuery(exchange.url), problem: messageOf(error) },
         'a kept response cannot be validated'
       )
-      if (!mayCoverError(kept, get.asked)) return passFailed(parts, exchange, error)
-      flight.end('own')
-      return serveKept(exchange, kept, 'stale-if-error')
+      const cover = mayCoverError(kept, get.asked) ? kept : await coverOf(get)
+      if (cover === null) return passFailed(parts, exchange, error)
+      flight.end('kept')
+      return serveKept(exchange, cover, 'stale-if-error')
     }
-    const updated = response.status === 304 ? confirmed(kept, get.asked, response, get.recognised) : null
+    const updated = response.status === 304 ? confirmed(kept, get.asked, response, get.known) : null
     if (updated !== null) {
       response.cancel()
       cache.keep(updated, get.asked)
@@ -207,7 +231,7 @@ export function createGets(parts: GetParts): Gets {
     }
     if (response.status >= 500 && mayCoverError(kept, get.asked)) {
       response.cancel()
-      flight.end('own')
+      flight.end('kept')
       return serveKept(exchange, kept, 'stale-if-error')
     }
     await hand(get, flight, response, 'what was kept is stale')
@@ -221,7 +245,7 @@ export function createGets(parts: GetParts): Gets {
       headers: { ...asRecord(get.shared), ...conditions },
       range: null,
       ifRange: null,
-      followRedirects: false,
+      followRedirects: followsRedirects(get.exchange),
       signal
     })
   }
@@ -233,8 +257,7 @@ export function createGets(parts: GetParts): Gets {
     refreshing.add(key)
     const again = async (): Promise<void> => {
       const response = await askToValidate(get, found, AbortSignal.timeout(60_000))
-      const updated =
-        response.status === 304 ? confirmed(found.kept, get.asked, response, get.recognised) : null
+      const updated = response.status === 304 ? confirmed(found.kept, get.asked, response, get.known) : null
       if (updated !== null) cache.keep(updated, get.asked)
       const policy = response.status === 304 ? null : keepable(get, response)
       const body = policy === null ? null : await collect(response, smallBytesMax).whole
@@ -250,14 +273,16 @@ export function createGets(parts: GetParts): Gets {
 
   async function serveKept(exchange: Exchange, kept: Kept, how = 'fresh'): Promise<void> {
     const { res } = exchange
+    const told = asMirrored(exchange, { status: kept.status, headers: kept.headers, body: one(kept.body) })
     const headers: HeaderList = [
-      ...kept.headers.filter(([name]) => !['age', 'content-length', 'accept-ranges'].includes(name)),
+      ...told.headers.filter(([name]) => !['age', 'content-length', 'accept-ranges'].includes(name)),
       ['age', String(Math.floor(kept.policy.age()))],
       ['accept-ranges', 'bytes'],
       ['via', `1.1 ${exchange.via}`],
       ['x-starling', explanation('cache', `class=${kept.contentClass}; ${how}`)]
     ]
     exchange.tally.answered('cache')
+    if (isExchanged(exchange.mirrored)) return sendExchanged(exchange, { ...told, headers })
     if (kept.status !== 200) {
       res.writeHead(kept.status, [...headers, ['content-length', String(kept.body.length)]].flat())
       if (exchange.method !== 'HEAD') await write(exchange, kept.body, 'cache')
@@ -273,6 +298,23 @@ export function createGets(parts: GetParts): Gets {
     res.end()
   }
 
+  /** How long it is turns out at its end. */
+  async function sendExchanged(
+    exchange: Exchange,
+    { status, headers, body }: Pick<UpstreamResponse, 'status' | 'headers' | 'body'>
+  ): Promise<void> {
+    const { res } = exchange
+    const verdict = status === 200 ? planAnswer(exchange, { headers, length: 0 }) : { status, headers }
+    const isWhole = verdict.status === status
+    const fields = verdict.headers.filter(
+      ([name]) => !isWhole || !['content-length', 'accept-ranges'].includes(name)
+    )
+    res.writeHead(verdict.status, fields.flat())
+    if (isWhole && exchange.method !== 'HEAD')
+      for await (const part of body) await write(exchange, part, 'cache')
+    res.end()
+  }
+
   return {
     answer,
     async answerHead(exchange, recognised) {
@@ -282,6 +324,10 @@ export function createGets(parts: GetParts): Gets {
       return true
     }
   }
+}
+
+async function* one(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield body
 }
 
 function isPromised(body: Uint8Array, { promised }: Recognised): boolean {

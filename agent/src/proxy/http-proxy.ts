@@ -8,16 +8,18 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
-import { tokensOf, headerOf } from '@starling/shared/http-fields.ts'
+import { headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { Endpoint } from '../config.ts'
+import type { MirrorConfig } from '../mirror-config.ts'
 import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
@@ -36,6 +38,8 @@ import {
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
+import { askedOfMirror, isExchanged } from './mirrors/mirrored.ts'
+import { createMirrors, type Mirrored } from './mirrors/mirrors.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
@@ -66,6 +70,8 @@ export interface ProxyOptions {
   cacheHostAllows?(url: string): boolean
   /** The WSUS behind us as alternate download server: `http://wsus.corp.example:8530`. */
   readonly wsus?: string | null
+  /** What `/m/<name>/` stands for; default: nothing. */
+  readonly mirrors?: readonly MirrorConfig[]
   /** What `/proxy.pac` sends through us; empty: all plain http. */
   readonly pacHosts?: readonly string[]
   /** Networks whose machines may ask, beside this machine. */
@@ -85,6 +91,15 @@ export interface Proxy {
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Ends all connections. */
   close(): Promise<void>
+}
+
+/** A client's request as its face gave it. */
+interface Asked {
+  readonly headers: HeaderList
+  readonly url: string
+  /** As a proxy is asked, or a mirror: not by Windows, which wants to be spared some answers (strict.ts). */
+  readonly isForward: boolean
+  readonly mirrored: Mirrored | null
 }
 
 /** @throws StarlingError `listen-failed` */
@@ -132,6 +147,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     wsus: options.wsus ?? null,
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
+  const mirrors = createMirrors(options.mirrors ?? [], hostname())
   const connecting = {
     upstream: given.upstream,
     log,
@@ -142,9 +158,36 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const headers = headersOf(req)
-    const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
+    const method = req.method ?? 'GET'
+    const host = headerOf(headers, 'host')
+    const faced = faceOf(req.url ?? '', host, faces)
     if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
     if (faced.kind === 'pac') return replyWithPac(req, res)
+    if (faced.kind === 'target')
+      return answerFor(req, res, {
+        headers,
+        url: faced.url,
+        isForward: faced.face === 'forward',
+        mirrored: null
+      })
+    const aimed = mirrors({ ...faced, method, host })
+    if (aimed.kind === 'target')
+      return answerFor(req, res, {
+        headers: askedOfMirror(headers, aimed.mirrored),
+        url: aimed.url,
+        isForward: true,
+        mirrored: aimed.mirrored
+      })
+    if (aimed.allow !== null) res.setHeader('allow', aimed.allow)
+    replyWithText(res, aimed.status, aimed.text)
+  }
+
+  async function answerFor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { headers, url, isForward, mirrored }: Asked
+  ): Promise<void> {
+    const method = req.method ?? 'GET'
     if (hasPassed(headers, via)) {
       return replyWithText(
         res,
@@ -155,7 +198,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (tokensOf(headerOf(headers, 'upgrade')).includes('websocket')) {
       return replyWithText(res, 501, 'websockets go through a tunnel (CONNECT), not through a plain request')
     }
-    const call = wsusCallOf(req.method ?? '', new URL(faced.url).pathname, headerOf(headers, 'soapaction'))
+    const call = wsusCallOf(method, new URL(url).pathname, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
     open.add(gone)
@@ -166,15 +209,16 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const exchange: Exchange = {
       req,
       res,
-      method: req.method ?? 'GET',
-      url: faced.url,
-      strict: faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD'),
+      method,
+      url,
+      strict: !isForward && (method === 'GET' || method === 'HEAD'),
+      mirrored,
       headers,
       onward: [
         ...endToEnd(headers).filter(([name]) => name !== 'host'),
         ['via', `${req.httpVersion} ${via}`]
       ],
-      range: parseRange(req.headersDistinct.range ?? []),
+      range: parseRange(headers.filter(([name]) => name === 'range').map(([, value]) => value)),
       signal: gone.signal,
       via,
       tally
@@ -183,8 +227,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   }
 
   async function answerExchange(exchange: Exchange): Promise<void> {
-    const recognised = recognise(exchange.url)
-    const known = heads.get(recognised.key)
+    const { mirrored } = exchange
+    const plain = recognise(exchange.url)
+    const recognised = mirrored?.isImmutable === true ? { ...plain, immutable: true } : plain
+    // What is changed for each client is not what a transfer holds.
+    const known = isExchanged(mirrored) ? undefined : heads.get(recognised.key)
     const fresh = known !== undefined && known.until > now() ? known.head : null
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
     if (passReason !== null) return passThrough(parts, exchange, passReason)

@@ -4,8 +4,9 @@ import type { HeaderList } from '@starling/shared/http-fields.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { UpstreamPort, UpstreamResponse } from '../ports.ts'
-import { breakOff, write, type Exchange } from './exchange.ts'
+import { breakOff, followsRedirects, write, type Exchange } from './exchange.ts'
 import { asRecord, endToEnd, explanation } from './fields.ts'
+import { asMirrored } from './mirrors/mirrored.ts'
 import { rangeHeader } from './range.ts'
 import { replyWithError } from './replies.ts'
 import { strictly } from './strict.ts'
@@ -15,13 +16,17 @@ export interface PassParts {
   readonly log: Log
 }
 
-/** The client's own request, as it is. @throws StarlingError as `UpstreamPort.request` */
+/**
+ * The client's own request, as it is. A client of a cache host turns away from it after twenty seconds; others wait.
+ * @throws StarlingError as `UpstreamPort.request`
+ */
 export function askUpstream(
   { upstream }: PassParts,
   exchange: Exchange,
-  signal: AbortSignal
+  signal: AbortSignal,
+  patient = !exchange.strict
 ): Promise<UpstreamResponse> {
-  const { url, method, strict } = exchange
+  const { url, method } = exchange
   return upstream.request({
     url,
     method,
@@ -29,9 +34,8 @@ export function askUpstream(
     body: bodyOf(exchange),
     range: null,
     ifRange: null,
-    // A client of a cache host knows one server only, and turns away from it after twenty seconds.
-    followRedirects: strict,
-    patient: !strict,
+    followRedirects: followsRedirects(exchange),
+    patient,
     signal
   })
 }
@@ -48,6 +52,7 @@ export async function passThrough(
   try {
     response ??= await askUpstream(parts, exchange, exchange.signal)
     if (exchange.strict) response = await strictly(exchange, response)
+    response = asMirrored(exchange, response)
     const headers = [
       ...endToEnd(response.headers),
       ['via', `1.1 ${exchange.via}`] as const,

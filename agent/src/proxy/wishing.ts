@@ -8,7 +8,7 @@ import { requestShareable } from '@starling/shared/http-sharing.ts'
 import { keyHashOf } from '@starling/shared/manifest.ts'
 import type { UpstreamResponse, Wish, WishRange } from '../ports.ts'
 import { conditionalNames } from './conditions.ts'
-import type { Exchange } from './exchange.ts'
+import { followsRedirects, type Exchange } from './exchange.ts'
 import { asRecord } from './fields.ts'
 import type { OneRange, Range } from './range.ts'
 
@@ -71,7 +71,7 @@ function byPlace(a: OneRange, b: OneRange): number {
 export function answersClient(exchange: Exchange, response: UpstreamResponse): boolean {
   const { url, headers, range } = exchange
   // Behind a redirect it would carry the wrong address: relative links and cookies would go astray.
-  if (!exchange.strict && response.url !== undefined && response.url !== url) return false
+  if (!followsRedirects(exchange) && response.url !== undefined && response.url !== url) return false
   if (headers.some(([name]) => name === 'cookie')) return false
   if (response.status >= 300 && response.status !== 416) return true
   if (headers.some(([name]) => conditionalNames.has(name))) return false

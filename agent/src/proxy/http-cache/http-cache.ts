@@ -7,7 +7,7 @@ import { messageOf } from '@starling/shared/errors.ts'
 import type { Log } from '../../log.ts'
 import type { SmallCacheUsage } from '../../ports.ts'
 import type { CacheDisk } from './disk.ts'
-import { useOf, type Asked, type Kept, type Use } from './kept.ts'
+import { mirrorMayCoverError, useOf, type Asked, type Kept, type Known, type Use } from './kept.ts'
 import { entryOverheadBytes, memoryBytesMax, variantsMax } from '../limits.ts'
 
 export interface Found {
@@ -18,6 +18,8 @@ export interface Found {
 export interface HttpCache {
   /** The best there is for this request; null: nothing. */
   find(key: string, asked: Asked): Promise<Found | null>
+  /** What a mirror may give while its upstream fails; null: nothing. */
+  cover(key: string, asked: Asked, known: Known): Promise<Kept | null>
   /** Takes the place of those that would answer the same request. */
   keep(kept: Kept, asked: Asked): void
   purge(matches: (key: string, contentClass: string) => boolean): Promise<number>
@@ -61,6 +63,10 @@ export function createHttpCache(disk: CacheDisk | null, log: Log): HttpCache {
       const uses = variants.map(kept => ({ kept, use: useOf(kept, asked) }))
       const usable = uses.filter((found): found is Found => found.use.kind !== 'other')
       return usable.find(({ use }) => use.kind !== 'validate') ?? usable[0] ?? null
+    },
+    async cover(key, asked, known) {
+      const variants = await variantsOf(key)
+      return variants.find(kept => kept.status === 200 && mirrorMayCoverError(kept, asked, known)) ?? null
     },
     keep(kept, asked) {
       const others = (memory.get(kept.key) ?? []).filter(

@@ -7,6 +7,8 @@ import CachePolicy from 'http-cache-semantics'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { directivesOf, headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import { asRecord, endToEnd } from '../fields.ts'
+import { isExchanged } from '../mirrors/mirrored.ts'
+import type { Mirrored } from '../mirrors/mirrors.ts'
 
 export interface Response {
   readonly status: number
@@ -44,17 +46,28 @@ const statusesKept: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308,
 /** So long what its class calls immutable is not looked up again; the vendor may withdraw it. */
 const immutableSeconds = 30 * 86_400
 
+/**
+ * So long a mirror may give what is stale while its upstream fails, although that does not say so (stale-if-error): an admin has
+ * put it there so that builds go on, and last week's list of versions still builds. What never changes is given for ever.
+ */
+const mirrorStaleSecondsMax = 7 * 86_400
+
+/** What is known of a URL beside what its response says. */
+export interface Known extends Pick<Recognised, 'immutable' | 'rangeFirst' | 'promised'> {
+  readonly mirrored: Mirrored | null
+}
+
 /** The policy of a response that may be kept; null: it may not. */
-export function policyFor(asked: Asked, response: Response, recognised: Recognised): CachePolicy | null {
+export function policyFor(asked: Asked, response: Response, known: Known): CachePolicy | null {
   const { status, headers } = response
-  if (!statusesKept.has(status) || (isDownload(recognised) && !isFile(response, recognised))) return null
+  if (!statusesKept.has(status) || (isDownload(known) && !isFile(response, known))) return null
   const given = directivesOf(headerOf(headers, 'cache-control'))
   if (given.has('no-store') || given.has('private')) return null
   if (headerOf(headers, 'set-cookie') !== null || tokensOf(headerOf(headers, 'vary')).includes('*'))
     return null
   const policy = new CachePolicy(
     { url: '', method: 'GET', headers: { ...asked } },
-    { status, headers: policyHeaders(headers, recognised.immutable && status === 200) },
+    { status, headers: policyHeaders(headers, known, status === 200) },
     { shared: true, cacheHeuristic: 0.1 }
   )
   // Without anything to validate it by, what is stale at once would only be stored for nobody.
@@ -62,16 +75,18 @@ export function policyFor(asked: Asked, response: Response, recognised: Recognis
   return policy.storable() && (canValidate || policy.timeToLive() > 0) ? policy : null
 }
 
-function isDownload({ rangeFirst, immutable }: Recognised): boolean {
+function isDownload({ rangeFirst, immutable }: Known): boolean {
   return rangeFirst || immutable
 }
 
 /**
  * Where a network shows its own page until somebody agrees to its terms, it does so for every address, and often says that it may
- * be kept. A file has a validator or a digest in its name, and is no page.
+ * be kept. A file has a validator or a digest in its name, and is no page. A mirror's upstream is named by an admin and serves files,
+ * so there it is enough not to be a page.
  */
-function isFile({ status, headers }: Response, { promised }: Recognised): boolean {
+function isFile({ status, headers }: Response, { promised, mirrored }: Known): boolean {
   if (status !== 200 || /^text\/html\b/i.test(headerOf(headers, 'content-type') ?? '')) return false
+  if (mirrored !== null) return true
   return promised !== null || headers.some(([name]) => name === 'etag' || name === 'last-modified')
 }
 
@@ -92,19 +107,19 @@ export function confirmed(
   kept: Kept,
   asked: Asked,
   { status, headers }: Response,
-  recognised: Recognised
+  known: Known
 ): Kept | null {
   const request = { url: '', method: 'GET', headers: { ...asked } }
   const { matches } = kept.policy.revalidatedPolicy(request, {
     status,
-    headers: policyHeaders(headers, false)
+    headers: policyHeaders(headers, known, false)
   })
   if (!matches) return null
   const bodyFields = new Set(['content-length', 'content-encoding', 'content-range', 'transfer-encoding'])
   const news = endToEnd(headers).filter(([name]) => !bodyFields.has(name))
   const replaced = new Set([...news.map(([name]) => name), 'age'])
   const merged = [...kept.headers.filter(([name]) => !replaced.has(name)), ...news]
-  const policy = policyFor(asked, { status: kept.status, headers: merged }, recognised)
+  const policy = policyFor(asked, { status: kept.status, headers: merged }, known)
   return policy === null ? null : { ...kept, headers: merged, policy }
 }
 
@@ -114,9 +129,26 @@ export function mayCoverError(kept: Kept, asked: Asked): boolean {
   return !kept.policy.revalidatedPolicy(request, { status: 504, headers: {} }).modified
 }
 
-function policyHeaders(headers: HeaderList, immutable: boolean): Record<string, string> {
+/** Whether a mirror may give this while its upstream fails. What the origin forbids in so many words stays forbidden. */
+export function mirrorMayCoverError(kept: Kept, asked: Asked, { immutable }: Known): boolean {
+  const control = directivesOf(headerOf(kept.headers, 'cache-control'))
+  const forbids = ['no-cache', 'must-revalidate', 'proxy-revalidate'].some(name => control.has(name))
+  if (forbids && !immutable) return false
+  // As if the client itself put up with it: so variants are still told apart, also where there is no validator.
+  const patience = immutable ? 'max-stale' : `max-stale=${mirrorStaleSecondsMax}`
+  const headers = { ...asked, 'cache-control': patience }
+  return kept.policy.evaluateRequest({ url: '', method: 'GET', headers }).revalidation === undefined
+}
+
+/** @param isWhole it is the response to be kept, and not a word about it (304) */
+function policyHeaders(
+  headers: HeaderList,
+  { immutable, mirrored }: Known,
+  isWhole: boolean
+): Record<string, string> {
   const record = asRecord(headers)
-  if (immutable) return { ...record, 'cache-control': `public, max-age=${immutableSeconds}`, pragma: '' }
+  if (immutable && isWhole)
+    return { ...record, 'cache-control': `public, max-age=${immutableSeconds}`, pragma: '' }
   const directives = new Map(directivesOf(record['cache-control'] ?? null))
   // The library validates each time where the origin only forbids what is stale (RFC 9111, 5.2.2.2).
   if (directives.delete('must-revalidate') || directives.delete('proxy-revalidate'))
@@ -127,9 +159,10 @@ function policyHeaders(headers: HeaderList, immutable: boolean): Record<string, 
     .join(', ')
   // An origin that encodes and does not say Vary would have us give gzip to who cannot read it.
   const encoded = record['content-encoding'] !== undefined
-  const vary = encoded
-    ? [...new Set([...tokensOf(record.vary ?? null), 'accept-encoding'])].join(', ')
-    : record.vary
+  // Nor does each registry say that a package's document is a short one for who asks for that.
+  const varying = [...(encoded ? ['accept-encoding'] : []), ...(isExchanged(mirrored) ? ['accept'] : [])]
+  const vary =
+    varying.length > 0 ? [...new Set([...tokensOf(record.vary ?? null), ...varying])].join(', ') : record.vary
   return {
     ...record,
     ...('cache-control' in record ? { 'cache-control': control } : {}),
