@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { dayMs, hourMs } from '@starling/shared/units.ts'
+import { dayMs, hourMs, MiB } from '@starling/shared/units.ts'
 import { bytesContent } from '../../../../test/doubles/content.ts'
 import { startOrigin, type Front, type Origin } from '../../../../test/doubles/origin.ts'
 import { putGoModules, putNpmPackage } from '../../../../test/doubles/packages.ts'
@@ -209,7 +209,10 @@ describe('npm', () => {
   })
 
   test('keeps a document for each Accept, and says 304 to who has it', async () => {
-    const { get } = await withPackage()
+    const { origin, get } = await withPackage()
+    origin.setFaults('/npm/left', {
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+    })
     const { headers } = await get('/m/npm/left', { accept: 'application/json' })
     expect(headers.etag).toMatch(/^W\/"/)
     const same = { accept: 'application/json', 'if-none-match': headers.etag! }
@@ -218,6 +221,23 @@ describe('npm', () => {
     expect((await get('/m/npm/left', { accept: 'application/json' })).headers['x-starling']).toMatch(/^cache/)
     const head = await get('/m/npm/left', { accept: 'application/json' }, 'HEAD')
     expect([head.status, head.headers['content-length']]).toEqual([200, undefined])
+  })
+
+  test('has documents of any size, which are nothing for the swarm', async () => {
+    const { origin, proxy, get } = await setUp()
+    const document = (place: string): string =>
+      `{"readme":"${'x'.repeat(6 * MiB)}","tarball":"${place}large/-/large-1.0.0.tgz"}`
+    origin.put('/npm/large', bytesContent(Buffer.from(document(`${origin.url}/npm/`))))
+    origin.setFaults('/npm/large', { headers: { 'content-type': 'application/json' } })
+    for (const method of ['GET', 'HEAD', 'GET']) {
+      const { headers, body } = await get('/m/npm/large', { range: 'bytes=0-9' }, method)
+      expect([headers['content-length'], headers['x-starling']]).toEqual([
+        undefined,
+        expect.stringMatching(/^pass/)
+      ])
+      const whole = document(`http://127.0.0.1:${proxy.port}/m/npm/`)
+      expect(body.toString() === (method === 'GET' ? whole : '')).toBe(true)
+    }
   })
 
   test('is only read, but for the question of an audit', async () => {
