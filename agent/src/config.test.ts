@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GiB, MiB } from '@starling/shared/units.ts'
@@ -74,6 +74,13 @@ describe('mirrors', () => {
     const message = await problemsOf(load({}))
     expect(message).toMatch(expected)
     expect(message).not.toContain('secret@')
+  })
+
+  it('of the manual can be used', async () => {
+    const manual = await readFile(new URL('../../docs/DEPLOY.md', import.meta.url), 'utf8')
+    const [, example] = /```json\n([^`]*"mirrors"[^`]*)```/.exec(manual)!
+    await writeConfig(example)
+    expect((await load({})).mirrors.map(({ kind }) => kind)).toEqual(['go', 'npm', 'tree'])
   })
 
   it('have names of their own', async () => {

@@ -229,6 +229,9 @@ describe('npm', () => {
       `{"readme":"${'x'.repeat(6 * MiB)}","tarball":"${place}large/-/large-1.0.0.tgz"}`
     origin.put('/npm/large', bytesContent(Buffer.from(document(`${origin.url}/npm/`))))
     origin.setFaults('/npm/large', { headers: { 'content-type': 'application/json' } })
+    // Past the mirror it is what any large file is.
+    const plain = await ask(proxy, `${origin.url}/npm/large`)
+    expect(plain.headers['x-starling']).toMatch(/^swarm/)
     for (const method of ['GET', 'HEAD', 'GET']) {
       const { headers, body } = await get('/m/npm/large', { range: 'bytes=0-9' }, method)
       expect([headers['content-length'], headers['x-starling']]).toEqual([
@@ -244,6 +247,7 @@ describe('npm', () => {
     const { origin, get } = await withPackage()
     const { status, body } = await get('/m/npm/left', {}, 'PUT')
     expect([status, body.toString()]).toEqual([405, expect.stringContaining(`${origin.url}/npm/`)])
+    expect((await get('/m/npm/left', {}, 'POST')).body.toString()).toContain('only read')
     expect((await get('/m/npm/-/npm/v1/security/advisories/bulk', {}, 'POST')).status).toBe(404)
     expect(origin.stats('/npm/-/npm/v1/security/advisories/bulk').requests).toBe(1)
   })
