@@ -62,7 +62,8 @@ export function matchClass(rule: ContentClass, url: HttpUrl): Match | null {
   return null
 }
 
-function hostMatches(pattern: string, host: string): boolean {
+/** Both in lower case; without ports. */
+export function hostMatches(pattern: string, host: string): boolean {
   if (pattern === '*' || pattern === host) return true
   return pattern.startsWith('*.') && (host === pattern.slice(2) || host.endsWith(pattern.slice(1)))
 }
