@@ -35,3 +35,6 @@ export const memoryBytesMax: Bytes = 64 * MiB
 export const entryOverheadBytes: Bytes = 2 * KiB
 /** Variants of one key (Vary): encodings, a language or two. */
 export const variantsMax = 4
+
+/** Until a server says whether it agrees to an upgrade: it has nothing to compute for that. */
+export const upgradeAnswerMs: Millis = minuteMs
