@@ -12,7 +12,12 @@ import {
   type RequestListener,
   type Server
 } from 'node:http'
-import { connect, type AddressInfo, type Server as NetServer } from 'node:net'
+import {
+  connect,
+  createServer as createNetServer,
+  type AddressInfo,
+  type Server as NetServer
+} from 'node:net'
 import { createLog } from '@starling/agent/log.ts'
 import type { ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
 import { createHttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
@@ -156,6 +161,15 @@ export async function proxyOf(
   )
   closers.push(() => proxy.close())
   return proxy
+}
+
+/** The upstream's own proxy is this very proxy: as when an agent is told to use itself. */
+export async function proxyOfItself(): Promise<Proxy> {
+  const listener = createNetServer()
+  const port = await listen(listener)
+  await new Promise(resolve => listener.close(resolve))
+  const itself = upstreamOf({ proxies: [`http://127.0.0.1:${port}`], directFallback: false })
+  return proxyOf(swarm(), { port }, itself)
 }
 
 export interface Answer {

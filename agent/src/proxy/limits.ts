@@ -38,3 +38,6 @@ export const variantsMax = 4
 
 /** URLs whose meaning is remembered: more than one client is at at a time, some hundred bytes each. */
 export const urlsRememberedMax = 2000
+
+/** Until a server says whether it agrees to an upgrade: it has nothing to compute for that. */
+export const upgradeAnswerMs: Millis = minuteMs
