@@ -98,9 +98,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
+  const closing = new AbortController()
   const gets = createGets({
     ...parts,
-    cache: given.cache,
+    closing: closing.signal,
     resolved: (head, recognised) => {
       const { key, headers } = head.head
       heads.set(key, {
@@ -166,7 +167,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   async function answerExchange(exchange: Exchange): Promise<void> {
     const { recognised, passReason } = judgeRequest(exchange, classes())
-    if (passReason !== null) return passThrough(parts, exchange, passReason)
+    if (passReason !== null) {
+      await passThrough(parts, exchange, passReason)
+      if (!safeMethods.has(exchange.method) && exchange.res.statusCode < 400) gets.changed(recognised.key)
+      return
+    }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
     const known = heads.get(recognised.key)
     if (known !== undefined && known.until > now())
@@ -252,16 +257,20 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)
-      await given.cache.purge(matches)
+      await gets.purge(matches)
     },
     close: async () => {
       const closed = servers.map(server => new Promise(resolve => server.close(resolve)))
+      closing.abort()
       for (const exchange of open) exchange.abort()
       for (const server of servers) server.closeAllConnections()
       await Promise.all(closed)
     }
   }
 }
+
+/** Those that change nothing at the origin (RFC 9110, 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 const serverOptions = {
   maxHeaderSize: requestHeaderBytesMax,
