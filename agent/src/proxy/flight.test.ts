@@ -11,7 +11,7 @@ describe('a flight', () => {
     const flight = flights.open(subject, never)
     const ends = [flight.wait(never), flights.get('k')!.wait(never)]
     flight.end(own)
-    flight.end({ kind: 'failed' })
+    flight.end({ kind: 'nothing' })
     expect(await Promise.all(ends)).toEqual([own, own])
     expect(flights.get('k')).toBeUndefined()
   })

@@ -7,10 +7,8 @@ import type { Kept } from './http-cache/kept.ts'
 export type FlightEnd =
   /** This came; it answers those who waited, however soon it grows stale (RFC 9111, 4). */
   | { readonly kind: 'kept'; readonly kept: Kept }
-  /** `shared`: the swarm has it. `own`: what came is for nobody else, ask yourself. */
-  | { readonly kind: 'shared' | 'own' }
-  /** Nothing came: `failed` by the origin's doing, or the one who led is `gone` and another has to. */
-  | { readonly kind: 'failed' | 'gone' }
+  /** `shared`: the swarm has it. `own`: what came is for nobody else, ask yourself. `nothing`: let another lead. */
+  | { readonly kind: 'shared' | 'own' | 'nothing' }
 
 export interface Flight {
   /** Aborted when the last one who wants it goes away. */

@@ -70,9 +70,7 @@ export function createGets(parts: GetParts): Gets {
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
-    // Neither how it came to us nor how much age the client puts up with is what a response varies by.
-    const ours = new Set(['via', 'cache-control', 'pragma'])
-    const asked = asRecord(shared.filter(([name]) => !ours.has(name)))
+    const asked = asRecord(shared.filter(([name]) => !neverVaried.has(name)))
     return { exchange, recognised, shared, asked }
   }
 
@@ -93,7 +91,7 @@ export function createGets(parts: GetParts): Gets {
       if (end.kind === 'own') return passThrough(parts, exchange, 'the response is for this client alone')
       if (end.kind === 'kept' && isFor(end.kept, get.asked))
         return serveKept(exchange, end.kept, 'just fetched')
-      if (end.kind !== 'gone') inVain++
+      inVain++
     }
   }
 
@@ -106,7 +104,7 @@ export function createGets(parts: GetParts): Gets {
         await askAlone(get, flight, 'the client has it and only asks whether it is current')
       else await throughSwarm(get, flight)
     } finally {
-      flight.end({ kind: signal.aborted ? 'gone' : 'failed' })
+      flight.end({ kind: 'nothing' })
     }
   }
 
@@ -196,11 +194,11 @@ export function createGets(parts: GetParts): Gets {
   ): Promise<Kept | 'too-large' | 'broken' | 'untrusted'> {
     const body = await whole
     if (typeof body === 'string') {
-      flight.end({ kind: body === 'too-large' ? 'own' : 'failed' })
+      flight.end({ kind: body === 'too-large' ? 'own' : 'nothing' })
       return body
     }
     if (!isPromised(body, recognised)) {
-      flight.end({ kind: 'failed' })
+      flight.end({ kind: 'nothing' })
       return 'untrusted'
     }
     const { key, contentClass } = recognised
@@ -211,7 +209,7 @@ export function createGets(parts: GetParts): Gets {
   }
 
   function keep(flight: Flight, kept: Kept, asked: Asked): void {
-    if (flight.isPurged) return flight.end({ kind: 'gone' })
+    if (flight.isPurged) return flight.end({ kind: 'nothing' })
     cache.keep(kept, asked)
     flight.end({ kind: 'kept', kept })
   }
@@ -272,7 +270,8 @@ export function createGets(parts: GetParts): Gets {
       headers: { ...asRecord(get.shared), ...conditions },
       range: null,
       ifRange: null,
-      followRedirects: false,
+      // As when a client of a cache host asks by itself.
+      followRedirects: get.exchange.strict,
       signal
     })
   }
@@ -288,7 +287,7 @@ export function createGets(parts: GetParts): Gets {
       .catch((error: unknown) =>
         log.info({ url: withoutQuery(get.exchange.url), problem: messageOf(error) }, 'not made fresh')
       )
-      .finally(() => flight.end({ kind: 'failed' }))
+      .finally(() => flight.end({ kind: 'nothing' }))
   }
 
   async function renew(get: Get, found: Found, flight: Flight): Promise<void> {
@@ -349,6 +348,8 @@ export function createGets(parts: GetParts): Gets {
   }
 }
 
+/** Neither how it came to us nor how much age the client puts up with is what a response varies by. */
+const neverVaried: ReadonlySet<string> = new Set(['via', 'cache-control', 'pragma'])
 /** Of a kept response's headers those that we tell in our own words. */
 const told: ReadonlySet<string> = new Set(['age', 'content-length', 'accept-ranges', 'x-starling'])
 

@@ -65,12 +65,17 @@ describe('a client of a cache host never sees', () => {
   })
 
   test('what was kept for others and is nothing for it', async () => {
-    const { ask, browse } = await strict((req, res) => {
+    const { ask, browse, seen } = await strict((req, res) => {
       if (req.url === '/missing') res.writeHead(404, { 'cache-control': 'max-age=60' }).end('none')
       else if (req.url === '/moved') res.writeHead(301, { ...fresh, location: '/there' }).end()
       else res.writeHead(200, fresh).end('there')
     })
-    expect([(await browse('/missing')).status, (await browse('/moved')).status]).toEqual([404, 301])
+    const conditional = { 'if-none-match': '"0"' }
+    for (let times = 0; times < 2; times++)
+      expect([(await browse('/missing')).status, (await browse('/moved', conditional)).status]).toEqual([
+        404, 301
+      ])
+    expect(seen).toHaveLength(2)
     expect([(await ask('/missing')).status, (await ask('/moved')).status]).toEqual([502, 200])
   })
 })
@@ -108,6 +113,17 @@ describe('a client of a cache host gets', () => {
     })
     const answer = await ask('/page')
     expect([answer.status, answer.body.toString()]).toEqual([200, 'there'])
+  })
+
+  test('what a redirect leads to, where there was something else', async () => {
+    let moved = false
+    const { ask } = await strict((req, res) => {
+      if (moved && req.url === '/page') res.writeHead(302, { location: '/there' }).end()
+      else res.writeHead(200, { etag: '"1"', 'cache-control': 'no-cache' }).end(req.url)
+    })
+    await ask('/page')
+    moved = true
+    expect((await ask('/page')).body.toString()).toBe('/there')
   })
 
   test('parts of what is small and kept, and 416 and 412 as from the origin', async () => {

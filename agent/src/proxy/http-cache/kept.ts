@@ -52,6 +52,9 @@ const statusesKept: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308,
 /** So long what its class calls immutable is not looked up again; the vendor may withdraw it. */
 const immutableSeconds = 30 * 86_400
 
+/** To the policies all ask alike: variants are told apart here, and a client's own Cache-Control only asks for more freshness. */
+const nobody = { url: '', method: 'GET', headers: {} }
+
 /** On which terms a response may be kept; null: it may not. */
 export function termsOf(asked: Asked, response: Response, recognised: Recognised): Terms | null {
   const { status, headers } = response
@@ -61,7 +64,7 @@ export function termsOf(asked: Asked, response: Response, recognised: Recognised
   const varies = variantOf(asked, response, recognised)
   if (varies === null) return null
   const policy = new CachePolicy(
-    { url: '', method: 'GET', headers: {} },
+    nobody,
     { status, headers: policyHeaders(headers, recognised.immutable && status === 200) },
     { shared: true, cacheHeuristic: heuristicOf(headers) }
   )
@@ -104,9 +107,10 @@ export function isFor({ varies }: Kept, asked: Asked): boolean {
 /** @param kept a stored response for this key */
 export function useOf(kept: Kept, asked: Asked): Use {
   if (!isFor(kept, asked)) return { kind: 'other' }
-  const { response, revalidation } = kept.policy.evaluateRequest({ url: '', method: 'GET', headers: {} })
-  if (revalidation === undefined) return { kind: 'fresh' }
-  const validation = revalidation.headers as Asked
+  const { policy } = kept
+  if (!policy.stale()) return { kind: 'fresh' }
+  const { response, revalidation } = policy.evaluateRequest(nobody)
+  const validation = (revalidation?.headers ?? {}) as Asked
   return { kind: response === undefined ? 'validate' : 'refresh', validation }
 }
 
@@ -146,8 +150,7 @@ export function dated(headers: HeaderList): HeaderList {
 
 /** Whether the origin allows what is stale to be given when it fails (stale-if-error, RFC 5861). */
 export function mayCoverError({ policy }: Kept): boolean {
-  const request = { url: '', method: 'GET', headers: {} }
-  return !policy.revalidatedPolicy(request, { status: 504, headers: {} }).modified
+  return !policy.revalidatedPolicy(nobody, { status: 504, headers: {} }).modified
 }
 
 /** A tenth of the time since the last change, and a day at most. */
