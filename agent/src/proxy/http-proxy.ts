@@ -109,9 +109,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
+  const closing = new AbortController()
   const gets = createGets({
     ...parts,
-    cache: given.cache,
+    closing: closing.signal,
     resolved: (head, recognised) => {
       const { key, headers } = head.head
       heads.set(key, {
@@ -200,7 +201,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const known = heads.get(recognised.key)
     const fresh = known !== undefined && known.until > now() ? known.head : null
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
-    if (passReason !== null) return passThrough(parts, exchange, passReason)
+    if (passReason !== null) {
+      await passThrough(parts, exchange, passReason)
+      if (!safeMethods.has(exchange.method) && exchange.res.statusCode < 400) gets.changed(recognised.key)
+      return
+    }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
     if (fresh !== null) return serveTransfer(parts, exchange, fresh, sharedHeaders(exchange, recognised))
     if (!(await gets.answerHead(exchange, recognised)))
@@ -326,10 +331,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)
-      await given.cache.purge(matches)
+      await gets.purge(matches)
     },
     close: async () => {
       const closed = servers.map(server => new Promise(resolve => server.close(resolve)))
+      closing.abort()
       for (const exchange of open) exchange.abort()
       for (const server of servers) server.closeAllConnections()
       await Promise.all(closed)
@@ -338,6 +344,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 }
 
 const noClasses: readonly ContentClass[] = []
+/** Those that change nothing at the origin (RFC 9110, 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 const serverOptions = {
   maxHeaderSize: requestHeaderBytesMax,

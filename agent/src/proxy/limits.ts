@@ -33,6 +33,8 @@ export const smallBytesMax: Bytes = 4 * MiB
 export const memoryBytesMax: Bytes = 64 * MiB
 /** Of what a stored response takes beside its body. */
 export const entryOverheadBytes: Bytes = 2 * KiB
+/** Behind the clients' backs there is time, but not for ever: until then no other freshens the same. */
+export const refreshMsMax: Millis = minuteMs
 /** Variants of one key (Vary): encodings, a language or two. */
 export const variantsMax = 4
 

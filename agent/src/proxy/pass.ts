@@ -48,6 +48,8 @@ export async function passThrough(
   try {
     response ??= await askUpstream(parts, exchange, exchange.signal)
     if (exchange.strict) response = await strictly(exchange, response)
+    // Others may have kept it going for longer than this client.
+    exchange.signal.throwIfAborted()
     const sendsTrailers = takesTrailers(exchange, response)
     const headers = [
       ...endToEnd(response.headers),
