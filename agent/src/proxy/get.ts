@@ -28,12 +28,13 @@ import {
   type Kept,
   type Terms
 } from './http-cache/kept.ts'
+import { isUnkeyed } from './http-cache/unkeyed.ts'
 import { refreshMsMax, smallBytesMax } from './limits.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
 import { planAnswer } from './plan.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
 import { strictProblem } from './strict.ts'
-import { answersClient, sharedHeaders, wishOf } from './wishing.ts'
+import { answersClient, ownHeaders, sharedHeaders, wishOf } from './wishing.ts'
 
 export interface GetParts extends ShareParts {
   readonly cache: HttpCache
@@ -51,7 +52,10 @@ interface Get {
   readonly recognised: Recognised
   /** What is asked upstream for everybody. */
   readonly shared: HeaderList
+  /** By what upstream was asked, as far as an answer may depend on it. */
   readonly asked: Asked
+  /** The same of the client's own request, which may say more. */
+  readonly own: Asked
 }
 
 export interface Gets {
@@ -70,8 +74,10 @@ export function createGets(parts: GetParts): Gets {
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
-    const asked = asRecord(shared.filter(([name]) => !neverVaried.has(name)))
-    return { exchange, recognised, shared, asked }
+    const ofFields = (headers: HeaderList): Asked =>
+      asRecord(headers.filter(([name]) => !neverVaried.has(name)))
+    const own = ofFields(ownHeaders(exchange, recognised))
+    return { exchange, recognised, shared, asked: ofFields(shared), own }
   }
 
   async function answer(exchange: Exchange, recognised: Recognised): Promise<void> {
@@ -102,6 +108,8 @@ export function createGets(parts: GetParts): Gets {
       if (found !== null) await validate(get, found, flight)
       else if (!get.recognised.rangeFirst && isConditional(headers))
         await askAlone(get, flight, 'the client has it and only asks whether it is current')
+      else if (!get.recognised.rangeFirst && isUnkeyed(Object.keys(get.own)))
+        await askAlone(get, flight, 'the request has fields of its own, which may choose the answer')
       else await throughSwarm(get, flight)
     } finally {
       flight.end({ kind: 'nothing' })
@@ -119,9 +127,9 @@ export function createGets(parts: GetParts): Gets {
       return serveTransfer(parts, exchange, outcome.head, shared)
     }
     const { response, reason } = outcome
-    if (flight === null) return passOn(exchange, response, reason)
+    if (flight === null) return passOn(exchange, saysMore(get) ? null : response, reason)
     if (response === null) return askAlone(get, flight, reason)
-    await hand(get, flight, response, reason)
+    await hand(get, flight, response, reason, answersClient(exchange, response) && !saysMore(get))
   }
 
   /** @param usable whether what came answers this client's own request as it is; else he asks anew */
@@ -144,7 +152,7 @@ export function createGets(parts: GetParts): Gets {
     } catch (error) {
       return passFailed(parts, exchange, error)
     }
-    await hand(get, flight, response, reason, true)
+    await hand({ ...get, asked: get.own }, flight, response, reason, true)
   }
 
   /** Gives the client what came, and keeps it if it may be kept. */
@@ -369,4 +377,9 @@ function leadsBack(url: string, { headers }: UpstreamResponse): boolean {
   const location = headerOf(headers, 'location')
   const [from, to] = [new URL(url), location === null ? null : URL.parse(location, url)]
   return to !== null && to.host === from.host && to.pathname === from.pathname && to.search === from.search
+}
+
+/** Whether the client's own request has fields that upstream was not told for everybody. */
+function saysMore({ asked, own }: Get): boolean {
+  return Object.keys(own).some(name => !(name in asked))
 }
