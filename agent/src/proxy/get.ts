@@ -14,8 +14,8 @@ import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
 import { isConditional } from './conditions.ts'
-import { write, type Exchange } from './exchange.ts'
-import { asRecord, endToEnd, explanation } from './fields.ts'
+import type { Exchange } from './exchange.ts'
+import { asRecord, endToEnd } from './fields.ts'
 import { createFlights, type Flight } from './flight.ts'
 import type { Found, HttpCache } from './http-cache/http-cache.ts'
 import {
@@ -31,7 +31,7 @@ import {
 import { isUnkeyed } from './http-cache/unkeyed.ts'
 import { refreshMsMax, smallBytesMax } from './limits.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
-import { planAnswer } from './plan.ts'
+import { serveKept } from './serve-kept.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
 import { strictProblem } from './strict.ts'
 import { answersClient, ownHeaders, sharedHeaders, wishOf } from './wishing.ts'
@@ -87,7 +87,7 @@ export function createGets(parts: GetParts): Gets {
       const found = await cache.find(key, get.asked)
       if (found !== null && found.use.kind !== 'validate') {
         if (found.use.kind === 'refresh') refresh(get, found)
-        return serveKept(exchange, found.kept)
+        return serve(exchange, found.kept)
       }
       const flight = flights.get(key)
       // Twice in vain: he wants another variant, or the origin is in trouble, and he need not wait for each who tries it.
@@ -95,8 +95,7 @@ export function createGets(parts: GetParts): Gets {
       const end = await flight.wait(exchange.signal)
       if (end.kind === 'shared') return throughSwarm(get)
       if (end.kind === 'own') return passThrough(parts, exchange, 'the response is for this client alone')
-      if (end.kind === 'kept' && isFor(end.kept, get.asked))
-        return serveKept(exchange, end.kept, 'just fetched')
+      if (end.kind === 'kept' && isFor(end.kept, get.asked)) return serve(exchange, end.kept, 'just fetched')
       inVain++
     }
   }
@@ -181,7 +180,7 @@ export function createGets(parts: GetParts): Gets {
     }
     // What the name promises is checked before the client has all of it.
     const result = await gathered
-    if (typeof result === 'object') return serveKept(exchange, result, 'just fetched')
+    if (typeof result === 'object') return serve(exchange, result, 'just fetched')
     collecting.response.cancel()
     if (recognised.promised === null || result === 'too-large') return passThrough(parts, exchange, reason)
     throw result === 'untrusted'
@@ -233,7 +232,7 @@ export function createGets(parts: GetParts): Gets {
     const { kept } = found
     const coverError = (): Promise<void> => {
       flight.end({ kind: 'kept', kept })
-      return serveKept(exchange, kept, 'stale-if-error')
+      return serve(exchange, kept, 'stale-if-error')
     }
     let response: UpstreamResponse
     try {
@@ -247,7 +246,7 @@ export function createGets(parts: GetParts): Gets {
       return mayCoverError(kept) ? coverError() : passFailed(parts, exchange, error)
     }
     const updated = confirm(get, found, flight, response)
-    if (updated !== null) return serveKept(exchange, updated, 'validated')
+    if (updated !== null) return serve(exchange, updated, 'validated')
     if (response.status >= 500 && mayCoverError(kept)) {
       response.cancel()
       return coverError()
@@ -308,33 +307,11 @@ export function createGets(parts: GetParts): Gets {
     await gather(get, flight, response, terms, collecting.whole)
   }
 
-  async function serveKept(exchange: Exchange, kept: Kept, how = 'fresh'): Promise<void> {
-    const { res, signal } = exchange
-    signal.throwIfAborted()
+  /** @param how it came to be fresh */
+  async function serve(exchange: Exchange, kept: Kept, how?: string): Promise<void> {
     if (exchange.strict && strictProblem(kept) !== null)
       return passThrough(parts, exchange, 'what is kept is nothing for a cache host')
-    const headers: HeaderList = [
-      ...kept.headers.filter(([name]) => !told.has(name)),
-      ['age', String(Math.max(0, Math.floor(kept.policy.age())))],
-      ['accept-ranges', 'bytes'],
-      ['via', `1.1 ${exchange.via}`],
-      ['x-starling', explanation('cache', `class=${kept.contentClass}; ${how}`)]
-    ]
-    exchange.tally.answered('cache')
-    if (kept.status !== 200) {
-      const length: HeaderList = kept.status === 204 ? [] : [['content-length', String(kept.body.length)]]
-      res.writeHead(kept.status, [...headers, ...length].flat())
-      if (exchange.method !== 'HEAD' && kept.status !== 204) await write(exchange, kept.body, 'cache')
-      return void res.end()
-    }
-    const plan = planAnswer(exchange, { headers, length: kept.body.length })
-    res.writeHead(plan.status, plan.headers.flat())
-    for (const { before, span } of plan.parts) {
-      if (before.length > 0) await write(exchange, before, 'cache')
-      await write(exchange, kept.body.subarray(span.start, span.end), 'cache')
-    }
-    if (plan.after.length > 0) await write(exchange, plan.after, 'cache')
-    res.end()
+    serveKept(exchange, kept, how)
   }
 
   return {
@@ -342,7 +319,7 @@ export function createGets(parts: GetParts): Gets {
     async answerHead(exchange, recognised) {
       const found = await cache.find(recognised.key, getOf(exchange, recognised).asked)
       if (found?.use.kind !== 'fresh') return false
-      await serveKept(exchange, found.kept)
+      await serve(exchange, found.kept)
       return true
     },
     async purge(matches) {
@@ -358,8 +335,6 @@ export function createGets(parts: GetParts): Gets {
 
 /** Neither how it came to us nor how much age the client puts up with is what a response varies by. */
 const neverVaried: ReadonlySet<string> = new Set(['via', 'cache-control', 'pragma'])
-/** Of a kept response's headers those that we tell in our own words. */
-const told: ReadonlySet<string> = new Set(['age', 'content-length', 'accept-ranges', 'x-starling'])
 
 /** An error that says nothing about what is kept. */
 function isPassing(status: number): boolean {

@@ -164,7 +164,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (hasPassed(headers, via)) return replyWithText(res, 508, loopText)
     const hops = hopsLeft(req.method ?? '', headers)
     if (hops.kind === 'us') return replyAsLast(req, res)
-    const call = wsusCallOf(req.method ?? '', new URL(faced.url).pathname, headerOf(headers, 'soapaction'))
+    const call = wsusCallOf(req.method ?? '', faced.url, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
     open.add(gone)
@@ -183,7 +183,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
         ...endToEnd(hops.onward).filter(([name]) => name !== 'host'),
         ['via', `${req.httpVersion} ${via}`]
       ],
-      range: parseRange(req.headersDistinct.range ?? []),
+      range: parseRange(headers.flatMap(([name, value]) => (name === 'range' ? [value] : []))),
       takesBody,
       signal: gone.signal,
       via,
