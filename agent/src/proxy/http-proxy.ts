@@ -36,6 +36,7 @@ import {
   keepAliveMs,
   requestHeaderBytesMax,
   requestHeadersMax,
+  strictPatienceMs,
   requestHeadersMs
 } from './limits.ts'
 import { hopsLeft, traceOf } from './max-forwards.ts'
@@ -79,6 +80,8 @@ export interface ProxyOptions {
   readonly clients?: readonly string[]
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
+  /** See limits.ts. */
+  readonly strictPatienceMs?: Millis
   readonly now?: () => Millis
 }
 
@@ -189,6 +192,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       via,
       tally
     }
+    if (exchange.strict)
+      answerInTime(exchange, options.strictPatienceMs ?? strictPatienceMs, () => gone.abort())
     if (isServerOptions(req)) {
       const alone = { req, headers: hops.onward, url: faced.url, signal: gone.signal }
       return answerServerOptions(connecting, alone, res)
@@ -341,6 +346,16 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       await Promise.all(closed)
     }
   }
+}
+
+/** A client of a cache host that has waited for twenty seconds stays away for a quarter of an hour. */
+function answerInTime({ res, url }: Exchange, patienceMs: Millis, abort: () => void): void {
+  const timer = setTimeout(() => {
+    if (res.headersSent) return
+    replyWithText(res, 504, `${new URL(url).host} has sent nothing yet: ask it directly`)
+    abort()
+  }, patienceMs)
+  res.once('close', () => clearTimeout(timer))
 }
 
 const noClasses: readonly ContentClass[] = []

@@ -43,3 +43,6 @@ export const urlsRememberedMax = 2000
 
 /** Until a server says whether it agrees to an upgrade: it has nothing to compute for that. */
 export const upgradeAnswerMs: Millis = minuteMs
+
+/** What a client of a cache host has not begun to get by then it is sent to the origin for: well before it turns away (20 s). */
+export const strictPatienceMs: Millis = 14 * secondMs

@@ -138,3 +138,18 @@ describe('a client of a cache host gets', () => {
     expect(seen).toHaveLength(1)
   })
 })
+
+test('a client of a cache host whose origin says nothing is told in time to ask it directly; a browser waits', async () => {
+  const url = await serve(() => {})
+  const upstream = upstreamOf()
+  const options = { cacheHostAllows: () => true, strictPatienceMs: 50 }
+  const proxy = await proxyOf(swarm(upstream), options, upstream)
+  const answer = await ask(proxy, `/page?cacheHostOrigin=${new URL(url).host}`)
+  expect([answer.status, answer.body.toString()]).toEqual([504, expect.stringContaining('ask it directly')])
+  const waited = ask(proxy, `${url}/page`).then(
+    ({ status }) => status,
+    () => 'closed'
+  )
+  await ask(proxy, `/page?cacheHostOrigin=${new URL(url).host}`)
+  expect(await Promise.race([waited, Promise.resolve('still waiting')])).toBe('still waiting')
+})
