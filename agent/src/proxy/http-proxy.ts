@@ -75,12 +75,17 @@ export interface ProxyOptions {
   readonly now?: () => Millis
 }
 
+/** What may change while it runs. */
+export type ProxyRules = Required<Pick<ProxyOptions, 'connectPorts' | 'wsus' | 'pacHosts' | 'clients'>>
+
 export interface Proxy {
   readonly address: string
   readonly port: number
   /** Why `cacheHost` could not be listened on; null: it could, or was not to be. */
   readonly cacheHostProblem: string | null
   tally(): ProxyTally
+  /** Takes up what may change while it runs; connections that are open stay. */
+  reconfigure(rules: ProxyRules): void
   /** Forgets what it remembers and keeps of whatever matches. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Ends all connections. */
@@ -98,7 +103,13 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const via = `starling-${randomBytes(4).toString('hex')}`
   const open = new Set<AbortController>()
   const tally = createTally()
-  const mayAsk = createClientCheck(options.clients ?? [])
+  let rules: ProxyRules = {
+    connectPorts: options.connectPorts ?? [],
+    wsus: options.wsus ?? null,
+    pacHosts: options.pacHosts ?? [],
+    clients: options.clients ?? []
+  }
+  let mayAsk = createClientCheck(rules.clients)
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
@@ -129,7 +140,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     }
   })
   const faces = {
-    wsus: options.wsus ?? null,
+    get wsus() {
+      return rules.wsus
+    },
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
   const connecting = {
@@ -137,7 +150,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     log,
     via,
     open,
-    ports: new Set([...connectPortsDefault, ...(options.connectPorts ?? [])])
+    get ports() {
+      return new Set([...connectPortsDefault, ...rules.connectPorts])
+    }
   }
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -196,7 +211,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   function replyWithPac(req: IncomingMessage, res: ServerResponse): void {
     const body = Buffer.from(
-      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: options.pacHosts ?? [] })
+      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: rules.pacHosts })
     )
     res.writeHead(200, {
       'content-type': 'application/x-ns-proxy-autoconfig',
@@ -268,6 +283,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     port,
     cacheHostProblem,
     tally: () => tally.now(),
+    reconfigure(next) {
+      mayAsk = createClientCheck(next.clients)
+      rules = next
+    },
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)
