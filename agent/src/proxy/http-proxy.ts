@@ -85,12 +85,19 @@ export interface ProxyOptions {
   readonly now?: () => Millis
 }
 
+/** What may change while it runs. */
+export type ProxyRules = Required<
+  Pick<ProxyOptions, 'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients'>
+>
+
 export interface Proxy {
   readonly address: string
   readonly port: number
   /** Why `cacheHost` could not be listened on; null: it could, or was not to be. */
   readonly cacheHostProblem: string | null
   tally(): ProxyTally
+  /** Takes up what may change while it runs; connections that are open stay. */
+  reconfigure(rules: ProxyRules): void
   /** Forgets what it remembers and keeps of whatever matches. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Ends all connections. */
@@ -108,7 +115,14 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const via = `starling-${randomBytes(4).toString('hex')}`
   const open = new Set<AbortController>()
   const tally = createTally()
-  const mayAsk = createClientCheck(options.clients ?? [])
+  let rules: ProxyRules = {
+    connectHosts: options.connectHosts ?? [],
+    connectPorts: options.connectPorts ?? [],
+    wsus: options.wsus ?? null,
+    pacHosts: options.pacHosts ?? [],
+    clients: options.clients ?? []
+  }
+  let mayAsk = createClientCheck(rules.clients)
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
@@ -140,7 +154,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     }
   })
   const faces = {
-    wsus: options.wsus ?? null,
+    get wsus() {
+      return rules.wsus
+    },
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
   const connecting = {
@@ -149,8 +165,12 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     via,
     open,
     tally,
-    ports: new Set([...connectPortsDefault, ...(options.connectPorts ?? [])]),
-    hosts: options.connectHosts ?? []
+    get ports() {
+      return new Set([...connectPortsDefault, ...rules.connectPorts])
+    },
+    get hosts() {
+      return rules.connectHosts
+    }
   }
 
   /** @param takesBody see Exchange */
@@ -244,7 +264,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   function replyWithPac(req: IncomingMessage, res: ServerResponse): void {
     const body = Buffer.from(
-      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: options.pacHosts ?? [] })
+      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: rules.pacHosts })
     )
     res.writeHead(200, {
       'content-type': 'application/x-ns-proxy-autoconfig',
@@ -333,6 +353,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     port,
     cacheHostProblem,
     tally: () => tally.now(),
+    reconfigure(next) {
+      mayAsk = createClientCheck(next.clients)
+      rules = next
+    },
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)
