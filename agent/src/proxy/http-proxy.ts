@@ -34,11 +34,13 @@ import {
   connectPortsDefault,
   headsKeptMax,
   keepAliveMs,
+  owedMsMax,
   requestHeaderBytesMax,
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
 import { hopsLeft, traceOf } from './max-forwards.ts'
+import { nothingOwed, owe } from './owed.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
@@ -79,6 +81,8 @@ export interface ProxyOptions {
   readonly clients?: readonly string[]
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
+  /** How long a client of a cache host is left without a byte. */
+  readonly owedMsMax?: Millis
   readonly now?: () => Millis
 }
 
@@ -172,12 +176,14 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       open.delete(gone)
       if (!res.writableFinished) gone.abort()
     })
+    const strict = faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD')
     const exchange: Exchange = {
       req,
       res,
       method: req.method ?? 'GET',
       url: faced.url,
-      strict: faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD'),
+      strict,
+      owed: strict ? owe(res, options.owedMsMax ?? owedMsMax, () => gone.abort()) : nothingOwed,
       headers,
       onward: [
         ...endToEnd(hops.onward).filter(([name]) => name !== 'host'),
