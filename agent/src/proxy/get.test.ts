@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import { MiB, secondMs } from '@starling/shared/units.ts'
 import {
   ask,
@@ -379,6 +380,34 @@ describe('not kept is', () => {
     body = right
     for (let times = 0; times < 2; times++) expect((await ask({}, 'GET', path)).body.toString()).toBe(right)
     expect(seen).toHaveLength(2)
+  })
+
+  test('what of it a part was asked for, when all know already that it is too small for the swarm', async () => {
+    const right = 'the update'
+    const name = hash('sha1', right).toUpperCase()
+    let body = 'a portal'
+    const seen: Array<string | undefined> = []
+    const url = await serve((req, res) => {
+      seen.push(req.headers.range)
+      const isPart = req.headers.range !== undefined
+      const part = isPart ? { 'content-range': `bytes 4-5/${body.length}` } : {}
+      res.writeHead(isPart ? 206 : 200, { ...fresh, ...part }).end(isPart ? body.slice(4, 6) : body)
+    })
+    const upstream = upstreamOf()
+    const small = {
+      ...swarm(),
+      want: async () => ({ kind: 'pass', reason: tooSmallToShare, response: null }) as const
+    }
+    const proxy = await proxyOf(small, {}, upstream)
+    const askPart = (): Promise<Answer> =>
+      ask(proxy, `${url}/Content/${name.slice(-2)}/${name}.cab`, { range: 'bytes=4-5' })
+    expect((await askPart()).status).toBe(502)
+    body = right
+    for (let times = 0; times < 2; times++) {
+      const { status, body, headers } = await askPart()
+      expect([status, body.toString(), headers['content-range']]).toEqual([206, 'up', 'bytes 4-5/10'])
+    }
+    expect(seen).toEqual([undefined, undefined])
   })
 
   test('but a page that is missing may be, if it says for how long', async () => {

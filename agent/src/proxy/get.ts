@@ -9,6 +9,7 @@ import { hash } from 'node:crypto'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { contentLengthOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
@@ -147,6 +148,13 @@ export function createGets(parts: GetParts): Gets {
     const { exchange } = get
     let response: UpstreamResponse
     try {
+      if (exchange.range.kind !== 'none' && reason === tooSmallToShare) {
+        // A part alone can neither be kept nor checked against what the name promises, and the whole costs little more.
+        const whole = await askForAll(get, {}, flight.signal)
+        if (whole.status === 200 && termsFor(get, whole) !== null)
+          return hand(get, flight, whole, reason, false)
+        whole.cancel()
+      }
       response = await askUpstream(parts, exchange, flight.signal)
     } catch (error) {
       return passFailed(parts, exchange, error)
@@ -270,7 +278,11 @@ export function createGets(parts: GetParts): Gets {
   }
 
   function askToValidate(get: Get, { use }: Found, signal: AbortSignal): Promise<UpstreamResponse> {
-    const conditions = use.kind === 'fresh' ? {} : use.validation
+    return askForAll(get, use.kind === 'fresh' ? {} : use.validation, signal)
+  }
+
+  /** On behalf of everybody, and for everything. */
+  function askForAll(get: Get, conditions: Asked, signal: AbortSignal): Promise<UpstreamResponse> {
     return upstream.request({
       url: get.exchange.url,
       method: 'GET',

@@ -69,7 +69,11 @@ describe('a client of a cache host never sees', () => {
     ['another part than was asked for', 'bytes=4-5', { 'content-range': 'bytes 0-1/10' }],
     ['less than was asked for', 'bytes=0-5', { 'content-range': 'bytes 0-1/10' }],
     ['a part of it does not know how much', 'bytes=0-1', { 'content-range': 'bytes 0-1/*' }],
-    ['several parts, when one was asked for', 'bytes=0-1', { 'content-type': 'multipart/byteranges; boundary=x' }]
+    [
+      'several parts, when one was asked for',
+      'bytes=0-1',
+      { 'content-type': 'multipart/byteranges; boundary=x' }
+    ]
   ])('%s', async (_what, range, headers) => {
     const { ask } = await strict(
       (_req, res) =>
