@@ -6,11 +6,13 @@
  * for what comes of it (flight.ts).
  */
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { contentLengthOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
@@ -30,7 +32,7 @@ import {
   type Terms
 } from './http-cache/kept.ts'
 import { isUnkeyed } from './http-cache/unkeyed.ts'
-import { refreshMsMax, smallBytesMax } from './limits.ts'
+import { changesKeptMax, refreshMsMax, smallBytesMax } from './limits.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
 import { serveKept } from './serve-kept.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
@@ -66,12 +68,14 @@ export interface Gets {
   /** What was kept is not there any more, nor does what is under way become so. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Something else than a GET may have changed what lies under this key (RFC 9111, 4.4). */
-  changed(key: string): void
+  changed(recognised: Recognised): void
 }
 
 export function createGets(parts: GetParts): Gets {
   const { cache, upstream, log } = parts
   const flights = createFlights()
+  /** When a client changed something at the origin, by key. */
+  const changedAt = new LRUCache<string, Millis>({ max: changesKeptMax })
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
@@ -121,6 +125,10 @@ export function createGets(parts: GetParts): Gets {
     const { exchange, recognised, shared } = get
     const wish = wishOf(exchange, recognised, shared)
     const outcome = await parts.content.want(flight === null ? wish : { ...wish, signal: flight.signal })
+    if (outcome.kind === 'transfer' && outcome.head.signed.issuedAt <= (changedAt.get(recognised.key) ?? 0)) {
+      flight?.end({ kind: 'own' })
+      return passOn(exchange, null, 'it has been changed at the origin since the swarm has it')
+    }
     if (outcome.kind === 'transfer') {
       if (flight?.isPurged !== true) parts.resolved(outcome.head, recognised)
       flight?.end({ kind: 'shared' })
@@ -338,9 +346,11 @@ export function createGets(parts: GetParts): Gets {
       flights.purge(matches)
       await cache.purge(matches)
     },
-    changed(key) {
+    changed({ key, immutable }) {
       flights.purge(other => other === key)
       cache.forget(key)
+      // What is immutable lies under that name whatever a client has sent there.
+      if (!immutable) changedAt.set(key, parts.now())
     }
   }
 }

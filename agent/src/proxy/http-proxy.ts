@@ -209,7 +209,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
     if (passReason !== null) {
       await passThrough(parts, exchange, passReason)
-      if (!safeMethods.has(exchange.method) && exchange.res.statusCode < 400) gets.changed(recognised.key)
+      if (safeMethods.has(exchange.method) || exchange.res.statusCode >= 400) return
+      heads.delete(recognised.key)
+      gets.changed(recognised)
       return
     }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)

@@ -24,6 +24,9 @@ export const tunnelProbeMs: Millis = minuteMs
 /** Heads kept so that a HEAD needs no upstream request: more than one machine asks for in a day, and small. */
 export const headsKeptMax = 500
 
+/** Changes (PUT, POST, DELETE) that are remembered, so that the swarm's older version is not given to who made them. */
+export const changesKeptMax = 1000
+
 /** Ranges in one answer. BITS and download managers ask for a few; hundreds are an attack on whoever serves them. */
 export const rangesMax = 8
 /** The most that may be fetched beyond what one request asks for (RangeAmp: a byte asked for, gigabytes fetched): one extent. */
