@@ -6,10 +6,13 @@
  * for what comes of it (flight.ts).
  */
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { contentLengthOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
@@ -29,7 +32,7 @@ import {
   type Terms
 } from './http-cache/kept.ts'
 import { isUnkeyed } from './http-cache/unkeyed.ts'
-import { refreshMsMax, smallBytesMax } from './limits.ts'
+import { changesKeptMax, refreshMsMax, smallBytesMax } from './limits.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
 import { serveKept } from './serve-kept.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
@@ -65,12 +68,14 @@ export interface Gets {
   /** What was kept is not there any more, nor does what is under way become so. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Something else than a GET may have changed what lies under this key (RFC 9111, 4.4). */
-  changed(key: string): void
+  changed(recognised: Recognised): void
 }
 
 export function createGets(parts: GetParts): Gets {
   const { cache, upstream, log } = parts
   const flights = createFlights()
+  /** When a client changed something at the origin, by key. */
+  const changedAt = new LRUCache<string, Millis>({ max: changesKeptMax })
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
@@ -120,6 +125,10 @@ export function createGets(parts: GetParts): Gets {
     const { exchange, recognised, shared } = get
     const wish = wishOf(exchange, recognised, shared)
     const outcome = await parts.content.want(flight === null ? wish : { ...wish, signal: flight.signal })
+    if (outcome.kind === 'transfer' && outcome.head.signed.issuedAt <= (changedAt.get(recognised.key) ?? 0)) {
+      flight?.end({ kind: 'own' })
+      return passOn(exchange, null, 'it has been changed at the origin since the swarm has it')
+    }
     if (outcome.kind === 'transfer') {
       if (flight?.isPurged !== true) parts.resolved(outcome.head, recognised)
       flight?.end({ kind: 'shared' })
@@ -147,6 +156,13 @@ export function createGets(parts: GetParts): Gets {
     const { exchange } = get
     let response: UpstreamResponse
     try {
+      if (exchange.range.kind !== 'none' && reason === tooSmallToShare) {
+        // A part alone can neither be kept nor checked against what the name promises, and the whole costs little more.
+        const whole = await askForAll(get, {}, flight.signal)
+        if (whole.status === 200 && termsFor(get, whole) !== null)
+          return hand(get, flight, whole, reason, false)
+        whole.cancel()
+      }
       response = await askUpstream(parts, exchange, flight.signal)
     } catch (error) {
       return passFailed(parts, exchange, error)
@@ -270,7 +286,11 @@ export function createGets(parts: GetParts): Gets {
   }
 
   function askToValidate(get: Get, { use }: Found, signal: AbortSignal): Promise<UpstreamResponse> {
-    const conditions = use.kind === 'fresh' ? {} : use.validation
+    return askForAll(get, use.kind === 'fresh' ? {} : use.validation, signal)
+  }
+
+  /** On behalf of everybody, and for everything. */
+  function askForAll(get: Get, conditions: Asked, signal: AbortSignal): Promise<UpstreamResponse> {
     return upstream.request({
       url: get.exchange.url,
       method: 'GET',
@@ -326,9 +346,11 @@ export function createGets(parts: GetParts): Gets {
       flights.purge(matches)
       await cache.purge(matches)
     },
-    changed(key) {
+    changed({ key, immutable }) {
       flights.purge(other => other === key)
       cache.forget(key)
+      // What is immutable lies under that name whatever a client has sent there.
+      if (!immutable) changedAt.set(key, parts.now())
     }
   }
 }

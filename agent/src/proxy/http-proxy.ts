@@ -34,12 +34,13 @@ import {
   connectPortsDefault,
   headsKeptMax,
   keepAliveMs,
+  owedMsMax,
   requestHeaderBytesMax,
   requestHeadersMax,
-  strictPatienceMs,
   requestHeadersMs
 } from './limits.ts'
 import { hopsLeft, traceOf } from './max-forwards.ts'
+import { nothingOwed, owe } from './owed.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
@@ -80,8 +81,8 @@ export interface ProxyOptions {
   readonly clients?: readonly string[]
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
-  /** See limits.ts. */
-  readonly strictPatienceMs?: Millis
+  /** How long a client of a cache host is left without a byte. */
+  readonly owedMsMax?: Millis
   readonly now?: () => Millis
 }
 
@@ -195,12 +196,14 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       open.delete(gone)
       if (!res.writableFinished) gone.abort()
     })
+    const strict = faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD')
     const exchange: Exchange = {
       req,
       res,
       method: req.method ?? 'GET',
       url: faced.url,
-      strict: faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD'),
+      strict,
+      owed: strict ? owe(res, options.owedMsMax ?? owedMsMax, () => gone.abort()) : nothingOwed,
       headers,
       onward: [
         ...endToEnd(hops.onward).filter(([name]) => name !== 'host'),
@@ -212,8 +215,6 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       via,
       tally
     }
-    if (exchange.strict)
-      answerInTime(exchange, options.strictPatienceMs ?? strictPatienceMs, () => gone.abort())
     if (isServerOptions(req)) {
       const alone = { req, headers: hops.onward, url: faced.url, signal: gone.signal }
       return answerServerOptions(connecting, alone, res)
@@ -228,7 +229,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
     if (passReason !== null) {
       await passThrough(parts, exchange, passReason)
-      if (!safeMethods.has(exchange.method) && exchange.res.statusCode < 400) gets.changed(recognised.key)
+      if (safeMethods.has(exchange.method) || exchange.res.statusCode >= 400) return
+      heads.delete(recognised.key)
+      gets.changed(recognised)
       return
     }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
@@ -370,16 +373,6 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       await Promise.all(closed)
     }
   }
-}
-
-/** A client of a cache host that has waited for twenty seconds stays away for a quarter of an hour. */
-function answerInTime({ res, url }: Exchange, patienceMs: Millis, abort: () => void): void {
-  const timer = setTimeout(() => {
-    if (res.headersSent) return
-    replyWithText(res, 504, `${new URL(url).host} has sent nothing yet: ask it directly`)
-    abort()
-  }, patienceMs)
-  res.once('close', () => clearTimeout(timer))
 }
 
 const noClasses: readonly ContentClass[] = []
