@@ -14,7 +14,7 @@ import {
 } from 'node:http'
 import { connect, type AddressInfo, type Server as NetServer } from 'node:net'
 import { createLog } from '@starling/agent/log.ts'
-import type { ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
+import type { AccessLogPort, ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
 import { createHttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy, type ProxyOptions } from '@starling/agent/proxy/http-proxy.ts'
 import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/upstream.ts'
@@ -148,10 +148,11 @@ export function upstreamOf(options: UpstreamOptions = { allowPrivate: ['127.0.0.
 export async function proxyOf(
   given: ContentPort,
   options: Partial<ProxyOptions> = {},
-  upstream: Upstream = upstreamOf()
+  upstream: Upstream = upstreamOf(),
+  accessLog: AccessLogPort | null = null
 ): Promise<Proxy> {
   const proxy = await createProxy(
-    { content: given, upstream, cache: createHttpCache(null, log), log },
+    { content: given, upstream, cache: createHttpCache(null, log), log, accessLog },
     { host: '127.0.0.1', port: 0, ...options }
   )
   closers.push(() => proxy.close())

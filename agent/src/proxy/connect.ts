@@ -7,7 +7,7 @@ import type { Log } from '../log.ts'
 import type { TunnelPort } from '../ports.ts'
 import { hasPassed, headersOf } from './fields.ts'
 import { tunnelProbeMs } from './limits.ts'
-import { closeWithText, statusFor } from './replies.ts'
+import { closeWithError, closeWithText } from './replies.ts'
 
 export interface ConnectParts {
   readonly upstream: TunnelPort
@@ -67,7 +67,7 @@ export async function answerConnect(
   } catch (error) {
     if (gone.signal.aborted) return void client.destroy()
     log.info({ target: `${target.host}:${target.port}`, problem: messageOf(error) }, 'a tunnel failed')
-    closeWithText(client, statusFor(error), messageOf(error))
+    closeWithError(client, error)
   }
 }
 

@@ -17,10 +17,12 @@ import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
+import { limitsShape, type ClientLimits, type ProxyRule } from '../config-access.ts'
 import type { Endpoint } from '../config.ts'
-import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import type { AccessLogPort, ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
+import { createDoor, type DoorOptions } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { faceOf } from './face.ts'
 import { endToEnd, hasPassed, headersOf } from './fields.ts'
@@ -32,7 +34,6 @@ import {
   connectPortsDefault,
   headsKeptMax,
   keepAliveMs,
-  requestHeaderBytesMax,
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
@@ -52,6 +53,8 @@ export interface ProxyParts {
   readonly upstream: UpstreamPort & TunnelPort
   readonly cache: HttpCache
   readonly log: Log
+  /** Null or left out: nothing is written down. */
+  readonly accessLog?: AccessLogPort | null
 }
 
 export interface ProxyOptions {
@@ -70,6 +73,10 @@ export interface ProxyOptions {
   readonly pacHosts?: readonly string[]
   /** Networks whose machines may ask, beside this machine. */
   readonly clients?: readonly string[]
+  readonly rules?: readonly ProxyRule[]
+  /** Default: those of the configuration. */
+  readonly limits?: ClientLimits
+  readonly day?: DoorOptions['day']
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
   readonly now?: () => Millis
@@ -99,6 +106,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const open = new Set<AbortController>()
   const tally = createTally()
   const mayAsk = createClientCheck(options.clients ?? [])
+  const limits = options.limits ?? limitsShape.parse({})
+  const door = createDoor(
+    { tally, log: given.accessLog ?? null, classOf: url => recognise(url).contentClass, now },
+    { rules: options.rules ?? [], limits, day: options.day ?? null }
+  )
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
@@ -143,9 +155,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const headers = headersOf(req)
     const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
-    if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
+    if (faced.kind === 'refused') return door.refuse(res, faced)
     if (faced.kind === 'pac') return replyWithPac(req, res)
     if (hasPassed(headers, via)) {
+      door.loop(res)
       return replyWithText(
         res,
         508,
@@ -155,6 +168,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (tokensOf(headerOf(headers, 'upgrade')).includes('websocket')) {
       return replyWithText(res, 501, 'websockets go through a tunnel (CONNECT), not through a plain request')
     }
+    if (!door.admits(req, res, faced)) return
     const call = wsusCallOf(req.method ?? '', new URL(faced.url).pathname, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
@@ -177,7 +191,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       range: parseRange(req.headersDistinct.range ?? []),
       signal: gone.signal,
       via,
-      tally
+      tally: door.tallyOf(res),
+      upload: door.uploadOf(res)
     }
     await answerExchange(exchange)
   }
@@ -208,15 +223,16 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   function refuseClient(socket: Socket): boolean {
     if (mayAsk(socket.remoteAddress)) return false
-    tally.refused()
+    door.stranger(socket)
     return true
   }
   const strangersText =
     'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
 
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
-    const server = createServer(serverOptions, (req, res) => {
+    const server = createServer({ ...serverOptions, maxHeaderSize: limits.headerBytes }, (req, res) => {
       if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
+      if (!door.opens(req, res)) return
       answer(req, res).catch((error: unknown) => {
         if (res.destroyed) return
         log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
@@ -226,14 +242,23 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     server.maxHeadersCount = requestHeadersMax
     server.maxConnections = connectionsMax
     server.setTimeout(clientIdleMs)
+    server.on('connection', door.connected)
+    server.on('clientError', door.unreadable)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      if (!door.opensTunnel(req, socket)) return
       void answerConnect(connecting, req, socket, first)
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
       if (error.code === 'ECONNRESET') return void socket.destroy()
       const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
-      closeWithText(socket, status, 'this request cannot be understood')
+      closeWithText(
+        socket,
+        status,
+        status === 431
+          ? `the head of this request is longer than ${limits.headerBytes} bytes (proxy.limits.headerBytes)`
+          : 'this request cannot be understood'
+      )
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', cause => {
@@ -277,7 +302,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       const closed = servers.map(server => new Promise(resolve => server.close(resolve)))
       for (const exchange of open) exchange.abort()
       for (const server of servers) server.closeAllConnections()
-      await Promise.all(closed)
+      await Promise.all([...closed, door.close()])
     }
   }
 }
@@ -285,7 +310,6 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 const noClasses: readonly ContentClass[] = []
 
 const serverOptions = {
-  maxHeaderSize: requestHeaderBytesMax,
   headersTimeout: requestHeadersMs,
   // A large upload may take hours; its headers may not.
   requestTimeout: 0,
