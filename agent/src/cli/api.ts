@@ -16,6 +16,8 @@ export interface Api {
   status(): Promise<AgentStatus>
   /** Each change of the status, from now until the agent or the signal ends it. */
   events(signal: AbortSignal): AsyncIterable<AgentStatus>
+  /** A request that is not for everybody, and answers with JSON. */
+  read(path: string): Promise<unknown>
   /** A request that changes something. */
   change(method: 'PUT' | 'DELETE', path: string): Promise<void>
   /** A request with a body that changes something and answers with JSON. */
@@ -85,6 +87,9 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
       for await (const line of linesOf(response, signal)) {
         if (line.startsWith('data: ')) yield JSON.parse(line.slice('data: '.length)) as AgentStatus
       }
+    },
+    async read(path) {
+      return JSON.parse(await textOf(await ask('GET', path, { change: true }))) as unknown
     },
     async change(method, path) {
       await textOf(await ask(method, path, { change: true }))
