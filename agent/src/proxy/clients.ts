@@ -10,13 +10,18 @@ import { StarlingError } from '@starling/shared/errors.ts'
  * @throws StarlingError `bad-config`
  */
 export function createClientCheck(networks: readonly string[]): (address: string | undefined) => boolean {
-  return networkCheck([...loopback, ...networks], 'proxy.clients')
+  const isListed = networkCheck(networks, 'proxy.clients')
+  return address => isLocal(address) || isListed(address)
 }
 
-const loopback = ['127.0.0.0/8', '::1']
+// Nearly all come from this machine, and are asked for with each request.
+const usual: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
+const loopback = networkCheck(['127.0.0.0/8', '::1'], 'loopback')
 
 /** Whether an address is of this machine. */
-export const isLocal = networkCheck(loopback, 'loopback')
+export function isLocal(address: string | undefined): boolean {
+  return address !== undefined && (usual.has(address) || loopback(address))
+}
 
 /**
  * Whether an address lies in one of these.

@@ -267,7 +267,8 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
         visit.received = socketNow.bytesRead - bytesRead
         const told = statusOf(socket)
         // Refused elsewhere: its port or host (connect.ts), its address (upstream).
-        if (visit.rule === null && told === 403) deny(visit, 'tunnels')
+        const rule = told === null ? undefined : ruleOfTunnel[told]
+        if (visit.rule === null && rule !== undefined) deny(visit, rule)
         denyFor(visit, failureOf(socket))
         const established = target === null ? 200 : 101
         const status = told ?? (visit.bytes > 0 ? established : null)
@@ -338,6 +339,8 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
     }
   }
 }
+
+const ruleOfTunnel: Readonly<Record<number, OwnRefusal>> = { 403: 'tunnels', 508: 'loop' }
 
 const ruleOfFailure: Readonly<Record<string, OwnRefusal>> = {
   'upstream-refused-address': 'private-address',

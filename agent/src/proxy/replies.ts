@@ -17,6 +17,8 @@ export function statusFor(error: unknown): number {
       return 413
     case 'upstream-timeout':
       return 504
+    case 'upstream-loop':
+      return 508
     default:
       return 502
   }
@@ -26,7 +28,16 @@ export function statusFor(error: unknown): number {
 const failures = new WeakMap<ServerResponse | Duplex, string>()
 const statuses = new WeakMap<Duplex, number>()
 export const failureOf = (told: ServerResponse | Duplex): string | null => failures.get(told) ?? null
+/** What was said on a bare socket by a response that was put on it. */
+export function toldBy(res: ServerResponse, socket: Duplex): void {
+  statuses.set(socket, res.statusCode)
+  const failure = failureOf(res)
+  if (failure !== null) failures.set(socket, failure)
+}
 export const statusOf = (told: Duplex): number | null => statuses.get(told) ?? null
+
+/** For a request whose Via says that we have passed it on before. */
+export const loopText = 'this request comes from this very proxy: check the proxy settings for a loop'
 
 export function replyWithText(res: ServerResponse, status: number, text: string): void {
   if (res.headersSent || res.destroyed) {
@@ -68,7 +79,8 @@ const reasons: Record<number, string> = {
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   502: 'Bad Gateway',
-  504: 'Gateway Timeout'
+  504: 'Gateway Timeout',
+  508: 'Loop Detected'
 }
 
 /**
