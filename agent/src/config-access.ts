@@ -4,8 +4,7 @@
  * proxy/client-limits.ts and access-log/.
  */
 import { isIP } from 'node:net'
-import { parseGlob } from '@starling/shared/content-classes/glob.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { pathGlob } from '@starling/shared/content-classes/class-schema.ts'
 import {
   bytesField,
   choiceField,
@@ -74,17 +73,6 @@ const rulesMax = 200
 const listMax = 256
 
 const list = (item: z.ZodType<string>) => z.array(item).min(1).max(listMax).readonly().exactOptional()
-const path = z
-  .string()
-  .max(256)
-  .superRefine((text, context) => {
-    try {
-      parseGlob(text)
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) })
-    }
-  })
-
 const rule = z.strictObject({
   name: z
     .string()
@@ -100,7 +88,7 @@ const rule = z.strictObject({
       .string()
       .refine(isHostPattern, { error: 'give a host like *.example.com, with :port if only that is meant' })
   ),
-  paths: list(path),
+  paths: list(pathGlob),
   methods: list(
     z.string().regex(/^[A-Z-]{1,32}$/, { error: 'give methods in capitals, like GET or CONNECT' })
   ),

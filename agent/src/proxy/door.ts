@@ -115,20 +115,12 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   }
 
   function openVisit(req: IncomingMessage, socket: Duplex): Visit {
+    const isNoted = log?.notesRequests === true
     return {
-      client: clientOf(socket),
+      ...blankVisit(clientOf(socket)),
       method: req.method ?? null,
       isStrict: isStrict(req),
-      agent: log?.notesRequests === true ? agentFamily(headerOf(headersOf(req), 'user-agent')) : null,
-      startedAt: performance.now(),
-      target: null,
-      tunnel: null,
-      way: null,
-      from: {},
-      bytes: 0,
-      received: 0,
-      firstByteMs: null,
-      rule: null
+      agent: isNoted ? agentFamily(headerOf(headersOf(req), 'user-agent')) : null
     }
   }
 
@@ -215,10 +207,9 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       // Node tells it again for what comes behind.
       turnedAway.add(socket)
       const isLong = code === 'HPE_HEADER_OVERFLOW'
-      const client = clientOf(socket)
-      const rule: OwnRefusal | null = isLong ? 'header-size' : null
-      if (rule !== null) refused(client, rule, null)
-      note({ ...emptyVisit, client, rule, startedAt: performance.now() }, isLong ? 431 : 400, true, 0)
+      const visit = blankVisit(clientOf(socket))
+      if (isLong) deny(visit, 'header-size')
+      note(visit, isLong ? 431 : 400, true, 0)
     },
 
     opens(req, res) {
@@ -366,17 +357,23 @@ interface Visit {
   rule: string | null
 }
 
-const emptyVisit = {
-  method: null,
-  isStrict: false,
-  agent: null,
-  target: null,
-  tunnel: null,
-  way: null,
-  from: {},
-  bytes: 0,
-  received: 0,
-  firstByteMs: null
+/** Of which nothing is known yet but who it is. */
+function blankVisit(client: string): Visit {
+  return {
+    client,
+    method: null,
+    isStrict: false,
+    agent: null,
+    startedAt: performance.now(),
+    target: null,
+    tunnel: null,
+    way: null,
+    from: {},
+    bytes: 0,
+    received: 0,
+    firstByteMs: null,
+    rule: null
+  }
 }
 
 interface Told {
