@@ -17,11 +17,13 @@ import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
+import { createAccessLog } from './access-log/access-log.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
 import { gatewayWithSecret } from './config-relations.ts'
 import { createLiveConfig, type ConfigSource } from './config-reload.ts'
 import { watchFile } from './config-watch.ts'
+import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
@@ -42,6 +44,7 @@ import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
+import { createRedirectCheck } from './proxy/filters.ts'
 import { openCacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from './proxy/http-proxy.ts'
@@ -68,7 +71,7 @@ const diskLookMs: Millis = 30 * secondMs
 const diskLookBusyMs: Millis = secondMs
 
 /** Names under which the store remembers what is not about content. */
-const remembered = { bans: 'bans', trust: 'trust' } as const
+const remembered = { bans: 'bans', trust: 'trust', clientBytes: 'client-bytes', config: 'config' } as const
 
 /** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
 export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConfig> {
@@ -178,7 +181,11 @@ async function start(
         },
         purges: {
           version: fleet => purging.version(fleet),
-          take: (fleet, purges, to) => purging.fromCoordinator(fleet, purges, to)
+          take: (fleet, purges, to) => {
+            for (const { target } of purges)
+              accessLog.audit({ who: fleet, what: 'purge', detail: { target } })
+            return purging.fromCoordinator(fleet, purges, to)
+          }
         },
         report: () => ({
           counters: { ...flows.totals() },
@@ -208,7 +215,24 @@ async function start(
   const site = member?.site ?? ticketSite ?? config.site
   const role = member?.role ?? config.role
 
-  const upstream = createUpstream({ log }, config.upstream)
+  const accessLog = createAccessLog(
+    { log },
+    {
+      ...config.accessLog,
+      folder: filesIn(config.dataFolder).logs,
+      requests: config.accessLog.enabled === 'auto' ? role === 'gateway' : config.accessLog.enabled === 'on'
+    }
+  )
+  undo.push(() => accessLog.close())
+  const shown = shownConfig(config)
+  const changed = changesOf(await store.recall(remembered.config), shown)
+  if (changed !== null) accessLog.audit({ who: 'start', what: 'config', detail: changed })
+  await store.remember(remembered.config, shown)
+
+  const upstream = createUpstream(
+    { log },
+    { ...config.upstream, mayFollow: createRedirectCheck(config.proxy.rules) }
+  )
   undo.push(() => upstream.close())
 
   const bulk = await createBulkTls(
@@ -305,7 +329,10 @@ async function start(
       network.hangUp(peer, reason)
     },
     signDigests: (transfer, entries, notBefore) => signer.signDigests(transfer, entries, notBefore),
-    purgeInForce: ({ target }, all) => {
+    purgeInForce: ({ target, purgedAt }, all) => {
+      // What was asked for here or told by the coordinator is written down where it comes in.
+      const who = all.find(one => one.target === target && one.purgedAt === purgedAt)?.word?.signed.issuer
+      if (who !== undefined && who !== self) accessLog.audit({ who, what: 'purge', detail: { target } })
       const forgotten = proxy?.purge((key, contentClass) => isOf(target, { key, contentClass }))
       Promise.all([forgotten, purging.keep(all)]).catch((error: unknown) => {
         log.error({ problem: messageOf(error) }, 'a purge is forgotten when this agent stops')
@@ -388,9 +415,19 @@ async function start(
   const smallCache = createHttpCache(smallDisk, log)
   undo.push(() => smallCache.close())
   const listening = await createProxy(
-    { content: flows, upstream, cache: smallCache, log },
+    { content: flows, upstream, cache: smallCache, log, accessLog },
     {
       ...config.proxy,
+      day: {
+        before: await store.recall(remembered.clientBytes),
+        keep: bytes =>
+          store.remember(remembered.clientBytes, bytes).catch((error: unknown) => {
+            log.warn(
+              { problem: messageOf(error) },
+              'what clients had today is forgotten when this agent stops'
+            )
+          })
+      },
       connectPorts: config.proxy.connectPorts.map(Number),
       classes,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
@@ -426,6 +463,7 @@ async function start(
     store: await store.usage(),
     proxy: listening.tally(),
     smallCache: smallCache.usage(),
+    logLinesLost: accessLog.lost(),
     refusals: Object.fromEntries([
       ...network.refusals(),
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
@@ -450,7 +488,17 @@ async function start(
         },
         purge: async request => await purging.purge(targetOf(request)),
         showConfig: () => live.settings(),
-        reloadConfig: () => live.reload()
+        reloadConfig: () => live.reload(),
+        requests: async query => {
+          if (accessLog.notesRequests) return await accessLog.search(query)
+          throw new StarlingError(
+            'no-access-log',
+            'this agent writes no access log: set accessLog.enabled to on, and restart it'
+          )
+        },
+        audit: line => {
+          accessLog.audit(line)
+        }
       },
       log
     },

@@ -66,6 +66,42 @@ describe('content classes', () => {
   })
 })
 
+describe('rules and limits of the proxy', () => {
+  it('come from the file, and rules as JSON from the environment', async () => {
+    const rules = [{ name: 'no-video', action: 'deny', hosts: ['*.video.example:8080'], paths: ['/**'] }]
+    await writeConfig({ proxy: { rules, limits: { bytesPerDay: '5GiB' } }, accessLog: { enabled: 'on' } })
+    const config = await load({ STARLING_PROXY_LIMITS_CONNECTIONS: '7' })
+    expect(config.proxy.rules).toEqual(rules)
+    expect(config.proxy.limits).toMatchObject({ bytesPerDay: 5 * GiB, connections: 7, local: false })
+    expect(config.accessLog).toMatchObject({ enabled: 'on', audit: true })
+    const env = JSON.stringify([{ name: 'closed', action: 'deny' }])
+    expect((await load({ STARLING_PROXY_RULES: env })).proxy.rules[0]!.name).toBe('closed')
+  })
+
+  it('are as docs/DEPLOY.md shows them', async () => {
+    const page = await readFile(new URL('../../docs/DEPLOY.md', import.meta.url), 'utf8')
+    const example = /```json\n(\{.*?\n\})\n```/s.exec(page)![1]!
+    await writeConfig(example)
+    const { proxy, accessLog } = await load({})
+    expect([proxy.rules.length, proxy.limits.bytesPerDay, accessLog.files]).toEqual([5, 50 * GiB, 20])
+  })
+
+  it.each<[object, RegExp]>([
+    [{ name: 'requests', action: 'deny' }, /proxy\.rules\[1\]\.name: .*choose another/],
+    [{ name: 'same', action: 'deny' }, /proxy\.rules\[1\]\.name: .*another rule/],
+    [{ name: 'No Video', action: 'deny' }, /proxy\.rules\[1\]\.name: .*small letters/],
+    [{ name: 'x', action: 'block' }, /proxy\.rules\[1\]\.action: .*allow or deny/],
+    [{ name: 'x', action: 'deny', paths: ['private'] }, /proxy\.rules\[1\]\.paths\[0\]: .*must begin/],
+    [{ name: 'x', action: 'deny', hosts: ['http://x/'] }, /proxy\.rules\[1\]\.hosts\[0\]: .*give a host/],
+    [{ name: 'x', action: 'deny', clients: ['10.0.0.0/33'] }, /proxy\.rules\[1\]\.clients\[0\]: .*networks/],
+    [{ name: 'x', action: 'deny', methods: ['get'] }, /proxy\.rules\[1\]\.methods\[0\]: .*capitals/],
+    [{ name: 'x', action: 'deny', host: ['x'] }, /proxy\.rules\[1\].*host/]
+  ])('%j is told to be wrong', async (rule, problem) => {
+    await writeConfig({ proxy: { rules: [{ name: 'same', action: 'allow' }, rule] } })
+    expect(await problemsOf(load({}))).toMatch(problem)
+  })
+})
+
 describe('where values come from', () => {
   it('takes the defaults when nothing is said', async () => {
     const config = await load({})

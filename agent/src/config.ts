@@ -28,6 +28,16 @@ import {
 import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
 import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { z } from 'zod'
+import {
+  accessLogShape,
+  isHostPattern,
+  isNetwork,
+  limitsShape,
+  rulesField,
+  type AccessLogConfig,
+  type ClientLimits,
+  type ProxyRule
+} from './config-access.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -50,7 +60,10 @@ export interface AgentConfig {
     /** `http://wsus.corp.example:8530`; null: none. */
     readonly wsus: string | null
     readonly pacHosts: readonly string[]
+    readonly rules: readonly ProxyRule[]
+    readonly limits: ClientLimits
   }
+  readonly accessLog: AccessLogConfig
   /** For Delivery Optimization, whose policy names hosts and no ports. */
   readonly cacheHost: Endpoint & {
     readonly enabled: boolean
@@ -189,7 +202,9 @@ export const configSchema = z.strictObject({
         what: 'Hosts that /proxy.pac sends through this proxy; none: all plain http',
         why: 'What is not worth sharing passes through anyway'
       }
-    )
+    ),
+    rules: rulesField,
+    limits: limitsShape
   }),
   cacheHost: z.strictObject({
     enabled: switchField(false, {
@@ -343,6 +358,7 @@ export const configSchema = z.strictObject({
       why: 'What Windows and the usual package managers download is known already'
     }
   ),
+  accessLog: accessLogShape,
   logLevel: choiceField(logLevels, 'info', {
     what: 'How much is logged, as JSON lines on stderr',
     why: 'A line for what an admin would ask about, none for each chunk'
@@ -375,16 +391,6 @@ function isServerUrl(text: string): boolean {
     url.search === '' &&
     url.username === ''
   )
-}
-
-function isNetwork(text: string): boolean {
-  const [address, prefix] = text.split('/')
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address ?? '')] ?? -1
-  return /^[^/]+(\/\d{1,3})?$/.test(text) && bits >= 0 && Number(prefix ?? 0) <= bits
-}
-
-function isHostPattern(text: string): boolean {
-  return /^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:\d{1,5})?$/i.test(text)
 }
 
 /** One field as the outside names it. */
@@ -433,14 +439,19 @@ export function agentConfig(
   const groups = {
     listen: {},
     bulk: {},
-    proxy: {},
+    proxy: { limits: {} },
+    accessLog: {},
     cacheHost: {},
     page: {},
     upstream: {},
     cache: {},
     policy: {}
   }
-  const parsed = configSchema.safeParse({ ...groups, ...given })
+  const parsed = configSchema.safeParse({
+    ...groups,
+    ...given,
+    proxy: { ...groups.proxy, ...given.proxy }
+  })
   if (!parsed.success) {
     throw new StarlingError(
       'bad-config',
@@ -485,6 +496,8 @@ export const filesIn = (dataFolder: string) => ({
   fleetSecret: join(dataFolder, 'fleet.secret'),
   /** Small responses; see proxy/http-cache. */
   smallCache: join(dataFolder, 'small'),
+  /** Requests and what was changed, one JSON line each: `<this>/access-000001.jsonl`. */
+  logs: join(dataFolder, 'logs'),
   /** Pid and addresses of the running agent. */
   running: join(dataFolder, 'agent.json'),
   /** Needed for every change through the API. */

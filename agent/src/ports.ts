@@ -421,18 +421,101 @@ export interface SmallCacheUsage {
   readonly diskBytes: Bytes
 }
 
+interface ByWay<Value> {
+  readonly swarm: Value
+  readonly cache: Value
+  readonly pass: Value
+}
+
+/** How long something took, many times: as a histogram. */
+export interface TimeSpread {
+  readonly upToMs: readonly Millis[]
+  /** How many took no longer than each of these, but longer than the one before; the last one: longer than all. */
+  readonly counts: readonly number[]
+  readonly sumMs: Millis
+}
+
 /** What clients got through the proxy: out of the swarm, out of the small cache, or passed through. */
 export interface ProxyTally {
   readonly bytes: { readonly swarm: Bytes; readonly cache: Bytes; readonly pass: Bytes }
   readonly answers: { readonly swarm: number; readonly cache: number; readonly pass: number }
-  /** Requests of clients or for targets that policy does not allow. */
-  readonly refused: number
+  /** Requests of clients or for targets that policy does not allow, by the rule that was in the way. */
+  readonly refused: Readonly<Record<string, number>>
+  /** From the request to the first byte of the answer, and to its end. */
+  readonly firstByte: ByWay<TimeSpread>
+  readonly total: ByWay<TimeSpread>
   readonly wsusCalls: {
     readonly scan: number
     readonly sync: number
     readonly report: number
     readonly other: number
   }
+}
+
+/** One request of a client, as the access log has it; times are ISO 8601, UTC. */
+export interface AccessLine {
+  /** When it was over. */
+  readonly time: string
+  readonly client: string
+  /** Null, as all that is null here: it could not be understood so far. */
+  readonly method: string | null
+  /** With the port where it is not the usual one. */
+  readonly host: string | null
+  /** Without the query. */
+  readonly path: string | null
+  readonly class: string | null
+  readonly face: 'forward' | 'cache-host' | 'alternate' | 'tunnel' | null
+  /** Null: the client went away before there was an answer. */
+  readonly status: number | null
+  /** Whether the client got all of it. */
+  readonly whole: boolean
+  /** Of the body; of a tunnel, all. */
+  readonly bytes: Bytes
+  /** The same by the way that they came. */
+  readonly from: { readonly swarm?: Bytes; readonly cache?: Bytes; readonly pass?: Bytes }
+  /** Of the request's body; of a tunnel, all. */
+  readonly received: Bytes
+  readonly firstByteMs: Millis | null
+  readonly totalMs: Millis
+  readonly agent: string | null
+  /** That refused it. */
+  readonly rule: string | null
+}
+
+/** Something that was refused or changed, and by whom. */
+export interface AuditLine {
+  readonly time: string
+  /** An address, an AgentId, `api` or `start`. */
+  readonly who: string
+  readonly what: 'refused' | 'purge' | 'config' | 'api'
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export interface AccessLogPort {
+  /** Whether `note` does anything. */
+  readonly notesRequests: boolean
+  note(line: AccessLine): void
+  audit(line: Omit<AuditLine, 'time'>): void
+}
+
+/** All that is given must fit. */
+export interface RequestQuery {
+  readonly from: Millis | null
+  readonly to: Millis | null
+  readonly client: string | null
+  /** `files.example`, `*.files.example` */
+  readonly host: string | null
+  readonly class: string | null
+  readonly limit: number
+  /** Where the page before ended. */
+  readonly cursor: string | null
+}
+
+export interface RequestPage {
+  /** The newest first. */
+  readonly requests: readonly AccessLine[]
+  /** For the next page, which may be empty and not the last: a search ends after a while. Null: there is no more. */
+  readonly cursor: string | null
 }
 
 /** All that the page, the API, the metrics and `starling status` show; made afresh whenever one of them asks. */
@@ -458,6 +541,8 @@ export interface AgentStatus {
   readonly store: StoreUsage
   readonly proxy: ProxyTally
   readonly smallCache: SmallCacheUsage
+  /** Lines of the access log and the audit that the disk was too slow or too full for. */
+  readonly logLinesLost: number
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
   readonly policy: Readonly<CorePolicy>
@@ -478,6 +563,9 @@ export interface PageActions {
   showConfig(): readonly ConfigSetting[]
   /** Reads the configuration again and takes over what can be. @throws StarlingError `config-fixed` */
   reloadConfig(): Promise<ConfigReload>
+  /** @throws StarlingError `bad-query`, `no-access-log` */
+  requests(query: RequestQuery): Promise<RequestPage>
+  audit: AccessLogPort['audit']
 }
 
 export interface PurgeResult {

@@ -22,7 +22,7 @@ import {
   type Socket
 } from 'node:net'
 import { createLog } from '@starling/agent/log.ts'
-import type { ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
+import type { AccessLogPort, ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
 import { createHttpCache, type HttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy, type ProxyOptions } from '@starling/agent/proxy/http-proxy.ts'
 import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/upstream.ts'
@@ -157,10 +157,11 @@ export async function proxyOf(
   given: ContentPort,
   options: Partial<ProxyOptions> = {},
   upstream: Upstream = upstreamOf(),
-  cache: HttpCache = createHttpCache(null, log)
+  cache: HttpCache = createHttpCache(null, log),
+  accessLog: AccessLogPort | null = null
 ): Promise<Proxy> {
   const proxy = await createProxy(
-    { content: given, upstream, cache, log },
+    { content: given, upstream, cache, log, accessLog },
     { host: '127.0.0.1', port: 0, ...options }
   )
   closers.push(() => proxy.close())

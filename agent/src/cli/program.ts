@@ -12,6 +12,7 @@ import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
 import { explainUrl } from './explain.ts'
 import { fetchUrl } from './fetch.ts'
 import { joinFleet } from './join.ts'
+import { showRequests } from './requests.ts'
 import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
@@ -21,6 +22,14 @@ interface Common {
   readonly data?: string
   readonly json?: boolean
   readonly verbose?: boolean
+}
+
+interface RequestsFlags {
+  readonly client?: string
+  readonly host?: string
+  readonly class?: string
+  readonly since?: string
+  readonly limit: string
 }
 
 interface FetchFlags {
@@ -115,6 +124,31 @@ ${exitCodesHelp}`
   command(program, 'peers', 'List the agents that the running agent is connected with.', [
     'starling peers'
   ]).action((options: Common) => showPeers(common(options), tools))
+
+  command(program, 'requests', "Show what clients asked of the running agent's proxy, the newest first.", [
+    'starling requests --since 2h',
+    'starling requests --client 10.1.2.3 --host "*.windowsupdate.com"',
+    'starling requests --class windows-update --limit 1000 --json',
+    'There is an access log on gateways, and where accessLog.enabled is on.'
+  ])
+    .option('--client <address>', 'only of this client')
+    .option('--host <host>', 'only of this host, or *.example.com')
+    .option('--class <class>', 'only of this content class')
+    .option('--since <time>', 'only of a time like 2h until now, or since 2026-11-26T08:00:00Z')
+    .option('--limit <number>', 'so many at the most', '100')
+    .action(({ client, host, class: contentClass, since, limit, ...rest }: Common & RequestsFlags) =>
+      showRequests(
+        {
+          ...common(rest),
+          client: client ?? null,
+          host: host ?? null,
+          class: contentClass ?? null,
+          since: since ?? null,
+          limit: countOf(limit)
+        },
+        tools
+      )
+    )
 
   command(program, 'fetch', 'Get a file through the running agent.', [
     'starling fetch http://origin.example/big.iso',
@@ -256,6 +290,11 @@ type RunOptionValues = Common & {
   readonly stopOnStdinEnd?: boolean
   readonly policy?: readonly string[]
 } & Readonly<Record<string, unknown>>
+
+function countOf(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
+  throw new StarlingError('usage', `--limit ${JSON.stringify(text)}: give a whole number like 100`)
+}
 
 const policyPrefix = 'policy.'
 

@@ -58,11 +58,12 @@ function answersText({ bytes, answers, refused, wsusCalls }: AgentStatus['proxy'
   const way = (name: string, key: keyof typeof answers): string =>
     `${name} ${answers[key]} (${formatBytes(bytes[key])})`
   const calls = Object.entries(wsusCalls).filter(([, count]) => count > 0)
+  const rules = Object.entries(refused)
   return [
     way('swarm', 'swarm'),
     way('small cache', 'cache'),
     way('passed', 'pass'),
-    ...(refused === 0 ? [] : [`refused ${refused}`]),
+    ...(rules.length === 0 ? [] : [`refused ${rules.map(([rule, count]) => `${rule} ${count}`).join(' ')}`]),
     ...(calls.length === 0 ? [] : [`WSUS ${calls.map(([call, count]) => `${call} ${count}`).join(' ')}`])
   ].join(', ')
 }

@@ -17,7 +17,7 @@ import { withoutQuery, type Log } from '../log.ts'
 import type { TunnelPort } from '../ports.ts'
 import { endToEnd, explanation, hasBody, headersOf, viaOf } from './fields.ts'
 import { upgradeAnswerMs } from './limits.ts'
-import { replyWithError } from './replies.ts'
+import { replyWithError, toldBy } from './replies.ts'
 import type { Tally } from './tally.ts'
 import { join } from './two-ways.ts'
 
@@ -171,7 +171,10 @@ function responseOn(req: IncomingMessage, client: Duplex): ServerResponse {
   const res = new ServerResponse(req)
   res.assignSocket(client as Socket)
   res.shouldKeepAlive = false
-  res.once('finish', () => client.end())
+  res.once('finish', () => {
+    toldBy(res, client)
+    client.end()
+  })
   return res
 }
 

@@ -84,7 +84,7 @@ describe('CONNECT', () => {
       /^HTTP\/1\.1 403 .*\*\.files\.example, 127.*add example\.com to proxy\.connectHosts/s
     )
     expect(await say(proxy, 'CONNECT 127.0.0.1:443 HTTP/1.1\r\nhost: x\r\n\r\n')).toContain(' 403 ')
-    expect(proxy.tally().refused).toBe(2)
+    expect(proxy.tally().refused).toEqual({ tunnels: 2 })
     const socket = connect(proxy.port, proxy.address)
     closers.push(() => socket.destroy())
     socket.write(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: x\r\n\r\n`)

@@ -6,8 +6,7 @@ import type { Log } from '../log.ts'
 import type { TunnelPort } from '../ports.ts'
 import { hasPassed, headersOf, viaOf } from './fields.ts'
 import { isListed } from './host-patterns.ts'
-import { closeWithText, loopText, statusFor } from './replies.ts'
-import type { Tally } from './tally.ts'
+import { closeWithError, closeWithText, loopText } from './replies.ts'
 import { join, watchClient } from './two-ways.ts'
 
 export interface ConnectParts {
@@ -19,7 +18,6 @@ export interface ConnectParts {
   readonly via: string
   /** All that is to be ended when the proxy closes. */
   readonly open: Set<AbortController>
-  readonly tally: Pick<Tally, 'refused'>
 }
 
 export async function answerConnect(
@@ -28,7 +26,7 @@ export async function answerConnect(
   client: Duplex,
   first: Buffer
 ): Promise<void> {
-  const { upstream, log, via, open, tally } = parts
+  const { upstream, log, via, open } = parts
   const gone = watchClient(client, open)
   const target = parseAuthority(req.url ?? '')
   if (target === null)
@@ -36,10 +34,7 @@ export async function answerConnect(
   const headers = headersOf(req)
   if (hasPassed(headers, via)) return closeWithText(client, 508, loopText)
   const refusal = refusalOf(target, parts)
-  if (refusal !== null) {
-    tally.refused()
-    return closeWithText(client, 403, refusal)
-  }
+  if (refusal !== null) return closeWithText(client, 403, refusal)
 
   try {
     const remote = await upstream.tunnel({
@@ -54,7 +49,7 @@ export async function answerConnect(
   } catch (error) {
     if (gone.signal.aborted) return void client.destroy()
     log.info({ target: `${target.host}:${target.port}`, problem: messageOf(error) }, 'a tunnel failed')
-    closeWithText(client, statusFor(error), messageOf(error))
+    closeWithError(client, error)
   }
 }
 

@@ -4,6 +4,7 @@ import type { HeaderList } from '@starling/shared/http-fields.ts'
 import type { Owed } from './owed.ts'
 import type { Range } from './range.ts'
 import type { Tally, Way } from './tally.ts'
+import type { UploadCount } from './upload-limit.ts'
 
 export interface Exchange {
   readonly req: IncomingMessage
@@ -26,6 +27,7 @@ export interface Exchange {
   /** What our Via says. */
   readonly via: string
   readonly tally: Tally
+  readonly upload: UploadCount
 }
 
 /** Writes one part, and waits until the system has it: the part is the caller's again then. */

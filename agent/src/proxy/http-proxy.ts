@@ -17,11 +17,13 @@ import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
+import { limitsShape, type ClientLimits, type ProxyRule } from '../config-access.ts'
 import type { Endpoint } from '../config.ts'
-import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import type { AccessLogPort, ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
 import { answerServerOptions, answerUpgrade, isServerOptions, isUpgrade } from './alone.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
+import { createDoor, type DoorOptions } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { faceOf } from './face.ts'
 import { endToEnd, hasPassed, headersOf } from './fields.ts'
@@ -35,7 +37,6 @@ import {
   headsKeptMax,
   keepAliveMs,
   owedMsMax,
-  requestHeaderBytesMax,
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
@@ -59,6 +60,8 @@ export interface ProxyParts {
   readonly upstream: UpstreamPort & TunnelPort
   readonly cache: HttpCache
   readonly log: Log
+  /** Null or left out: nothing is written down. */
+  readonly accessLog?: AccessLogPort | null
 }
 
 export interface ProxyOptions {
@@ -79,6 +82,10 @@ export interface ProxyOptions {
   readonly pacHosts?: readonly string[]
   /** Networks whose machines may ask, beside this machine. */
   readonly clients?: readonly string[]
+  readonly rules?: readonly ProxyRule[]
+  /** Default: those of the configuration. */
+  readonly limits?: ClientLimits
+  readonly day?: DoorOptions['day']
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
   /** How long a client of a cache host is left without a byte. */
@@ -124,6 +131,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     clients: options.clients ?? []
   }
   let mayAsk = createClientCheck(rules.clients)
+  const limits = options.limits ?? limitsShape.parse({})
+  const door = createDoor(
+    { tally, log: given.accessLog ?? null, classOf: url => recognise(url).contentClass, now },
+    { rules: options.rules ?? [], limits, day: options.day ?? null }
+  )
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
@@ -183,11 +195,15 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       return replyWithText(res, problem.status, problem.text)
     }
     const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
-    if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
+    if (faced.kind === 'refused') return door.refuse(res, faced)
     if (faced.kind === 'pac') return replyWithPac(req, res)
-    if (hasPassed(headers, via)) return replyWithText(res, 508, loopText)
+    if (hasPassed(headers, via)) {
+      door.loop(res)
+      return replyWithText(res, 508, loopText)
+    }
     const hops = hopsLeft(req.method ?? '', headers)
     if (hops.kind === 'us') return replyAsLast(req, res)
+    if (!door.admits(req, res, faced)) return
     const call = wsusCallOf(req.method ?? '', faced.url, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
@@ -213,7 +229,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       takesBody,
       signal: gone.signal,
       via,
-      tally
+      tally: door.tallyOf(res),
+      upload: door.uploadOf(res)
     }
     if (isServerOptions(req)) {
       const alone = { req, headers: hops.onward, url: faced.url, signal: gone.signal }
@@ -261,6 +278,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
     if (faced.kind !== 'target') return closeWithText(client, 400, 'this address cannot be understood')
     if (hasPassed(headers, via)) return closeWithText(client, 508, loopText)
+    if (!door.opensTunnel(req, client, faced)) return
     const alone = { req, headers, url: faced.url, signal: gone.signal }
     await answerUpgrade(connecting, alone, client, first)
   }
@@ -279,18 +297,19 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   function refuseClient(socket: Socket): boolean {
     if (mayAsk(socket.remoteAddress)) return false
-    tally.refused()
+    door.stranger(socket)
     return true
   }
   const strangersText =
     'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
 
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
-    const server = createServer(serverOptions)
-    const unparsed = createUnparsed()
+    const server = createServer({ ...serverOptions, maxHeaderSize: limits.headerBytes })
+    const unparsed = createUnparsed(limits.headerBytes)
     function onRequest(req: IncomingMessage, res: ServerResponse, takesBody = () => {}): void {
       unparsed.answering(req.socket, res)
       if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
+      if (!door.opens(req, res)) return
       answer(req, res, takesBody).catch((error: unknown) => {
         if (res.destroyed) return
         log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
@@ -312,8 +331,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     server.maxHeadersCount = requestHeadersMax
     server.maxConnections = connectionsMax
     server.setTimeout(clientIdleMs)
+    server.on('connection', door.connected)
+    server.on('clientError', door.unreadable)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      if (!door.opensTunnel(req, socket)) return
       void answerConnect(connecting, req, socket, first)
     })
     server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
@@ -370,7 +392,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       closing.abort()
       for (const exchange of open) exchange.abort()
       for (const server of servers) server.closeAllConnections()
-      await Promise.all(closed)
+      await Promise.all([...closed, door.close()])
     }
   }
 }
@@ -380,7 +402,6 @@ const noClasses: readonly ContentClass[] = []
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 const serverOptions = {
-  maxHeaderSize: requestHeaderBytesMax,
   headersTimeout: requestHeadersMs,
   // A large upload may take hours; its headers may not.
   requestTimeout: 0,

@@ -7,13 +7,14 @@ export const owedMsMax: Millis = 12 * secondMs
 export const keepAliveMs: Millis = 75 * secondMs
 /** Local programs send their headers at once; who takes longer than this holds a socket for nothing (slow-loris). */
 export const requestHeadersMs: Millis = 20 * secondMs
-/** Signed URLs and cookies are long; more than this no real client sends. */
-export const requestHeaderBytesMax: Bytes = 32 * KiB
 export const requestHeadersMax = 200
 /** A client that takes no byte for so long is gone, or stopped in a debugger. */
 export const clientIdleMs: Millis = 10 * minuteMs
 /** Far above what the programs of one machine open; keeps a runaway one from taking all sockets. */
 export const connectionsMax = 2000
+
+/** How long a client may go on with an upload that was refused: a well-made one has read so by then. */
+export const lingerMs: Millis = 2 * secondMs
 
 /** HTTPS and plain HTTP; anything else (mail, databases) is not what a web proxy is for, unless listed. */
 export const connectPortsDefault: readonly number[] = [443, 80]

@@ -9,6 +9,7 @@ import { asRecord, endToEnd, explanation, hasBody } from './fields.ts'
 import { rangeHeader } from './range.ts'
 import { replyWithError } from './replies.ts'
 import { strictly } from './strict.ts'
+import { counted } from './upload-limit.ts'
 
 export interface PassParts {
   readonly upstream: UpstreamPort
@@ -26,7 +27,7 @@ export function askUpstream(
     url,
     method,
     headers: requestHeaders(exchange),
-    body: bodyOf(exchange),
+    body: counted(bodyOf(exchange), exchange.upload),
     range: null,
     ifRange: null,
     // A client of a cache host knows one server only, and turns away from it after twenty seconds.

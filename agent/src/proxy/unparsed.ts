@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Bytes } from '@starling/shared/units.ts'
 import { closeWithText } from './replies.ts'
 
 export interface Unparsed {
@@ -13,7 +14,8 @@ export interface Unparsed {
   close(error: NodeJS.ErrnoException, socket: Duplex): void
 }
 
-export function createUnparsed(): Unparsed {
+/** @param headBytesMax the longest head that is read */
+export function createUnparsed(headBytesMax: Bytes): Unparsed {
   const underWay = new WeakMap<Duplex, Set<ServerResponse>>()
   return {
     answering(socket, res) {
@@ -27,7 +29,11 @@ export function createUnparsed(): Unparsed {
       if (begun.some(({ writableEnded }) => !writableEnded)) return void socket.destroy()
       if (begun.length > 0) return void socket.end(() => socket.destroy())
       const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
-      closeWithText(socket, status, 'this request cannot be understood')
+      const text =
+        status === 431
+          ? `the head of this request is longer than ${headBytesMax} bytes (proxy.limits.headerBytes)`
+          : 'this request cannot be understood'
+      closeWithText(socket, status, text)
     }
   }
 }

@@ -38,7 +38,18 @@ test.each([
   '[::ffff:127.0.0.1]',
   '[::ffff:a00:1]',
   '[64:ff9b::10.0.0.1]',
-  '[2002:7f00:1::]'
+  '[2002:7f00:1::]',
+  '[fd00:ec2::254]',
+  '[::ffff:169.254.169.254]',
+  '[::ffff:a9fe:a9fe]',
+  '[64:ff9b::a9fe:a9fe]',
+  '2130706433',
+  '0x7f.1',
+  '0x7F000001',
+  '0177.0.0.1',
+  '017700000001',
+  '127.1',
+  '2852039166'
 ])('%s is private ground', host => {
   expect(refuses([], host)).toBe(true)
 })
@@ -50,7 +61,9 @@ test.each([
   'example.com',
   '[2606:4700::1111]',
   '[64:ff9b::8.8.8.8]',
-  'localhost.com'
+  'localhost.com',
+  '134744072',
+  'cafe.fade'
 ])('%s may be asked', host => {
   expect(refuses([], host)).toBe(false)
 })
@@ -87,6 +100,31 @@ test.each([
   '[host]:80'
 ])('%j is no entry', entry => {
   expect(() => createAddressCheck([entry])).toThrow(StarlingError)
+})
+
+describe('a name that resolves to several addresses', () => {
+  const addresses = (...texts: string[]): LookupAddress[] =>
+    texts.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
+  const given = (found: LookupAddress[], all: boolean): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const check = createAddressCheck([], (_, __, done) => done(null, found))
+      check.lookup(80)('two-faced.example', { all }, (error, address) => {
+        if (error === null) resolve(address)
+        else reject(error)
+      })
+    })
+
+  test('is asked at those that are public alone, wherever the others stand', async () => {
+    const found = addresses('10.0.0.1', '8.8.8.8', '169.254.169.254', '::ffff:7f00:1', '2606:4700::1111')
+    expect(await given(found, true)).toEqual(addresses('8.8.8.8', '2606:4700::1111'))
+    expect(await given(found, false)).toBe('8.8.8.8')
+  })
+
+  test('of which none is public is refused', async () => {
+    const refusal = { code: 'upstream-refused-address' }
+    await expect(given(addresses('10.0.0.1', 'fd00:ec2::254'), true)).rejects.toMatchObject(refusal)
+    await expect(given([], false)).rejects.toMatchObject(refusal)
+  })
 })
 
 describe('names', () => {

@@ -34,6 +34,8 @@ export interface UpstreamOptions {
   /** Certificates (PEM) to trust beside the system's. */
   readonly ca?: readonly string[]
   readonly now?: () => Millis
+  /** Throws a StarlingError where a redirect must not lead. */
+  readonly mayFollow?: (url: URL) => void
 }
 
 export interface Upstream extends UpstreamPort, TunnelPort {
@@ -132,6 +134,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
         // What was not redirected is told in the caller's own spelling, so that the two can be compared.
         if (next === null) return hops === 0 ? { ...response, url: request.url } : response
         response.cancel()
+        options.mayFollow?.(next)
         if (hops === redirectsMax) {
           throw new StarlingError(
             'upstream-bad-answer',
