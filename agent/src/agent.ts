@@ -17,8 +17,13 @@ import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
+import { createAccessLog } from './access-log/access-log.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
+import { gatewayWithSecret } from './config-relations.ts'
+import { createLiveConfig, type ConfigSource } from './config-reload.ts'
+import { watchFile } from './config-watch.ts'
+import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
@@ -39,6 +44,7 @@ import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
+import { createRedirectCheck } from './proxy/filters.ts'
 import { openCacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from './proxy/http-proxy.ts'
@@ -65,15 +71,21 @@ const diskLookMs: Millis = 30 * secondMs
 const diskLookBusyMs: Millis = secondMs
 
 /** Names under which the store remembers what is not about content. */
-const remembered = { bans: 'bans', trust: 'trust' } as const
+const remembered = { bans: 'bans', trust: 'trust', clientBytes: 'client-bytes', config: 'config' } as const
 
 /** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
 export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConfig> {
   return await loadConfig(sources, { readFile: readSecretFile, parse: parseFleetSecret })
 }
 
-/** @throws StarlingError; what was already started is stopped again then. */
-export async function createAgent(config: AgentConfig, { log }: { readonly log: Log }): Promise<Agent> {
+/**
+ * @param source where the configuration came from and is read again; without one it stays as it is
+ * @throws StarlingError; what was already started is stopped again then
+ */
+export async function createAgent(
+  config: AgentConfig,
+  { log, source = null }: { readonly log: Log; readonly source?: ConfigSource | null }
+): Promise<Agent> {
   const undo: Array<() => Promise<unknown> | void> = []
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) {
@@ -85,7 +97,7 @@ export async function createAgent(config: AgentConfig, { log }: { readonly log: 
     }
   }
   try {
-    return await start(config, log, undo, stop)
+    return await start(config, log, source, undo, stop)
   } catch (error) {
     await stop()
     throw error
@@ -95,15 +107,14 @@ export async function createAgent(config: AgentConfig, { log }: { readonly log: 
 async function start(
   config: AgentConfig,
   log: Log,
+  source: ConfigSource | null,
   undo: Array<() => Promise<unknown> | void>,
   stop: () => Promise<void>
 ): Promise<Agent> {
-  if (config.fleetSecret !== null && config.role === 'gateway') {
-    throw new StarlingError(
-      'bad-config',
-      'a fleet secret makes all members equal, so nobody would take this agent for a gateway: use role agent, or join with a ticket made with --role gateway'
-    )
-  }
+  const powerless = gatewayWithSecret(config)
+  if (powerless !== null) throw new StarlingError('bad-config', powerless)
+  const live = createLiveConfig(config, source, { log, apply: applyConfig })
+  const classes = () => live.now().contentClasses
   const startedAt = Date.now()
   const version = await ownVersion()
   const store = await createStore(
@@ -170,7 +181,11 @@ async function start(
         },
         purges: {
           version: fleet => purging.version(fleet),
-          take: (fleet, purges, to) => purging.fromCoordinator(fleet, purges, to)
+          take: (fleet, purges, to) => {
+            for (const { target } of purges)
+              accessLog.audit({ who: fleet, what: 'purge', detail: { target } })
+            return purging.fromCoordinator(fleet, purges, to)
+          }
         },
         report: () => ({
           counters: { ...flows.totals() },
@@ -200,7 +215,24 @@ async function start(
   const site = member?.site ?? ticketSite ?? config.site
   const role = member?.role ?? config.role
 
-  const upstream = createUpstream({ log }, config.upstream)
+  const accessLog = createAccessLog(
+    { log },
+    {
+      ...config.accessLog,
+      folder: filesIn(config.dataFolder).logs,
+      requests: config.accessLog.enabled === 'auto' ? role === 'gateway' : config.accessLog.enabled === 'on'
+    }
+  )
+  undo.push(() => accessLog.close())
+  const shown = shownConfig(config)
+  const changed = changesOf(await store.recall(remembered.config), shown)
+  if (changed !== null) accessLog.audit({ who: 'start', what: 'config', detail: changed })
+  await store.remember(remembered.config, shown)
+
+  const upstream = createUpstream(
+    { log },
+    { ...config.upstream, mayFollow: createRedirectCheck(config.proxy.rules) }
+  )
   undo.push(() => upstream.close())
 
   const bulk = await createBulkTls(
@@ -241,17 +273,17 @@ async function start(
     })
   }
 
-  const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
-  const init: AgentCoreInit = { self, role, site, policy, seed: hash32(self), bans }
+  const corePolicy = ({ policy }: AgentConfig): CorePolicy =>
+    role === 'gateway' ? { ...policy, upstreamWeight: 1000 } : policy
+  const init: AgentCoreInit = { self, role, site, policy: corePolicy(config), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())
   const core = trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace)
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
-  const { contentClasses } = config
   const signer = createSigner(identity, trust, {
-    headLifeMs: head => headLifeMs(head, trust.now(), contentClasses),
+    headLifeMs: head => headLifeMs(head, trust.now(), classes()),
     signAfter: head => purging.book.signAfter(head)
   })
   const purging = await createPurging({
@@ -279,7 +311,7 @@ async function start(
     upstream,
     bulk,
     signer,
-    recognise: url => recognise(url, contentClasses),
+    recognise: url => recognise(url, classes()),
     emit,
     now: Date.now,
     log,
@@ -297,7 +329,10 @@ async function start(
       network.hangUp(peer, reason)
     },
     signDigests: (transfer, entries, notBefore) => signer.signDigests(transfer, entries, notBefore),
-    purgeInForce: ({ target }, all) => {
+    purgeInForce: ({ target, purgedAt }, all) => {
+      // What was asked for here or told by the coordinator is written down where it comes in.
+      const who = all.find(one => one.target === target && one.purgedAt === purgedAt)?.word?.signed.issuer
+      if (who !== undefined && who !== self) accessLog.audit({ who, what: 'purge', detail: { target } })
       const forgotten = proxy?.purge((key, contentClass) => isOf(target, { key, contentClass }))
       Promise.all([forgotten, purging.keep(all)]).catch((error: unknown) => {
         log.error({ problem: messageOf(error) }, 'a purge is forgotten when this agent stops')
@@ -337,6 +372,18 @@ async function start(
     await keepTrust()
   })
 
+  /** What a running agent takes over of a changed configuration (config-live.ts). */
+  function applyConfig(next: AgentConfig, before: AgentConfig): void {
+    // First what may refuse.
+    upstream.allowPrivate(next.upstream.allowPrivate)
+    proxy?.reconfigure({ ...next.proxy, connectPorts: next.proxy.connectPorts.map(Number) })
+    // Its children follow.
+    log.level = next.logLevel
+    if (next.policy !== before.policy) emit({ type: 'policy-changed', policy: corePolicy(next) })
+    const added = next.staticPeers.filter(peer => !before.staticPeers.includes(peer))
+    if (added.length > 0) network.hint([{ id: null, addresses: added }])
+  }
+
   /** Digests of somebody else are of use only to who can check that he may sign: we pass on his proof. */
   function withProof(message: SwarmMessage): SwarmMessage {
     if (message.type !== 'digests' || message.digests.signed.issuer === self) return message
@@ -368,15 +415,25 @@ async function start(
   const smallCache = createHttpCache(smallDisk, log)
   undo.push(() => smallCache.close())
   const listening = await createProxy(
-    { content: flows, upstream, cache: smallCache, log },
+    { content: flows, upstream, cache: smallCache, log, accessLog },
     {
       ...config.proxy,
+      day: {
+        before: await store.recall(remembered.clientBytes),
+        keep: bytes =>
+          store.remember(remembered.clientBytes, bytes).catch((error: unknown) => {
+            log.warn(
+              { problem: messageOf(error) },
+              'what clients had today is forgotten when this agent stops'
+            )
+          })
+      },
       connectPorts: config.proxy.connectPorts.map(Number),
-      classes: () => contentClasses,
+      classes,
       mirrors: config.mirrors,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
       cacheHostAllows: url =>
-        cacheHostAllows(url, contentClasses) || isListedOrigin(url, config.cacheHost.origins)
+        cacheHostAllows(url, classes()) || isListedOrigin(url, live.now().cacheHost.origins)
     }
   )
   proxy = listening
@@ -407,14 +464,15 @@ async function start(
     store: await store.usage(),
     proxy: listening.tally(),
     smallCache: smallCache.usage(),
+    logLinesLost: accessLog.lost(),
     refusals: Object.fromEntries([
       ...network.refusals(),
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
-    policy,
-    contentClasses,
-    problems: reporter.problems()
+    policy: corePolicy(live.now()),
+    contentClasses: classes(),
+    problems: [...live.problems(), ...reporter.problems()]
   })
   const page = await createPage(
     {
@@ -429,7 +487,19 @@ async function start(
         remove: async transfer => {
           flows.evict(transfer)
         },
-        purge: async request => await purging.purge(targetOf(request))
+        purge: async request => await purging.purge(targetOf(request)),
+        showConfig: () => live.settings(),
+        reloadConfig: () => live.reload(),
+        requests: async query => {
+          if (accessLog.notesRequests) return await accessLog.search(query)
+          throw new StarlingError(
+            'no-access-log',
+            'this agent writes no access log: set accessLog.enabled to on, and restart it'
+          )
+        },
+        audit: line => {
+          accessLog.audit(line)
+        }
       },
       log
     },
@@ -441,6 +511,16 @@ async function start(
     const linked = link
     await linked.start()
     undo.push(() => linked.stop())
+  }
+  if (source !== null) {
+    const watch = watchFile(source.first.file, () => {
+      live.reload().catch((error: unknown) => {
+        log.error({ problem: messageOf(error) }, 'the changed configuration could not be read')
+      })
+    })
+    undo.push(() => {
+      watch.stop()
+    })
   }
   log.info({ agent: self, site, role, proxy: proxyAddress, page: page.address }, 'agent is up')
   return { id: self, site, role, proxyAddress, pageAddress: page.address, status, stop }

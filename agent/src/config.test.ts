@@ -59,16 +59,16 @@ describe('mirrors', () => {
   })
 
   it.each<[string, object, RegExp]>([
-    ['name', { ...go, name: 'Go/x' }, /mirrors\[0\]\.name .*small letters/],
-    ['kind', { ...go, kind: 'pypi' }, /mirrors\[0\]\.kind .*go, npm and tree/],
-    ['upstream', { ...go, upstream: 'goproxy.example' }, /mirrors\[0\]\.upstream .*give an address/],
-    ['password', { ...go, upstream: 'https://me:secret@x.example' }, /\.upstream .*leave out user name/],
-    ['query', { ...go, upstream: 'https://x.example/?a' }, /\.upstream .*leave out \?/],
-    ['pattern', { ...go, private: ['corp.example/**'] }, /mirrors\[0\]\.private\[0\] .*module path/],
-    ['token', { ...go, deny: ['x.example', 'x.example/{sha1}'] }, /mirrors\[0\]\.deny\[1\] .*module path/],
-    ['database', { ...go, sumdb: { name: 'sum.example' } }, /mirrors\[0\]\.sumdb\.url /],
-    ['host', { ...go, hosts: ['mirror.example:80'] }, /mirrors\[0\]\.hosts\[0\] .*without port/],
-    ['rule of another kind', { ...go, kind: 'tree', allow: [] }, /mirrors\[0\] .*allow/]
+    ['name', { ...go, name: 'Go/x' }, /mirrors\[0\]\.name: .*small letters/],
+    ['kind', { ...go, kind: 'pypi' }, /mirrors\[0\]\.kind: .*go, npm and tree/],
+    ['upstream', { ...go, upstream: 'goproxy.example' }, /mirrors\[0\]\.upstream: .*give an address/],
+    ['password', { ...go, upstream: 'https://me:secret@x.example' }, /\.upstream: .*leave out user name/],
+    ['query', { ...go, upstream: 'https://x.example/?a' }, /\.upstream: .*leave out \?/],
+    ['pattern', { ...go, private: ['corp.example/**'] }, /mirrors\[0\]\.private\[0\]: .*module path/],
+    ['token', { ...go, deny: ['x.example', 'x.example/{sha1}'] }, /mirrors\[0\]\.deny\[1\]: .*module path/],
+    ['database', { ...go, sumdb: { name: 'sum.example' } }, /mirrors\[0\]\.sumdb\.url: /],
+    ['host', { ...go, hosts: ['mirror.example:80'] }, /mirrors\[0\]\.hosts\[0\]: .*without port/],
+    ['rule of another kind', { ...go, kind: 'tree', allow: [] }, /mirrors\[0\]: .*allow/]
   ])('tell what is wrong with a %s, and no secret', async (_, mirror, expected) => {
     await writeConfig({ mirrors: [mirror] })
     const message = await problemsOf(load({}))
@@ -85,7 +85,7 @@ describe('mirrors', () => {
 
   it('have names of their own', async () => {
     await writeConfig({ mirrors: [go, go] })
-    expect(await problemsOf(load({}))).toMatch(/mirrors\[1\]\.name .*choose another/)
+    expect(await problemsOf(load({}))).toMatch(/mirrors\[1\]\.name: .*choose another/)
   })
 })
 
@@ -105,10 +105,10 @@ describe('content classes', () => {
   it('tell which entry and which field is wrong, all of them at once', async () => {
     await writeConfig({ contentClasses: [own, { ...own, id: 'go', paths: ['/x', 'y'] }] })
     const message = await problemsOf(load({}))
-    expect(message).toMatch(/contentClasses\[1\]\.id \(.*config\.json\): .*choose another/)
-    expect(message).toMatch(/contentClasses\[1\]\.paths\[1\] \(.*config\.json\): .*must begin with \//)
+    expect(message).toMatch(/config\.json:1:\d+ {2}contentClasses\[1\]\.id: .*choose another/)
+    expect(message).toMatch(/config\.json:1:\d+ {2}contentClasses\[1\]\.paths\[1\]: .*must begin with \//)
     expect(await problemsOf(load({ STARLING_CONTENT_CLASSES: '[{' }))).toMatch(
-      /contentClasses \(environment STARLING_CONTENT_CLASSES\): .* does not fit; give a list of objects, like \[/
+      /environment STARLING_CONTENT_CLASSES {2}contentClasses: .* does not fit; give a list of objects, like \[/
     )
   })
 
@@ -116,6 +116,42 @@ describe('content classes', () => {
     expect(() =>
       agentConfig(folder, { contentClasses: [{ ...own, key: 'digest', rangeFirst: true, hosts: ['*'] }] })
     ).toThrow(expect.objectContaining({ code: 'bad-config' }))
+  })
+})
+
+describe('rules and limits of the proxy', () => {
+  it('come from the file, and rules as JSON from the environment', async () => {
+    const rules = [{ name: 'no-video', action: 'deny', hosts: ['*.video.example:8080'], paths: ['/**'] }]
+    await writeConfig({ proxy: { rules, limits: { bytesPerDay: '5GiB' } }, accessLog: { enabled: 'on' } })
+    const config = await load({ STARLING_PROXY_LIMITS_CONNECTIONS: '7' })
+    expect(config.proxy.rules).toEqual(rules)
+    expect(config.proxy.limits).toMatchObject({ bytesPerDay: 5 * GiB, connections: 7, local: false })
+    expect(config.accessLog).toMatchObject({ enabled: 'on', audit: true })
+    const env = JSON.stringify([{ name: 'closed', action: 'deny' }])
+    expect((await load({ STARLING_PROXY_RULES: env })).proxy.rules[0]!.name).toBe('closed')
+  })
+
+  it('are as docs/DEPLOY.md shows them', async () => {
+    const page = await readFile(new URL('../../docs/DEPLOY.md', import.meta.url), 'utf8')
+    const example = /```json\n(\{.*?\n\})\n```/s.exec(page)![1]!
+    await writeConfig(example)
+    const { proxy, accessLog } = await load({})
+    expect([proxy.rules.length, proxy.limits.bytesPerDay, accessLog.files]).toEqual([5, 50 * GiB, 20])
+  })
+
+  it.each<[object, RegExp]>([
+    [{ name: 'requests', action: 'deny' }, /proxy\.rules\[1\]\.name: .*choose another/],
+    [{ name: 'same', action: 'deny' }, /proxy\.rules\[1\]\.name: .*another rule/],
+    [{ name: 'No Video', action: 'deny' }, /proxy\.rules\[1\]\.name: .*small letters/],
+    [{ name: 'x', action: 'block' }, /proxy\.rules\[1\]\.action: .*allow or deny/],
+    [{ name: 'x', action: 'deny', paths: ['private'] }, /proxy\.rules\[1\]\.paths\[0\]: .*must begin/],
+    [{ name: 'x', action: 'deny', hosts: ['http://x/'] }, /proxy\.rules\[1\]\.hosts\[0\]: .*give a host/],
+    [{ name: 'x', action: 'deny', clients: ['10.0.0.0/33'] }, /proxy\.rules\[1\]\.clients\[0\]: .*networks/],
+    [{ name: 'x', action: 'deny', methods: ['get'] }, /proxy\.rules\[1\]\.methods\[0\]: .*capitals/],
+    [{ name: 'x', action: 'deny', host: ['x'] }, /proxy\.rules\[1\].*host/]
+  ])('%j is told to be wrong', async (rule, problem) => {
+    await writeConfig({ proxy: { rules: [{ name: 'same', action: 'allow' }, rule] } })
+    expect(await problemsOf(load({}))).toMatch(problem)
   })
 })
 
@@ -162,6 +198,13 @@ describe('where values come from', () => {
     expect((await load({})).site).toBe('north')
   })
 
+  it('reads the example of docs/DEPLOY.md, comments and all', async () => {
+    const docs = await readFile(new URL('../../docs/DEPLOY.md', import.meta.url), 'utf8')
+    const example = /^ {4}\/\/ The gateway of.*?^ {4}\}$/ms.exec(docs)![0]
+    await writeConfig(example)
+    expect(await load({})).toMatchObject({ role: 'gateway', cache: { quotaBytes: 200 * GiB } })
+  })
+
   it('gives every setting a name of its own in the environment and on the command line, and words', () => {
     expect(new Set(settings.map(setting => setting.env)).size).toBe(settings.length)
     expect(settings.find(setting => setting.path === 'cache.quotaBytes')).toMatchObject({
@@ -189,25 +232,25 @@ describe('what is refused', () => {
     await writeConfig({ cache: { quotaBytes: 'plenty' }, sight: 'north', policy: { uploadSlots: 9999 } })
     const message = await problemsOf(load({ STARLING_ROLE: 'king' }, { 'page.host': '0.0.0.0' }))
     const file = filesIn(folder).config
-    expect(message).toContain(`cache.quotaBytes (${file}): "plenty" does not fit; give a size like 10GiB`)
+    expect(message).toContain(`${file}:1:24  cache.quotaBytes: "plenty" does not fit; give a size like 10GiB`)
     expect(message).toContain(
-      `sight (${file}): no such setting. Known names: listen, bulk, proxy, cacheHost, page, site,`
+      `${file}:1:34  sight: no such setting. Known names: listen, bulk, proxy, cacheHost, page, site,`
     )
     expect(message).toContain(
-      `policy.uploadSlots (${file}): 9999 does not fit; give a whole number from 0 to 256`
+      `${file}:1:74  policy.uploadSlots: 9999 does not fit; give a whole number from 0 to 256`
     )
     expect(message).toContain(
-      'role (environment STARLING_ROLE): "king" does not fit; give one of agent, gateway'
+      'environment STARLING_ROLE  role: "king" does not fit; give one of agent, gateway'
     )
     expect(message).toContain(
-      'page.host (command line --page-host): "0.0.0.0" does not fit; give a loopback address'
+      'command line --page-host  page.host: "0.0.0.0" does not fit; give a loopback address'
     )
   })
 
   it.each([
     ['{ "site": }', 'not JSON'],
-    ['[1]', 'the whole'],
-    ['{ "cache": 7 }', 'cache ('],
+    ['[1]', 'give an object { ... } as the whole'],
+    ['{ "cache": 7 }', ':1:12  cache: give an object'],
     ['{ "__proto__": { "site": "x" } }', 'no such setting'],
     ['{ "fleetSecret": "abc" }', 'does not belong here'],
     ['{ "staticPeers": ["192.0.2.7:17830"] }', '/ip4/192.0.2.7/tcp/17830'],
@@ -219,7 +262,9 @@ describe('what is refused', () => {
   })
 
   it('does not overlook a mistyped name in the environment, but what tests and the coordinator read', async () => {
-    expect(await problemsOf(load({ STARLING_SIET: 'north' }))).toContain('STARLING_SIET (environment)')
+    expect(await problemsOf(load({ STARLING_SIET: 'north' }))).toContain(
+      'environment STARLING_SIET  no such setting; did you mean STARLING_SITE?'
+    )
     await load({ STARLING_TEST_REPORT: 'x', STARLING_COORDINATOR_URL: 'x', STARLING_SITE: '' })
   })
 
@@ -257,7 +302,7 @@ describe('secrets', () => {
   it('that are missing or refused stop the start, and are not repeated', async () => {
     expect(await problemsOf(load({}, { fleetSecretFile: '/etc/none' }, reader({})))).toContain('/etc/none')
     const message = await problemsOf(load({ STARLING_FLEET_SECRET: 'hunter2' }, {}, reader({})))
-    expect(message).toContain('fleet secret (environment STARLING_FLEET_SECRET): make one')
+    expect(message).toContain('environment STARLING_FLEET_SECRET  fleet secret: make one')
     expect(message).not.toContain('hunter2')
   })
 

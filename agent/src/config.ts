@@ -20,6 +20,7 @@ import {
   factsOf,
   listField,
   objectsField,
+  secret,
   switchField,
   textField,
   type FieldFacts
@@ -27,6 +28,16 @@ import {
 import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
 import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { z } from 'zod'
+import {
+  accessLogShape,
+  isHostPattern,
+  isNetwork,
+  limitsShape,
+  rulesField,
+  type AccessLogConfig,
+  type ClientLimits,
+  type ProxyRule
+} from './config-access.ts'
 import { mirrorsSchema, type MirrorConfig } from './mirror-config.ts'
 
 export interface Endpoint {
@@ -45,11 +56,15 @@ export interface AgentConfig {
   /** For HTTP clients of this machine, and of the networks that are listed. */
   readonly proxy: Endpoint & {
     readonly connectPorts: readonly string[]
+    readonly connectHosts: readonly string[]
     readonly clients: readonly string[]
     /** `http://wsus.corp.example:8530`; null: none. */
     readonly wsus: string | null
     readonly pacHosts: readonly string[]
+    readonly rules: readonly ProxyRule[]
+    readonly limits: ClientLimits
   }
+  readonly accessLog: AccessLogConfig
   /** For Delivery Optimization, whose policy names hosts and no ports. */
   readonly cacheHost: Endpoint & {
     readonly enabled: boolean
@@ -158,6 +173,14 @@ export const configSchema = z.strictObject({
         why: 'None: a tunnel to any port is a way around every firewall'
       }
     ),
+    connectHosts: listField(
+      z.string().refine(isHostPattern),
+      { word: 'host', form: 'hosts like *.example.com, with :port where only one is meant' },
+      {
+        what: 'Hosts that tunnels (CONNECT) may go to; none: all',
+        why: 'A proxy that browsers use must reach every site; a gateway that only serves updates can be told which'
+      }
+    ),
     clients: listField(
       z.string().refine(isNetwork),
       { word: 'network', form: 'addresses or networks like 10.1.0.0/16' },
@@ -177,12 +200,14 @@ export const configSchema = z.strictObject({
     ),
     pacHosts: listField(
       z.string().refine(isHostPattern),
-      { word: 'host', form: 'hosts like *.windowsupdate.com' },
+      { word: 'host', form: 'hosts like *.windowsupdate.com, with :port where only one is meant' },
       {
         what: 'Hosts that /proxy.pac sends through this proxy; none: all plain http',
         why: 'What is not worth sharing passes through anyway'
       }
-    )
+    ),
+    rules: rulesField,
+    limits: limitsShape
   }),
   cacheHost: z.strictObject({
     enabled: switchField(false, {
@@ -243,14 +268,16 @@ export const configSchema = z.strictObject({
     what: 'What this agent is to its site: a gateway talks to the origins for the others and vouches for what it got',
     why: 'Most machines are endpoints'
   }),
-  ticket: textField<string | null>(
-    z.string().min(1).max(8192).nullable(),
-    { word: 'ticket', form: 'the text that `ticket create` printed' },
-    null,
-    {
-      what: 'Ticket to join a fleet with, used once, at the first start',
-      why: 'There is no default fleet; `starling join TICKET` does the same by hand'
-    }
+  ticket: secret(
+    textField<string | null>(
+      z.string().min(1).max(8192).nullable(),
+      { word: 'ticket', form: 'the text that `ticket create` printed' },
+      null,
+      {
+        what: 'Ticket to join a fleet with, used once, at the first start',
+        why: 'There is no default fleet; `starling join TICKET` does the same by hand'
+      }
+    )
   ),
   fleetSecretFile: textField<string | null>(
     z.string().min(1).nullable(),
@@ -345,6 +372,7 @@ export const configSchema = z.strictObject({
       why: 'None: which registries a company trusts is its own choice'
     }
   ),
+  accessLog: accessLogShape,
   logLevel: choiceField(logLevels, 'info', {
     what: 'How much is logged, as JSON lines on stderr',
     why: 'A line for what an admin would ask about, none for each chunk'
@@ -377,16 +405,6 @@ function isServerUrl(text: string): boolean {
     url.search === '' &&
     url.username === ''
   )
-}
-
-function isNetwork(text: string): boolean {
-  const [address, prefix] = text.split('/')
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address ?? '')] ?? -1
-  return /^[^/]+(\/\d{1,3})?$/.test(text) && bits >= 0 && Number(prefix ?? 0) <= bits
-}
-
-function isHostPattern(text: string): boolean {
-  return /^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:\d{1,5})?$/i.test(text)
 }
 
 /** One field as the outside names it. */
@@ -435,14 +453,19 @@ export function agentConfig(
   const groups = {
     listen: {},
     bulk: {},
-    proxy: {},
+    proxy: { limits: {} },
+    accessLog: {},
     cacheHost: {},
     page: {},
     upstream: {},
     cache: {},
     policy: {}
   }
-  const parsed = configSchema.safeParse({ ...groups, ...given })
+  const parsed = configSchema.safeParse({
+    ...groups,
+    ...given,
+    proxy: { ...groups.proxy, ...given.proxy }
+  })
   if (!parsed.success) {
     throw new StarlingError(
       'bad-config',
@@ -467,12 +490,28 @@ export function withoutSecrets(config: AgentConfig): Omit<AgentConfig, 'fleetSec
   }
 }
 
+/** A value as it may be shown: without secrets, and without the passwords that stand in URLs. */
+export function blanked({ facts }: Pick<Setting, 'facts'>, value: unknown): unknown {
+  if (facts.isSecret === true) return value === null ? null : '(set)'
+  return withoutPasswords(value)
+}
+
+function withoutPasswords(value: unknown): unknown {
+  // Up to the last @, because a password may hold anything.
+  if (typeof value === 'string') return value.replace(/(:\/\/)\S*@/g, '$1(...)@')
+  if (Array.isArray(value)) return value.map(withoutPasswords)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutPasswords(inner)]))
+}
+
 /** Where agent and command line meet in the data folder. */
 export const filesIn = (dataFolder: string) => ({
   config: join(dataFolder, 'config.json'),
   fleetSecret: join(dataFolder, 'fleet.secret'),
   /** Small responses; see proxy/http-cache. */
   smallCache: join(dataFolder, 'small'),
+  /** Requests and what was changed, one JSON line each: `<this>/access-000001.jsonl`. */
+  logs: join(dataFolder, 'logs'),
   /** Pid and addresses of the running agent. */
   running: join(dataFolder, 'agent.json'),
   /** Needed for every change through the API. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { makePeer, makeStatus, makeTransfer, noBytes } from '../../test/doubles/local-page.ts'
-import { createMetrics, series } from './metrics.ts'
+import { createMetrics, histograms, series } from './metrics.ts'
 import type { AgentStatus } from './ports.ts'
 
 const line = (text: string, start: string) => text.split('\n').find(one => one.startsWith(start))
@@ -47,4 +47,27 @@ it('has a name and words for every series, and no key or peer in a label', async
     expect(text).toContain(`# HELP ${name} ${help}`)
   }
   expect(text).not.toMatch(/secret\.example|P12D3/)
+})
+
+it('tells refusals by rule, and times as histograms whose buckets add up', async () => {
+  const { proxy } = makeStatus()
+  const swarm = { upToMs: [1, 500], counts: [2, 3, 1], sumMs: 1500 }
+  const status = makeStatus({
+    proxy: { ...proxy, refused: { 'no-video': 2 }, firstByte: { ...proxy.firstByte, swarm } }
+  })
+  const text = await createMetrics(() => status).text()
+  expect(line(text, 'starling_proxy_refused_total{rule="no-video"}')).toMatch(/ 2$/)
+  const name = 'starling_proxy_first_byte_seconds'
+  const way = 'way="swarm"'
+  expect(text).toContain(
+    [
+      `${name}_bucket{le="0.001",${way}} 2`,
+      `${name}_bucket{le="0.5",${way}} 5`,
+      `${name}_bucket{le="+Inf",${way}} 6`,
+      `${name}_sum{${way}} 1.5`,
+      `${name}_count{${way}} 6`
+    ].join('\n')
+  )
+  for (const { name: known, help } of histograms)
+    expect(text).toContain(`# HELP ${known} ${help}\n# TYPE ${known} histogram\n`)
 })

@@ -7,7 +7,7 @@
  * from URLs or peers: cardinality stays bounded, and nothing private gets out.
  */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { AgentStatus } from './ports.ts'
+import type { AgentStatus, TimeSpread } from './ports.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -67,9 +67,15 @@ export const series: readonly Series[] = [
   },
   {
     name: 'starling_proxy_refused_total',
-    help: 'Requests that policy does not allow',
+    help: 'Requests that policy does not allow, by the rule that was in the way: a word of ours or a name of proxy.rules',
+    labels: ['rule'],
+    read: ({ proxy }) => Object.entries(proxy.refused).map(([rule, count]): Row => [{ rule }, count])
+  },
+  {
+    name: 'starling_log_lines_lost_total',
+    help: 'Lines of the access log and the audit that the disk was too slow or too full for',
     labels: [],
-    read: ({ proxy }) => plain(proxy.refused)
+    read: ({ logLinesLost }) => plain(logLinesLost)
   },
   {
     name: 'starling_wsus_calls_total',
@@ -194,6 +200,47 @@ export const series: readonly Series[] = [
   }
 ]
 
+interface Histogram {
+  readonly name: `starling_${string}_seconds`
+  readonly help: string
+  readonly label: string
+  read(status: AgentStatus): Readonly<Record<string, TimeSpread>>
+}
+
+export const histograms: readonly Histogram[] = [
+  {
+    name: 'starling_proxy_first_byte_seconds',
+    help: "From a client's request to the first byte of its answer, by way",
+    label: 'way',
+    read: ({ proxy }) => ({ ...proxy.firstByte })
+  },
+  {
+    name: 'starling_proxy_answer_seconds',
+    help: "From a client's request to the end of its answer, by way",
+    label: 'way',
+    read: ({ proxy }) => ({ ...proxy.total })
+  }
+]
+
+/** Written by hand: prom-client's histogram can only be told of one event after the other, and the counting is done elsewhere. */
+function histogramText(histogram: Histogram, status: AgentStatus): string {
+  const { name, help, label } = histogram
+  const lines = Object.entries(histogram.read(status)).flatMap(([value, { upToMs, counts, sumMs }]) => {
+    let sum = 0
+    const buckets = counts.map((count, index) => {
+      sum += count
+      const bound = upToMs[index]
+      return `${name}_bucket{le="${bound === undefined ? '+Inf' : bound / 1000}",${label}="${value}"} ${sum}`
+    })
+    return [
+      ...buckets,
+      `${name}_sum{${label}="${value}"} ${sumMs / 1000}`,
+      `${name}_count{${label}="${value}"} ${sum}`
+    ]
+  })
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ''].join('\n')
+}
+
 export function createMetrics(status: () => AgentStatus | Promise<AgentStatus>): Metrics {
   const registry = new Registry()
   const setters = series.map(one => ({ one, set: one.name.endsWith('_total') ? counter(one) : gauge(one) }))
@@ -220,7 +267,8 @@ export function createMetrics(status: () => AgentStatus | Promise<AgentStatus>):
       const now = await status()
       // No await from here to the text's values, or two scrapes would mix.
       for (const { one, set } of setters) set(one.read(now))
-      return registry.metrics()
+      const own = histograms.map(one => histogramText(one, now))
+      return [(await registry.metrics()).trimEnd(), ...own].join('\n')
     }
   }
 }

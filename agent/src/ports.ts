@@ -139,6 +139,8 @@ export interface UpstreamResponse {
   readonly total: Bytes | null
   /** Body bytes; ends early with a StarlingError `upstream-short` when fewer than promised arrive. */
   readonly body: AsyncIterable<Uint8Array>
+  /** What came behind the body; complete when that has ended. */
+  readonly trailers?: () => ReadonlyArray<readonly [name: string, value: string]>
   /** How it was reached, for people: `direct` or `proxy http://...`. */
   readonly via: string
   /** Stops the body and closes the connection. */
@@ -164,10 +166,12 @@ export type ByteStream = NodeJS.ReadWriteStream & { destroy(error?: Error): unkn
 
 /** A way through to any host for bytes that are nobody's business (CONNECT), by the same routes and address checks. */
 export interface TunnelPort {
-  /** @throws StarlingError as `UpstreamPort.request` */
+  /** @throws StarlingError as `UpstreamPort.request`, and `upstream-loop` */
   tunnel(target: {
     readonly host: string
     readonly port: number
+    /** What the proxies on the way are told of those before them. */
+    readonly via: string
     readonly signal: AbortSignal
   }): Promise<ByteStream>
 }
@@ -417,18 +421,101 @@ export interface SmallCacheUsage {
   readonly diskBytes: Bytes
 }
 
+interface ByWay<Value> {
+  readonly swarm: Value
+  readonly cache: Value
+  readonly pass: Value
+}
+
+/** How long something took, many times: as a histogram. */
+export interface TimeSpread {
+  readonly upToMs: readonly Millis[]
+  /** How many took no longer than each of these, but longer than the one before; the last one: longer than all. */
+  readonly counts: readonly number[]
+  readonly sumMs: Millis
+}
+
 /** What clients got through the proxy: out of the swarm, out of the small cache, or passed through. */
 export interface ProxyTally {
   readonly bytes: { readonly swarm: Bytes; readonly cache: Bytes; readonly pass: Bytes }
   readonly answers: { readonly swarm: number; readonly cache: number; readonly pass: number }
-  /** Requests of clients or for targets that policy does not allow. */
-  readonly refused: number
+  /** Requests of clients or for targets that policy does not allow, by the rule that was in the way. */
+  readonly refused: Readonly<Record<string, number>>
+  /** From the request to the first byte of the answer, and to its end. */
+  readonly firstByte: ByWay<TimeSpread>
+  readonly total: ByWay<TimeSpread>
   readonly wsusCalls: {
     readonly scan: number
     readonly sync: number
     readonly report: number
     readonly other: number
   }
+}
+
+/** One request of a client, as the access log has it; times are ISO 8601, UTC. */
+export interface AccessLine {
+  /** When it was over. */
+  readonly time: string
+  readonly client: string
+  /** Null, as all that is null here: it could not be understood so far. */
+  readonly method: string | null
+  /** With the port where it is not the usual one. */
+  readonly host: string | null
+  /** Without the query. */
+  readonly path: string | null
+  readonly class: string | null
+  readonly face: 'forward' | 'cache-host' | 'alternate' | 'mirror' | 'tunnel' | null
+  /** Null: the client went away before there was an answer. */
+  readonly status: number | null
+  /** Whether the client got all of it. */
+  readonly whole: boolean
+  /** Of the body; of a tunnel, all. */
+  readonly bytes: Bytes
+  /** The same by the way that they came. */
+  readonly from: { readonly swarm?: Bytes; readonly cache?: Bytes; readonly pass?: Bytes }
+  /** Of the request's body; of a tunnel, all. */
+  readonly received: Bytes
+  readonly firstByteMs: Millis | null
+  readonly totalMs: Millis
+  readonly agent: string | null
+  /** That refused it. */
+  readonly rule: string | null
+}
+
+/** Something that was refused or changed, and by whom. */
+export interface AuditLine {
+  readonly time: string
+  /** An address, an AgentId, `api` or `start`. */
+  readonly who: string
+  readonly what: 'refused' | 'purge' | 'config' | 'api'
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export interface AccessLogPort {
+  /** Whether `note` does anything. */
+  readonly notesRequests: boolean
+  note(line: AccessLine): void
+  audit(line: Omit<AuditLine, 'time'>): void
+}
+
+/** All that is given must fit. */
+export interface RequestQuery {
+  readonly from: Millis | null
+  readonly to: Millis | null
+  readonly client: string | null
+  /** `files.example`, `*.files.example` */
+  readonly host: string | null
+  readonly class: string | null
+  readonly limit: number
+  /** Where the page before ended. */
+  readonly cursor: string | null
+}
+
+export interface RequestPage {
+  /** The newest first. */
+  readonly requests: readonly AccessLine[]
+  /** For the next page, which may be empty and not the last: a search ends after a while. Null: there is no more. */
+  readonly cursor: string | null
 }
 
 /** All that the page, the API, the metrics and `starling status` show; made afresh whenever one of them asks. */
@@ -454,6 +541,8 @@ export interface AgentStatus {
   readonly store: StoreUsage
   readonly proxy: ProxyTally
   readonly smallCache: SmallCacheUsage
+  /** Lines of the access log and the audit that the disk was too slow or too full for. */
+  readonly logLinesLost: number
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
   readonly policy: Readonly<CorePolicy>
@@ -470,6 +559,13 @@ export interface PageActions {
   remove(transfer: TransferId): Promise<void>
   /** @throws StarlingError `bad-url` */
   purge(request: PurgeRequest): Promise<PurgeResult>
+  /** Every setting as it is in force. @throws StarlingError `config-fixed` */
+  showConfig(): readonly ConfigSetting[]
+  /** Reads the configuration again and takes over what can be. @throws StarlingError `config-fixed` */
+  reloadConfig(): Promise<ConfigReload>
+  /** @throws StarlingError `bad-query`, `no-access-log` */
+  requests(query: RequestQuery): Promise<RequestPage>
+  audit: AccessLogPort['audit']
 }
 
 export interface PurgeResult {
@@ -479,4 +575,43 @@ export interface PurgeResult {
   readonly told: number
   /** Why the site was not told: it stays a purge of this machine. */
   readonly notTold: string | null
+}
+
+// ------------------------------------------------------------------------------------------------- configuration
+
+/** Where a value comes from. Later ones beat earlier ones; config-sources.ts has the order. */
+export interface ConfigOrigin {
+  readonly kind: 'default' | 'file' | 'environment' | 'command line'
+  /** The file, the variable or the option; empty for a default. */
+  readonly name: string
+  /** In the file, both from 1. */
+  readonly line: number | null
+  readonly column: number | null
+}
+
+/** An error keeps the configuration from being used, a warning does not. */
+export interface ConfigProblem {
+  readonly severity: 'error' | 'warning'
+  /** `cache.quotaBytes`, or a part of one like `staticPeers[2]`; empty when it is about the whole file. */
+  readonly setting: string
+  readonly origin: ConfigOrigin
+  /** What is wrong, and what to do. */
+  readonly message: string
+}
+
+/** A setting as it is in force, with secrets blanked. */
+export interface ConfigSetting {
+  readonly path: string
+  readonly value: unknown
+  readonly origin: ConfigOrigin
+}
+
+/** What became of a configuration that was read again. */
+export interface ConfigReload {
+  /** With errors among the problems nothing was taken over. */
+  readonly problems: readonly ConfigProblem[]
+  /** Settings that have another value from now on. */
+  readonly taken: readonly string[]
+  /** Settings whose new value takes effect at the next start. */
+  readonly waiting: readonly string[]
 }

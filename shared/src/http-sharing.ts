@@ -149,8 +149,11 @@ function forbiddenBy(headers: HeaderList, recognised: Recognised): string | null
   return null
 }
 
+/** The reason for a No that leaves it to each machine to keep the thing for itself. */
+export const tooSmallToShare = 'too small to be worth sharing'
+
 function unfit(length: Bytes, recognised: Recognised): string | null {
-  if (length < Math.max(1, recognised.minBytes)) return 'too small to be worth sharing'
+  if (length < Math.max(1, recognised.minBytes)) return tooSmallToShare
   if (length > contentBytesMax) return 'too large to be shared'
   return null
 }
@@ -212,8 +215,8 @@ function replayedOf(headers: HeaderList, redirected: boolean): Head['headers'] |
 /** After so long even immutable content is looked up again, so that what a vendor withdrew is not given out for ever. */
 const freshMsMax: Millis = 30 * dayMs
 /** RFC 9111 4.2.2 suggests a tenth of the age; a day is what Squid and others stop at. */
-const heuristicShare = 0.1
-const heuristicMsMax: Millis = dayMs
+export const heuristicShare = 0.1
+export const heuristicMsMax: Millis = dayMs
 
 /**
  * For how long from `receivedAt` on a head may answer new wishes without asking upstream again; 0: not at all.

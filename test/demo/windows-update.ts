@@ -10,10 +10,12 @@ import { seededContent } from '../doubles/content.ts'
 import { replayBits } from '../doubles/windows-update/replay/bits.ts'
 import { replayLinux } from '../doubles/windows-update/replay/linux-do.ts'
 import type { Replayer } from '../doubles/windows-update/replay/replay.ts'
+import type { Target } from '../doubles/windows-update/replay/target.ts'
 import { replayWindows10, replayWindows11 } from '../doubles/windows-update/replay/windows-do.ts'
 import { replayWua } from '../doubles/windows-update/replay/wua.ts'
 import {
   startWindowsUpdate,
+  wsusHost,
   type UpdateFile,
   type WindowsUpdate
 } from '../doubles/windows-update/windows-update.ts'
@@ -36,9 +38,17 @@ and Delivery Optimization of Windows 10, 11 and Linux, BITS and the Windows Upda
   --help            this text
 `
 
+const faceNames: Readonly<Record<Target['kind'], string>> = {
+  proxy: 'proxy',
+  'cache-host': 'cache host',
+  alternate: 'alternate server',
+  origin: 'the name itself'
+}
+
 interface Row {
   readonly client: string
-  readonly agent: string
+  /** Agent and face. */
+  readonly through: string
   readonly file: string
   readonly requests: number
   readonly bytes: Bytes
@@ -115,7 +125,8 @@ async function perform(house: House, options: Options, say: (text?: string) => v
   const double = await startWindowsUpdate()
   house.keep(() => double.close())
   double.origin.setRate(options.wanRate)
-  const args = ['--upstream-proxies', double.url, '--upstream-direct-fallback', 'false']
+  const wsus = ['--proxy-wsus', `http://${wsusHost}`]
+  const args = ['--upstream-proxies', double.url, '--upstream-direct-fallback', 'false', ...wsus]
   const agents = await startMembers(house, fleetSecret(), ['agent-1', 'agent-2'], [], { args })
 
   // Not a whole number of pieces, so that each file has a short last one.
@@ -125,20 +136,23 @@ async function perform(house: House, options: Options, say: (text?: string) => v
   const approved = await double.wsus('office2024-kb5002222', 'cab', content('approved'))
   const small = await double.wsus('definitions', 'cab', content('definitions', 7 * KiB))
 
-  const plan: ReadonlyArray<readonly [client: Replayer, agent: 0 | 1, file: UpdateFile, name: string]> = [
-    [replayWindows11, 0, feature, 'Delivery Optimization'],
-    [replayWindows10, 1, feature, 'Delivery Optimization'],
-    [replayLinux, 0, feature, 'Delivery Optimization'],
-    [replayWindows10, 1, cumulative, 'Windows Update'],
-    [replayBits, 0, cumulative, 'Windows Update'],
-    [replayWindows11, 1, cumulative, 'Windows Update'],
-    [replayWua, 0, approved, 'WSUS'],
-    [replayWindows11, 1, approved, 'WSUS'],
-    [replayWua, 1, small, 'WSUS, 7 KiB']
+  const plan: ReadonlyArray<
+    readonly [client: Replayer, agent: 0 | 1, face: Target['kind'], file: UpdateFile, name: string]
+  > = [
+    [replayWindows11, 0, 'cache-host', feature, 'Delivery Optimization'],
+    [replayWindows10, 1, 'cache-host', feature, 'Delivery Optimization'],
+    [replayLinux, 0, 'cache-host', feature, 'Delivery Optimization'],
+    [replayWindows10, 1, 'proxy', cumulative, 'Windows Update'],
+    [replayBits, 0, 'proxy', cumulative, 'Windows Update'],
+    [replayWindows11, 1, 'cache-host', cumulative, 'Windows Update'],
+    [replayWua, 0, 'alternate', approved, 'WSUS'],
+    [replayWindows11, 1, 'alternate', approved, 'WSUS'],
+    [replayWua, 1, 'alternate', small, 'WSUS, 7 KiB'],
+    [replayWua, 1, 'proxy', small, 'WSUS, 7 KiB']
   ]
   const rows: Row[] = []
-  for (const [client, at, file, name] of plan)
-    rows.push(await fetchOne(double, client, agents[at]!, file, name))
+  for (const [client, at, face, file, name] of plan)
+    rows.push(await fetchOne(double, client, agents[at]!, face, file, name))
   return rows
 }
 
@@ -146,16 +160,17 @@ async function fetchOne(
   { origin }: WindowsUpdate,
   replay: Replayer,
   agent: AgentHandle,
+  face: Target['kind'],
   file: UpdateFile,
   name: string
 ): Promise<Row> {
   const offer = file.offer()
   const before = origin.stats(file.path).bodyBytes
-  const result = await replay({ kind: 'proxy', url: agent.proxy }, offer)
+  const result = await replay({ kind: face, url: agent.proxy }, offer)
   const fromOrigin = origin.stats(file.path).bodyBytes - before
   return {
     client: result.client,
-    agent: agent.name,
+    through: `${agent.name} as ${faceNames[face]}`,
     file: name,
     requests: result.exchanges.length,
     bytes: result.bodyBytes,
@@ -170,9 +185,9 @@ async function fetchOne(
 function summary(rows: readonly Row[]): string[] {
   const lines = table([
     ['client', 'through', 'file', 'requests', 'bytes', 'SHA-256', 'from origin', 'copies'],
-    ...rows.map(({ client, agent, file, requests, bytes, hashEqual, fromOrigin, copies }) => [
+    ...rows.map(({ client, through, file, requests, bytes, hashEqual, fromOrigin, copies }) => [
       client,
-      agent,
+      through,
       file,
       String(requests),
       bytesText(bytes),

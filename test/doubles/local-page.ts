@@ -7,10 +7,15 @@ import { createPage, type Page } from '@starling/agent/page/page.ts'
 import { createLog } from '@starling/agent/log.ts'
 import type {
   AgentStatus,
+  AuditLine,
   ByteCounters,
+  ConfigReload,
+  ConfigSetting,
   PageActions,
   PeerView,
   PurgeResult,
+  RequestPage,
+  TimeSpread,
   TransferView,
   VerifyResult
 } from '@starling/agent/ports.ts'
@@ -27,6 +32,8 @@ export const noBytes: ByteCounters = {
   toClients: 0,
   wasted: 0
 }
+
+const noTimes: TimeSpread = { upToMs: [], counts: [0], sumMs: 0 }
 
 export function makeTransfer(
   given: Partial<TransferView> & Pick<TransferView, 'transfer' | 'key'>
@@ -81,9 +88,12 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
     proxy: {
       bytes: { swarm: 0, cache: 0, pass: 0 },
       answers: { swarm: 0, cache: 0, pass: 0 },
-      refused: 0,
+      refused: {},
+      firstByte: { swarm: noTimes, cache: noTimes, pass: noTimes },
+      total: { swarm: noTimes, cache: noTimes, pass: noTimes },
       wsusCalls: { scan: 0, sync: 0, report: 0, other: 0 }
     },
+    logLinesLost: 0,
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
     refusals: {},
     policy: policyDefaults,
@@ -105,6 +115,11 @@ export interface LocalPage extends Page {
   readonly asked: readonly string[]
   verifyResults: VerifyResult[]
   purgeResult: PurgeResult
+  configSettings: ConfigSetting[]
+  configReload: ConfigReload
+  requestPage: RequestPage
+  /** What the page had written down. */
+  audited: Array<Omit<AuditLine, 'time'>>
   /** How often the status was asked for. */
   readonly looks: number
 }
@@ -129,6 +144,18 @@ export async function startLocalPage(
     async purge(request) {
       asked.push(`purge ${JSON.stringify(request)}`)
       return local.purgeResult
+    },
+    showConfig: () => local.configSettings,
+    async reloadConfig() {
+      asked.push('reload')
+      return local.configReload
+    },
+    async requests(query) {
+      asked.push(`requests ${JSON.stringify(query)}`)
+      return local.requestPage
+    },
+    audit(line) {
+      local.audited.push(line)
     }
   }
   let looks = 0
@@ -152,6 +179,10 @@ export async function startLocalPage(
     held: null as Promise<void> | null,
     verifyResults: [] as VerifyResult[],
     purgeResult: { forgotten: 1, told: 3, notTold: null } as PurgeResult,
+    configSettings: [] as ConfigSetting[],
+    configReload: { problems: [], taken: [], waiting: [] } as ConfigReload,
+    requestPage: { requests: [], cursor: null } as RequestPage,
+    audited: [] as Array<Omit<AuditLine, 'time'>>,
     asked,
     changed: () => {
       for (const listener of listeners) listener()

@@ -9,6 +9,7 @@ import { makePeer, makeStatus, makeTransfer, noBytes, selfId } from '../../../te
 import { madeTransfer } from '../../../test/doubles/made-transfer.ts'
 import { createMemoryStore } from '../../../test/doubles/memory-store.ts'
 import { filesIn, type AgentConfig } from '../config.ts'
+import type { AccessLine } from '../ports.ts'
 import { loadPurges } from '../purge-memory.ts'
 
 let line: CommandLine
@@ -38,8 +39,10 @@ describe('help', () => {
     ['peers'],
     ['fetch'],
     ['explain'],
+    ['requests'],
     ['join'],
     ['secret', 'create'],
+    ...['check', 'show', 'reload'].map(name => ['config', name]),
     ...['ls', 'verify', 'pin', 'unpin', 'rm', 'purge', 'rebuild'].map(name => ['cache', name])
   ]
 
@@ -164,6 +167,67 @@ describe('the running agent', () => {
     expect(line.out.join()).toMatch(/12D3KooW.* 1\.00 MiB .*\/ip4\/192/)
     await line.run('peers', '--json')
     expect(JSON.parse(line.out[0]!)).toEqual(page.status.peers)
+  })
+})
+
+describe('requests', () => {
+  const request: AccessLine = {
+    time: '2026-11-26T08:00:00.000Z',
+    client: '10.1.2.3',
+    method: 'GET',
+    host: 'files.example',
+    path: '/a\u001b[31m.iso',
+    class: 'generic-download',
+    face: 'forward',
+    status: 200,
+    whole: true,
+    bytes: 5 * MiB,
+    from: { swarm: 4 * MiB, pass: MiB },
+    received: 0,
+    firstByteMs: 3,
+    totalMs: 41.6,
+    agent: 'curl/8.5.0',
+    rule: null
+  }
+
+  it('are listed, those that were refused with the rule', async () => {
+    const page = await line.startAgent()
+    page.requestPage = { requests: [request, { ...request, status: 403, rule: 'no-video' }], cursor: null }
+    expect(await line.run('requests')).toBe(0)
+    const [head, first, second] = line.out.join('\n').split('\n')
+    expect(head).toMatch(/^TIME +CLIENT +STATUS +WAY/)
+    expect(first).toMatch(
+      /10\.1\.2\.3 +200 +swarm\+pass +5\.00 MiB +42 +generic-download +GET files\.example\/a\ufffd\[31m\.iso$/
+    )
+    expect(second).toMatch(/403 +no-video/)
+    page.requestPage = { requests: [], cursor: null }
+    await line.run('requests')
+    expect(line.out).toEqual(['no such requests'])
+  })
+
+  it('are asked for by what the options say, page after page, until there are enough', async () => {
+    const page = await line.startAgent()
+    page.requestPage = { requests: [request, request], cursor: '3:70' }
+    const options = ['--client', '10.1.2.3', '--host', '*.example', '--class', 'generic', '--limit', '3']
+    expect(await line.run('requests', ...options, '--since', '2026-11-26T07:00:00Z', '--json')).toBe(0)
+    expect(line.out.map(text => JSON.parse(text) as unknown)).toEqual([request, request, request, request])
+    const asked = page.asked.map(text => JSON.parse(text.replace('requests ', '')) as object)
+    const query = { client: '10.1.2.3', host: '*.example', class: 'generic' }
+    const from = Date.UTC(2026, 10, 26, 7)
+    expect(asked).toMatchObject([
+      { ...query, from, limit: 3, cursor: null },
+      { ...query, from, limit: 1, cursor: '3:70' }
+    ])
+    const before = Date.now()
+    await line.run('requests', '--since', '2h', '--limit', '2')
+    const { from: since } = JSON.parse(page.asked.at(-1)!.replace('requests ', '')) as { from: number }
+    expect(Math.abs(since - (before - 2 * 3_600_000))).toBeLessThan(60_000)
+  })
+
+  it('are not asked for in a way that cannot be understood', async () => {
+    await line.startAgent()
+    expect(await line.run('requests', '--since', 'yesterday')).toBe(2)
+    expect(await line.run('requests', '--limit', '0')).toBe(2)
   })
 })
 
@@ -422,7 +486,9 @@ describe('run', () => {
   it('does not begin with a configuration that cannot be used', async () => {
     const seen = pretend()
     expect(await line.run('run', '--role', 'king', '--policy', 'uploadSlots=x')).toBe(78)
-    expect(said()).toMatch(/role \(command line --role\).*policy\.uploadSlots \(command line/s)
+    expect(said()).toMatch(
+      /command line --role {2}role: .*command line --policy\S* {2}policy\.uploadSlots: /s
+    )
     expect(await line.run('run', '--policy', 'uploadSlots')).toBe(2)
     line.env.STARLING_FLEET_SECRET = 'password'
     expect(await line.run('run')).toBe(78)

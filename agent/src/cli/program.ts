@@ -7,10 +7,12 @@ import { Command, CommanderError, Option } from 'commander'
 import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
+import { checkConfig, reloadConfig, showConfig } from './config.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
 import { explainUrl } from './explain.ts'
 import { fetchUrl } from './fetch.ts'
 import { joinFleet } from './join.ts'
+import { showRequests } from './requests.ts'
 import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
@@ -20,6 +22,14 @@ interface Common {
   readonly data?: string
   readonly json?: boolean
   readonly verbose?: boolean
+}
+
+interface RequestsFlags {
+  readonly client?: string
+  readonly host?: string
+  readonly class?: string
+  readonly since?: string
+  readonly limit: string
 }
 
 interface FetchFlags {
@@ -115,6 +125,31 @@ ${exitCodesHelp}`
     'starling peers'
   ]).action((options: Common) => showPeers(common(options), tools))
 
+  command(program, 'requests', "Show what clients asked of the running agent's proxy, the newest first.", [
+    'starling requests --since 2h',
+    'starling requests --client 10.1.2.3 --host "*.windowsupdate.com"',
+    'starling requests --class windows-update --limit 1000 --json',
+    'There is an access log on gateways, and where accessLog.enabled is on.'
+  ])
+    .option('--client <address>', 'only of this client')
+    .option('--host <host>', 'only of this host, or *.example.com')
+    .option('--class <class>', 'only of this content class')
+    .option('--since <time>', 'only of a time like 2h until now, or since 2026-11-26T08:00:00Z')
+    .option('--limit <number>', 'so many at the most', '100')
+    .action(({ client, host, class: contentClass, since, limit, ...rest }: Common & RequestsFlags) =>
+      showRequests(
+        {
+          ...common(rest),
+          client: client ?? null,
+          host: host ?? null,
+          class: contentClass ?? null,
+          since: since ?? null,
+          limit: countOf(limit)
+        },
+        tools
+      )
+    )
+
   command(program, 'fetch', 'Get a file through the running agent.', [
     'starling fetch http://origin.example/big.iso',
     'starling fetch http://origin.example/big.iso -o /tmp/big.iso --sha256 9f86d081...',
@@ -157,6 +192,41 @@ ${exitCodesHelp}`
   ])
     .argument('<ticket>', 'what `starling-coordinator ticket create` printed')
     .action((ticket: string, options: Common) => joinFleet(common(options), ticket, tools))
+
+  const config = program
+    .command('config')
+    .description('Check and show the configuration, and have the running agent take it over.')
+  command(
+    config,
+    'check',
+    'Tell all that is wrong with a configuration, each problem with its line and what to do. The exit code is 1 with an error, 0 with warnings alone.',
+    [
+      'starling config check',
+      'starling config check ./new-config.json --offline',
+      'STARLING_... in the environment counts, as it does for `starling run`.'
+    ]
+  )
+    .argument('[file]', 'instead of config.json in the data folder')
+    .option('--offline', 'do not try to reach the proxies and servers that it names')
+    .action((file: string | undefined, options: Common & { offline?: boolean }) =>
+      checkConfig({ ...common(options), file: file ?? null, offline: options.offline === true }, tools)
+    )
+  command(
+    config,
+    'show',
+    'Show what is set and where it comes from: in the running agent, else in the data folder. Secrets are left out.',
+    ['starling config show', 'starling config show --effective']
+  )
+    .option('--effective', 'the defaults as well')
+    .action((options: Common & { effective?: boolean }) =>
+      showConfig({ ...common(options), effective: options.effective === true }, tools)
+    )
+  command(
+    config,
+    'reload',
+    'Have the running agent read its configuration again, which it otherwise does by itself within seconds of a change.',
+    ['starling config reload']
+  ).action((options: Common) => reloadConfig(common(options), tools))
 
   const cache = program
     .command('cache')
@@ -220,6 +290,11 @@ type RunOptionValues = Common & {
   readonly stopOnStdinEnd?: boolean
   readonly policy?: readonly string[]
 } & Readonly<Record<string, unknown>>
+
+function countOf(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
+  throw new StarlingError('usage', `--limit ${JSON.stringify(text)}: give a whole number like 100`)
+}
 
 const policyPrefix = 'policy.'
 

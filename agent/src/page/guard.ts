@@ -65,7 +65,7 @@ export function refuseChange(request: RequestHead, token: string): Refusal | nul
     status: 401,
     code: 'token-needed',
     message:
-      'changes need the header `authorization: Bearer <token>` with the text of page.token in the data folder'
+      'changes, and who fetched what, need the header `authorization: Bearer <token>` with the text of page.token in the data folder'
   }
 }
 

@@ -330,3 +330,47 @@ describe('the files of the page', () => {
     }
   })
 })
+
+describe('requests of clients', () => {
+  it('are told to nobody without the token: they say who fetched what', async () => {
+    const { status, body } = await ask('GET', '/api/v1/requests')
+    expect([status, JSON.parse(body).error.code]).toEqual([401, 'token-needed'])
+    expect(page.asked).toEqual([])
+  })
+
+  it('are asked for by what the query says', async () => {
+    const search =
+      'from=2026-11-26&to=2026-11-26T08:00:00Z&client=10.1.2.3&host=*.example&class=generic&limit=7&cursor=1:2'
+    expect((await ask('GET', `/api/v1/requests?${search}`, withToken())).status).toBe(200)
+    const query = {
+      from: Date.UTC(2026, 10, 26),
+      to: Date.UTC(2026, 10, 26, 8),
+      client: '10.1.2.3',
+      host: '*.example',
+      class: 'generic',
+      limit: 7,
+      cursor: '1:2'
+    }
+    expect(page.asked).toEqual([`requests ${JSON.stringify(query)}`])
+  })
+
+  it.each(['form=2026-11-26', 'from=yesterday', 'from=1', 'limit=0', 'limit=1001', 'limit=x', 'to='])(
+    'are not told for %s',
+    async search => {
+      const { status, body } = await ask('GET', `/api/v1/requests?${search}`, withToken())
+      expect([status, JSON.parse(body).error.code]).toEqual([400, 'bad-query'])
+      expect(page.asked).toEqual([])
+    }
+  )
+})
+
+it('writes down who changed what, and who tried to without the token', async () => {
+  await ask('DELETE', `/api/v1/cache/${id}`, withToken())
+  await ask('POST', '/api/v1/cache/purge', withToken())
+  await ask('DELETE', `/api/v1/cache/${id}`)
+  expect(page.audited).toEqual([
+    { who: 'api', what: 'api', detail: { method: 'DELETE', path: '/api/v1/cache/:id', transfer: id } },
+    { who: 'api', what: 'purge', detail: { class: 'generic', ...page.purgeResult } },
+    { who: 'api', what: 'refused', detail: { rule: 'token', method: 'DELETE', path: `/api/v1/cache/${id}` } }
+  ])
+})

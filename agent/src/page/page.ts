@@ -104,6 +104,7 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
     }
     const closed = found.route.change ? refuseChange(request, token) : null
     if (closed !== null) {
+      actions.audit({ who: 'api', what: 'refused', detail: { rule: 'token', method, path } })
       response.setHeader('www-authenticate', 'Bearer realm="starling"')
       return sendProblem(response, closed.status, closed.code, closed.message)
     }
@@ -113,7 +114,8 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end()
       return
     }
-    await found.route.answer(tools, response, transfer, await body?.())
+    const query = new URL(request.url ?? '', 'http://page').searchParams
+    await found.route.answer(tools, response, transfer, await body?.(), query)
   }
 
   const port = await listen(server, tunables)
@@ -171,7 +173,10 @@ const statuses: Readonly<Record<string, number>> = {
   'unknown-transfer': 404,
   'bad-body': 400,
   'bad-url': 400,
-  'body-too-large': 413
+  'body-too-large': 413,
+  'config-fixed': 409,
+  'bad-query': 400,
+  'no-access-log': 404
 }
 
 function sendFailure(response: ServerResponse, error: unknown): void {

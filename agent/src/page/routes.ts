@@ -9,6 +9,7 @@ import { purgeRequestShape } from '@starling/shared/purge.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AgentStatus, PageActions, TransferView } from '../ports.ts'
+import { requestQueryOf } from './request-query.ts'
 import type { Events } from './events.ts'
 
 export interface RouteTools {
@@ -23,11 +24,17 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `:id` stands for a transfer that the agent knows. */
   readonly path: string
-  /** Changes something, or makes the disk work: needs the token. */
+  /** Changes something, makes the disk work, or tells what only the agent's user may know: needs the token. */
   readonly change: boolean
   /** Reads the JSON that came with the request; for the others it is thrown away. */
   readonly takesBody?: boolean
-  answer(tools: RouteTools, response: ServerResponse, transfer: TransferId, body: unknown): Promise<void>
+  answer(
+    tools: RouteTools,
+    response: ServerResponse,
+    transfer: TransferId,
+    body: unknown,
+    query: URLSearchParams
+  ): Promise<void>
 }
 
 /** A JSON answer made from the status. */
@@ -52,6 +59,7 @@ const change = (
   async answer(tools, response, transfer) {
     await act(tools.actions, transfer)
     tools.log.info({ method, path, transfer }, 'changed through the API')
+    tools.actions.audit({ who: 'api', what: 'api', detail: { method, path, transfer } })
     response.writeHead(204).end()
   }
 })
@@ -70,6 +78,14 @@ export const routes: readonly Route[] = [
       response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
       response.flushHeaders()
       if (!tools.events.add(response)) response.end('retry: 10000\n\n')
+    }
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/requests',
+    change: true,
+    async answer(tools, response, _transfer, _body, query) {
+      sendJson(response, 200, await tools.actions.requests(requestQueryOf(query)))
     }
   },
   {
@@ -98,7 +114,24 @@ export const routes: readonly Route[] = [
         throw new StarlingError('bad-body', 'send one of {"url": ...}, {"key": ...} and {"class": ...}')
       const result = await tools.actions.purge(asked.data)
       tools.log.info({ ...asked.data, ...result }, 'purged through the API')
+      tools.actions.audit({ who: 'api', what: 'purge', detail: { ...asked.data, ...result } })
       sendJson(response, 200, result)
+    }
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/config',
+    change: true,
+    async answer(tools, response) {
+      sendJson(response, 200, tools.actions.showConfig())
+    }
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/config/reload',
+    change: true,
+    async answer(tools, response) {
+      sendJson(response, 200, await tools.actions.reloadConfig())
     }
   },
   change('PUT', '/api/v1/cache/:id/pin', (actions, transfer) => actions.pin(transfer, true)),

@@ -10,9 +10,29 @@ import { StarlingError } from '@starling/shared/errors.ts'
  * @throws StarlingError `bad-config`
  */
 export function createClientCheck(networks: readonly string[]): (address: string | undefined) => boolean {
-  const allowed = new BlockList()
-  allowed.addSubnet('127.0.0.0', 8, 'ipv4')
-  allowed.addAddress('::1', 'ipv6')
+  const isListed = networkCheck(networks, 'proxy.clients')
+  return address => isLocal(address) || isListed(address)
+}
+
+// Nearly all come from this machine, and are asked for with each request.
+const usual: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1'])
+const loopback = networkCheck(['127.0.0.0/8', '::1'], 'loopback')
+
+/** Whether an address is of this machine. */
+export function isLocal(address: string | undefined): boolean {
+  return address !== undefined && (usual.has(address) || loopback(address))
+}
+
+/**
+ * Whether an address lies in one of these.
+ * @param setting that lists them, for the error
+ * @throws StarlingError `bad-config`
+ */
+export function networkCheck(
+  networks: readonly string[],
+  setting: string
+): (address: string | undefined) => boolean {
+  const listed = new BlockList()
   for (const text of networks) {
     const [address, prefix, more] = text.split('/')
     const family = isIP(address ?? '')
@@ -22,11 +42,11 @@ export function createClientCheck(networks: readonly string[]): (address: string
     if (!fits || address === undefined) {
       throw new StarlingError(
         'bad-config',
-        `${JSON.stringify(text)} in proxy.clients is neither an address nor a network like 10.1.0.0/16`
+        `${JSON.stringify(text)} in ${setting} is neither an address nor a network like 10.1.0.0/16`
       )
     }
-    allowed.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
+    listed.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
   }
   // A socket that listens for both families calls IPv4 addresses ::ffff:10.1.2.3, which BlockList takes for what they are.
-  return address => address !== undefined && allowed.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+  return address => address !== undefined && listed.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
 }

@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
 import type { Mirrored } from './mirrors/mirrors.ts'
+import type { Owed } from './owed.ts'
 import type { Range } from './range.ts'
 import type { Tally, Way } from './tally.ts'
+import type { UploadCount } from './upload-limit.ts'
 
 export interface Exchange {
   readonly req: IncomingMessage
@@ -16,15 +18,19 @@ export interface Exchange {
   /** End to end only, with our Via: what an upstream may be told. */
   readonly onward: HeaderList
   readonly range: Range
+  /** The request's body is about to be read: a client that waits for a 100 before it sends one gets it. */
+  readonly takesBody: () => void
   /** A GET or HEAD of a client that takes us for a cache host; see strict.ts. */
   readonly strict: boolean
   /** What a mirror makes of it; null: it was not asked of a mirror. */
   readonly mirrored: Mirrored | null
+  readonly owed: Owed
   /** Aborted when the client goes away, or the proxy closes. */
   readonly signal: AbortSignal
   /** What our Via says. */
   readonly via: string
   readonly tally: Tally
+  readonly upload: UploadCount
 }
 
 /** Whether this client knows one server only, which is us: no redirect may send it elsewhere. */
@@ -34,9 +40,10 @@ export function followsRedirects({ strict, mirrored }: Exchange): boolean {
 
 /** Writes one part, and waits until the system has it: the part is the caller's again then. */
 export async function write(exchange: Exchange, part: Uint8Array, way: Way): Promise<void> {
-  const { res, signal, tally } = exchange
+  const { res, signal, tally, owed } = exchange
   signal.throwIfAborted()
   tally.bytes(part.length, way)
+  owed.paying()
   await new Promise<void>((resolve, reject) => {
     const gone = (): void => reject(signal.reason)
     signal.addEventListener('abort', gone, { once: true })
@@ -46,6 +53,7 @@ export async function write(exchange: Exchange, part: Uint8Array, way: Way): Pro
       else resolve()
     })
   })
+  owed.paid()
 }
 
 /**

@@ -13,11 +13,16 @@
  */
 import { isIP } from 'node:net'
 
-export type Face = 'forward' | 'cache-host' | 'alternate'
+export type Face = 'forward' | 'cache-host' | 'alternate' | 'mirror'
+
+/** As `Exchange.strict`: Windows' own clients, which take us for their server. */
+export function isStrict(face: Face, method: string | undefined): boolean {
+  return (face === 'cache-host' || face === 'alternate') && (method === 'GET' || method === 'HEAD')
+}
 
 export type Faced =
   /** `url` is absolute, without fragment. */
-  | { readonly kind: 'target'; readonly face: Face; readonly url: string }
+  | { readonly kind: 'target'; readonly face: Exclude<Face, 'mirror'>; readonly url: string }
   /** `rest` stands behind `/m/<name>/`, with its query. */
   | { readonly kind: 'mirror'; readonly name: string; readonly rest: string }
   | { readonly kind: 'pac' }
@@ -76,7 +81,7 @@ function cacheHost(origin: string, path: string, options: FaceOptions): Faced {
   return {
     kind: 'refused',
     status: 502,
-    text: `${url.host} is not a host that this cache serves: add it to proxy.cacheHost.origins if it should be`
+    text: `${url.host} is not a host that this cache serves: add it to cacheHost.origins if it should be`
   }
 }
 

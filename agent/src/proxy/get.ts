@@ -6,28 +6,45 @@
  * for what comes of it (flight.ts).
  */
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
-import { contentLengthOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { contentLengthOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
 import { isConditional } from './conditions.ts'
-import { followsRedirects, write, type Exchange } from './exchange.ts'
-import { asRecord, endToEnd, explanation } from './fields.ts'
+import { followsRedirects, type Exchange } from './exchange.ts'
+import { asRecord, endToEnd } from './fields.ts'
 import { createFlights, type Flight } from './flight.ts'
 import type { Found, HttpCache } from './http-cache/http-cache.ts'
-import { confirmed, mayCoverError, policyFor, type Asked, type Kept, type Known } from './http-cache/kept.ts'
-import { smallBytesMax } from './limits.ts'
-import { asMirrored, isExchanged } from './mirrors/mirrored.ts'
+import {
+  confirmed,
+  dated,
+  isFor,
+  mayCoverError,
+  termsOf,
+  type Asked,
+  type Kept,
+  type Known,
+  type Terms
+} from './http-cache/kept.ts'
+import { isUnkeyed } from './http-cache/unkeyed.ts'
+import { changesKeptMax, refreshMsMax, smallBytesMax } from './limits.ts'
+import { isExchanged } from './mirrors/mirrored.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
-import { planAnswer } from './plan.ts'
+import { serveExchanged, serveKept } from './serve-kept.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
-import { answersClient, sharedHeaders, wishOf } from './wishing.ts'
+import { strictProblem } from './strict.ts'
+import { answersClient, ownHeaders, sharedHeaders, wishOf } from './wishing.ts'
 
 export interface GetParts extends ShareParts {
   readonly cache: HttpCache
+  /** Aborted when the proxy closes: what nobody waits for ends too. */
+  readonly closing: AbortSignal
   /** A transfer has answered for this key. */
   resolved(head: SignedHead, recognised: Recognised): void
   /** A small response was kept. */
@@ -37,115 +54,134 @@ export interface GetParts extends ShareParts {
 /** A request, and what is to be known of it in all that follows. */
 interface Get {
   readonly exchange: Exchange
-  readonly recognised: Recognised
+  readonly recognised: Known
   /** What is asked upstream for everybody. */
   readonly shared: HeaderList
+  /** By what upstream was asked, as far as an answer may depend on it. */
   readonly asked: Asked
-  readonly known: Known
+  /** The same of the client's own request, which may say more. */
+  readonly own: Asked
 }
 
 export interface Gets {
   answer(exchange: Exchange, recognised: Recognised): Promise<void>
   /** Answers a HEAD out of what is kept and fresh. @returns false: there is nothing */
   answerHead(exchange: Exchange, recognised: Recognised): Promise<boolean>
+  /** What was kept is not there any more, nor does what is under way become so. */
+  purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
+  /** Something else than a GET may have changed what lies under this key (RFC 9111, 4.4). */
+  changed(recognised: Recognised): void
 }
 
 export function createGets(parts: GetParts): Gets {
   const { cache, upstream, log } = parts
   const flights = createFlights()
-  const refreshing = new Set<string>()
+  /** When a client changed something at the origin, by key. */
+  const changedAt = new LRUCache<string, Millis>({ max: changesKeptMax })
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
-    // Neither how it came to us nor how much age the client puts up with is what a response varies by.
-    const asked = asRecord(shared.filter(([name]) => name !== 'via' && name !== 'cache-control'))
-    const { mirrored } = exchange
-    const known = { ...recognised, mirrored }
-    return { exchange, recognised, shared, asked, known }
+    const ofFields = (headers: HeaderList): Asked =>
+      asRecord(headers.filter(([name]) => !neverVaried.has(name)))
+    const own = ofFields(ownHeaders(exchange, recognised))
+    const known = { ...recognised, isMirrored: exchange.mirrored !== null }
+    return { exchange, recognised: known, shared, asked: ofFields(shared), own }
   }
 
   async function answer(exchange: Exchange, recognised: Recognised): Promise<void> {
     const get = getOf(exchange, recognised)
     const { key } = recognised
-    let justKept = false
-    for (let round = 0; ; round++) {
-      const found = await cache.find(key, get.asked)
-      // What came while we waited answers us too, however soon it grows stale (RFC 9111, 4).
-      if (found !== null && (found.use.kind !== 'validate' || justKept)) {
+    for (let inVain = 0; ;) {
+      const any = await cache.find(key, get.asked)
+      const found = any !== null && isForOthers(get, any.kept) ? null : any
+      if (found !== null && found.use.kind !== 'validate') {
         if (found.use.kind === 'refresh') refresh(get, found)
-        return serveKept(exchange, found.kept)
+        return serve(exchange, found.kept)
       }
       const flight = flights.get(key)
-      // Who has waited twice in vain waits for something else than he wants, as with Vary.
-      if (flight === undefined || round > 1) return lead(get, found)
+      // Twice in vain: he wants another variant, or the origin is in trouble, and he need not wait for each who tries it.
+      if (flight === undefined || inVain > 1) return lead(get, found)
       const end = await flight.wait(exchange.signal)
-      if (end === 'shared' && !isExchanged(exchange.mirrored)) return throughSwarm(get)
-      if (end === 'own' || end === 'shared')
+      if (end.kind === 'shared' && !isExchanged(exchange.mirrored)) return throughSwarm(get)
+      if (end.kind === 'own' || end.kind === 'shared')
         return passThrough(parts, exchange, 'the response is for this client alone')
-      justKept = end === 'kept'
+      if (end.kind === 'kept' && isFor(end.kept, get.asked) && !isForOthers(get, end.kept)) {
+        if (end.isStale !== true) return serve(exchange, end.kept, 'just fetched')
+        if (mayCoverError(end.kept, get.recognised)) return serve(exchange, end.kept, 'stale-if-error')
+      }
+      inVain++
     }
   }
 
   async function lead(get: Get, found: Found | null): Promise<void> {
-    const flight = flights.open(get.recognised.key)
+    const { signal, headers, mirrored } = get.exchange
+    const flight = flights.open(get.recognised, signal)
     try {
       if (found !== null) await validate(get, found, flight)
-      else if (!get.recognised.rangeFirst && isConditional(get.exchange.headers))
+      else if (!get.recognised.rangeFirst && isConditional(headers))
         await askAlone(get, flight, 'the client has it and only asks whether it is current')
-      else if (isExchanged(get.exchange.mirrored))
-        await askAlone(get, flight, 'the document is changed for each client')
+      else if (isExchanged(mirrored)) await askAlone(get, flight, 'the document is changed for each client')
+      else if (!get.recognised.rangeFirst && mirrored === null && isUnkeyed(Object.keys(get.own)))
+        await askAlone(get, flight, 'the request has fields of its own, which may choose the answer')
       else await throughSwarm(get, flight)
     } finally {
-      flight.end('again')
+      flight.end({ kind: 'nothing' })
     }
   }
 
   /** @param flight of those who wait for the same; none: we have waited already */
   async function throughSwarm(get: Get, flight: Flight | null = null): Promise<void> {
     const { exchange, recognised, shared } = get
-    const outcome = await parts.content.want(wishOf(exchange, recognised, shared))
+    const wish = wishOf(exchange, recognised, shared)
+    const outcome = await parts.content.want(flight === null ? wish : { ...wish, signal: flight.signal })
+    if (outcome.kind === 'transfer' && outcome.head.signed.issuedAt <= (changedAt.get(recognised.key) ?? 0)) {
+      flight?.end({ kind: 'own' })
+      return passOn(exchange, null, 'it has been changed at the origin since the swarm has it')
+    }
     if (outcome.kind === 'transfer') {
-      parts.resolved(outcome.head, recognised)
-      flight?.end('shared')
+      if (flight?.isPurged !== true) parts.resolved(outcome.head, recognised)
+      flight?.end({ kind: 'shared' })
       return serveTransfer(parts, exchange, outcome.head, shared)
     }
     const { response, reason } = outcome
-    if (flight === null) {
-      const usable = response !== null && answersClient(exchange, response)
-      if (!usable) response?.cancel()
-      return passThrough(parts, exchange, reason, usable ? response : null)
-    }
+    if (flight === null) return passOn(exchange, saysMore(get) ? null : response, reason)
     if (response === null) return askAlone(get, flight, reason)
-    await hand(get, flight, response, reason)
+    await hand(get, flight, response, reason, answersClient(exchange, response) && !saysMore(get))
+  }
+
+  /** @param usable whether what came answers this client's own request as it is; else he asks anew */
+  function passOn(
+    exchange: Exchange,
+    response: UpstreamResponse | null,
+    reason: string,
+    usable = response !== null && answersClient(exchange, response)
+  ): Promise<void> {
+    if (!usable) response?.cancel()
+    return passThrough(parts, exchange, reason, usable ? response : null)
   }
 
   /** The client's own request, whose answer may be one for others too. */
   async function askAlone(get: Get, flight: Flight, reason: string): Promise<void> {
     const { exchange } = get
-    // Nobody is kept waiting for minutes when there is something to give.
-    const cover = await coverOf(get)
-    const stop = new AbortController()
-    const leave = (): void => {
-      if (flight.waiting === 0) stop.abort(exchange.signal.reason)
-    }
-    exchange.signal.addEventListener('abort', leave, { once: true })
     let response: UpstreamResponse
     try {
-      response = await askUpstream(parts, exchange, stop.signal, !exchange.strict && cover === null)
+      const isPart = exchange.range.kind !== 'none' && reason === tooSmallToShare
+      if (isPart || (isExchanged(exchange.mirrored) && saysMore(get))) {
+        // A part alone can neither be kept nor checked against what the name promises, and the whole costs little more.
+        // Nor can a mirror keep what came for the fields of one client.
+        const whole = await askForAll(get, {}, flight.signal)
+        if (whole.status === 200 && termsFor(get, whole) !== null)
+          return hand(get, flight, whole, reason, false)
+        whole.cancel()
+      }
+      response = await askUpstream(parts, exchange, flight.signal)
     } catch (error) {
-      return cover === null || exchange.signal.aborted
-        ? passFailed(parts, exchange, error)
-        : serveKept(exchange, cover, 'stale, the upstream cannot be reached')
-    } finally {
-      exchange.signal.removeEventListener('abort', leave)
+      return passFailed(parts, exchange, error)
     }
-    await hand(get, flight, response, reason, true)
+    await hand({ ...get, asked: get.own }, flight, response, reason, true)
   }
 
-  /**
-   * Gives the client what came, and keeps it if it may be kept.
-   * @param usable whether it answers this client's own request as it is
-   */
+  /** Gives the client what came, and keeps it if it may be kept. */
   async function hand(
     get: Get,
     flight: Flight,
@@ -153,98 +189,129 @@ export function createGets(parts: GetParts): Gets {
     reason: string,
     usable = answersClient(get.exchange, response)
   ): Promise<void> {
-    const { exchange } = get
-    const cover = response.status >= 500 ? await coverOf(get) : null
-    if (cover !== null) {
-      response.cancel()
-      return serveKept(exchange, cover, 'stale, the upstream fails')
+    const { exchange, recognised } = get
+    const terms = termsFor(get, response)
+    if (terms === null) {
+      flight.end({ kind: 'own' })
+      return passOn(exchange, response, reason, usable)
     }
-    const policy = keepable(get, response)
-    if (policy === null) {
-      flight.end('own')
-      if (!usable) response.cancel()
-      return passThrough(parts, exchange, reason, usable ? response : null)
+    const collecting = collect(response, smallBytesMax, flight.signal)
+    const gathered = gather(get, flight, response, terms, collecting.whole)
+    if (usable && recognised.promised === null) {
+      await Promise.all([
+        passThrough(parts, exchange, `${reason}; kept`, collecting.response),
+        // Others may wait for it when this client has gone.
+        gathered
+      ])
+      return
     }
-    const collecting = collect(response, smallBytesMax)
-    let isRight = true
-    const settled = collecting.whole.then(body => {
-      isRight = body === null || isPromised(body, get.recognised)
-      if (body === null || !isRight) return null
-      const kept: Kept = { ...keptOf(get, response, body), policy }
-      cache.keep(kept, get.asked)
-      parts.kept(kept, exchange.url)
-      return kept
-    })
-    void settled.then(kept => flight.end(kept === null ? 'own' : 'kept'))
     // What the name promises is checked before the client has all of it.
-    if (usable && get.recognised.promised === null)
-      return passThrough(parts, exchange, `${reason}; kept`, collecting.response)
-    const kept = await settled
-    if (kept !== null) return serveKept(exchange, kept, 'just fetched')
-    if (!isRight)
-      throw new StarlingError('content-untrusted', 'what the origin sent is not what its name promises')
+    const result = await gathered
+    if (typeof result === 'object') return serve(exchange, result, 'just fetched')
     collecting.response.cancel()
-    await passThrough(parts, exchange, reason)
+    if (recognised.promised === null || result === 'too-large') return passThrough(parts, exchange, reason)
+    throw result === 'untrusted'
+      ? new StarlingError(
+          'content-untrusted',
+          'what the origin sent is not what its name promises: ask again'
+        )
+      : new StarlingError('upstream-short', 'the origin broke off: ask again')
   }
 
-  /** What a mirror keeps may stand in for an upstream that fails. */
-  async function coverOf({ exchange, recognised, asked, known }: Get): Promise<Kept | null> {
-    return exchange.mirrored === null ? null : cache.cover(recognised.key, asked, known)
+  /** Checks and keeps what comes; the flight ends by it. Never rejects. */
+  async function gather(
+    { exchange, recognised, asked }: Get,
+    flight: Flight,
+    { status, headers }: UpstreamResponse,
+    terms: Terms,
+    whole: Promise<Uint8Array | 'too-large' | 'broken'>
+  ): Promise<Kept | 'too-large' | 'broken' | 'untrusted'> {
+    const body = await whole
+    if (typeof body === 'string') {
+      flight.end({ kind: body === 'too-large' ? 'own' : 'nothing' })
+      return body
+    }
+    if (!isPromised(body, recognised)) {
+      flight.end({ kind: 'nothing' })
+      return 'untrusted'
+    }
+    const { key, contentClass } = recognised
+    const kept: Kept = { key, contentClass, status, headers: dated(endToEnd(headers)), body, ...terms }
+    keep(flight, kept, asked)
+    if (!flight.isPurged) parts.kept(kept, exchange.url)
+    return kept
   }
 
-  function keepable({ exchange, asked, known }: Get, response: UpstreamResponse) {
+  function keep(flight: Flight, kept: Kept, asked: Asked): void {
+    if (flight.isPurged) return flight.end({ kind: 'nothing' })
+    cache.keep(kept, asked)
+    flight.end({ kind: 'kept', kept })
+  }
+
+  function termsFor({ exchange, recognised, asked, own }: Get, response: UpstreamResponse): Terms | null {
     const isElsewhere = response.url !== undefined && response.url !== exchange.url
     // Where a redirect leads may change, but not what a mirror's immutable file is.
-    if (isElsewhere && !(exchange.mirrored !== null && known.immutable)) return null
+    if (isElsewhere && !(recognised.isMirrored === true && recognised.immutable)) return null
+    if (isForOthers({ asked, own }, response)) return null
     if ((contentLengthOf(response.headers) ?? 0) > smallBytesMax) return null
-    return policyFor(asked, response, known)
+    return leadsBack(exchange.url, response) ? null : termsOf(asked, response, recognised)
   }
 
   async function validate(get: Get, found: Found, flight: Flight): Promise<void> {
     const { exchange } = get
     const { kept } = found
+    const coverError = (): Promise<void> => {
+      flight.end({ kind: 'kept', kept, isStale: true })
+      return serve(exchange, kept, 'stale-if-error')
+    }
     let response: UpstreamResponse
     try {
-      response = await askToValidate(get, found, exchange.signal)
+      response = await askToValidate(get, found, flight.signal)
     } catch (error) {
-      exchange.signal.throwIfAborted()
+      if (flight.signal.aborted) throw error
       log.info(
         { url: withoutQuery(exchange.url), problem: messageOf(error) },
         'a kept response cannot be validated'
       )
-      const cover = mayCoverError(kept, get.asked) ? kept : await coverOf(get)
-      if (cover === null) return passFailed(parts, exchange, error)
-      flight.end('kept')
-      return serveKept(exchange, cover, 'stale-if-error')
+      return mayCoverError(kept, get.recognised) ? coverError() : passFailed(parts, exchange, error)
     }
-    const updated = response.status === 304 ? confirmed(kept, get.asked, response, get.known) : null
+    const updated = confirm(get, found, flight, response)
+    if (updated !== null) return serve(exchange, updated, 'validated')
+    if (response.status >= 500 && mayCoverError(kept, get.recognised)) {
+      response.cancel()
+      return coverError()
+    }
+    if (response.status !== 304) return hand(get, flight, response, 'what was kept is stale')
+    response.cancel()
+    await askAlone(get, flight, 'what was kept is of another version')
+  }
+
+  /** What upstream's answer means for what is kept. @returns what is kept now, if it is still the same */
+  function confirm(get: Get, { kept }: Found, flight: Flight, response: UpstreamResponse): Kept | null {
+    const updated = response.status === 304 ? confirmed(kept, get.asked, response, get.recognised) : null
     if (updated !== null) {
       response.cancel()
-      cache.keep(updated, get.asked)
-      flight.end('kept')
-      return serveKept(exchange, updated, 'validated')
+      keep(flight, updated, get.asked)
+    } else if (!isPassing(response.status) && termsFor(get, response) === null) {
+      // It is gone, or has become a secret: not even stale is it given any more.
+      cache.forget(kept.key)
     }
-    if (response.status === 304) {
-      // It speaks of something that we do not have.
-      response.cancel()
-      return askAlone(get, flight, 'what was kept is of another version')
-    }
-    if (response.status >= 500 && mayCoverError(kept, get.asked)) {
-      response.cancel()
-      flight.end('kept')
-      return serveKept(exchange, kept, 'stale-if-error')
-    }
-    await hand(get, flight, response, 'what was kept is stale')
+    return updated
   }
 
   function askToValidate(get: Get, { use }: Found, signal: AbortSignal): Promise<UpstreamResponse> {
-    const conditions = use.kind === 'fresh' ? {} : use.validation
+    return askForAll(get, use.kind === 'fresh' ? {} : use.validation, signal)
+  }
+
+  /** On behalf of everybody, and for everything. */
+  function askForAll(get: Get, conditions: Asked, signal: AbortSignal): Promise<UpstreamResponse> {
     return upstream.request({
       url: get.exchange.url,
       method: 'GET',
       headers: { ...asRecord(get.shared), ...conditions },
       range: null,
       ifRange: null,
+      // As when the client asks by itself.
       followRedirects: followsRedirects(get.exchange),
       signal
     })
@@ -252,93 +319,85 @@ export function createGets(parts: GetParts): Gets {
 
   /** Behind the back of a client that has got what is a little stale. */
   function refresh(get: Get, found: Found): void {
-    const { key } = get.recognised
-    if (refreshing.has(key)) return
-    refreshing.add(key)
-    const again = async (): Promise<void> => {
-      const response = await askToValidate(get, found, AbortSignal.timeout(60_000))
-      const updated = response.status === 304 ? confirmed(found.kept, get.asked, response, get.known) : null
-      if (updated !== null) cache.keep(updated, get.asked)
-      const policy = response.status === 304 ? null : keepable(get, response)
-      const body = policy === null ? null : await collect(response, smallBytesMax).whole
-      if (policy !== null && body !== null) cache.keep({ ...keptOf(get, response, body), policy }, get.asked)
-      response.cancel()
-    }
-    again()
+    if (flights.get(get.recognised.key) !== undefined) return
+    const flight = flights.open(
+      get.recognised,
+      AbortSignal.any([parts.closing, AbortSignal.timeout(refreshMsMax)])
+    )
+    renew(get, found, flight)
       .catch((error: unknown) =>
         log.info({ url: withoutQuery(get.exchange.url), problem: messageOf(error) }, 'not made fresh')
       )
-      .finally(() => refreshing.delete(key))
+      .finally(() => flight.end({ kind: 'nothing' }))
   }
 
-  async function serveKept(exchange: Exchange, kept: Kept, how = 'fresh'): Promise<void> {
-    const { res } = exchange
-    const told = asMirrored(exchange, { status: kept.status, headers: kept.headers, body: one(kept.body) })
-    const headers: HeaderList = [
-      ...told.headers.filter(([name]) => !['age', 'content-length', 'accept-ranges'].includes(name)),
-      ['age', String(Math.floor(kept.policy.age()))],
-      ['accept-ranges', 'bytes'],
-      ['via', `1.1 ${exchange.via}`],
-      ['x-starling', explanation('cache', `class=${kept.contentClass}; ${how}`)]
-    ]
-    exchange.tally.answered('cache')
-    if (isExchanged(exchange.mirrored)) return sendExchanged(exchange, { ...told, headers })
-    if (kept.status !== 200) {
-      res.writeHead(kept.status, [...headers, ['content-length', String(kept.body.length)]].flat())
-      if (exchange.method !== 'HEAD') await write(exchange, kept.body, 'cache')
-      return void res.end()
-    }
-    const plan = planAnswer(exchange, { headers, length: kept.body.length })
-    res.writeHead(plan.status, plan.headers.flat())
-    for (const { before, span } of plan.parts) {
-      if (before.length > 0) await write(exchange, before, 'cache')
-      await write(exchange, kept.body.subarray(span.start, span.end), 'cache')
-    }
-    if (plan.after.length > 0) await write(exchange, plan.after, 'cache')
-    res.end()
+  async function renew(get: Get, found: Found, flight: Flight): Promise<void> {
+    const response = await askToValidate(get, found, flight.signal)
+    if (confirm(get, found, flight, response) !== null) return
+    const terms = termsFor(get, response)
+    if (terms === null) return response.cancel()
+    const collecting = collect(response, smallBytesMax, flight.signal)
+    collecting.response.cancel()
+    await gather(get, flight, response, terms, collecting.whole)
   }
 
-  /** How long it is turns out at its end. */
-  async function sendExchanged(
-    exchange: Exchange,
-    { status, headers, body }: Pick<UpstreamResponse, 'status' | 'headers' | 'body'>
-  ): Promise<void> {
-    const { res } = exchange
-    const verdict = status === 200 ? planAnswer(exchange, { headers, length: 0 }) : { status, headers }
-    const isWhole = verdict.status === status
-    const fields = verdict.headers.filter(
-      ([name]) => !isWhole || !['content-length', 'accept-ranges'].includes(name)
-    )
-    res.writeHead(verdict.status, fields.flat())
-    if (isWhole && exchange.method !== 'HEAD')
-      for await (const part of body) await write(exchange, part, 'cache')
-    res.end()
+  /** @param how it came to be fresh */
+  async function serve(exchange: Exchange, kept: Kept, how?: string): Promise<void> {
+    if (exchange.strict && strictProblem(kept) !== null)
+      return passThrough(parts, exchange, 'what is kept is nothing for a cache host')
+    if (isExchanged(exchange.mirrored)) return serveExchanged(exchange, kept, how)
+    serveKept(exchange, kept, how)
   }
 
   return {
     answer,
     async answerHead(exchange, recognised) {
-      const found = await cache.find(recognised.key, getOf(exchange, recognised).asked)
-      if (found?.use.kind !== 'fresh') return false
-      await serveKept(exchange, found.kept)
+      const get = getOf(exchange, recognised)
+      const found = await cache.find(recognised.key, get.asked)
+      if (found?.use.kind !== 'fresh' || isForOthers(get, found.kept)) return false
+      await serve(exchange, found.kept)
       return true
+    },
+    async purge(matches) {
+      flights.purge(matches)
+      await cache.purge(matches)
+    },
+    changed({ key, immutable }) {
+      flights.purge(other => other === key)
+      cache.forget(key)
+      // What is immutable lies under that name whatever a client has sent there.
+      if (!immutable) changedAt.set(key, parts.now())
     }
   }
 }
 
-async function* one(body: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield body
+/** Neither how it came to us nor how much age the client puts up with is what a response varies by. */
+const neverVaried: ReadonlySet<string> = new Set(['via', 'cache-control', 'pragma'])
+
+/** An error that says nothing about what is kept. */
+function isPassing(status: number): boolean {
+  return status === 304 || status === 408 || status === 425 || status === 429 || status >= 500
 }
 
 function isPromised(body: Uint8Array, { promised }: Recognised): boolean {
   return promised === null || hash(promised.algorithm, body, 'hex') === promised.hex
 }
 
-function keptOf(
-  { recognised }: Get,
-  { status, headers }: UpstreamResponse,
-  body: Uint8Array
-): Omit<Kept, 'policy'> {
-  const { key, contentClass } = recognised
-  return { key, contentClass, status, headers: endToEnd(headers), body }
+/**
+ * http and https have one key: a redirect from one to the other, kept, would send those who follow it round and round.
+ */
+function leadsBack(url: string, { headers }: UpstreamResponse): boolean {
+  const location = headerOf(headers, 'location')
+  const [from, to] = [new URL(url), location === null ? null : URL.parse(location, url)]
+  return to !== null && to.host === from.host && to.pathname === from.pathname && to.search === from.search
+}
+
+/** With a token in a field of his own he may see what others are told is not there. */
+function isForOthers(get: Pick<Get, 'asked' | 'own'>, { status }: { readonly status: number }): boolean {
+  return status >= 400 && saysMore(get)
+}
+
+/** Whether the client's own request has fields that upstream was not told for everybody. */
+function saysMore({ asked, own }: Pick<Get, 'asked' | 'own'>): boolean {
+  return Object.keys(own).some(name => !(name in asked))
 }

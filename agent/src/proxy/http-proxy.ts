@@ -13,19 +13,23 @@ import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
-import { headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { headerOf } from '@starling/shared/http-fields.ts'
 import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
+import { limitsShape, type ClientLimits, type ProxyRule } from '../config-access.ts'
 import type { Endpoint } from '../config.ts'
 import type { MirrorConfig } from '../mirror-config.ts'
-import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import type { AccessLogPort, ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import { answerServerOptions, answerUpgrade, isServerOptions, isUpgrade } from './alone.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
+import { createDoor, type DoorOptions } from './door.ts'
 import type { Exchange } from './exchange.ts'
-import { faceOf } from './face.ts'
+import { faceOf, isStrict } from './face.ts'
 import { endToEnd, hasPassed, headersOf } from './fields.ts'
+import { framingProblem } from './framing.ts'
 import { createGets } from './get.ts'
 import type { HttpCache } from './http-cache/http-cache.ts'
 import {
@@ -34,20 +38,24 @@ import {
   connectPortsDefault,
   headsKeptMax,
   keepAliveMs,
-  requestHeaderBytesMax,
+  owedMsMax,
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
+import { hopsLeft, traceOf } from './max-forwards.ts'
 import { askedOfMirror, isExchanged } from './mirrors/mirrored.ts'
-import { createMirrors, type Mirrored } from './mirrors/mirrors.ts'
+import { createMirrors } from './mirrors/mirrors.ts'
+import { nothingOwed, owe } from './owed.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
 import { contentKeyOfPieces, parsePieceHashes } from './piece-hashes.ts'
 import { createRecogniser } from './recogniser.ts'
-import { closeWithText, replyWithError, replyWithText } from './replies.ts'
+import { closeWithText, loopText, replyWithError, replyWithText } from './replies.ts'
 import { serveTransfer } from './share.ts'
 import { createTally } from './tally.ts'
+import { watchClient } from './two-ways.ts'
+import { createUnparsed } from './unparsed.ts'
 import { passReasonOf, sharedHeaders } from './wishing.ts'
 import { wsusCallOf } from './wsus.ts'
 
@@ -56,6 +64,8 @@ export interface ProxyParts {
   readonly upstream: UpstreamPort & TunnelPort
   readonly cache: HttpCache
   readonly log: Log
+  /** Null or left out: nothing is written down. */
+  readonly accessLog?: AccessLogPort | null
 }
 
 export interface ProxyOptions {
@@ -64,6 +74,8 @@ export interface ProxyOptions {
   readonly port: number
   /** Where CONNECT may go, beside 443 and 80. */
   readonly connectPorts?: readonly number[]
+  /** Patterns of hosts that CONNECT may go to; none: all. */
+  readonly connectHosts?: readonly string[]
   /** Content classes of policy, as they are now. */
   readonly classes?: () => readonly ContentClass[]
   /** Which URLs a cache host fetches; default: none. */
@@ -76,10 +88,21 @@ export interface ProxyOptions {
   readonly pacHosts?: readonly string[]
   /** Networks whose machines may ask, beside this machine. */
   readonly clients?: readonly string[]
+  readonly rules?: readonly ProxyRule[]
+  /** Default: those of the configuration. */
+  readonly limits?: ClientLimits
+  readonly day?: DoorOptions['day']
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
+  /** How long a client of a cache host is left without a byte. */
+  readonly owedMsMax?: Millis
   readonly now?: () => Millis
 }
+
+/** What may change while it runs. */
+export type ProxyRules = Required<
+  Pick<ProxyOptions, 'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients'>
+>
 
 export interface Proxy {
   readonly address: string
@@ -87,19 +110,12 @@ export interface Proxy {
   /** Why `cacheHost` could not be listened on; null: it could, or was not to be. */
   readonly cacheHostProblem: string | null
   tally(): ProxyTally
+  /** Takes up what may change while it runs; connections that are open stay. */
+  reconfigure(rules: ProxyRules): void
   /** Forgets what it remembers and keeps of whatever matches. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Ends all connections. */
   close(): Promise<void>
-}
-
-/** A client's request as its face gave it. */
-interface Asked {
-  readonly headers: HeaderList
-  readonly url: string
-  /** As a proxy is asked, or a mirror: not by Windows, which wants to be spared some answers (strict.ts). */
-  readonly isForward: boolean
-  readonly mirrored: Mirrored | null
 }
 
 /** @throws StarlingError `listen-failed` */
@@ -113,13 +129,26 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const via = `starling-${randomBytes(4).toString('hex')}`
   const open = new Set<AbortController>()
   const tally = createTally()
-  const mayAsk = createClientCheck(options.clients ?? [])
+  let rules: ProxyRules = {
+    connectHosts: options.connectHosts ?? [],
+    connectPorts: options.connectPorts ?? [],
+    wsus: options.wsus ?? null,
+    pacHosts: options.pacHosts ?? [],
+    clients: options.clients ?? []
+  }
+  let mayAsk = createClientCheck(rules.clients)
+  const limits = options.limits ?? limitsShape.parse({})
+  const door = createDoor(
+    { tally, log: given.accessLog ?? null, classOf: url => recognise(url).contentClass, now },
+    { rules: options.rules ?? [], limits, day: options.day ?? null }
+  )
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
+  const closing = new AbortController()
   const gets = createGets({
     ...parts,
-    cache: given.cache,
+    closing: closing.signal,
     resolved: (head, recognised) => {
       const { key, headers } = head.head
       heads.set(key, {
@@ -144,7 +173,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     }
   })
   const faces = {
-    wsus: options.wsus ?? null,
+    get wsus() {
+      return rules.wsus
+    },
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
   const mirrors = createMirrors(options.mirrors ?? [], hostname())
@@ -153,52 +184,44 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     log,
     via,
     open,
-    ports: new Set([...connectPortsDefault, ...(options.connectPorts ?? [])])
+    tally,
+    get ports() {
+      return new Set([...connectPortsDefault, ...rules.connectPorts])
+    },
+    get hosts() {
+      return rules.connectHosts
+    }
   }
 
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const headers = headersOf(req)
+  /** @param takesBody see Exchange */
+  async function answer(req: IncomingMessage, res: ServerResponse, takesBody: () => void): Promise<void> {
+    const came = headersOf(req)
     const method = req.method ?? 'GET'
-    const host = headerOf(headers, 'host')
+    const problem = framingProblem(method, req.httpVersion, came)
+    if (problem !== null) {
+      res.shouldKeepAlive = false
+      return replyWithText(res, problem.status, problem.text)
+    }
+    const host = headerOf(came, 'host')
     const faced = faceOf(req.url ?? '', host, faces)
-    if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
+    if (faced.kind === 'refused') return door.refuse(res, faced)
     if (faced.kind === 'pac') return replyWithPac(req, res)
-    if (faced.kind === 'target')
-      return answerFor(req, res, {
-        headers,
-        url: faced.url,
-        isForward: faced.face === 'forward',
-        mirrored: null
-      })
-    const aimed = mirrors({ ...faced, method, host })
-    if (aimed.kind === 'target')
-      return answerFor(req, res, {
-        headers: askedOfMirror(headers, aimed.mirrored),
-        url: aimed.url,
-        isForward: true,
-        mirrored: aimed.mirrored
-      })
-    if (aimed.allow !== null) res.setHeader('allow', aimed.allow)
-    replyWithText(res, aimed.status, aimed.text)
-  }
-
-  async function answerFor(
-    req: IncomingMessage,
-    res: ServerResponse,
-    { headers, url, isForward, mirrored }: Asked
-  ): Promise<void> {
-    const method = req.method ?? 'GET'
+    const target =
+      faced.kind === 'mirror' ? mirrors({ ...faced, method, host }) : { ...faced, mirrored: null }
+    if (target.kind === 'reply') {
+      if (target.allow !== null) res.setHeader('allow', target.allow)
+      return replyWithText(res, target.status, target.text)
+    }
+    const { url, mirrored } = target
+    const headers = mirrored === null ? came : askedOfMirror(came, mirrored)
     if (hasPassed(headers, via)) {
-      return replyWithText(
-        res,
-        508,
-        'this request comes from this very proxy: check the proxy settings for a loop'
-      )
+      door.loop(res)
+      return replyWithText(res, 508, loopText)
     }
-    if (tokensOf(headerOf(headers, 'upgrade')).includes('websocket')) {
-      return replyWithText(res, 501, 'websockets go through a tunnel (CONNECT), not through a plain request')
-    }
-    const call = wsusCallOf(method, new URL(url).pathname, headerOf(headers, 'soapaction'))
+    const hops = hopsLeft(method, headers)
+    if (hops.kind === 'us') return replyAsLast(req, res)
+    if (!door.admits(req, res, target)) return
+    const call = wsusCallOf(method, url, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
     open.add(gone)
@@ -206,22 +229,30 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       open.delete(gone)
       if (!res.writableFinished) gone.abort()
     })
+    const strict = isStrict(target.face, method)
     const exchange: Exchange = {
       req,
       res,
       method,
       url,
-      strict: !isForward && (method === 'GET' || method === 'HEAD'),
+      strict,
       mirrored,
+      owed: strict ? owe(res, options.owedMsMax ?? owedMsMax, () => gone.abort()) : nothingOwed,
       headers,
       onward: [
-        ...endToEnd(headers).filter(([name]) => name !== 'host'),
+        ...endToEnd(hops.onward).filter(([name]) => name !== 'host'),
         ['via', `${req.httpVersion} ${via}`]
       ],
-      range: parseRange(headers.filter(([name]) => name === 'range').map(([, value]) => value)),
+      range: parseRange(headers.flatMap(([name, value]) => (name === 'range' ? [value] : []))),
+      takesBody,
       signal: gone.signal,
       via,
-      tally
+      tally: door.tallyOf(res),
+      upload: door.uploadOf(res)
+    }
+    if (isServerOptions(req)) {
+      const alone = { req, headers: hops.onward, url, signal: gone.signal }
+      return answerServerOptions(connecting, alone, res)
     }
     await answerExchange(exchange)
   }
@@ -234,16 +265,48 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const known = isExchanged(mirrored) ? undefined : heads.get(recognised.key)
     const fresh = known !== undefined && known.until > now() ? known.head : null
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
-    if (passReason !== null) return passThrough(parts, exchange, passReason)
+    if (passReason !== null) {
+      await passThrough(parts, exchange, passReason)
+      if (safeMethods.has(exchange.method) || exchange.res.statusCode >= 400) return
+      heads.delete(recognised.key)
+      gets.changed(recognised)
+      return
+    }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
     if (fresh !== null) return serveTransfer(parts, exchange, fresh, sharedHeaders(exchange, recognised))
     if (!(await gets.answerHead(exchange, recognised)))
       await passThrough(parts, exchange, 'the method is HEAD')
   }
 
+  /** To a TRACE or OPTIONS that may go no further. */
+  function replyAsLast(req: IncomingMessage, res: ServerResponse): void {
+    const isTrace = req.method === 'TRACE'
+    const body = isTrace ? traceOf(`TRACE ${req.url} HTTP/${req.httpVersion}`, headersOf(req)) : ''
+    res.writeHead(200, {
+      ...(isTrace ? { 'content-type': 'message/http' } : {}),
+      'content-length': Buffer.byteLength(body, 'latin1'),
+      'cache-control': 'no-store'
+    })
+    res.end(body, 'latin1')
+  }
+
+  /** The client's connection is no longer the server's. */
+  async function upgrade(req: IncomingMessage, client: Duplex, first: Buffer): Promise<void> {
+    const gone = watchClient(client, open)
+    const headers = headersOf(req)
+    const problem = framingProblem(req.method ?? '', req.httpVersion, headers)
+    if (problem !== null) return closeWithText(client, problem.status, problem.text)
+    const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
+    if (faced.kind !== 'target') return closeWithText(client, 400, 'this address cannot be understood')
+    if (hasPassed(headers, via)) return closeWithText(client, 508, loopText)
+    if (!door.opensTunnel(req, client, faced)) return
+    const alone = { req, headers, url: faced.url, signal: gone.signal }
+    await answerUpgrade(connecting, alone, client, first)
+  }
+
   function replyWithPac(req: IncomingMessage, res: ServerResponse): void {
     const body = Buffer.from(
-      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: options.pacHosts ?? [] })
+      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: rules.pacHosts })
     )
     res.writeHead(200, {
       'content-type': 'application/x-ns-proxy-autoconfig',
@@ -255,32 +318,53 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   function refuseClient(socket: Socket): boolean {
     if (mayAsk(socket.remoteAddress)) return false
-    tally.refused()
+    door.stranger(socket)
     return true
   }
   const strangersText =
     'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
 
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
-    const server = createServer(serverOptions, (req, res) => {
+    const server = createServer({ ...serverOptions, maxHeaderSize: limits.headerBytes })
+    const unparsed = createUnparsed(limits.headerBytes)
+    function onRequest(req: IncomingMessage, res: ServerResponse, takesBody = () => {}): void {
+      unparsed.answering(req.socket, res)
       if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
-      answer(req, res).catch((error: unknown) => {
+      if (!door.opens(req, res)) return
+      answer(req, res, takesBody).catch((error: unknown) => {
         if (res.destroyed) return
         log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
         replyWithError(res, error)
       })
+    }
+    server.on('request', (req, res) => onRequest(req, res))
+    server.on('checkContinue', (req, res) => {
+      // Whoever gets an answer instead of a 100 may keep the body to itself: Node ends such a connection.
+      onRequest(req, res, () => {
+        if (!res.headersSent) res.writeContinue()
+      })
+    })
+    server.on('checkExpectation', (req, res) => {
+      res.shouldKeepAlive = false
+      if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
+      replyWithText(res, 417, 'of all that can be expected (Expect) this proxy knows 100-continue only')
     })
     server.maxHeadersCount = requestHeadersMax
     server.maxConnections = connectionsMax
     server.setTimeout(clientIdleMs)
+    server.on('connection', door.connected)
+    server.on('clientError', door.unreadable)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      if (!door.opensTunnel(req, socket)) return
       void answerConnect(connecting, req, socket, first)
     })
+    server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
+      if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      void upgrade(req, socket, first)
+    })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-      if (error.code === 'ECONNRESET') return void socket.destroy()
-      const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
-      closeWithText(socket, status, 'this request cannot be understood')
+      unparsed.close(error, socket)
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', cause => {
@@ -315,27 +399,34 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     port,
     cacheHostProblem,
     tally: () => tally.now(),
+    reconfigure(next) {
+      mayAsk = createClientCheck(next.clients)
+      rules = next
+    },
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)
-      await given.cache.purge(matches)
+      await gets.purge(matches)
     },
     close: async () => {
       const closed = servers.map(server => new Promise(resolve => server.close(resolve)))
+      closing.abort()
       for (const exchange of open) exchange.abort()
       for (const server of servers) server.closeAllConnections()
-      await Promise.all(closed)
+      await Promise.all([...closed, door.close()])
     }
   }
 }
 
 const noClasses: readonly ContentClass[] = []
+/** Those that change nothing at the origin (RFC 9110, 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 const serverOptions = {
-  maxHeaderSize: requestHeaderBytesMax,
   headersTimeout: requestHeadersMs,
   // A large upload may take hours; its headers may not.
   requestTimeout: 0,
   keepAliveTimeout: keepAliveMs,
+  shouldUpgradeCallback: isUpgrade,
   insecureHTTPParser: false
 } as const

@@ -2,6 +2,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { codeOf, messageOf } from '@starling/shared/errors.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { lingerMs } from './limits.ts'
 
 /**
  * Never 4xx for what somebody else could still deliver: Delivery Optimization stays away from a whole host for a
@@ -11,12 +13,31 @@ export function statusFor(error: unknown): number {
   switch (codeOf(error)) {
     case 'bad-url':
       return 400
+    case 'upload-too-large':
+      return 413
     case 'upstream-timeout':
       return 504
+    case 'upstream-loop':
+      return 508
     default:
       return 502
   }
 }
+
+/** What clients were told, for those who write it down: why of a failure, and the status where there is no response. */
+const failures = new WeakMap<ServerResponse | Duplex, string>()
+const statuses = new WeakMap<Duplex, number>()
+export const failureOf = (told: ServerResponse | Duplex): string | null => failures.get(told) ?? null
+/** What was said on a bare socket by a response that was put on it. */
+export function toldBy(res: ServerResponse, socket: Duplex): void {
+  statuses.set(socket, res.statusCode)
+  const failure = failureOf(res)
+  if (failure !== null) failures.set(socket, failure)
+}
+export const statusOf = (told: Duplex): number | null => statuses.get(told) ?? null
+
+/** For a request whose Via says that we have passed it on before. */
+export const loopText = 'this request comes from this very proxy: check the proxy settings for a loop'
 
 export function replyWithText(res: ServerResponse, status: number, text: string): void {
   if (res.headersSent || res.destroyed) {
@@ -34,20 +55,45 @@ export function replyWithText(res: ServerResponse, status: number, text: string)
 }
 
 export function replyWithError(res: ServerResponse, error: unknown): void {
+  const code = codeOf(error)
+  failures.set(res, code)
+  if (code === 'upload-too-large') res.once('finish', () => linger(res))
   replyWithText(res, statusFor(error), messageOf(error))
+}
+
+/**
+ * A connection that is closed while the client still sends is reset, and takes our answer with it. So the rest is read and thrown
+ * away (Node does that), but not for ever.
+ */
+function linger({ req }: ServerResponse): void {
+  setTimeout(() => {
+    if (!req.complete) req.socket.destroy()
+  }, lingerMs).unref()
 }
 
 const reasons: Record<number, string> = {
   400: 'Bad Request',
   403: 'Forbidden',
+  405: 'Method Not Allowed',
   408: 'Request Timeout',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   502: 'Bad Gateway',
-  504: 'Gateway Timeout'
+  504: 'Gateway Timeout',
+  508: 'Loop Detected'
 }
 
-/** For a bare socket (CONNECT, or a request that could not be parsed): says it and closes. */
-export function closeWithText(socket: Duplex, status: number, text: string): void {
+/**
+ * For a bare socket (CONNECT, or a request that could not be parsed): says it and closes.
+ * @param retryAfterMs null: that does not help
+ */
+export function closeWithText(
+  socket: Duplex,
+  status: number,
+  text: string,
+  retryAfterMs: Millis | null = null
+): void {
+  statuses.set(socket, status)
   if (!socket.writable) {
     socket.destroy()
     return
@@ -55,6 +101,15 @@ export function closeWithText(socket: Duplex, status: number, text: string): voi
   const body = Buffer.from(`Starling: ${text}\n`)
   const head =
     `HTTP/1.1 ${status} ${reasons[status] ?? ''}\r\ncontent-type: text/plain; charset=utf-8\r\n` +
-    `content-length: ${body.length}\r\nconnection: close\r\n\r\n`
+    `content-length: ${body.length}\r\nconnection: close\r\n` +
+    `${retryAfterMs === null ? '' : `retry-after: ${wholeSeconds(retryAfterMs)}\r\n`}\r\n`
   socket.end(Buffer.concat([Buffer.from(head), body]), () => socket.destroy())
 }
+
+export function closeWithError(socket: Duplex, error: unknown): void {
+  failures.set(socket, codeOf(error))
+  closeWithText(socket, statusFor(error), messageOf(error))
+}
+
+/** As Retry-After wants them: too late rather than too early. */
+export const wholeSeconds = (ms: Millis): number => Math.max(1, Math.ceil(ms / secondMs))

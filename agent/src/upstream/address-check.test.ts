@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { createAddressCheck } from './address-check.ts'
+import { createAddressCheck, resolvedRefusal, upstreamRefusal } from './address-check.ts'
 
 const refuses = (list: readonly string[], host: string, port = 80): boolean => {
   try {
@@ -38,7 +38,18 @@ test.each([
   '[::ffff:127.0.0.1]',
   '[::ffff:a00:1]',
   '[64:ff9b::10.0.0.1]',
-  '[2002:7f00:1::]'
+  '[2002:7f00:1::]',
+  '[fd00:ec2::254]',
+  '[::ffff:169.254.169.254]',
+  '[::ffff:a9fe:a9fe]',
+  '[64:ff9b::a9fe:a9fe]',
+  '2130706433',
+  '0x7f.1',
+  '0x7F000001',
+  '0177.0.0.1',
+  '017700000001',
+  '127.1',
+  '2852039166'
 ])('%s is private ground', host => {
   expect(refuses([], host)).toBe(true)
 })
@@ -50,7 +61,9 @@ test.each([
   'example.com',
   '[2606:4700::1111]',
   '[64:ff9b::8.8.8.8]',
-  'localhost.com'
+  'localhost.com',
+  '134744072',
+  'cafe.fade'
 ])('%s may be asked', host => {
   expect(refuses([], host)).toBe(false)
 })
@@ -89,6 +102,31 @@ test.each([
   expect(() => createAddressCheck([entry])).toThrow(StarlingError)
 })
 
+describe('a name that resolves to several addresses', () => {
+  const addresses = (...texts: string[]): LookupAddress[] =>
+    texts.map(address => ({ address, family: address.includes(':') ? 6 : 4 }))
+  const given = (found: LookupAddress[], all: boolean): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const check = createAddressCheck([], (_, __, done) => done(null, found))
+      check.lookup(80)('two-faced.example', { all }, (error, address) => {
+        if (error === null) resolve(address)
+        else reject(error)
+      })
+    })
+
+  test('is asked at those that are public alone, wherever the others stand', async () => {
+    const found = addresses('10.0.0.1', '8.8.8.8', '169.254.169.254', '::ffff:7f00:1', '2606:4700::1111')
+    expect(await given(found, true)).toEqual(addresses('8.8.8.8', '2606:4700::1111'))
+    expect(await given(found, false)).toBe('8.8.8.8')
+  })
+
+  test('of which none is public is refused', async () => {
+    const refusal = { code: 'upstream-refused-address' }
+    await expect(given(addresses('10.0.0.1', 'fd00:ec2::254'), true)).rejects.toMatchObject(refusal)
+    await expect(given([], false)).rejects.toMatchObject(refusal)
+  })
+})
+
 describe('names', () => {
   const lookup = (list: readonly string[], host: string, port: number): Promise<readonly LookupAddress[]> =>
     new Promise((resolve, reject) => {
@@ -109,4 +147,22 @@ describe('names', () => {
     })
     expect(await lookup(['*.localhost'], 'localhost', 81)).not.toEqual([])
   })
+})
+
+test('what is listed can be changed, and a list that cannot be understood changes nothing', () => {
+  const check = createAddressCheck([])
+  const ask = (): void => check.checkHost('10.0.0.1', 80)
+  expect(ask).toThrow(StarlingError)
+  check.allow(['10.0.0.0/8'])
+  expect(ask).not.toThrow()
+  expect(() => check.allow(['10.0.0.0/99'])).toThrow(/10\.0\.0\.0\/99/)
+  expect(ask).not.toThrow()
+})
+
+test('why an address would be refused can be asked, as it is written and as it is resolved', async () => {
+  expect(upstreamRefusal([], '10.0.0.1', 80)).toMatch(/upstream\.allowPrivate/)
+  expect(upstreamRefusal([], 'wsus', 80)).toBeNull()
+  expect(upstreamRefusal(['10.0.0.1'], '10.0.0.1', 80)).toBeNull()
+  expect(await resolvedRefusal([], 'localhost', 80)).toMatch(/localhost:80 is a private address/)
+  expect(await resolvedRefusal(['localhost'], 'localhost', 80)).toBeNull()
 })

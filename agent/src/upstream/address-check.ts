@@ -5,15 +5,17 @@
  * Names are resolved once, each address is checked, and only those that passed are handed to the socket; a name that
  * changes its mind a moment later (DNS rebinding) changes nothing.
  */
-import { lookup as resolve } from 'node:dns'
+import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
 import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net'
-import { StarlingError } from '@starling/shared/errors.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 
 export interface AddressCheck {
   /** For hosts that need no resolving: addresses, and names that are this machine. @throws `upstream-refused-address` */
   checkHost(host: string, port: number): void
   /** For `net.connect`: resolves, and gives only addresses that may be asked. */
   lookup(port: number): LookupFunction
+  /** From now on; a kept connection lasts until it is idle. @throws StarlingError `bad-config`, with nothing changed */
+  allow(privateNow: readonly string[]): void
 }
 
 /** What IANA's special-purpose registries do not call globally reachable, and multicast. */
@@ -51,11 +53,15 @@ const embedding: ReadonlyArray<readonly [network: readonly [string, number], fir
 /**
  * @param allowPrivate hosts (`wsus`, `*.corp.example`), addresses or networks (`10.1.0.0/16`) that may be asked although
  * they are private; with `:port` behind a host or an address only on that port (`127.0.0.1:8530`, `[::1]:8530`)
+ * @param resolve the system's, unless a test has names of its own
  * @throws StarlingError `bad-config`
  */
-export function createAddressCheck(allowPrivate: readonly string[]): AddressCheck {
+export function createAddressCheck(
+  allowPrivate: readonly string[],
+  resolve: Resolve = (host, options, done) => lookup(host, options, done)
+): AddressCheck {
   const blocked = networks(privateNetworks)
-  const listed = allowPrivate.map(parseListed)
+  let listed = allowPrivate.map(parseListed)
 
   const hostListed = (host: string, port: number): boolean =>
     listed.some(
@@ -77,8 +83,11 @@ export function createAddressCheck(allowPrivate: readonly string[]): AddressChec
   }
 
   return {
+    allow: privateNow => {
+      listed = privateNow.map(parseListed)
+    },
     checkHost: (bracketed, port) => {
-      const host = bracketed.replace(/^\[(.*)\]$/, '$1')
+      const host = plainHost(bracketed)
       if (hostListed(host, port)) return
       const isSelf = /^(.*\.)?localhost\.?$/i.test(host)
       if (isSelf ? !mayAsk('127.0.0.1', port) : isIP(host) !== 0 && !mayAsk(host, port))
@@ -97,6 +106,46 @@ export function createAddressCheck(allowPrivate: readonly string[]): AddressChec
       })
     }
   }
+}
+
+/** Why a host would be refused as it is written; null: it would not. @throws StarlingError `bad-config` */
+export function upstreamRefusal(allowPrivate: readonly string[], host: string, port: number): string | null {
+  const check = createAddressCheck(allowPrivate)
+  try {
+    check.checkHost(host, port)
+    return null
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** The same for what the host's name leads to. Null also where it leads nowhere. @throws StarlingError `bad-config` */
+export function resolvedRefusal(
+  allowPrivate: readonly string[],
+  host: string,
+  port: number
+): Promise<string | null> {
+  const lookup = createAddressCheck(allowPrivate).lookup(port)
+  return new Promise(resolve => {
+    lookup(host, { all: true }, error => {
+      resolve(error !== null && codeOf(error) === 'upstream-refused-address' ? error.message : null)
+    })
+  })
+}
+
+type Resolve = (
+  host: string,
+  options: LookupAllOptions,
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
+) => void
+
+/**
+ * Without brackets, and with the spellings of an address that the system's resolver takes (`2130706433`, `0x7f.1`,
+ * `0177.0.0.1`) written as one: a name in a URL comes so already, one of CONNECT does not.
+ */
+function plainHost(host: string): string {
+  const spelt = /^[\da-fx.]+$/i.test(host) ? (URL.parse(`http://${host}/`)?.hostname ?? host) : host
+  return spelt.replace(/^\[(.*)\]$/, '$1')
 }
 
 function refused(host: string, port: number): StarlingError {

@@ -34,13 +34,17 @@ export interface UpstreamOptions {
   /** Certificates (PEM) to trust beside the system's. */
   readonly ca?: readonly string[]
   readonly now?: () => Millis
+  /** Throws a StarlingError where a redirect must not lead. */
+  readonly mayFollow?: (url: URL) => void
+}
+
+export interface Upstream extends UpstreamPort, TunnelPort {
+  /** Private addresses that may be asked from now on. @throws StarlingError `bad-config`, with nothing changed */
+  allowPrivate(listed: readonly string[]): void
 }
 
 /** @throws StarlingError `bad-config` */
-export function createUpstream(
-  parts: { readonly log: Log },
-  options: UpstreamOptions = {}
-): UpstreamPort & TunnelPort {
+export function createUpstream(parts: { readonly log: Log }, options: UpstreamOptions = {}): Upstream {
   const log = parts.log.child({ part: 'upstream' })
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const check = createAddressCheck(options.allowPrivate ?? [])
@@ -130,6 +134,7 @@ export function createUpstream(
         // What was not redirected is told in the caller's own spelling, so that the two can be compared.
         if (next === null) return hops === 0 ? { ...response, url: request.url } : response
         response.cancel()
+        options.mayFollow?.(next)
         if (hops === redirectsMax) {
           throw new StarlingError(
             'upstream-bad-answer',
@@ -165,6 +170,7 @@ export function createUpstream(
       }
       return timeHandshake({ ...place, lookup: check.lookup(place.port), signal })
     },
+    allowPrivate: listed => check.allow(listed),
     close: () => routes.close()
   }
 }

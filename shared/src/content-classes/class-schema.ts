@@ -28,7 +28,8 @@ const host = z
   .refine(text => text === '*' || hostName.test(text.replace(/^\*\./, '')), {
     error: 'give a host without port and path, like example.com, *.example.com or *'
   })
-const path = z
+/** A glob over a path, as glob.ts reads it. */
+export const pathGlob = z
   .string()
   .max(256)
   .superRefine((text, context) => {
@@ -56,7 +57,7 @@ const fields = z.strictObject({
     error: 'give 1 to 64 small letters, digits and dashes, like model-hub'
   }),
   hosts: z.array(host).min(1).max(listMax),
-  paths: z.array(path).min(1).max(listMax),
+  paths: z.array(pathGlob).min(1).max(listMax),
   extensions: z.array(extension).min(1).max(listMax).exactOptional(),
   key: z.enum(['digest', 'address']).default('address'),
   keyHost: host.exactOptional(),

@@ -11,6 +11,9 @@ const cookies: ReadonlySet<string> = new Set(['cookie', 'set-cookie'])
 /** A part of what is changed on its way cannot be told by its place in the original. */
 const ofParts: ReadonlySet<string> = new Set(['range', 'if-range'])
 
+/** What npm tells of itself chooses nothing, and says to the registry who installs what with what. */
+const ofNpm = /^(?:npm-(?!otp$)|pacote-)/
+
 /** Whether what comes is changed for each client. Only what streams past here can be: it is nothing for the swarm. */
 export function isExchanged(mirrored: Mirrored | null): boolean {
   return mirrored !== null && mirrored.addresses !== null
@@ -18,7 +21,7 @@ export function isExchanged(mirrored: Mirrored | null): boolean {
 
 /** The client's header as it counts here. */
 export function askedOfMirror(headers: HeaderList, { addresses }: Mirrored): HeaderList {
-  const own = headers.filter(([name]) => !cookies.has(name))
+  const own = headers.filter(([name]) => !cookies.has(name) && !ofNpm.test(name))
   if (addresses === null) return own
   // Compressed over the WAN and in the cache, and in no way that cannot be unpacked here.
   return [

@@ -13,6 +13,7 @@ import {
   upstreamOf,
   type Answer
 } from '../../../../test/doubles/proxy-harness.ts'
+import type { ProxyRule } from '../../config-access.ts'
 import type { MirrorConfig } from '../../mirror-config.ts'
 import type { Proxy } from '../http-proxy.ts'
 
@@ -34,7 +35,7 @@ interface Stage {
 const sumdb = { name: 'sum.example', url: '/sum/' }
 
 /** A proxy with a mirror of each kind, whose upstreams are parts of one origin. */
-async function setUp(front?: Front): Promise<Stage> {
+async function setUp(front?: Front, rules: readonly ProxyRule[] = []): Promise<Stage> {
   const origin = await startOrigin(front === undefined ? {} : { front })
   let isOpen = true
   const close = async (): Promise<void> => {
@@ -58,7 +59,7 @@ async function setUp(front?: Front): Promise<Stage> {
     { kind: 'tree', name: 'debian', upstream: `${origin.url}/debian/`, ...common }
   ]
   const upstream = upstreamOf()
-  const proxy = await proxyOf(swarm(upstream), { mirrors }, upstream)
+  const proxy = await proxyOf(swarm(upstream), { mirrors, rules }, upstream)
   const get: Stage['get'] = (path, headers, method) => ask(proxy, path, headers, method)
   const how = async (path: string): Promise<string> => {
     const { status, headers } = await get(path)
@@ -113,7 +114,7 @@ describe('a Go module proxy', () => {
     await how(zip)
     await close()
     vi.setSystemTime(Date.now() + hourMs)
-    expect(await how(list)).toMatch(/^200 cache; .*cannot be reached/)
+    expect(await how(list)).toMatch(/^200 cache; .*stale-if-error/)
     expect(await how('/m/go/example.com/other/@v/list')).toMatch(/^502 /)
     vi.setSystemTime(Date.now() + 6 * dayMs)
     expect(await how(list)).toMatch(/^200 /)
@@ -144,7 +145,7 @@ describe('a Go module proxy', () => {
     await how(list)
     vi.setSystemTime(Date.now() + hourMs)
     origin.setFaults('/go/example.com/mod/@v/list', { status: 503 })
-    expect(await how(list)).toMatch(/^200 cache; .*the upstream fails/)
+    expect(await how(list)).toMatch(/^200 cache; .*stale-if-error/)
     origin.setFaults('/go/example.com/mod/@v/list', {})
     expect(await how(list)).toMatch(/^200 pass; .*kept/)
   })
@@ -221,6 +222,21 @@ describe('npm', () => {
     expect((await get('/m/npm/left', { accept: 'application/json' })).headers['x-starling']).toMatch(/^cache/)
     const head = await get('/m/npm/left', { accept: 'application/json' }, 'HEAD')
     expect([head.status, head.headers['content-length']]).toEqual([200, undefined])
+  })
+
+  test('tells the registry nothing of npm itself, so that all have the same document', async () => {
+    const told: string[] = []
+    const { origin, get } = await setUp(async ({ headers }) => {
+      told.push(...Object.keys(headers).filter(name => /^(npm|pacote|x)-/.test(name)))
+      return { faults: {}, answer: null }
+    })
+    putNpmPackage(origin, '/npm', 'left', '1.0.0', {})
+    const fields = { 'npm-session': '1', 'npm-command': 'ci', 'pacote-version': '1' }
+    expect((await get('/m/npm/left', fields)).headers['x-starling']).toMatch(/^pass; .*kept/)
+    expect((await get('/m/npm/left', { 'x-tool': 'a' })).headers['x-starling']).toMatch(/^cache; .*fresh/)
+    putNpmPackage(origin, '/npm', 'right', '1.0.0', {})
+    expect((await get('/m/npm/right', { 'x-tool': 'a' })).headers['x-starling']).toMatch(/^cache; .*fetched/)
+    expect(told).toEqual([])
   })
 
   test('has documents of any size, which are nothing for the swarm', async () => {
@@ -301,6 +317,67 @@ describe('all mirrors', () => {
     origin.setFaults('/go/example.com/mod/@v/v1.0.0.info', { headers: { 'set-cookie': 'a=b' } })
     const { headers } = await get('/m/go/example.com/mod/@v/v1.0.0.info', { cookie: 'session=1' })
     expect([headers['set-cookie'], cookies]).toEqual([undefined, [undefined]])
+  })
+
+  test('keep what is asked with fields that nobody knows, and ask again with them where it is refused', async () => {
+    const tokens: unknown[] = []
+    const secret = '/go/example.com/secret/@v/list'
+    const { origin, get, how } = await withModule(async ({ headers }, path) => {
+      if (path === secret) tokens.push(headers['x-token'])
+      const isRefused = path === secret && headers['x-token'] === undefined
+      const answer = { status: 404, headers: { 'cache-control': 'max-age=60' }, body: '' }
+      return { faults: {}, answer: isRefused ? answer : null }
+    })
+    origin.put(secret, bytesContent(Buffer.from('v1.0.0\n')))
+    expect((await get(list, { 'x-tool': 'a' })).status).toBe(200)
+    expect(await how(list)).toBe('200 cache; class=generic; fresh')
+    expect((await get(`/m${secret}`, { 'x-token': '1' })).status).toBe(200)
+    expect(tokens).toEqual([undefined, '1'])
+    expect(await how(`/m${secret}`)).toMatch(/^404 /)
+    expect((await get(`/m${secret}`, { 'x-token': '1' })).status).toBe(200)
+  })
+
+  test('pass Authorization on, and keep nothing that was asked with it', async () => {
+    const seen: unknown[] = []
+    const { get } = await withModule(async ({ headers }) => {
+      seen.push(headers.authorization)
+      return { faults: {}, answer: null }
+    })
+    for (const authorization of ['Basic a', 'Basic b'])
+      expect((await get(list, { authorization })).headers['x-starling']).toMatch(/^pass/)
+    expect(seen).toEqual(['Basic a', 'Basic b'])
+  })
+
+  test('give what is stale also to who waits for it, but not to who asks past them', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const waiting = Promise.withResolvers<void>()
+    let isBroken = false
+    const asked = Promise.withResolvers<void>()
+    const { origin, proxy, how } = await withModule(async () => {
+      if (!isBroken) return { faults: {}, answer: null }
+      asked.resolve()
+      await waiting.promise
+      return { faults: {}, answer: { status: 503, headers: {}, body: '' } }
+    })
+    await how(list)
+    vi.setSystemTime(Date.now() + hourMs)
+    isBroken = true
+    const first = how(list)
+    await asked.promise
+    const others = Promise.all([how(list), ask(proxy, `${origin.url}/go/example.com/mod/@v/list`)])
+    // Whoever comes after them has been let in after them.
+    await ask(proxy, '/m/none/')
+    waiting.resolve()
+    expect(await first).toMatch(/^200 .*stale-if-error/)
+    const [mirrored, plain] = await others
+    expect([mirrored, plain.status]).toEqual([expect.stringMatching(/^200 .*stale-if-error/), 503])
+  })
+
+  test('refuse by the rules of the proxy in words of HTTP, not in those for Windows', async () => {
+    const { origin, get } = await setUp(undefined, [{ name: 'closed', action: 'deny', paths: ['/go/**'] }])
+    const { status, body } = await get(list)
+    expect([status, body.toString()]).toEqual([403, expect.stringContaining('closed')])
+    expect(origin.paths()).toEqual([])
   })
 
   test('that are not there are told apart from those that are', async () => {

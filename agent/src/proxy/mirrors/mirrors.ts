@@ -23,7 +23,12 @@ export interface Mirrored {
 }
 
 export type MirrorAnswer =
-  | { readonly kind: 'target'; readonly url: string; readonly mirrored: Mirrored }
+  | {
+      readonly kind: 'target'
+      readonly face: 'mirror'
+      readonly url: string
+      readonly mirrored: Mirrored
+    }
   | Reply
 
 export interface MirrorRequest {
@@ -56,7 +61,8 @@ export function createMirrors(
     const addresses = aimed.isMetadata
       ? createTarballAddresses(config.upstream, `http://${host}/m/${name}/`)
       : null
-    return { kind: 'target', url: aimed.url, mirrored: { isImmutable: aimed.isImmutable, addresses } }
+    const mirrored = { isImmutable: aimed.isImmutable, addresses }
+    return { kind: 'target', face: 'mirror', url: aimed.url, mirrored }
   }
 }
 

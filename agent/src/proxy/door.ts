@@ -1,0 +1,414 @@
+/**
+ * Where a client comes in: whether it may, what for, and a line in the log when it has left. One visit is one request, or
+ * one tunnel. The decisions are in filters.ts and client-limits.ts; here they meet sockets.
+ *
+ * A refusal says which rule it was and which setting holds it, with 403, 405, 413 or 429. To clients of a cache host it is
+ * a 502: after a 4xx Delivery Optimization stays away from that origin for a quarter of an hour, with a 5xx it goes there
+ * by itself at once (face.ts). Only a stranger (`clients`) gets a 403 in any case: it is to stay away.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { codeOf } from '@starling/shared/errors.ts'
+import { headerOf } from '@starling/shared/http-fields.ts'
+import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import type { ClientLimits, OwnRefusal, ProxyRule } from '../config-access.ts'
+import { withoutQuery } from '../log.ts'
+import type { AccessLine, AccessLogPort } from '../ports.ts'
+import { isLocal } from './clients.ts'
+import { createClientLimits, dayBytesOf, localDay, type DayBytes } from './client-limits.ts'
+import { isStrict, type Face, type Faced } from './face.ts'
+import { headersOf } from './fields.ts'
+import { askedOf, createFilters, type Denial } from './filters.ts'
+import { closeWithText, failureOf, replyWithError, replyWithText, statusOf, wholeSeconds } from './replies.ts'
+import type { Tally, Way } from './tally.ts'
+import { uploadTooLarge, type UploadCount } from './upload-limit.ts'
+import { agentFamily } from './user-agent.ts'
+
+export interface DoorParts {
+  readonly tally: Tally
+  readonly log: AccessLogPort | null
+  readonly classOf: (url: string) => string
+  readonly now: () => Millis
+}
+
+export interface DoorOptions {
+  readonly rules: readonly ProxyRule[]
+  readonly limits: ClientLimits
+  /** Where the bytes of the day outlive a restart. */
+  readonly day: { readonly before: unknown; keep(bytes: DayBytes): Promise<void> } | null
+}
+
+export interface Door {
+  readonly connected: (socket: Socket) => void
+  /** A network that is not served. */
+  stranger(socket: Socket): void
+  /** What could not be read as a request. */
+  readonly unreadable: (error: unknown, socket: Duplex) => void
+  /** False: it has been refused. To be asked first of all for each request. */
+  opens(req: IncomingMessage, res: ServerResponse): boolean
+  /** The same as soon as it is known what is asked for. */
+  admits(req: IncomingMessage, res: ServerResponse, target: Target): boolean
+  /** For CONNECT, and for what else leaves HTTP behind. @param target null: it is an authority, as of CONNECT */
+  opensTunnel(req: IncomingMessage, socket: Duplex, target?: Target | null): boolean
+  /** Answers what has no target that may be fetched. */
+  refuse(res: ServerResponse, refused: Extract<Faced, { kind: 'refused' }>): void
+  loop(res: ServerResponse): void
+  /** Counts for all and for this visit. */
+  tallyOf(res: ServerResponse): Tally
+  uploadOf(res: ServerResponse): UploadCount
+  /** Keeps the bytes of the day once more. */
+  close(): Promise<void>
+}
+
+interface Target {
+  readonly face: Face
+  readonly url: string
+}
+
+interface Guest {
+  readonly client: string
+  /** Held to the limits of a client. */
+  readonly isLimited: boolean
+  /** Of what the socket has moved. */
+  charged: Bytes
+  isTunnel: boolean
+}
+
+/** How often tunnels are asked what they have moved, and the bytes of the day are kept. */
+const sweepMs: Millis = minuteMs
+
+export function createDoor(parts: DoorParts, options: DoorOptions): Door {
+  const { tally, log, now } = parts
+  const { limits: numbers } = options
+  const filters = createFilters(options.rules)
+  const limits = createClientLimits(numbers, localDay, dayBytesOf(options.day?.before))
+  const guests = new Map<Duplex, Guest>()
+  const turnedAway = new WeakSet<Duplex>()
+  const visits = new WeakMap<ServerResponse, Visit>()
+  const hasQuota = numbers.bytesPerDay > 0
+  const sweeping = hasQuota ? setInterval(() => void sweep(), sweepMs).unref() : null
+
+  function charge(socket: Duplex): void {
+    const guest = guests.get(socket)
+    if (!hasQuota || guest === undefined || !guest.isLimited) return
+    const { bytesWritten, bytesRead } = socket as Socket
+    const moved = bytesWritten + bytesRead
+    limits.moved(guest.client, moved - guest.charged, now())
+    guest.charged = moved
+  }
+
+  async function sweep(): Promise<void> {
+    for (const [socket, { client, isTunnel }] of guests) {
+      charge(socket)
+      if (isTunnel && limits.isUsedUp(client, now())) {
+        refused(client, 'bytes-per-day', null)
+        socket.destroy()
+      }
+    }
+    await options.day?.keep(limits.dayBytes(now()))
+  }
+
+  function refused(client: string, rule: string, host: string | null): void {
+    tally.refused(rule)
+    log?.audit({ who: client, what: 'refused', detail: { rule, host } })
+  }
+
+  function openVisit(req: IncomingMessage, socket: Duplex): Visit {
+    const isNoted = log?.notesRequests === true
+    return {
+      ...blankVisit(clientOf(socket)),
+      method: req.method ?? null,
+      isStrict: looksStrict(req),
+      agent: isNoted ? agentFamily(headerOf(headersOf(req), 'user-agent')) : null
+    }
+  }
+
+  function deny(visit: Visit, rule: string): void {
+    visit.rule = rule
+    refused(visit.client, rule, hostOf(visit))
+  }
+
+  /** What was refused further in. */
+  function denyFor(visit: Visit, failure: string | null): void {
+    const rule = failure === null ? undefined : ruleOfFailure[failure]
+    if (visit.rule === null && rule !== undefined) deny(visit, rule)
+  }
+
+  function reply(res: ServerResponse, visit: Visit, refusal: Told): void {
+    deny(visit, refusal.rule)
+    if (refusal.retryAfterMs !== undefined) res.setHeader('retry-after', wholeSeconds(refusal.retryAfterMs))
+    if (refusal.allow !== undefined && refusal.allow.length > 0)
+      res.setHeader('allow', refusal.allow.join(', '))
+    replyWithText(res, visit.isStrict ? 502 : refusal.status, refusal.text)
+  }
+
+  function denialOf(visit: Visit, target: Target): Denial | null {
+    if (options.rules.length === 0) return null
+    return filters.denialOf(askedOf(new URL(target.url), visit.method ?? '', visit.client))
+  }
+
+  function left(res: ServerResponse, visit: Visit): void {
+    const totalMs = performance.now() - visit.startedAt
+    if (visit.way !== null && visit.firstByteMs !== null) tally.timed(visit.way, visit.firstByteMs, totalMs)
+    denyFor(visit, failureOf(res))
+    note(visit, res.headersSent ? res.statusCode : null, res.writableFinished, totalMs)
+  }
+
+  function note(visit: Visit, status: number | null, whole: boolean, totalMs: Millis): void {
+    if (log?.notesRequests !== true) return
+    const { client, method, target, tunnel, bytes, from, received, firstByteMs, agent, rule } = visit
+    const line: AccessLine = {
+      time: new Date(now()).toISOString(),
+      client,
+      method,
+      host: hostOf(visit),
+      path: target === null ? null : withoutQuery(new URL(target.url).pathname).slice(0, pathCharsMax),
+      class: target === null ? null : parts.classOf(target.url),
+      face: target?.face ?? (tunnel === null ? null : 'tunnel'),
+      status,
+      whole,
+      bytes,
+      from,
+      received,
+      firstByteMs: firstByteMs === null ? null : tenths(firstByteMs),
+      totalMs: tenths(totalMs),
+      agent,
+      rule
+    }
+    log.note(line)
+  }
+
+  return {
+    connected(socket) {
+      const client = clientOf(socket)
+      const isLimited = numbers.local || !isLocal(client)
+      const refusal = isLimited ? limits.connected(client, now()) : null
+      if (refusal !== null) {
+        turnedAway.add(socket)
+        refused(client, refusal.rule, null)
+        return closeWithText(socket, 429, refusal.text, refusal.retryAfterMs)
+      }
+      guests.set(socket, { client, isLimited, charged: 0, isTunnel: false })
+      socket.once('close', () => {
+        charge(socket)
+        guests.delete(socket)
+        if (isLimited) limits.disconnected(client)
+      })
+    },
+
+    stranger(socket) {
+      refused(clientOf(socket), 'clients', null)
+    },
+
+    unreadable(error, socket) {
+      const code = codeOf(error)
+      if (!code.startsWith('HPE_') || turnedAway.has(socket)) return
+      // Node tells it again for what comes behind.
+      turnedAway.add(socket)
+      const isLong = code === 'HPE_HEADER_OVERFLOW'
+      const visit = blankVisit(clientOf(socket))
+      if (isLong) deny(visit, 'header-size')
+      note(visit, isLong ? 431 : 400, true, 0)
+    },
+
+    opens(req, res) {
+      if (turnedAway.has(req.socket)) return false
+      const visit = openVisit(req, req.socket)
+      visits.set(res, visit)
+      const { client } = visit
+      const isLimited = guests.get(req.socket)?.isLimited === true
+      const refusal = isLimited ? limits.asked(client, now()) : null
+      res.once('close', () => {
+        if (isLimited && refusal === null) limits.ended(client)
+        charge(req.socket)
+        left(res, visit)
+      })
+      if (refusal === null) return true
+      visit.target = wholeAddressOf(req)
+      reply(res, visit, { ...refusal, status: 429 })
+      return false
+    },
+
+    admits(req, res, target) {
+      const visit = visits.get(res)!
+      visit.target = target
+      visit.isStrict = isStrict(target.face, req.method)
+      const denial = denialOf(visit, target)
+      if (denial !== null) {
+        reply(res, visit, denial)
+        return false
+      }
+      const length = Number(req.headers['content-length'] ?? 0)
+      if (numbers.uploadBytes === 0 || length <= numbers.uploadBytes) return true
+      replyWithError(res, uploadTooLarge(numbers.uploadBytes))
+      return false
+    },
+
+    opensTunnel(req, socket, target = null) {
+      if (turnedAway.has(socket)) return false
+      const visit = openVisit(req, socket)
+      visit.target = target
+      visit.tunnel = req.url ?? ''
+      const guest = guests.get(socket)
+      if (guest !== undefined) guest.isTunnel = true
+      const { bytesWritten, bytesRead } = socket as Socket
+      socket.once('close', () => {
+        const socketNow = socket as Socket
+        visit.bytes = socketNow.bytesWritten - bytesWritten
+        visit.received = socketNow.bytesRead - bytesRead
+        const told = statusOf(socket)
+        // Refused elsewhere: its port or host (connect.ts), its address (upstream).
+        const rule = told === null ? undefined : ruleOfTunnel[told]
+        if (visit.rule === null && rule !== undefined) deny(visit, rule)
+        denyFor(visit, failureOf(socket))
+        const established = target === null ? 200 : 101
+        const status = told ?? (visit.bytes > 0 ? established : null)
+        note(visit, status, true, performance.now() - visit.startedAt)
+      })
+      // A tunnel may stand for days; its connection is what is limited.
+      const refusal = guest?.isLimited === true ? limits.asked(visit.client, now()) : null
+      if (refusal !== null) {
+        deny(visit, refusal.rule)
+        closeWithText(socket, 429, refusal.text, refusal.retryAfterMs)
+        return false
+      }
+      if (guest?.isLimited === true) limits.ended(visit.client)
+      const authority = URL.parse(`http://${visit.tunnel}`)
+      const denial =
+        target !== null
+          ? denialOf(visit, target)
+          : authority === null
+            ? null
+            : filters.denialOf({ ...askedOf(authority, 'CONNECT', visit.client), path: null })
+      if (denial === null) return true
+      deny(visit, denial.rule)
+      closeWithText(socket, denial.status, denial.text)
+      return false
+    },
+
+    refuse(res, { status, text }) {
+      const visit = visits.get(res)!
+      // The others cannot be understood, which is nobody's rule.
+      if (status === 502) deny(visit, 'cache-host-origin')
+      replyWithText(res, status, text)
+    },
+
+    loop(res) {
+      deny(visits.get(res)!, 'loop')
+    },
+
+    tallyOf(res) {
+      const visit = visits.get(res)!
+      const began = (way: Way): void => {
+        visit.way ??= way
+        visit.firstByteMs ??= performance.now() - visit.startedAt
+      }
+      return {
+        ...tally,
+        answered(way) {
+          began(way)
+          tally.answered(way)
+        },
+        bytes(count, way) {
+          began(way)
+          visit.bytes += count
+          visit.from[way] = (visit.from[way] ?? 0) + count
+          tally.bytes(count, way)
+        }
+      }
+    },
+
+    uploadOf(res) {
+      const visit = visits.get(res)!
+      return { bytesMax: numbers.uploadBytes, came: bytes => void (visit.received += bytes) }
+    },
+
+    async close() {
+      if (sweeping === null) return
+      clearInterval(sweeping)
+      await sweep()
+    }
+  }
+}
+
+const ruleOfTunnel: Readonly<Record<number, OwnRefusal>> = { 403: 'tunnels', 508: 'loop' }
+
+const ruleOfFailure: Readonly<Record<string, OwnRefusal>> = {
+  'upstream-refused-address': 'private-address',
+  'redirect-denied': 'redirects',
+  'upload-too-large': 'upload-size'
+}
+
+interface Visit {
+  readonly client: string
+  readonly method: string | null
+  isStrict: boolean
+  readonly agent: string | null
+  readonly startedAt: Millis
+  target: Target | null
+  /** As it was asked for: `host:port`. */
+  tunnel: string | null
+  /** The first way is the one that the client waited for. */
+  way: Way | null
+  readonly from: { [Name in Way]?: Bytes }
+  bytes: Bytes
+  received: Bytes
+  firstByteMs: Millis | null
+  rule: string | null
+}
+
+/** Of which nothing is known yet but who it is. */
+function blankVisit(client: string): Visit {
+  return {
+    client,
+    method: null,
+    isStrict: false,
+    agent: null,
+    startedAt: performance.now(),
+    target: null,
+    tunnel: null,
+    way: null,
+    from: {},
+    bytes: 0,
+    received: 0,
+    firstByteMs: null,
+    rule: null
+  }
+}
+
+interface Told {
+  readonly rule: string
+  readonly status: number
+  readonly text: string
+  readonly retryAfterMs?: Millis
+  readonly allow?: readonly string[]
+}
+
+/** More of a path tells an admin nothing, and lines stay short. */
+const pathCharsMax = 1024
+const hostCharsMax = 260
+
+const tenths = (ms: Millis): Millis => Math.round(ms * 10) / 10
+
+/** IPv4 as itself, also on a socket for both families. */
+function clientOf(socket: Duplex): string {
+  return ((socket as Socket).remoteAddress ?? 'gone').replace(/^::ffff:(?=[\d.]+$)/, '')
+}
+
+function hostOf({ target, tunnel }: Visit): string | null {
+  const host = target === null ? tunnel : new URL(target.url).host
+  return host === null ? null : host.slice(0, hostCharsMax)
+}
+
+/** For the line of a request that is refused before it is looked at; null: it names no whole address. */
+function wholeAddressOf({ url }: IncomingMessage): Target | null {
+  const parsed = /^https?:/i.test(url ?? '') ? URL.parse(url ?? '') : null
+  return parsed === null ? null : { face: 'forward', url: parsed.href }
+}
+
+/** Before more is known: whoever asks for a path takes us for a server, but not of Windows if it is a mirror's. */
+function looksStrict({ method, url }: IncomingMessage): boolean {
+  const face = /^(?:https?:|\/m\/)/i.test(url ?? '') ? 'forward' : 'cache-host'
+  return isStrict(face, method)
+}
