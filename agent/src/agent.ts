@@ -200,7 +200,14 @@ async function start(
   const site = member?.site ?? ticketSite ?? config.site
   const role = member?.role ?? config.role
 
-  const upstream = createUpstream({ log }, config.upstream)
+  const upstream = createUpstream(
+    { log },
+    {
+      ...config.upstream,
+      credentials: await upstreamCredentials(config),
+      recognise: url => recognise(url, config.contentClasses)
+    }
+  )
   undo.push(() => upstream.close())
 
   const bulk = await createBulkTls(
@@ -406,6 +413,7 @@ async function start(
     store: await store.usage(),
     proxy: listening.tally(),
     smallCache: smallCache.usage(),
+    upstreams: upstream.upstreams(),
     refusals: Object.fromEntries([
       ...network.refusals(),
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
@@ -483,6 +491,25 @@ function watchDisk(
       if (timer !== null) clearTimeout(timer)
     }
   })
+}
+
+/**
+ * By name of the server: `user:password`, as its file holds it.
+ * @throws StarlingError `bad-config`, and those of reading secrets
+ */
+async function upstreamCredentials(config: AgentConfig): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  for (const [index, { name, credentialsFile }] of config.upstream.servers.entries()) {
+    if (credentialsFile === undefined) continue
+    const file = resolve(config.dataFolder, credentialsFile)
+    const text = (await readSecretFile(file))?.toString('utf8').trim() ?? null
+    if (text === null || !/^[^:\s]+:[^\r\n]*$/.test(text)) {
+      const what = text === null ? 'is not there' : 'does not hold one line with user:password'
+      throw new StarlingError('bad-config', `upstream.servers[${index}].credentialsFile: ${file} ${what}`)
+    }
+    found.set(name, text)
+  }
+  return found
 }
 
 /** Null: nobody is told. */

@@ -85,6 +85,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
       wsusCalls: { scan: 0, sync: 0, report: 0, other: 0 }
     },
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
+    upstreams: [],
     refusals: {},
     policy: policyDefaults,
     contentClasses: [],
