@@ -3,11 +3,11 @@
  * API and metrics can never disagree. (prom-client's own default metrics are left out: their event-loop sampling wakes an
  * idle agent a hundred times a second.)
  *
- * Names are `starling_<noun>_<unit>`, with `_total` for what only grows. Labels are few and come from our own words, never
+ * Names are `starling_<noun>_<unit>`, with `_total` for what only grows. Labels are few and come from our own words (or are the names that an admin gave to upstreams), never
  * from URLs or peers: cardinality stays bounded, and nothing private gets out.
  */
-import { Counter, Gauge, Registry } from 'prom-client'
-import type { AgentStatus } from './ports.ts'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { AgentStatus, UpstreamPhase } from './ports.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -156,6 +156,42 @@ export const series: readonly Series[] = [
     read: ({ store }) => plain(store.floorBytes)
   },
   {
+    name: 'starling_upstream_requests_total',
+    help: 'Requests sent to an upstream, by why: first, retry and hedge (another upstream failed, or was slow), resume (a body broke)',
+    labels: ['upstream', 'why'],
+    read: ({ upstreams }) =>
+      upstreams.flatMap(({ name: upstream, requests, retries, hedges, resumes }): Row[] => [
+        [{ upstream, why: 'first' }, requests - retries - hedges - resumes],
+        [{ upstream, why: 'retry' }, retries],
+        [{ upstream, why: 'hedge' }, hedges],
+        [{ upstream, why: 'resume' }, resumes]
+      ])
+  },
+  {
+    name: 'starling_upstream_failures_total',
+    help: 'Requests to an upstream that failed or broke off',
+    labels: ['upstream'],
+    read: ({ upstreams }) => upstreams.map(({ name, failures }): Row => [{ upstream: name }, failures])
+  },
+  {
+    name: 'starling_upstream_in_flight_count',
+    help: 'Requests to an upstream that are under way',
+    labels: ['upstream'],
+    read: ({ upstreams }) => upstreams.map(({ name, inFlight }): Row => [{ upstream: name }, inFlight])
+  },
+  {
+    name: 'starling_upstream_state',
+    help: '1 for the state that holds: up, down, trying (one request finds out whether it is still down)',
+    labels: ['upstream', 'state'],
+    read: ({ upstreams }) =>
+      upstreams.flatMap(({ name, state }) =>
+        (['up', 'down', 'trying'] as const).map((one): Row => [
+          { upstream: name, state: one },
+          one === state ? 1 : 0
+        ])
+      )
+  },
+  {
     name: 'starling_coordinator_state',
     help: '1 for the state that holds: none (no membership), never (not reached yet), connected, lost',
     labels: ['state'],
@@ -194,8 +230,41 @@ export const series: readonly Series[] = [
   }
 ]
 
+/** The one histogram: kept where the requests are made, and shown as it is there. */
+export const upstreamSeconds = {
+  name: 'starling_upstream_seconds',
+  help: 'How long the parts of upstream requests take, by phase: dns, connect and tls of each connection made, first-byte and total of each answer'
+} as const
+
+interface Sample {
+  readonly metricName: string
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly value: number
+}
+
+function samplesOf({ upstreams }: AgentStatus): Sample[] {
+  const { name } = upstreamSeconds
+  return upstreams.flatMap(({ name: upstream, phases }) =>
+    (Object.keys(phases) as UpstreamPhase[]).flatMap(phase => {
+      const { buckets, count, sumSeconds } = phases[phase]
+      const labels = { upstream, phase }
+      return [
+        ...buckets.map(([le, value]) => ({ metricName: `${name}_bucket`, labels: { le, ...labels }, value })),
+        { metricName: `${name}_bucket`, labels: { le: '+Inf', ...labels }, value: count },
+        { metricName: `${name}_sum`, labels, value: sumSeconds },
+        { metricName: `${name}_count`, labels, value: count }
+      ]
+    })
+  )
+}
+
 export function createMetrics(status: () => AgentStatus | Promise<AgentStatus>): Metrics {
   const registry = new Registry()
+  let samples: readonly Sample[] = []
+  const histogram = new Histogram({ ...upstreamSeconds, registers: [registry] })
+  // prom-client can only count by itself; what it writes out is what these give.
+  const get = async (): Promise<object> => ({ ...upstreamSeconds, type: 'histogram', values: samples })
+  Object.assign(histogram, { get, getForPromString: get })
   const setters = series.map(one => ({ one, set: one.name.endsWith('_total') ? counter(one) : gauge(one) }))
 
   function gauge({ name, help, labels }: Series): (rows: readonly Row[]) => void {
@@ -220,6 +289,7 @@ export function createMetrics(status: () => AgentStatus | Promise<AgentStatus>):
       const now = await status()
       // No await from here to the text's values, or two scrapes would mix.
       for (const { one, set } of setters) set(one.read(now))
+      samples = samplesOf(now)
       return registry.metrics()
     }
   }

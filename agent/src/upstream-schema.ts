@@ -54,7 +54,11 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, {
   error: 'give 1 to 32 small letters, digits and dashes, like gateway-1'
 })
 const whole = (min: number, max: number) =>
-  z.number({ error: `give a whole number from ${min} to ${max}` }).int().min(min).max(max)
+  z
+    .number({ error: `give a whole number from ${min} to ${max}` })
+    .int()
+    .min(min)
+    .max(max)
 const millis = (min: Millis, max: Millis) =>
   z.preprocess(
     value => (typeof value === 'string' ? (millisFromText(value) ?? value) : value),

@@ -36,6 +36,7 @@ describe('help', () => {
     ['run'],
     ['status'],
     ['peers'],
+    ['upstreams'],
     ['fetch'],
     ['explain'],
     ['join'],

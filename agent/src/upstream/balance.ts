@@ -18,7 +18,7 @@ export interface Candidate {
 
 export interface Order<Server> {
   readonly ready: readonly Server[]
-  /** Down: asked only when nobody else could be connected to. */
+  /** Down: asked only when all others have failed. */
   readonly resting: readonly Server[]
 }
 

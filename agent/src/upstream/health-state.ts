@@ -34,7 +34,8 @@ export function failed(health: Health, isSure: boolean, limits: HealthLimits, no
   const tryAt = now + limits.failTimeoutMs
   if (health.kind === 'down') return { ...health, tryAt, isTrying: false }
   const failedAt = [...health.failedAt.filter(at => now - at < limits.failTimeoutMs), now]
-  if (isSure || failedAt.length >= limits.maxFails) return { kind: 'down', since: now, tryAt, isTrying: false }
+  if (isSure || failedAt.length >= limits.maxFails)
+    return { kind: 'down', since: now, tryAt, isTrying: false }
   return { kind: 'up', failedAt }
 }
 

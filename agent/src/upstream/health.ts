@@ -15,7 +15,7 @@ import type { Server } from './server.ts'
 export interface Probes {
   start(servers: readonly Server[]): void
   /** Something went wrong with it: look soon. */
-  soon(server: Server): void
+  readonly soon: (server: Server) => void
   stop(): void
 }
 

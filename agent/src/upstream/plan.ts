@@ -16,7 +16,7 @@ export interface PlannedServer extends UpstreamServer {
 export interface Plan {
   readonly servers: readonly PlannedServer[]
   /** Names of servers: groups in the order to try. */
-  groupsFor(target: Target): ReadonlyArray<readonly string[]>
+  readonly groupsFor: (target: Target) => ReadonlyArray<readonly string[]>
 }
 
 export interface Target {

@@ -9,7 +9,7 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Order } from './balance.ts'
 import { blameFor } from './errors.ts'
-import { attemptsMax } from './limits.ts'
+import { repeatsMax } from './limits.ts'
 import type { Server, Why } from './server.ts'
 
 export interface RaceRules<Answer> {
@@ -46,7 +46,7 @@ export function race<Answer>(rules: RaceRules<Answer>): Promise<Answer> {
   const failures: StarlingError[] = []
   const inDoubt: Server[] = []
   let bad: { readonly server: Server; readonly answer: Answer } | null = null
-  let sent = 0
+  let repeats = 0
   let hedge: NodeJS.Timeout | undefined
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   let isSettled = false
@@ -59,7 +59,6 @@ export function race<Answer>(rules: RaceRules<Answer>): Promise<Answer> {
 
   function start(server: Server, why: Why): void {
     waiting.splice(waiting.indexOf(server), 1)
-    sent++
     const runner: Runner = { server, why, abort: new AbortController() }
     running.add(runner)
     const until = isAlone ? signal : AbortSignal.any([signal, runner.abort.signal])
@@ -78,18 +77,21 @@ export function race<Answer>(rules: RaceRules<Answer>): Promise<Answer> {
 
   function armHedge(server: Server): void {
     clearTimeout(hedge)
-    const afterMs = waiting.length === 0 || sent >= attemptsMax ? null : rules.hedgeAfterMs(server)
+    const afterMs = waiting.length === 0 || repeats >= repeatsMax ? null : rules.hedgeAfterMs(server)
     if (afterMs === null) return
     hedge = setTimeout(() => {
       const other = waiting.find(one => order.ready.includes(one) && rules.mayHedge(server, one))
-      if (other !== undefined && rules.takeBudget()) start(other, 'hedge')
+      if (other === undefined || !rules.takeBudget()) return
+      repeats++
+      start(other, 'hedge')
     }, afterMs)
   }
 
-  /** Somebody in good health who may be asked the same again. */
+  /** Who may be asked the same again: in bad health only when nobody else is left, since a bad answer is no better. */
   function another(): Server | null {
-    const next = waiting.find(one => order.ready.includes(one))
-    return next !== undefined && sent < attemptsMax && rules.takeBudget() ? next : null
+    if (waiting[0] === undefined || repeats >= repeatsMax || !rules.takeBudget()) return null
+    repeats++
+    return waiting[0]
   }
 
   function answered(runner: Runner, answer: Answer): void {
@@ -124,7 +126,7 @@ export function race<Answer>(rules: RaceRules<Answer>): Promise<Answer> {
     const how = rules.mayRepeat(cause)
     if (how === 'never') return fail(problem)
     if (running.size > 0) return
-    const next = how === 'free' ? (bad === null ? waiting[0] : null) : another()
+    const next = how === 'free' ? waiting[0] : another()
     if (next !== null && next !== undefined) start(next, 'retry')
     else if (bad !== null) {
       const { answer } = bad

@@ -50,7 +50,7 @@ export function resumable(
 
   async function* body({ start, end, total, validator }: Whole): AsyncGenerator<Uint8Array, void, undefined> {
     let position = start
-    for (let resumes = 0; ; ) {
+    for (let resumes = 0; ;) {
       let failure: unknown
       try {
         for await (const part of current.body) {
@@ -62,7 +62,8 @@ export function resumable(
       } catch (error) {
         failure = error
       }
-      if (!['upstream-short', 'upstream-timeout', 'upstream-unreachable'].includes(codeOf(failure))) throw failure
+      if (!['upstream-short', 'upstream-timeout', 'upstream-unreachable'].includes(codeOf(failure)))
+        throw failure
       for (;;) {
         if (resumes >= resumesMax) throw failure
         await delay(resumeAfterMs[resumes++], undefined, { signal: request.signal }).catch(() => {

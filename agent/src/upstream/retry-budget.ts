@@ -9,7 +9,7 @@ export interface RetryBudget {
   /** A request of a client, the first time. */
   asked(): void
   /** @returns false: it is not to be asked again */
-  take(): boolean
+  readonly take: () => boolean
 }
 
 export function createRetryBudget(now: () => Millis): RetryBudget {

@@ -25,6 +25,8 @@ export interface Way {
   readonly origin: string
   readonly path: string
   readonly headers: Record<string, string>
+  /** Of the proxy; undici's types do not know it, undici does. */
+  readonly servername?: string
 }
 
 export interface Proxy {
@@ -86,7 +88,10 @@ function proxyRoute(server: PlannedServer, timings: Timings, { timeouts, ca }: R
       ? {}
       : { 'proxy-authorization': `Basic ${Buffer.from(server.credentials).toString('base64')}` }
   const proxy: Proxy = { label: server.label, ...placeOf(url), pool, headers }
-  const tunnelled = new Agent({ ...poolOptions(timeouts), connect: throughTunnel(proxy, timings, { timeouts, ca }) })
+  const tunnelled = new Agent({
+    ...poolOptions(timeouts),
+    connect: throughTunnel(proxy, timings, { timeouts, ca })
+  })
   return {
     proxy,
     way: (target, own) =>
@@ -97,7 +102,7 @@ function proxyRoute(server: PlannedServer, timings: Timings, { timeouts, ca }: R
             path: `${target.origin}${pathOf(target)}`,
             headers: { ...own, host: target.host, ...headers },
             // undici would take it from Host and reconnect whenever that changes.
-            ...{ servername }
+            servername
           }
         : { dispatcher: tunnelled, origin: target.origin, path: pathOf(target), headers: own },
     close: async () => {
@@ -115,20 +120,20 @@ function throughTunnel(
   const connectTls = timed(buildConnector(connectOptions(timeouts, ca)), timings)
   return (target, done) => {
     const authority = `${target.hostname}:${target.port || 443}`
-    proxy.pool
-      .connect({ path: authority, headers: { host: authority, ...proxy.headers } })
-      .then(
-        ({ statusCode, socket }) => {
-          if (statusCode >= 200 && statusCode < 300)
-            return void connectTls({ ...target, httpSocket: socket as never }, done)
-          socket.on('error', () => {}).destroy()
-          done(new TurnedAway(proxy.label, `does not tunnel to ${authority}`, statusCode), null)
-        },
-        (cause: unknown) => {
-          // Of some errors undici would think that they are about a connection that once stood, and try for ever.
-          done(new TurnedAway(proxy.label, `cannot be reached (${messageOf(cause)})`, null, cause), null)
+    proxy.pool.connect({ path: authority, headers: { host: authority, ...proxy.headers } }).then(
+      ({ statusCode, socket }) => {
+        if (statusCode >= 200 && statusCode < 300) {
+          connectTls({ ...target, httpSocket: socket as never }, done)
+          return
         }
-      )
+        socket.on('error', () => {}).destroy()
+        done(new TurnedAway(proxy.label, `does not tunnel to ${authority}`, statusCode), null)
+      },
+      (cause: unknown) => {
+        // Of some errors undici would think that they are about a connection that once stood, and try for ever.
+        done(new TurnedAway(proxy.label, `cannot be reached (${messageOf(cause)})`, null, cause), null)
+      }
+    )
   }
 }
 

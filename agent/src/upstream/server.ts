@@ -3,6 +3,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { UpstreamView } from '../ports.ts'
 import type { Candidate } from './balance.ts'
 import { failed, healthy, tried, untold, worked, type Health } from './health-state.ts'
+import { hangsMsMin } from './limits.ts'
 import type { PlannedServer } from './plan.ts'
 import { routeOf, type Route, type RouteOptions } from './routes.ts'
 import { createTimings, type Timings } from './timings.ts'
@@ -44,6 +45,7 @@ export function createServer(
   let inFlight = 0
   let failures = 0
   let silentInRow = 0
+  let silentSince: Millis = 0
   let lastProblem: UpstreamView['lastProblem'] = null
   const isDirect = planned.kind === 'direct'
 
@@ -93,8 +95,10 @@ export function createServer(
       onTrouble(server)
     },
     outrun() {
-      // One request of twenty is slower than the 95th percentile: only many in a row tell of a server that hangs.
-      if (++silentInRow >= 2 * planned.maxFails) {
+      // One request of twenty is slower than the 95th percentile, and a moment's load makes many so at once: only many in
+      // a row, over some time, tell of a server that hangs.
+      if (silentInRow++ === 0) silentSince = now()
+      if (silentInRow >= 2 * planned.maxFails && now() - silentSince >= hangsMsMin) {
         silentInRow = 0
         lastProblem = { at: now(), text: 'it hangs: others, asked later, answer first' }
         server.blame(true)

@@ -21,7 +21,9 @@ export interface Timings {
 }
 
 export function createTimings(): Timings {
-  const counts = new Map(phases.map(phase => [phase, { sumSeconds: 0, count: 0, within: boundsSeconds.map(() => 0) }]))
+  const counts = new Map(
+    phases.map(phase => [phase, { sumSeconds: 0, count: 0, within: boundsSeconds.map(() => 0) }])
+  )
   const recent: Millis[] = []
   return {
     note(phase, ms) {

@@ -126,7 +126,8 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
         const data = await ask(server, isRepeatable ? lostConnectionRetries : 0, signal)
         try {
           if (data.statusCode === 407 && server.route.proxy !== null) {
-            const wants = 'wants a user name and a password, or others: see credentialsFile of upstream.servers'
+            const wants =
+              'wants a user name and a password, or others: see credentialsFile of upstream.servers'
             throw new TurnedAway(server.label, wants, 407)
           }
           const response = readAnswer(data, { ...request, signal }, url, server.label)
@@ -207,11 +208,16 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
           return resumable(told, request, rest => {
             if (!budget.take()) return null
             const again = { ...request, range: rest, ifRange: rest.validator }
-            return send(again, place, headersForRest(asked, rest), { why: 'resume', avoid: server }).then(more => {
-              log.info({ what: place.host, server: more.server.label, at: rest.start }, 'a broken body goes on')
-              server = more.server
-              return more.response
-            })
+            return send(again, place, headersForRest(asked, rest), { why: 'resume', avoid: server }).then(
+              more => {
+                log.info(
+                  { what: place.host, server: more.server.label, at: rest.start },
+                  'a broken body goes on'
+                )
+                server = more.server
+                return more.response
+              }
+            )
           })
         }
         response.cancel()
