@@ -77,7 +77,7 @@ export function createServer(
         },
         problem(text) {
           failures++
-          lastProblem = { at: now(), text }
+          lastProblem = { at: Date.now(), text }
         },
         over(isComplete) {
           if (isOver) return
@@ -100,7 +100,7 @@ export function createServer(
       if (silentInRow++ === 0) silentSince = now()
       if (silentInRow >= 2 * planned.maxFails && now() - silentSince >= hangsMsMin) {
         silentInRow = 0
-        lastProblem = { at: now(), text: 'it hangs: others, asked later, answer first' }
+        lastProblem = { at: Date.now(), text: 'it hangs: others, asked later, answer first' }
         server.blame(true)
       }
     },

@@ -57,7 +57,8 @@ export type Upstream = UpstreamPort & TunnelPort & { upstreams(): readonly Upstr
 export function createUpstream(parts: { readonly log: Log }, options: UpstreamOptions = {}): Upstream {
   const log = parts.log.child({ part: 'upstream' })
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
-  const now = options.now ?? Date.now
+  // Not the time of day: a clock that is set back must not keep a server down for hours.
+  const now = options.now ?? (() => performance.now())
   const hedgeMsMin = options.hedgeMsMin ?? 0
   const check = createAddressCheck(options.allowPrivate ?? [])
   const plan = planOf({
