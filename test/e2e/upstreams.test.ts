@@ -107,6 +107,10 @@ test('a password comes from a file that nobody else can read, and is told to its
   expect(only!.headers.at(-1)!['proxy-authorization']).toBe(
     `Basic ${Buffer.from('starling:s3cret').toString('base64')}`
   )
+  origin.put('/verbose.bin', seededContent('verbose', 100_000))
+  const output = ['--output', join(folder, 'verbose.bin'), '--verbose', '--data', folder]
+  const fetched = await house.run(agentProgram, ['fetch', `${origin.url}/verbose.bin`, ...output])
+  expect(fetched.stdout).toMatch(/^upstream up-1: \d+ requests?, .*first-byte [\d.]+ ms/m)
   const told = [agent.tail(), JSON.stringify(await agent.status()), JSON.stringify(agent.ready)].join('\n')
   expect(told).not.toMatch(/s3cret|c3RhcmxpbmclM0E|starling:s/)
 })

@@ -1,10 +1,11 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask } from '../../../test/doubles/asking.ts'
 import { cleanUp, faultyProxy, listen, serve, upstreamOf } from '../../../test/doubles/proxy-harness.ts'
 import type { UpstreamServer } from '../upstream-schema.ts'
-import { expiredCertificate } from './expired.fixture.ts'
+import { certificateFor } from './certificate.fixture.ts'
 import type { UpstreamOptions } from './upstream.ts'
 
 afterEach(cleanUp)
@@ -231,7 +232,7 @@ describe('gateways and passwords', () => {
   })
 
   test('an expired certificate of the origin is an error by every way, and no fault of a proxy', async () => {
-    const certificate = await expiredCertificate()
+    const certificate = await certificateFor(-1)
     const origin = createTlsServer(certificate, (_req, res) => res.end('content'))
     const url = `https://127.0.0.1:${await listen(origin)}/`
     const [a, b] = [await faultyProxy(), await faultyProxy()]
@@ -243,6 +244,28 @@ describe('gateways and passwords', () => {
       ['up', 0]
     ])
   })
+})
+
+test('a proxy may speak TLS: its own name counts, whatever is asked of it, and connections are kept', async () => {
+  const certificate = await certificateFor(1)
+  const names = new Set<unknown>()
+  let connections = 0
+  const proxy = createTlsServer(certificate, (req, res) => {
+    names.add((req.socket as TLSSocket).servername)
+    res.end(req.url)
+  })
+  proxy.on('secureConnection', () => connections++)
+  const url = `https://localhost:${await listen(proxy)}`
+  const port = upstream({ servers: [server('a', url)], ca: [certificate.cert] })
+  for (let round = 0; round < 8; round++) {
+    const target = `http://host-${round}.example/x?y`
+    expect((await ask(port, target))[1]).toBe(target)
+  }
+  expect([...names]).toEqual(['localhost'])
+  // undici may open a second one while the first is just being put back.
+  expect(connections).toBeLessThanOrEqual(2)
+  const stranger = upstream({ servers: [server('a', url)] })
+  await expect(ask(stranger, 'http://one.example/')).rejects.toMatchObject({ code: 'upstream-unreachable' })
 })
 
 test('how long things take is counted: a kept connection makes none anew', async () => {
