@@ -231,7 +231,12 @@ async function start(
 
   const upstream = createUpstream(
     { log },
-    { ...config.upstream, mayFollow: createRedirectCheck(config.proxy.rules) }
+    {
+      ...config.upstream,
+      mayFollow: createRedirectCheck(config.proxy.rules),
+      credentials: await upstreamCredentials(config),
+      recognise: url => recognise(url, config.contentClasses)
+    }
   )
   undo.push(() => upstream.close())
 
@@ -464,6 +469,7 @@ async function start(
     proxy: listening.tally(),
     smallCache: smallCache.usage(),
     logLinesLost: accessLog.lost(),
+    upstreams: upstream.upstreams(),
     refusals: Object.fromEntries([
       ...network.refusals(),
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
@@ -563,6 +569,25 @@ function watchDisk(
       if (timer !== null) clearTimeout(timer)
     }
   })
+}
+
+/**
+ * By name of the server: `user:password`, as its file holds it.
+ * @throws StarlingError `bad-config`, and those of reading secrets
+ */
+async function upstreamCredentials(config: AgentConfig): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  for (const [index, { name, credentialsFile }] of config.upstream.servers.entries()) {
+    if (credentialsFile === undefined) continue
+    const file = resolve(config.dataFolder, credentialsFile)
+    const text = (await readSecretFile(file))?.toString('utf8').trim() ?? null
+    if (text === null || !/^[^:\s]+:[^\r\n]*$/.test(text)) {
+      const what = text === null ? 'is not there' : 'does not hold one line with user:password'
+      throw new StarlingError('bad-config', `upstream.servers[${index}].credentialsFile: ${file} ${what}`)
+    }
+    found.set(name, text)
+  }
+  return found
 }
 
 /** Null: nobody is told. */

@@ -19,6 +19,7 @@ import {
   countField,
   factsOf,
   listField,
+  millisField,
   objectsField,
   secret,
   switchField,
@@ -26,7 +27,7 @@ import {
   type FieldFacts
 } from '@starling/shared/policy/fields.ts'
 import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
-import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
+import { GiB, MiB, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
 import {
   accessLogShape,
@@ -38,6 +39,12 @@ import {
   type ClientLimits,
   type ProxyRule
 } from './config-access.ts'
+import {
+  upstreamRulesSchema,
+  upstreamServersSchema,
+  type UpstreamRule,
+  type UpstreamServer
+} from './upstream-schema.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -90,6 +97,12 @@ export interface AgentConfig {
     readonly directFallback: boolean
     /** Hosts, addresses or networks (CIDR) on private ground that may be asked although they are private. */
     readonly allowPrivate: readonly string[]
+    /** In place of `proxies` and `directFallback`. */
+    readonly servers: readonly UpstreamServer[]
+    /** The first that matches says which servers are asked; none: all. */
+    readonly rules: readonly UpstreamRule[]
+    /** A server that has not begun to answer is not waited for alone, but not before so long; 0: it is. */
+    readonly hedgeMsMin: Millis
   }
   readonly cache: {
     readonly quotaBytes: Bytes
@@ -317,6 +330,36 @@ export const configSchema = z.strictObject({
       {
         what: 'Private addresses that may be asked upstream',
         why: 'None: a URL that leads inside the network is how a proxy gets abused (SSRF)'
+      }
+    ),
+    servers: objectsField<UpstreamServer>(
+      upstreamServersSchema,
+      {
+        word: 'json',
+        form: 'a list of objects, like [{ "name": "gw-1", "kind": "gateway", "url": "http://gw-1.example:17831" }]'
+      },
+      {
+        what: 'Gateways, proxies and the direct way, with their health and weights, in place of proxies (docs/DEPLOY.md)',
+        why: 'None: straight to the origin'
+      }
+    ),
+    rules: objectsField<UpstreamRule>(
+      upstreamRulesSchema,
+      {
+        word: 'json',
+        form: 'a list of objects, like [{ "hosts": ["*.corp.example"], "use": ["direct"] }]'
+      },
+      {
+        what: 'Which of upstream.servers are asked for which hosts and content classes; the first that matches decides',
+        why: 'None: gateways first, then proxies, then the direct way'
+      }
+    ),
+    hedgeMsMin: millisField(
+      250,
+      { min: 0, max: minuteMs },
+      {
+        what: 'The least after which a server that has not begun to answer is helped out by another; 0: never',
+        why: 'What is usual there (its 95th percentile) counts; below this a second request costs more than it brings'
       }
     )
   }),

@@ -161,6 +161,38 @@ export interface UpstreamPort {
   close(): Promise<void>
 }
 
+export type UpstreamPhase = 'dns' | 'connect' | 'tls' | 'first-byte' | 'total'
+
+/** A histogram since this agent started. */
+export interface UpstreamPhaseView {
+  readonly count: number
+  readonly sumSeconds: number
+  /** Up to so many seconds: so many, all smaller ones included. */
+  readonly buckets: ReadonlyArray<readonly [seconds: number, count: number]>
+}
+
+/** One gateway, proxy, or the direct way, as the API, the metrics and the command line show it. */
+export interface UpstreamView {
+  readonly name: string
+  readonly kind: 'proxy' | 'gateway' | 'direct'
+  /** Where it listens, without credentials; null for direct. */
+  readonly address: string | null
+  /** `trying`: it was down, and one request finds out whether it still is. */
+  readonly state: 'up' | 'down' | 'trying'
+  readonly inFlight: number
+  /** Since this agent started: sent to it, of these failed, and what the rest were sent for. */
+  readonly requests: number
+  readonly failures: number
+  readonly retries: number
+  readonly hedges: number
+  readonly resumes: number
+  readonly lastProblem: { readonly at: Millis; readonly text: string } | null
+  /** Of the last answers; null: there were none. */
+  readonly firstByteMs: { readonly p50: Millis; readonly p95: Millis } | null
+  /** dns, connect and tls: of each connection that was made. first-byte and total: of each answer. */
+  readonly phases: Readonly<Record<UpstreamPhase, UpstreamPhaseView>>
+}
+
 /** Bytes both ways: a socket, or what looks like one. */
 export type ByteStream = NodeJS.ReadWriteStream & { destroy(error?: Error): unknown }
 
@@ -543,6 +575,7 @@ export interface AgentStatus {
   readonly smallCache: SmallCacheUsage
   /** Lines of the access log and the audit that the disk was too slow or too full for. */
   readonly logLinesLost: number
+  readonly upstreams: readonly UpstreamView[]
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
   readonly policy: Readonly<CorePolicy>

@@ -95,6 +95,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
     },
     logLinesLost: 0,
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
+    upstreams: [],
     refusals: {},
     policy: policyDefaults,
     contentClasses: [],

@@ -37,6 +37,7 @@ describe('help', () => {
     ['run'],
     ['status'],
     ['peers'],
+    ['upstreams'],
     ['fetch'],
     ['explain'],
     ['requests'],

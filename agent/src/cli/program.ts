@@ -17,6 +17,7 @@ import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
 import { showPeers, showStatus } from './status.ts'
+import { showUpstreams } from './upstreams.ts'
 
 interface Common {
   readonly data?: string
@@ -149,10 +150,17 @@ ${exitCodesHelp}`
         tools
       )
     )
+  command(
+    program,
+    'upstreams',
+    'Show the gateways, proxies and the direct way that the running agent asks beyond its site, and how they do.',
+    ['starling upstreams', 'starling upstreams --json']
+  ).action((options: Common) => showUpstreams(common(options), tools))
 
   command(program, 'fetch', 'Get a file through the running agent.', [
     'starling fetch http://origin.example/big.iso',
     'starling fetch http://origin.example/big.iso -o /tmp/big.iso --sha256 9f86d081...',
+    'starling fetch http://origin.example/big.iso --verbose      also tells who was asked upstream, and how long that took',
     'An interrupted download is gone on with by the same command.'
   ])
     .argument('<url>', 'where the file is; http:// or https://')
@@ -167,7 +175,8 @@ ${exitCodesHelp}`
           output: options.output ?? null,
           resume: options.resume,
           sha256: options.sha256 ?? null,
-          background: options.background === true
+          background: options.background === true,
+          verbose: options.verbose === true
         },
         url,
         tools

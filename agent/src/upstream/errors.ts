@@ -35,6 +35,27 @@ export function upstreamError(cause: unknown, where: string, signal: AbortSignal
   })
 }
 
+/**
+ * The proxy itself would not do it: a tunnel that it does not grant, a password that it wants. The origin has heard of
+ * nothing.
+ */
+export class TurnedAway extends StarlingError {
+  /** Null: the proxy could not even be reached. */
+  readonly status: number | null
+
+  constructor(label: string, what: string, status: number | null, cause?: unknown) {
+    const isLoop = status === 508
+    super(
+      isLoop ? 'upstream-loop' : 'upstream-unreachable',
+      isLoop
+        ? `${label} leads back to where the request came from: check the proxy settings for a loop`
+        : `${label} ${what}${status === null ? '' : ` (status ${status})`}`,
+      { cause }
+    )
+    this.status = status
+  }
+}
+
 /** Whether nothing of the request can have been acted on, so that another route may be tried. */
 export function neverConnected(cause: unknown): boolean {
   const connectFailures = [
@@ -46,17 +67,24 @@ export function neverConnected(cause: unknown): boolean {
     'EHOSTDOWN',
     'ENETDOWN',
     'EADDRNOTAVAIL',
-    'UND_ERR_CONNECT_TIMEOUT',
-    'UND_ERR_PRX_CONN',
-    'UND_ERR_PRX_TLS'
+    'UND_ERR_CONNECT_TIMEOUT'
   ]
-  // undici reports a CONNECT that the proxy did not grant as an aborted request.
-  return connectFailures.includes(codeOf(cause)) || /when HTTP Tunneling/.test(messageOf(cause))
+  return connectFailures.includes(codeOf(cause)) || cause instanceof TurnedAway
 }
 
 /** A kept connection that the server closed just as we used it, or one reset: a GET may simply be sent again. */
 export function connectionLost(cause: unknown): boolean {
   return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
+}
+
+/**
+ * What a failure says of the proxy that was asked. `maybe`: the origin behind it may as well be the cause, so that it counts only
+ * when somebody else does better.
+ */
+export function blameFor(cause: unknown): 'sure' | 'maybe' | 'none' {
+  if (cause instanceof TurnedAway) return cause.status === null ? 'sure' : 'maybe'
+  if (neverConnected(cause) || connectionLost(cause)) return 'sure'
+  return timeouts.has(codeOf(cause)) || codeOf(cause) === 'upstream-timeout' ? 'maybe' : 'none'
 }
 
 function starlingErrorIn(cause: unknown): StarlingError | null {
