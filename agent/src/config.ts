@@ -44,6 +44,7 @@ export interface AgentConfig {
   /** For HTTP clients of this machine, and of the networks that are listed. */
   readonly proxy: Endpoint & {
     readonly connectPorts: readonly string[]
+    readonly connectHosts: readonly string[]
     readonly clients: readonly string[]
     /** `http://wsus.corp.example:8530`; null: none. */
     readonly wsus: string | null
@@ -155,6 +156,14 @@ export const configSchema = z.strictObject({
         why: 'None: a tunnel to any port is a way around every firewall'
       }
     ),
+    connectHosts: listField(
+      z.string().refine(isHostPattern),
+      { word: 'host', form: 'hosts like *.example.com, with :port where only one is meant' },
+      {
+        what: 'Hosts that tunnels (CONNECT) may go to; none: all',
+        why: 'A proxy that browsers use must reach every site; a gateway that only serves updates can be told which'
+      }
+    ),
     clients: listField(
       z.string().refine(isNetwork),
       { word: 'network', form: 'addresses or networks like 10.1.0.0/16' },
@@ -174,7 +183,7 @@ export const configSchema = z.strictObject({
     ),
     pacHosts: listField(
       z.string().refine(isHostPattern),
-      { word: 'host', form: 'hosts like *.windowsupdate.com' },
+      { word: 'host', form: 'hosts like *.windowsupdate.com, with :port where only one is meant' },
       {
         what: 'Hosts that /proxy.pac sends through this proxy; none: all plain http',
         why: 'What is not worth sharing passes through anyway'

@@ -139,6 +139,8 @@ export interface UpstreamResponse {
   readonly total: Bytes | null
   /** Body bytes; ends early with a StarlingError `upstream-short` when fewer than promised arrive. */
   readonly body: AsyncIterable<Uint8Array>
+  /** What came behind the body; complete when that has ended. */
+  readonly trailers?: () => ReadonlyArray<readonly [name: string, value: string]>
   /** How it was reached, for people: `direct` or `proxy http://...`. */
   readonly via: string
   /** Stops the body and closes the connection. */
@@ -164,10 +166,12 @@ export type ByteStream = NodeJS.ReadWriteStream & { destroy(error?: Error): unkn
 
 /** A way through to any host for bytes that are nobody's business (CONNECT), by the same routes and address checks. */
 export interface TunnelPort {
-  /** @throws StarlingError as `UpstreamPort.request` */
+  /** @throws StarlingError as `UpstreamPort.request`, and `upstream-loop` */
   tunnel(target: {
     readonly host: string
     readonly port: number
+    /** What the proxies on the way are told of those before them. */
+    readonly via: string
     readonly signal: AbortSignal
   }): Promise<ByteStream>
 }

@@ -212,8 +212,8 @@ function replayedOf(headers: HeaderList, redirected: boolean): Head['headers'] |
 /** After so long even immutable content is looked up again, so that what a vendor withdrew is not given out for ever. */
 const freshMsMax: Millis = 30 * dayMs
 /** RFC 9111 4.2.2 suggests a tenth of the age; a day is what Squid and others stop at. */
-const heuristicShare = 0.1
-const heuristicMsMax: Millis = dayMs
+export const heuristicShare = 0.1
+export const heuristicMsMax: Millis = dayMs
 
 /**
  * For how long from `receivedAt` on a head may answer new wishes without asking upstream again; 0: not at all.

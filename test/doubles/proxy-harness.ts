@@ -3,19 +3,27 @@
  * bytes: for the tests of the proxy. `cleanUp` belongs in each file's `afterEach`.
  */
 import { createHash } from 'node:crypto'
+import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import {
   createServer,
   request,
+  type ClientRequest,
   type IncomingMessage,
   type OutgoingHttpHeaders,
   type RequestListener,
   type Server
 } from 'node:http'
-import { connect, type AddressInfo, type Server as NetServer } from 'node:net'
+import {
+  connect,
+  createServer as createNetServer,
+  type AddressInfo,
+  type Server as NetServer,
+  type Socket
+} from 'node:net'
 import { createLog } from '@starling/agent/log.ts'
 import type { ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
-import { createHttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
+import { createHttpCache, type HttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy, type ProxyOptions } from '@starling/agent/proxy/http-proxy.ts'
 import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/upstream.ts'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
@@ -148,14 +156,24 @@ export function upstreamOf(options: UpstreamOptions = { allowPrivate: ['127.0.0.
 export async function proxyOf(
   given: ContentPort,
   options: Partial<ProxyOptions> = {},
-  upstream: Upstream = upstreamOf()
+  upstream: Upstream = upstreamOf(),
+  cache: HttpCache = createHttpCache(null, log)
 ): Promise<Proxy> {
   const proxy = await createProxy(
-    { content: given, upstream, cache: createHttpCache(null, log), log },
+    { content: given, upstream, cache, log },
     { host: '127.0.0.1', port: 0, ...options }
   )
   closers.push(() => proxy.close())
   return proxy
+}
+
+/** The upstream's own proxy is this very proxy: as when an agent is told to use itself. */
+export async function proxyOfItself(): Promise<Proxy> {
+  const listener = createNetServer()
+  const port = await listen(listener)
+  await new Promise(resolve => listener.close(resolve))
+  const itself = upstreamOf({ proxies: [`http://127.0.0.1:${port}`], directFallback: false })
+  return proxyOf(swarm(), { port }, itself)
 }
 
 export interface Answer {
@@ -183,9 +201,13 @@ export async function ask(
     headers,
     agent: false
   })
+  outgoing.end(body)
+  return answerOf(outgoing)
+}
+
+async function answerOf(outgoing: ClientRequest): Promise<Answer> {
   // What breaks after the response's head shows in its body.
   outgoing.on('error', () => {})
-  outgoing.end(body)
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   const parts: Buffer[] = []
   let broken: unknown = null
@@ -200,6 +222,62 @@ export async function ask(
     raw: response.rawHeaders,
     body: Buffer.concat(parts),
     broken
+  }
+}
+
+/** A client that can be made to go away. */
+export interface Leaving {
+  readonly answer: Promise<Answer>
+  /** Done when the proxy has noticed. */
+  goAway(): Promise<void>
+}
+
+/** The servers' ends of all connections in this process, by the clients' ports. */
+const accepted = new Map<number, Socket>()
+subscribe('net.server.socket', message => {
+  const { socket } = message as { readonly socket: Socket }
+  accepted.set(socket.remotePort!, socket)
+})
+
+export async function leaving(proxy: Proxy, url: string): Promise<Leaving> {
+  const outgoing = request({ host: proxy.address, port: proxy.port, path: url, agent: false })
+  const answer = answerOf(outgoing)
+  answer.catch(() => {})
+  outgoing.end()
+  const [socket] = (await once(outgoing, 'socket')) as [Socket]
+  if (socket.connecting) await once(socket, 'connect')
+  const port = socket.localPort!
+  return {
+    answer,
+    goAway: async () => {
+      const noticed = once(accepted.get(port)!, 'close')
+      outgoing.destroy()
+      await noticed
+    }
+  }
+}
+
+/** A small cache that tells when it has been asked: whoever has asked is answered by it, or waits from then on. */
+export function watchedCache(): {
+  readonly cache: HttpCache
+  readonly asked: (times: number) => Promise<void>
+} {
+  const cache = createHttpCache(null, log)
+  let times = 0
+  let tell = (): void => {}
+  return {
+    cache: {
+      ...cache,
+      find: (key, asked) => {
+        times++
+        tell()
+        return cache.find(key, asked)
+      }
+    },
+    asked: async wanted => {
+      while (times < wanted) await new Promise<void>(resolve => (tell = resolve))
+      await new Promise<void>(resolve => void setImmediate(resolve))
+    }
   }
 }
 

@@ -53,6 +53,20 @@ export async function showPeers(
   )
 }
 
+/** How programs were answered, and what Windows Update asked its WSUS, if it did. */
+function answersText({ bytes, answers, refused, wsusCalls }: AgentStatus['proxy']): string {
+  const way = (name: string, key: keyof typeof answers): string =>
+    `${name} ${answers[key]} (${formatBytes(bytes[key])})`
+  const calls = Object.entries(wsusCalls).filter(([, count]) => count > 0)
+  return [
+    way('swarm', 'swarm'),
+    way('small cache', 'cache'),
+    way('passed', 'pass'),
+    ...(refused === 0 ? [] : [`refused ${refused}`]),
+    ...(calls.length === 0 ? [] : [`WSUS ${calls.map(([call, count]) => `${call} ${count}`).join(' ')}`])
+  ].join(', ')
+}
+
 function statusText(status: AgentStatus): string {
   const { coordinator, store, totals, now } = status
   const underWay = status.transfers.filter(one => one.readers > 0 || (!one.complete && one.peers > 0))
@@ -81,7 +95,12 @@ function statusText(status: AgentStatus): string {
       `${formatBytes(store.usedBytes)} of ${formatBytes(store.quotaBytes)}, ${status.transfers.length} contents`
     ],
     ['received', formatSources(totals)],
-    ['given', `programs ${formatBytes(totals.toClients)}, peers ${formatBytes(totals.toPeers)}`]
+    ['given', `programs ${formatBytes(totals.toClients)}, peers ${formatBytes(totals.toPeers)}`],
+    ['answered', answersText(status.proxy)],
+    [
+      'small things',
+      `${status.smallCache.entries} kept, ${formatBytes(status.smallCache.memoryBytes)} in memory, ${formatBytes(status.smallCache.diskBytes)} on disk`
+    ]
   ]
   return [
     ...facts.map(([name, value]) => `${name!.padEnd(12)} ${value}`),

@@ -1,13 +1,9 @@
 /** Hosts beside those of the content classes that a cache host may fetch from, pure. */
+import { isListed } from './host-patterns.ts'
 
 /** @param origins hosts as `cacheHost.origins` has them: `*.files.example`, `wsus.corp.example:8530` */
 export function isListedOrigin(url: string, origins: readonly string[]): boolean {
-  const { hostname, port } = new URL(url)
-  return origins.some(pattern => {
-    const [name = '', at = ''] = pattern.toLowerCase().split(':')
-    if (at !== port) return false
-    return (
-      name === '*' || name === hostname || (name.startsWith('*.') && `.${hostname}`.endsWith(name.slice(1)))
-    )
-  })
+  const { hostname, port, protocol } = new URL(url)
+  const portUsual = protocol === 'https:' ? 443 : 80
+  return isListed(origins, hostname, Number(port || portUsual), portUsual)
 }

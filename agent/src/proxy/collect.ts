@@ -9,20 +9,25 @@ import type { UpstreamResponse } from '../ports.ts'
 export interface Collecting {
   /** The same answer, for the client. */
   readonly response: UpstreamResponse
-  /** The whole body; null: it is too large, or broke off. Never rejects. */
-  readonly whole: Promise<Uint8Array | null>
+  /** The whole body, or why there is none. Never rejects. */
+  readonly whole: Promise<Uint8Array | 'too-large' | 'broken'>
 }
 
-export function collect(response: UpstreamResponse, bytesMax: Bytes): Collecting {
+/** @param signal aborted when nobody is left who wants it: the origin is stopped then */
+export function collect(response: UpstreamResponse, bytesMax: Bytes, signal: AbortSignal): Collecting {
   const source = response.body[Symbol.asyncIterator]()
   const parts: Uint8Array[] = []
   let bytes: Bytes = 0
   let state: 'gathering' | 'whole' | 'too-large' | { readonly broken: unknown } = 'gathering'
+  let clientIsGone = false
   let wake = (): void => {}
   const whole = gather()
 
-  async function gather(): Promise<Uint8Array | null> {
+  async function gather(): Promise<Uint8Array | 'too-large' | 'broken'> {
+    const stop = (): void => response.cancel()
+    signal.addEventListener('abort', stop, { once: true })
     try {
+      signal.throwIfAborted()
       while (bytes <= bytesMax) {
         const next = await source.next()
         if (next.done === true) {
@@ -34,12 +39,16 @@ export function collect(response: UpstreamResponse, bytesMax: Bytes): Collecting
         wake()
       }
       state = 'too-large'
+      if (clientIsGone) response.cancel()
+      return state
     } catch (error) {
       state = { broken: error }
+      response.cancel()
+      return 'broken'
     } finally {
+      signal.removeEventListener('abort', stop)
       wake()
     }
-    return null
   }
 
   async function* forClient(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -63,6 +72,7 @@ export function collect(response: UpstreamResponse, bytesMax: Bytes): Collecting
       ...response,
       body: forClient(),
       cancel: () => {
+        clientIsGone = true
         if (state === 'too-large') response.cancel()
       }
     },

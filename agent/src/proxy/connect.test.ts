@@ -57,6 +57,22 @@ describe('CONNECT', () => {
     expect(answer).toContain(text)
   })
 
+  test('goes to the hosts that are listed, and tells which rule refuses the others', async () => {
+    const port = await echo()
+    const connectHosts = ['*.files.example', `127.0.0.1:${port}`]
+    const proxy = await proxyOf(swarm(), { connectPorts: [port], connectHosts })
+    const other = await say(proxy, 'CONNECT example.com:443 HTTP/1.1\r\nhost: x\r\n\r\n')
+    expect(other).toMatch(
+      /^HTTP\/1\.1 403 .*\*\.files\.example, 127.*add example\.com to proxy\.connectHosts/s
+    )
+    expect(await say(proxy, 'CONNECT 127.0.0.1:443 HTTP/1.1\r\nhost: x\r\n\r\n')).toContain(' 403 ')
+    expect(proxy.tally().refused).toBe(2)
+    const socket = connect(proxy.port, proxy.address)
+    closers.push(() => socket.destroy())
+    socket.write(`CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    expect(String((await once(socket, 'data'))[0])).toContain(' 200 ')
+  })
+
   test('closing the proxy ends tunnels and waiting requests', async () => {
     const port = await echo()
     const source = swarm()

@@ -1,21 +1,25 @@
-/** CONNECT: a tunnel to an allowed port, for bytes that are none of our business (TLS, mostly). */
+/** CONNECT: a tunnel to an allowed host and port, for bytes that are none of our business (TLS, mostly). */
 import type { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { Log } from '../log.ts'
 import type { TunnelPort } from '../ports.ts'
-import { hasPassed, headersOf } from './fields.ts'
-import { tunnelProbeMs } from './limits.ts'
-import { closeWithText, statusFor } from './replies.ts'
+import { hasPassed, headersOf, viaOf } from './fields.ts'
+import { isListed } from './host-patterns.ts'
+import { closeWithText, loopText, statusFor } from './replies.ts'
+import type { Tally } from './tally.ts'
+import { join, watchClient } from './two-ways.ts'
 
 export interface ConnectParts {
   readonly upstream: TunnelPort
   readonly log: Log
   readonly ports: ReadonlySet<number>
+  /** Patterns; none: all hosts. */
+  readonly hosts: readonly string[]
   readonly via: string
   /** All that is to be ended when the proxy closes. */
   readonly open: Set<AbortController>
+  readonly tally: Pick<Tally, 'refused'>
 }
 
 export async function answerConnect(
@@ -24,46 +28,29 @@ export async function answerConnect(
   client: Duplex,
   first: Buffer
 ): Promise<void> {
-  const { upstream, log, ports, via, open } = parts
-  const gone = new AbortController()
-  open.add(gone)
-  gone.signal.addEventListener('abort', () => client.destroy(), { once: true })
-  client.on('error', () => gone.abort())
-  client.once('close', () => {
-    open.delete(gone)
-    gone.abort()
-  })
-  // A tunnel may rest for hours (the server's idle limit is for requests); TCP itself finds out who is gone.
-  if (client instanceof Socket) client.setTimeout(0).setKeepAlive(true, tunnelProbeMs).setNoDelay(true)
-
+  const { upstream, log, via, open, tally } = parts
+  const gone = watchClient(client, open)
   const target = parseAuthority(req.url ?? '')
   if (target === null)
     return closeWithText(client, 400, 'CONNECT needs a host and a port, like example.com:443')
-  if (hasPassed(headersOf(req), via))
-    return closeWithText(
-      client,
-      502,
-      'this request comes from this very proxy: check the proxy settings for a loop'
-    )
-  if (!ports.has(target.port)) {
-    return closeWithText(
-      client,
-      403,
-      `tunnels go to ports ${[...ports].join(', ')} only: add ${target.port} to proxy.connectPorts if it is needed`
-    )
+  const headers = headersOf(req)
+  if (hasPassed(headers, via)) return closeWithText(client, 508, loopText)
+  const refusal = refusalOf(target, parts)
+  if (refusal !== null) {
+    tally.refused()
+    return closeWithText(client, 403, refusal)
   }
 
   try {
-    const remote = await upstream.tunnel({ ...target, signal: gone.signal })
+    const remote = await upstream.tunnel({
+      ...target,
+      via: viaOf(headers, req.httpVersion, via),
+      signal: gone.signal
+    })
     if (client.destroyed) return void remote.destroy()
-    // Either side's end is told to the other; either side's failure is the end of both.
-    remote.on('error', () => client.destroy())
-    remote.once('close', () => client.destroy())
-    client.once('close', () => remote.destroy())
     client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
     if (first.length > 0) remote.write(first)
-    client.pipe(remote)
-    remote.pipe(client)
+    join(client, remote)
   } catch (error) {
     if (gone.signal.aborted) return void client.destroy()
     log.info({ target: `${target.host}:${target.port}`, problem: messageOf(error) }, 'a tunnel failed')
@@ -71,7 +58,21 @@ export async function answerConnect(
   }
 }
 
-function parseAuthority(authority: string): { host: string; port: number } | null {
+interface Authority {
+  readonly host: string
+  readonly port: number
+}
+
+/** Null: policy has nothing against it. */
+function refusalOf({ host, port }: Authority, { ports, hosts }: ConnectParts): string | null {
+  if (!ports.has(port))
+    return `tunnels go to ports ${[...ports].join(', ')} only: add ${port} to proxy.connectPorts if it is needed`
+  if (hosts.length > 0 && !isListed(hosts, host, port))
+    return `tunnels go to ${hosts.join(', ')} only: add ${host} to proxy.connectHosts if it is needed`
+  return null
+}
+
+function parseAuthority(authority: string): Authority | null {
   const match = /^(\[[0-9a-f.:]+\]|[a-z0-9._-]+):(\d{1,5})$/i.exec(authority)
   const port = Number(match?.[2])
   return match === null || port < 1 || port > 65_535 ? null : { host: match[1]!, port }

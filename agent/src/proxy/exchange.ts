@@ -15,6 +15,8 @@ export interface Exchange {
   /** End to end only, with our Via: what an upstream may be told. */
   readonly onward: HeaderList
   readonly range: Range
+  /** The request's body is about to be read: a client that waits for a 100 before it sends one gets it. */
+  readonly takesBody: () => void
   /** A GET or HEAD of a client that takes us for a cache host; see strict.ts. */
   readonly strict: boolean
   /** Aborted when the client goes away, or the proxy closes. */

@@ -70,7 +70,7 @@ function cacheHost(origin: string, path: string, options: FaceOptions): Faced {
   return {
     kind: 'refused',
     status: 502,
-    text: `${url.host} is not a host that this cache serves: add it to proxy.cacheHost.origins if it should be`
+    text: `${url.host} is not a host that this cache serves: add it to cacheHost.origins if it should be`
   }
 }
 

@@ -25,6 +25,13 @@ export function headersOf(message: Pick<IncomingMessage, 'rawHeaders'>): HeaderL
   ])
 }
 
+/** Whether a request has a body: `Content-Length: 0` is none (Windows sends it with a GET). */
+export function hasBody(headers: HeaderList): boolean {
+  return headers.some(
+    ([name, value]) => name === 'transfer-encoding' || (name === 'content-length' && Number(value) > 0)
+  )
+}
+
 /** Without what is about one connection: the fixed names and those that Connection lists. */
 export function endToEnd(headers: HeaderList): HeaderList {
   const listed = new Set(tokensOf(headerOf(headers, 'connection')))
@@ -40,6 +47,11 @@ export function asRecord(headers: HeaderList): Record<string, string> {
     else record[name] = `${before}${name === 'cookie' ? ';' : ','} ${value}`
   }
   return record
+}
+
+/** The Via for the next hop: whoever passed it on before, then us (RFC 9110, 7.6.3). */
+export function viaOf(headers: HeaderList, httpVersion: string, name: string): string {
+  return [headerOf(headers, 'via'), `${httpVersion} ${name}`].filter(entry => entry !== null).join(', ')
 }
 
 /** Whether one of the Via fields was written by us: then the request has come round. */

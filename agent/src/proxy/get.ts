@@ -8,7 +8,7 @@
 import { hash } from 'node:crypto'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
-import { contentLengthOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { contentLengthOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
@@ -18,15 +18,27 @@ import { write, type Exchange } from './exchange.ts'
 import { asRecord, endToEnd, explanation } from './fields.ts'
 import { createFlights, type Flight } from './flight.ts'
 import type { Found, HttpCache } from './http-cache/http-cache.ts'
-import { confirmed, mayCoverError, policyFor, type Asked, type Kept } from './http-cache/kept.ts'
-import { smallBytesMax } from './limits.ts'
+import {
+  confirmed,
+  dated,
+  isFor,
+  mayCoverError,
+  termsOf,
+  type Asked,
+  type Kept,
+  type Terms
+} from './http-cache/kept.ts'
+import { refreshMsMax, smallBytesMax } from './limits.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
 import { planAnswer } from './plan.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
+import { strictProblem } from './strict.ts'
 import { answersClient, sharedHeaders, wishOf } from './wishing.ts'
 
 export interface GetParts extends ShareParts {
   readonly cache: HttpCache
+  /** Aborted when the proxy closes: what nobody waits for ends too. */
+  readonly closing: AbortSignal
   /** A transfer has answered for this key. */
   resolved(head: SignedHead, recognised: Recognised): void
   /** A small response was kept. */
@@ -46,95 +58,96 @@ export interface Gets {
   answer(exchange: Exchange, recognised: Recognised): Promise<void>
   /** Answers a HEAD out of what is kept and fresh. @returns false: there is nothing */
   answerHead(exchange: Exchange, recognised: Recognised): Promise<boolean>
+  /** What was kept is not there any more, nor does what is under way become so. */
+  purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
+  /** Something else than a GET may have changed what lies under this key (RFC 9111, 4.4). */
+  changed(key: string): void
 }
 
 export function createGets(parts: GetParts): Gets {
   const { cache, upstream, log } = parts
   const flights = createFlights()
-  const refreshing = new Set<string>()
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
-    // Neither how it came to us nor how much age the client puts up with is what a response varies by.
-    const asked = asRecord(shared.filter(([name]) => name !== 'via' && name !== 'cache-control'))
+    const asked = asRecord(shared.filter(([name]) => !neverVaried.has(name)))
     return { exchange, recognised, shared, asked }
   }
 
   async function answer(exchange: Exchange, recognised: Recognised): Promise<void> {
     const get = getOf(exchange, recognised)
     const { key } = recognised
-    let justKept = false
-    for (let round = 0; ; round++) {
+    for (let inVain = 0; ;) {
       const found = await cache.find(key, get.asked)
-      // What came while we waited answers us too, however soon it grows stale (RFC 9111, 4).
-      if (found !== null && (found.use.kind !== 'validate' || justKept)) {
+      if (found !== null && found.use.kind !== 'validate') {
         if (found.use.kind === 'refresh') refresh(get, found)
         return serveKept(exchange, found.kept)
       }
       const flight = flights.get(key)
-      // Who has waited twice in vain waits for something else than he wants, as with Vary.
-      if (flight === undefined || round > 1) return lead(get, found)
+      // Twice in vain: he wants another variant, or the origin is in trouble, and he need not wait for each who tries it.
+      if (flight === undefined || inVain > 1) return lead(get, found)
       const end = await flight.wait(exchange.signal)
-      if (end === 'shared') return throughSwarm(get)
-      if (end === 'own') return passThrough(parts, exchange, 'the response is for this client alone')
-      justKept = end === 'kept'
+      if (end.kind === 'shared') return throughSwarm(get)
+      if (end.kind === 'own') return passThrough(parts, exchange, 'the response is for this client alone')
+      if (end.kind === 'kept' && isFor(end.kept, get.asked))
+        return serveKept(exchange, end.kept, 'just fetched')
+      inVain++
     }
   }
 
   async function lead(get: Get, found: Found | null): Promise<void> {
-    const flight = flights.open(get.recognised.key)
+    const { signal, headers } = get.exchange
+    const flight = flights.open(get.recognised, signal)
     try {
       if (found !== null) await validate(get, found, flight)
-      else if (!get.recognised.rangeFirst && isConditional(get.exchange.headers))
+      else if (!get.recognised.rangeFirst && isConditional(headers))
         await askAlone(get, flight, 'the client has it and only asks whether it is current')
       else await throughSwarm(get, flight)
     } finally {
-      flight.end('again')
+      flight.end({ kind: 'nothing' })
     }
   }
 
   /** @param flight of those who wait for the same; none: we have waited already */
   async function throughSwarm(get: Get, flight: Flight | null = null): Promise<void> {
     const { exchange, recognised, shared } = get
-    const outcome = await parts.content.want(wishOf(exchange, recognised, shared))
+    const wish = wishOf(exchange, recognised, shared)
+    const outcome = await parts.content.want(flight === null ? wish : { ...wish, signal: flight.signal })
     if (outcome.kind === 'transfer') {
-      parts.resolved(outcome.head, recognised)
-      flight?.end('shared')
+      if (flight?.isPurged !== true) parts.resolved(outcome.head, recognised)
+      flight?.end({ kind: 'shared' })
       return serveTransfer(parts, exchange, outcome.head, shared)
     }
     const { response, reason } = outcome
-    if (flight === null) {
-      const usable = response !== null && answersClient(exchange, response)
-      if (!usable) response?.cancel()
-      return passThrough(parts, exchange, reason, usable ? response : null)
-    }
+    if (flight === null) return passOn(exchange, response, reason)
     if (response === null) return askAlone(get, flight, reason)
     await hand(get, flight, response, reason)
+  }
+
+  /** @param usable whether what came answers this client's own request as it is; else he asks anew */
+  function passOn(
+    exchange: Exchange,
+    response: UpstreamResponse | null,
+    reason: string,
+    usable = response !== null && answersClient(exchange, response)
+  ): Promise<void> {
+    if (!usable) response?.cancel()
+    return passThrough(parts, exchange, reason, usable ? response : null)
   }
 
   /** The client's own request, whose answer may be one for others too. */
   async function askAlone(get: Get, flight: Flight, reason: string): Promise<void> {
     const { exchange } = get
-    const stop = new AbortController()
-    const leave = (): void => {
-      if (flight.waiting === 0) stop.abort(exchange.signal.reason)
-    }
-    exchange.signal.addEventListener('abort', leave, { once: true })
     let response: UpstreamResponse
     try {
-      response = await askUpstream(parts, exchange, stop.signal)
+      response = await askUpstream(parts, exchange, flight.signal)
     } catch (error) {
       return passFailed(parts, exchange, error)
-    } finally {
-      exchange.signal.removeEventListener('abort', leave)
     }
     await hand(get, flight, response, reason, true)
   }
 
-  /**
-   * Gives the client what came, and keeps it if it may be kept.
-   * @param usable whether it answers this client's own request as it is
-   */
+  /** Gives the client what came, and keeps it if it may be kept. */
   async function hand(
     get: Get,
     flight: Flight,
@@ -142,75 +155,111 @@ export function createGets(parts: GetParts): Gets {
     reason: string,
     usable = answersClient(get.exchange, response)
   ): Promise<void> {
-    const { exchange } = get
-    const policy = keepable(get, response)
-    if (policy === null) {
-      flight.end('own')
-      if (!usable) response.cancel()
-      return passThrough(parts, exchange, reason, usable ? response : null)
+    const { exchange, recognised } = get
+    const terms = termsFor(get, response)
+    if (terms === null) {
+      flight.end({ kind: 'own' })
+      return passOn(exchange, response, reason, usable)
     }
-    const collecting = collect(response, smallBytesMax)
-    let isRight = true
-    const settled = collecting.whole.then(body => {
-      isRight = body === null || isPromised(body, get.recognised)
-      if (body === null || !isRight) return null
-      const kept: Kept = { ...keptOf(get, response, body), policy }
-      cache.keep(kept, get.asked)
-      parts.kept(kept, exchange.url)
-      return kept
-    })
-    void settled.then(kept => flight.end(kept === null ? 'own' : 'kept'))
+    const collecting = collect(response, smallBytesMax, flight.signal)
+    const gathered = gather(get, flight, response, terms, collecting.whole)
+    if (usable && recognised.promised === null) {
+      await Promise.all([
+        passThrough(parts, exchange, `${reason}; kept`, collecting.response),
+        // Others may wait for it when this client has gone.
+        gathered
+      ])
+      return
+    }
     // What the name promises is checked before the client has all of it.
-    if (usable && get.recognised.promised === null)
-      return passThrough(parts, exchange, `${reason}; kept`, collecting.response)
-    const kept = await settled
-    if (kept !== null) return serveKept(exchange, kept, 'just fetched')
-    if (!isRight)
-      throw new StarlingError('content-untrusted', 'what the origin sent is not what its name promises')
+    const result = await gathered
+    if (typeof result === 'object') return serveKept(exchange, result, 'just fetched')
     collecting.response.cancel()
-    await passThrough(parts, exchange, reason)
+    if (recognised.promised === null || result === 'too-large') return passThrough(parts, exchange, reason)
+    throw result === 'untrusted'
+      ? new StarlingError(
+          'content-untrusted',
+          'what the origin sent is not what its name promises: ask again'
+        )
+      : new StarlingError('upstream-short', 'the origin broke off: ask again')
   }
 
-  function keepable({ exchange, recognised, asked }: Get, response: UpstreamResponse) {
+  /** Checks and keeps what comes; the flight ends by it. Never rejects. */
+  async function gather(
+    { exchange, recognised, asked }: Get,
+    flight: Flight,
+    { status, headers }: UpstreamResponse,
+    terms: Terms,
+    whole: Promise<Uint8Array | 'too-large' | 'broken'>
+  ): Promise<Kept | 'too-large' | 'broken' | 'untrusted'> {
+    const body = await whole
+    if (typeof body === 'string') {
+      flight.end({ kind: body === 'too-large' ? 'own' : 'nothing' })
+      return body
+    }
+    if (!isPromised(body, recognised)) {
+      flight.end({ kind: 'nothing' })
+      return 'untrusted'
+    }
+    const { key, contentClass } = recognised
+    const kept: Kept = { key, contentClass, status, headers: dated(endToEnd(headers)), body, ...terms }
+    keep(flight, kept, asked)
+    if (!flight.isPurged) parts.kept(kept, exchange.url)
+    return kept
+  }
+
+  function keep(flight: Flight, kept: Kept, asked: Asked): void {
+    if (flight.isPurged) return flight.end({ kind: 'nothing' })
+    cache.keep(kept, asked)
+    flight.end({ kind: 'kept', kept })
+  }
+
+  function termsFor({ exchange, recognised, asked }: Get, response: UpstreamResponse): Terms | null {
     if (response.url !== undefined && response.url !== exchange.url) return null
     if ((contentLengthOf(response.headers) ?? 0) > smallBytesMax) return null
-    return policyFor(asked, response, recognised)
+    return leadsBack(exchange.url, response) ? null : termsOf(asked, response, recognised)
   }
 
   async function validate(get: Get, found: Found, flight: Flight): Promise<void> {
     const { exchange } = get
     const { kept } = found
+    const coverError = (): Promise<void> => {
+      flight.end({ kind: 'kept', kept })
+      return serveKept(exchange, kept, 'stale-if-error')
+    }
     let response: UpstreamResponse
     try {
-      response = await askToValidate(get, found, exchange.signal)
+      response = await askToValidate(get, found, flight.signal)
     } catch (error) {
-      exchange.signal.throwIfAborted()
+      if (flight.signal.aborted) throw error
       log.info(
         { url: withoutQuery(exchange.url), problem: messageOf(error) },
         'a kept response cannot be validated'
       )
-      if (!mayCoverError(kept, get.asked)) return passFailed(parts, exchange, error)
-      flight.end('own')
-      return serveKept(exchange, kept, 'stale-if-error')
+      return mayCoverError(kept) ? coverError() : passFailed(parts, exchange, error)
     }
+    const updated = confirm(get, found, flight, response)
+    if (updated !== null) return serveKept(exchange, updated, 'validated')
+    if (response.status >= 500 && mayCoverError(kept)) {
+      response.cancel()
+      return coverError()
+    }
+    if (response.status !== 304) return hand(get, flight, response, 'what was kept is stale')
+    response.cancel()
+    await askAlone(get, flight, 'what was kept is of another version')
+  }
+
+  /** What upstream's answer means for what is kept. @returns what is kept now, if it is still the same */
+  function confirm(get: Get, { kept }: Found, flight: Flight, response: UpstreamResponse): Kept | null {
     const updated = response.status === 304 ? confirmed(kept, get.asked, response, get.recognised) : null
     if (updated !== null) {
       response.cancel()
-      cache.keep(updated, get.asked)
-      flight.end('kept')
-      return serveKept(exchange, updated, 'validated')
+      keep(flight, updated, get.asked)
+    } else if (!isPassing(response.status) && termsFor(get, response) === null) {
+      // It is gone, or has become a secret: not even stale is it given any more.
+      cache.forget(kept.key)
     }
-    if (response.status === 304) {
-      // It speaks of something that we do not have.
-      response.cancel()
-      return askAlone(get, flight, 'what was kept is of another version')
-    }
-    if (response.status >= 500 && mayCoverError(kept, get.asked)) {
-      response.cancel()
-      flight.end('own')
-      return serveKept(exchange, kept, 'stale-if-error')
-    }
-    await hand(get, flight, response, 'what was kept is stale')
+    return updated
   }
 
   function askToValidate(get: Get, { use }: Found, signal: AbortSignal): Promise<UpstreamResponse> {
@@ -221,46 +270,53 @@ export function createGets(parts: GetParts): Gets {
       headers: { ...asRecord(get.shared), ...conditions },
       range: null,
       ifRange: null,
-      followRedirects: false,
+      // As when a client of a cache host asks by itself.
+      followRedirects: get.exchange.strict,
       signal
     })
   }
 
   /** Behind the back of a client that has got what is a little stale. */
   function refresh(get: Get, found: Found): void {
-    const { key } = get.recognised
-    if (refreshing.has(key)) return
-    refreshing.add(key)
-    const again = async (): Promise<void> => {
-      const response = await askToValidate(get, found, AbortSignal.timeout(60_000))
-      const updated =
-        response.status === 304 ? confirmed(found.kept, get.asked, response, get.recognised) : null
-      if (updated !== null) cache.keep(updated, get.asked)
-      const policy = response.status === 304 ? null : keepable(get, response)
-      const body = policy === null ? null : await collect(response, smallBytesMax).whole
-      if (policy !== null && body !== null) cache.keep({ ...keptOf(get, response, body), policy }, get.asked)
-      response.cancel()
-    }
-    again()
+    if (flights.get(get.recognised.key) !== undefined) return
+    const flight = flights.open(
+      get.recognised,
+      AbortSignal.any([parts.closing, AbortSignal.timeout(refreshMsMax)])
+    )
+    renew(get, found, flight)
       .catch((error: unknown) =>
         log.info({ url: withoutQuery(get.exchange.url), problem: messageOf(error) }, 'not made fresh')
       )
-      .finally(() => refreshing.delete(key))
+      .finally(() => flight.end({ kind: 'nothing' }))
+  }
+
+  async function renew(get: Get, found: Found, flight: Flight): Promise<void> {
+    const response = await askToValidate(get, found, flight.signal)
+    if (confirm(get, found, flight, response) !== null) return
+    const terms = termsFor(get, response)
+    if (terms === null) return response.cancel()
+    const collecting = collect(response, smallBytesMax, flight.signal)
+    collecting.response.cancel()
+    await gather(get, flight, response, terms, collecting.whole)
   }
 
   async function serveKept(exchange: Exchange, kept: Kept, how = 'fresh'): Promise<void> {
-    const { res } = exchange
+    const { res, signal } = exchange
+    signal.throwIfAborted()
+    if (exchange.strict && strictProblem(kept) !== null)
+      return passThrough(parts, exchange, 'what is kept is nothing for a cache host')
     const headers: HeaderList = [
-      ...kept.headers.filter(([name]) => !['age', 'content-length', 'accept-ranges'].includes(name)),
-      ['age', String(Math.floor(kept.policy.age()))],
+      ...kept.headers.filter(([name]) => !told.has(name)),
+      ['age', String(Math.max(0, Math.floor(kept.policy.age())))],
       ['accept-ranges', 'bytes'],
       ['via', `1.1 ${exchange.via}`],
       ['x-starling', explanation('cache', `class=${kept.contentClass}; ${how}`)]
     ]
     exchange.tally.answered('cache')
     if (kept.status !== 200) {
-      res.writeHead(kept.status, [...headers, ['content-length', String(kept.body.length)]].flat())
-      if (exchange.method !== 'HEAD') await write(exchange, kept.body, 'cache')
+      const length: HeaderList = kept.status === 204 ? [] : [['content-length', String(kept.body.length)]]
+      res.writeHead(kept.status, [...headers, ...length].flat())
+      if (exchange.method !== 'HEAD' && kept.status !== 204) await write(exchange, kept.body, 'cache')
       return void res.end()
     }
     const plan = planAnswer(exchange, { headers, length: kept.body.length })
@@ -280,19 +336,37 @@ export function createGets(parts: GetParts): Gets {
       if (found?.use.kind !== 'fresh') return false
       await serveKept(exchange, found.kept)
       return true
+    },
+    async purge(matches) {
+      flights.purge(matches)
+      await cache.purge(matches)
+    },
+    changed(key) {
+      flights.purge(other => other === key)
+      cache.forget(key)
     }
   }
+}
+
+/** Neither how it came to us nor how much age the client puts up with is what a response varies by. */
+const neverVaried: ReadonlySet<string> = new Set(['via', 'cache-control', 'pragma'])
+/** Of a kept response's headers those that we tell in our own words. */
+const told: ReadonlySet<string> = new Set(['age', 'content-length', 'accept-ranges', 'x-starling'])
+
+/** An error that says nothing about what is kept. */
+function isPassing(status: number): boolean {
+  return status === 304 || status === 408 || status === 425 || status === 429 || status >= 500
 }
 
 function isPromised(body: Uint8Array, { promised }: Recognised): boolean {
   return promised === null || hash(promised.algorithm, body, 'hex') === promised.hex
 }
 
-function keptOf(
-  { recognised }: Get,
-  { status, headers }: UpstreamResponse,
-  body: Uint8Array
-): Omit<Kept, 'policy'> {
-  const { key, contentClass } = recognised
-  return { key, contentClass, status, headers: endToEnd(headers), body }
+/**
+ * http and https have one key: a redirect from one to the other, kept, would send those who follow it round and round.
+ */
+function leadsBack(url: string, { headers }: UpstreamResponse): boolean {
+  const location = headerOf(headers, 'location')
+  const [from, to] = [new URL(url), location === null ? null : URL.parse(location, url)]
+  return to !== null && to.host === from.host && to.pathname === from.pathname && to.search === from.search
 }

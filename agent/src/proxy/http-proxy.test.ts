@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import { connect, createServer as createNetServer } from 'node:net'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { MiB } from '@starling/shared/units.ts'
 import {
@@ -9,13 +9,12 @@ import {
   content,
   etag,
   lastModified,
-  listen,
   origin,
   proxyOf,
+  proxyOfItself,
   say,
   sha256,
-  swarm,
-  upstreamOf
+  swarm
 } from '../../../test/doubles/proxy-harness.ts'
 
 afterEach(cleanUp)
@@ -181,35 +180,11 @@ describe('requests that are not for a proxy, or not proper', () => {
     ['an asterisk', 'OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
     ['no such URL', 'GET http://[/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', '400'],
     [
-      'two lengths',
-      'POST http://x/ HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd',
-      '400'
-    ],
-    [
-      'length and chunks',
-      'POST http://x/ HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
-      '400'
-    ],
-    [
-      'chunked, but not last',
-      'POST http://x/ HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n',
-      '400'
-    ],
-    ['a folded line', 'GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a: b\r\n c\r\n\r\n', '400'],
-    ['a space before the colon', 'GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a : b\r\n\r\n', '400'],
-    ['a bare line feed', 'GET http://x/a.iso HTTP/1.1\nhost: x\n\n', '400'],
-    ['a NUL', 'GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a: b\0c\r\n\r\n', '400'],
-    [
       'a header without end',
       `GET http://x/a.iso HTTP/1.1\r\nhost: x\r\nx-a: ${'b'.repeat(40_000)}\r\n\r\n`,
       '431'
     ],
-    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00', '400'],
-    [
-      'a websocket',
-      'GET http://x/ HTTP/1.1\r\nhost: x\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n\r\n',
-      '501'
-    ]
+    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00', '400']
   ])('%s is refused', async (_name, text, status) => {
     const source = swarm()
     const answer = await say(await proxyOf(source), text)
@@ -231,16 +206,11 @@ describe('requests that are not for a proxy, or not proper', () => {
   })
 
   test('what comes round in a loop is stopped', async () => {
-    // The upstream's own proxy is this proxy: as when an agent is told to use itself.
-    const listener = createNetServer()
-    const port = await listen(listener)
-    await new Promise(resolve => listener.close(resolve))
-    const itself = upstreamOf({ proxies: [`http://127.0.0.1:${port}`], directFallback: false })
-    const proxy = await proxyOf(swarm(), { port }, itself)
+    const proxy = await proxyOfItself()
     const answer = await ask(proxy, 'http://files.example/page', { authorization: 'x' })
     expect([answer.status, answer.body.toString()]).toEqual([508, expect.stringContaining('loop')])
     const tunnel = await say(proxy, 'CONNECT files.example:443 HTTP/1.1\r\nhost: files.example:443\r\n\r\n')
-    expect(tunnel).toContain('HTTP/1.1 50')
+    expect(tunnel).toMatch(/^HTTP\/1\.1 508 .*loop/s)
   })
 
   test('a port that is taken is told', async () => {

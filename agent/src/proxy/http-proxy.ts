@@ -12,18 +12,20 @@ import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
-import { tokensOf, headerOf } from '@starling/shared/http-fields.ts'
+import { headerOf } from '@starling/shared/http-fields.ts'
 import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { Endpoint } from '../config.ts'
 import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import { answerServerOptions, answerUpgrade, isServerOptions, isUpgrade } from './alone.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
 import type { Exchange } from './exchange.ts'
 import { faceOf } from './face.ts'
 import { endToEnd, hasPassed, headersOf } from './fields.ts'
+import { framingProblem } from './framing.ts'
 import { createGets } from './get.ts'
 import type { HttpCache } from './http-cache/http-cache.ts'
 import {
@@ -36,14 +38,17 @@ import {
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
+import { hopsLeft, traceOf } from './max-forwards.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
 import { contentKeyOfPieces, parsePieceHashes } from './piece-hashes.ts'
 import { createRecogniser } from './recogniser.ts'
-import { closeWithText, replyWithError, replyWithText } from './replies.ts'
+import { closeWithText, loopText, replyWithError, replyWithText } from './replies.ts'
 import { serveTransfer } from './share.ts'
 import { createTally } from './tally.ts'
+import { watchClient } from './two-ways.ts'
+import { createUnparsed } from './unparsed.ts'
 import { passReasonOf, sharedHeaders } from './wishing.ts'
 import { wsusCallOf } from './wsus.ts'
 
@@ -60,6 +65,8 @@ export interface ProxyOptions {
   readonly port: number
   /** Where CONNECT may go, beside 443 and 80. */
   readonly connectPorts?: readonly number[]
+  /** Patterns of hosts that CONNECT may go to; none: all. */
+  readonly connectHosts?: readonly string[]
   /** Content classes of policy, as they are now. */
   readonly classes?: () => readonly ContentClass[]
   /** Which URLs a cache host fetches; default: none. */
@@ -102,9 +109,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
+  const closing = new AbortController()
   const gets = createGets({
     ...parts,
-    cache: given.cache,
+    closing: closing.signal,
     resolved: (head, recognised) => {
       const { key, headers } = head.head
       heads.set(key, {
@@ -137,24 +145,25 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     log,
     via,
     open,
-    ports: new Set([...connectPortsDefault, ...(options.connectPorts ?? [])])
+    tally,
+    ports: new Set([...connectPortsDefault, ...(options.connectPorts ?? [])]),
+    hosts: options.connectHosts ?? []
   }
 
-  async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  /** @param takesBody see Exchange */
+  async function answer(req: IncomingMessage, res: ServerResponse, takesBody: () => void): Promise<void> {
     const headers = headersOf(req)
+    const problem = framingProblem(req.method ?? '', req.httpVersion, headers)
+    if (problem !== null) {
+      res.shouldKeepAlive = false
+      return replyWithText(res, problem.status, problem.text)
+    }
     const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
     if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
     if (faced.kind === 'pac') return replyWithPac(req, res)
-    if (hasPassed(headers, via)) {
-      return replyWithText(
-        res,
-        508,
-        'this request comes from this very proxy: check the proxy settings for a loop'
-      )
-    }
-    if (tokensOf(headerOf(headers, 'upgrade')).includes('websocket')) {
-      return replyWithText(res, 501, 'websockets go through a tunnel (CONNECT), not through a plain request')
-    }
+    if (hasPassed(headers, via)) return replyWithText(res, 508, loopText)
+    const hops = hopsLeft(req.method ?? '', headers)
+    if (hops.kind === 'us') return replyAsLast(req, res)
     const call = wsusCallOf(req.method ?? '', new URL(faced.url).pathname, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
@@ -171,13 +180,18 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       strict: faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD'),
       headers,
       onward: [
-        ...endToEnd(headers).filter(([name]) => name !== 'host'),
+        ...endToEnd(hops.onward).filter(([name]) => name !== 'host'),
         ['via', `${req.httpVersion} ${via}`]
       ],
       range: parseRange(req.headersDistinct.range ?? []),
+      takesBody,
       signal: gone.signal,
       via,
       tally
+    }
+    if (isServerOptions(req)) {
+      const alone = { req, headers: hops.onward, url: faced.url, signal: gone.signal }
+      return answerServerOptions(connecting, alone, res)
     }
     await answerExchange(exchange)
   }
@@ -187,11 +201,40 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const known = heads.get(recognised.key)
     const fresh = known !== undefined && known.until > now() ? known.head : null
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
-    if (passReason !== null) return passThrough(parts, exchange, passReason)
+    if (passReason !== null) {
+      await passThrough(parts, exchange, passReason)
+      if (!safeMethods.has(exchange.method) && exchange.res.statusCode < 400) gets.changed(recognised.key)
+      return
+    }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
     if (fresh !== null) return serveTransfer(parts, exchange, fresh, sharedHeaders(exchange, recognised))
     if (!(await gets.answerHead(exchange, recognised)))
       await passThrough(parts, exchange, 'the method is HEAD')
+  }
+
+  /** To a TRACE or OPTIONS that may go no further. */
+  function replyAsLast(req: IncomingMessage, res: ServerResponse): void {
+    const isTrace = req.method === 'TRACE'
+    const body = isTrace ? traceOf(`TRACE ${req.url} HTTP/${req.httpVersion}`, headersOf(req)) : ''
+    res.writeHead(200, {
+      ...(isTrace ? { 'content-type': 'message/http' } : {}),
+      'content-length': Buffer.byteLength(body, 'latin1'),
+      'cache-control': 'no-store'
+    })
+    res.end(body, 'latin1')
+  }
+
+  /** The client's connection is no longer the server's. */
+  async function upgrade(req: IncomingMessage, client: Duplex, first: Buffer): Promise<void> {
+    const gone = watchClient(client, open)
+    const headers = headersOf(req)
+    const problem = framingProblem(req.method ?? '', req.httpVersion, headers)
+    if (problem !== null) return closeWithText(client, problem.status, problem.text)
+    const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
+    if (faced.kind !== 'target') return closeWithText(client, 400, 'this address cannot be understood')
+    if (hasPassed(headers, via)) return closeWithText(client, 508, loopText)
+    const alone = { req, headers, url: faced.url, signal: gone.signal }
+    await answerUpgrade(connecting, alone, client, first)
   }
 
   function replyWithPac(req: IncomingMessage, res: ServerResponse): void {
@@ -215,13 +258,28 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
 
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
-    const server = createServer(serverOptions, (req, res) => {
+    const server = createServer(serverOptions)
+    const unparsed = createUnparsed()
+    function onRequest(req: IncomingMessage, res: ServerResponse, takesBody = () => {}): void {
+      unparsed.answering(req.socket, res)
       if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
-      answer(req, res).catch((error: unknown) => {
+      answer(req, res, takesBody).catch((error: unknown) => {
         if (res.destroyed) return
         log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
         replyWithError(res, error)
       })
+    }
+    server.on('request', (req, res) => onRequest(req, res))
+    server.on('checkContinue', (req, res) => {
+      // Whoever gets an answer instead of a 100 may keep the body to itself: Node ends such a connection.
+      onRequest(req, res, () => {
+        if (!res.headersSent) res.writeContinue()
+      })
+    })
+    server.on('checkExpectation', (req, res) => {
+      res.shouldKeepAlive = false
+      if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
+      replyWithText(res, 417, 'of all that can be expected (Expect) this proxy knows 100-continue only')
     })
     server.maxHeadersCount = requestHeadersMax
     server.maxConnections = connectionsMax
@@ -230,10 +288,12 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       void answerConnect(connecting, req, socket, first)
     })
+    server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
+      if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      void upgrade(req, socket, first)
+    })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-      if (error.code === 'ECONNRESET') return void socket.destroy()
-      const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400
-      closeWithText(socket, status, 'this request cannot be understood')
+      unparsed.close(error, socket)
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', cause => {
@@ -271,10 +331,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)
-      await given.cache.purge(matches)
+      await gets.purge(matches)
     },
     close: async () => {
       const closed = servers.map(server => new Promise(resolve => server.close(resolve)))
+      closing.abort()
       for (const exchange of open) exchange.abort()
       for (const server of servers) server.closeAllConnections()
       await Promise.all(closed)
@@ -283,6 +344,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 }
 
 const noClasses: readonly ContentClass[] = []
+/** Those that change nothing at the origin (RFC 9110, 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 const serverOptions = {
   maxHeaderSize: requestHeaderBytesMax,
@@ -290,5 +353,6 @@ const serverOptions = {
   // A large upload may take hours; its headers may not.
   requestTimeout: 0,
   keepAliveTimeout: keepAliveMs,
+  shouldUpgradeCallback: isUpgrade,
   insecureHTTPParser: false
 } as const

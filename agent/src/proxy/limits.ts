@@ -33,8 +33,13 @@ export const smallBytesMax: Bytes = 4 * MiB
 export const memoryBytesMax: Bytes = 64 * MiB
 /** Of what a stored response takes beside its body. */
 export const entryOverheadBytes: Bytes = 2 * KiB
+/** Behind the clients' backs there is time, but not for ever: until then no other freshens the same. */
+export const refreshMsMax: Millis = minuteMs
 /** Variants of one key (Vary): encodings, a language or two. */
 export const variantsMax = 4
 
 /** URLs whose meaning is remembered: more than one client is at at a time, some hundred bytes each. */
 export const urlsRememberedMax = 2000
+
+/** Until a server says whether it agrees to an upgrade: it has nothing to compute for that. */
+export const upgradeAnswerMs: Millis = minuteMs

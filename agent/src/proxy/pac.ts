@@ -2,25 +2,31 @@
  * The proxy auto-configuration file (`/proxy.pac`), made from policy. Browsers and WinHTTP run it to learn which
  * addresses to ask through this proxy; whatever it does not name they fetch as if we were not there.
  */
+import { hostPattern } from './host-patterns.ts'
 
 export interface PacOptions {
-  /** Host patterns as content classes write them (`*.example.com` is also example.com itself); empty: all plain http. */
+  /** Patterns (host-patterns.ts), a port only where one is meant; empty: all plain http. */
   readonly hosts: readonly string[]
 }
 
-/** @param proxy as the client reached us, `127.0.0.1:17831` */
+/**
+ * A plain name is a machine of the LAN, for which nobody needs us, unless it is listed as such.
+ * @param proxy as the client reached us, `127.0.0.1:17831`
+ */
 export function pacFile(proxy: string, { hosts }: PacOptions): string {
-  // JSON is JavaScript; what stands in it is data and cannot end a string.
+  // JSON is JavaScript; what stands in it is data and cannot end a string. Old engines run this: no let, no arrows.
   return `function FindProxyForURL(url, host) {
   var proxy = ${JSON.stringify(`PROXY ${proxy}; DIRECT`)};
-  var patterns = ${JSON.stringify(hosts.map(host => host.toLowerCase()))};
+  var patterns = ${JSON.stringify((hosts.length === 0 ? ['*'] : hosts).map(hostPattern))};
+  var found = /^http:\\/\\/(?:[^\\/?#@]*@)?(?:\\[[^\\]]*\\]|[^\\/?#:]*)(?::(\\d+))?/i.exec(url);
+  var port = found && found[1] ? Number(found[1]) : 80;
   host = host.toLowerCase();
-  if (url.substring(0, 5) !== "http:" || isPlainHostName(host) || host === "127.0.0.1" || host === "[::1]") return "DIRECT";
-  if (patterns.length === 0) return proxy;
+  if (!found || host === "localhost" || host === "127.0.0.1" || host === "::1" || host === "[::1]") return "DIRECT";
   for (var i = 0; i < patterns.length; i++) {
-    var pattern = patterns[i];
-    var bare = pattern.substring(0, 2) === "*." ? pattern.substring(2) : pattern;
-    if (pattern === "*" || host === bare || (bare !== pattern && dnsDomainIs(host, "." + bare))) return proxy;
+    var name = patterns[i].name;
+    if (patterns[i].port !== null && patterns[i].port !== port) continue;
+    if (host === name || (name === "*" && !isPlainHostName(host))) return proxy;
+    if (name.substring(0, 2) === "*." && (host === name.substring(2) || dnsDomainIs(host, name.substring(1)))) return proxy;
   }
   return "DIRECT";
 }

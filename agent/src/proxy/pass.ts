@@ -1,11 +1,11 @@
 /** What is not shared goes to its origin and comes back as it is, streaming both ways. */
 import type { IncomingMessage } from 'node:http'
-import type { HeaderList } from '@starling/shared/http-fields.ts'
+import { headerOf, tokensOf } from '@starling/shared/http-fields.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { UpstreamPort, UpstreamResponse } from '../ports.ts'
 import { breakOff, write, type Exchange } from './exchange.ts'
-import { asRecord, endToEnd, explanation } from './fields.ts'
+import { asRecord, endToEnd, explanation, hasBody } from './fields.ts'
 import { rangeHeader } from './range.ts'
 import { replyWithError } from './replies.ts'
 import { strictly } from './strict.ts'
@@ -48,8 +48,12 @@ export async function passThrough(
   try {
     response ??= await askUpstream(parts, exchange, exchange.signal)
     if (exchange.strict) response = await strictly(exchange, response)
+    // Others may have kept it going for longer than this client.
+    exchange.signal.throwIfAborted()
+    const sendsTrailers = takesTrailers(exchange, response)
     const headers = [
       ...endToEnd(response.headers),
+      ...(sendsTrailers ? response.headers.filter(([name]) => name === 'trailer') : []),
       ['via', `1.1 ${exchange.via}`] as const,
       ['x-starling', explanation('pass', `reason=${reason}`)] as const
     ]
@@ -59,6 +63,7 @@ export async function passThrough(
     // the head as UTF-8 and so spoils names that are Latin-1, as Content-Disposition's often are.
     res.write(Buffer.alloc(0))
     for await (const part of response.body) await write(exchange, part, 'pass')
+    if (sendsTrailers) res.addTrailers(trailersOf(response))
     res.end()
   } catch (error) {
     response?.cancel()
@@ -84,22 +89,46 @@ export function passFailed(
   else replyWithError(res, error)
 }
 
-function hasBody(headers: HeaderList): boolean {
-  return headers.some(
-    ([name, value]) => name === 'transfer-encoding' || (name === 'content-length' && Number(value) > 0)
+/**
+ * Trailers go to clients that ask for them, behind a body in chunks: nowhere else is there a place for them. We do not ask
+ * for them ourselves (`TE` is about one connection): an origin that has some sends them. What comes behind a client's own
+ * body is left out, as a proxy may do (RFC 9110, 6.5.1): undici has no way to send it, and no origin may count on it.
+ */
+function takesTrailers({ res, method, headers }: Exchange, response: UpstreamResponse): boolean {
+  const { status } = response
+  return (
+    response.trailers !== undefined &&
+    tokensOf(headerOf(headers, 'te')).some(coding => coding.split(';')[0]!.trim() === 'trailers') &&
+    method !== 'HEAD' &&
+    status !== 204 &&
+    status !== 304 &&
+    !response.headers.some(([name]) => name === 'content-length') &&
+    res.useChunkedEncodingByDefault
   )
 }
 
-function bodyOf({ req, headers }: Exchange): AsyncIterable<Uint8Array> | null {
-  return hasBody(headers) ? partsOf(req) : null
+/** Without what would say how to read the message that has already been read (RFC 9110, 6.5.1). */
+function trailersOf(response: UpstreamResponse): Array<[string, string]> {
+  const notBehind = /^(content-(length|encoding|range|type)|host|via|set-cookie|authorization|cache-control)$/
+  return endToEnd([...(response.trailers?.() ?? [])])
+    .filter(([name]) => !notBehind.test(name))
+    .map(([name, value]) => [name, value])
+}
+
+function bodyOf({ req, headers, takesBody }: Exchange): AsyncIterable<Uint8Array> | null {
+  return hasBody(headers) ? partsOf(req, takesBody) : null
 }
 
 /**
  * Not the request itself: an upstream may answer before it has taken everything, and undici then destroys what it was
  * given, which would be the way back to the client. The client gets rid of the rest instead, as it means to.
  */
-async function* partsOf(req: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+async function* partsOf(
+  req: IncomingMessage,
+  takesBody: () => void
+): AsyncGenerator<Uint8Array, void, undefined> {
   try {
+    takesBody()
     yield* req.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
   } finally {
     req.resume()
@@ -108,7 +137,7 @@ async function* partsOf(req: IncomingMessage): AsyncGenerator<Uint8Array, void, 
 
 function requestHeaders(exchange: Exchange): Record<string, string> {
   const onward = asRecord(exchange.onward)
-  // Windows sends `Content-Length: 0` with a GET; node has already answered Expect.
+  // Windows sends `Content-Length: 0` with a GET; Expect is answered by us.
   if (!hasBody(exchange.headers)) delete onward['content-length']
   delete onward.expect
   // Merged and few: what overlaps a thousand times must not be asked of an origin either.

@@ -45,7 +45,9 @@ export function planAnswer(
       return bodyless(412, [...withoutContent(headers), ['content-length', '0']])
     case 'go-on':
   }
-  const range = rangeStillGood(asked.headers, headers) ? asked.range : ({ kind: 'none' } as const)
+  // A range is for GET only (RFC 9110, 14.2).
+  const isForRange = asked.method !== 'HEAD' && rangeStillGood(asked.headers, headers)
+  const range = isForRange ? asked.range : ({ kind: 'none' } as const)
   const spans = satisfy(range, length)
   if (spans === null) {
     const place = ['content-range', `bytes */${length}`] as const

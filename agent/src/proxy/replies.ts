@@ -13,10 +13,15 @@ export function statusFor(error: unknown): number {
       return 400
     case 'upstream-timeout':
       return 504
+    case 'upstream-loop':
+      return 508
     default:
       return 502
   }
 }
+
+/** For a request whose Via says that we have passed it on before. */
+export const loopText = 'this request comes from this very proxy: check the proxy settings for a loop'
 
 export function replyWithText(res: ServerResponse, status: number, text: string): void {
   if (res.headersSent || res.destroyed) {
@@ -43,7 +48,8 @@ const reasons: Record<number, string> = {
   408: 'Request Timeout',
   431: 'Request Header Fields Too Large',
   502: 'Bad Gateway',
-  504: 'Gateway Timeout'
+  504: 'Gateway Timeout',
+  508: 'Loop Detected'
 }
 
 /** For a bare socket (CONNECT, or a request that could not be parsed): says it and closes. */

@@ -10,25 +10,42 @@ import { collect } from './collect.ts'
 import type { Exchange } from './exchange.ts'
 import { smallBytesMax } from './limits.ts'
 
+/** What such a client must not see of this answer, whatever it asked for; null: it may. */
+export function strictProblem({
+  status,
+  headers
+}: Pick<UpstreamResponse, 'status' | 'headers'>): string | null {
+  // Redirects are followed for it.
+  if (status >= 300 && status < 400 && status !== 304) return `leads elsewhere (${status})`
+  if (status >= 400 && status < 500 && status !== 412 && status !== 416) return `answered with ${status}`
+  const encodings = tokensOf(headerOf(headers, 'content-encoding')).filter(name => name !== 'identity')
+  if (encodings.length > 0) return `sent the content encoded (${encodings.join(', ')})`
+  return null
+}
+
 /** @throws StarlingError `upstream-bad-answer` */
 export async function strictly(exchange: Exchange, response: UpstreamResponse): Promise<UpstreamResponse> {
   const { status, headers } = response
-  const host = new URL(exchange.url).host
   const bad = (what: string): StarlingError =>
     new StarlingError(
       'upstream-bad-answer',
-      `${host} ${what}, which is nothing for a cache host: ask it directly`
+      `${new URL(exchange.url).host} ${what}, which is nothing for a cache host: ask it directly`
     )
-  if (status >= 400 && status < 500 && status !== 412 && status !== 416) throw bad(`answered with ${status}`)
-  const encodings = tokensOf(headerOf(headers, 'content-encoding')).filter(name => name !== 'identity')
-  if (encodings.length > 0) throw bad(`sent the content encoded (${encodings.join(', ')})`)
-  if (status === 200 && exchange.range.kind !== 'none' && exchange.method === 'GET')
+  const problem = strictProblem(response)
+  if (problem !== null) throw bad(problem)
+  // With If-Range a client says that it can do with everything.
+  const mustBePart = exchange.range.kind !== 'none' && headerOf(exchange.headers, 'if-range') === null
+  if (status === 200 && exchange.method === 'GET' && mustBePart)
     throw bad('sent everything, although a part was asked for')
   const lengthTold = headers.some(([name]) => name === 'content-length')
   if (exchange.method !== 'GET' || lengthTold || (status !== 200 && status !== 206)) return response
-  const collecting = collect(response, smallBytesMax)
+  const collecting = collect(response, smallBytesMax, exchange.signal)
   const body = await collecting.whole
-  if (body === null) throw bad('does not tell how long the content is')
+  if (body === 'broken') throw bad('broke off')
+  if (body === 'too-large') {
+    collecting.response.cancel()
+    throw bad('does not tell how long the content is')
+  }
   return { ...response, headers: withLength(headers, body.length), body: one(body) }
 }
 

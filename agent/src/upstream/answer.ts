@@ -5,7 +5,13 @@
  */
 import type { Dispatcher } from 'undici'
 import { codeOf, StarlingError } from '@starling/shared/errors.ts'
-import { contentLengthOf, contentRangeOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import {
+  contentLengthOf,
+  contentRangeOf,
+  headerOf,
+  tokensOf,
+  type HeaderList
+} from '@starling/shared/http-fields.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import type { UpstreamRequest, UpstreamResponse } from '../ports.ts'
 import { upstreamError } from './errors.ts'
@@ -21,6 +27,10 @@ export function readAnswer(
   const hasBody = request.method !== 'HEAD' && data.statusCode !== 204 && data.statusCode !== 304
   const { start, total, bodyLength } = placeOf(data.statusCode, headers, request)
   const where = `${url.host} (${via})`
+  const encodings = tokensOf(headerOf(headers, 'transfer-encoding')).join()
+  // We ask for none (TE), and undici takes off chunks only: what is left would pass for the content.
+  if (!['', 'chunked', 'identity'].includes(encodings))
+    throw new StarlingError('upstream-bad-answer', `${where} sent Transfer-Encoding: ${encodings} unasked`)
   return {
     status: data.statusCode,
     statusText: data.statusText,
@@ -30,6 +40,10 @@ export function readAnswer(
     total,
     via,
     body: bodyOf(data.body, hasBody ? bodyLength : null, where, request.signal),
+    trailers: () =>
+      Object.entries(data.trailers).flatMap(([name, value]) =>
+        [value].flat().map(one => [name.toLowerCase(), String(one)] as const)
+      ),
     cancel: () => {
       data.body.on('error', () => {}).destroy()
     }

@@ -131,6 +131,7 @@ describe('proxies', () => {
       const socket = await port.tunnel({
         host: hostname,
         port: Number(originPort),
+        via: '1.1 me',
         signal: new AbortController().signal
       })
       socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
@@ -139,7 +140,13 @@ describe('proxies', () => {
       expect(text).toContain('through the tunnel')
     }
     expect(seen.targets).toEqual([`CONNECT ${new URL(url).host}`])
-    const target = { host: hostname, port: Number(originPort), signal: new AbortController().signal }
+    expect(seen.headers[0]!.via).toBe('1.1 me')
+    const target = {
+      host: hostname,
+      port: Number(originPort),
+      via: '1.1 me',
+      signal: new AbortController().signal
+    }
     await expect(upstream({ allowPrivate: [] }).tunnel(target)).rejects.toMatchObject({
       code: 'upstream-refused-address'
     })

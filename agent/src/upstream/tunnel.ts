@@ -10,6 +10,8 @@ export interface TunnelTarget {
   /** An IPv6 address stands in brackets. */
   readonly host: string
   readonly port: number
+  /** The Via of whoever wants it, for the proxies on the way: by it one that is asked twice sees the loop. */
+  readonly via: string
   readonly signal: AbortSignal
 }
 
@@ -40,11 +42,17 @@ export async function proxyTunnel(route: Route, target: TunnelTarget): Promise<B
   const authority = `${target.host}:${target.port}`
   const { statusCode, socket } = await route.tunnels!.connect({
     path: authority,
-    headers: { host: authority, ...route.tunnelHeaders },
+    headers: { host: authority, via: target.via, ...route.tunnelHeaders },
     signal: target.signal
   })
   if (statusCode >= 200 && statusCode < 300) return socket
   socket.on('error', () => {}).destroy()
+  if (statusCode === 508) {
+    throw new StarlingError(
+      'upstream-loop',
+      `${route.name} leads back to where the request came from: check the proxy settings for a loop`
+    )
+  }
   throw new StarlingError(
     'upstream-unreachable',
     `${route.name} does not tunnel to ${authority} (status ${statusCode})`

@@ -169,6 +169,16 @@ describe('ranges', () => {
   })
 })
 
+test('an encoding of the transfer that nobody asked for is refused, not taken for the content', async () => {
+  const url = await serveRaw(
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'
+  )
+  await expect(upstream().request(plainGet(url))).rejects.toMatchObject({
+    code: 'upstream-bad-answer',
+    message: expect.stringContaining('gzip')
+  })
+})
+
 describe('bodies of the wrong length', () => {
   test('too short: what came is given, then an error, never a clean end', async () => {
     for (const answer of [

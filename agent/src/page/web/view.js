@@ -85,7 +85,7 @@ function drawProblems(status) {
 }
 
 /** @param {Status} status */
-function drawSources({ totals }) {
+function drawSources({ totals, proxy, smallCache }) {
   const parts = [
     { name: 'cache', words: 'Cache', bytes: totals.fromCache },
     { name: 'peers', words: 'LAN peers', bytes: totals.fromPeers },
@@ -118,7 +118,12 @@ function drawSources({ totals }) {
   drawTerms('#counters', [
     ['Given to programs here', formatBytes(totals.toClients)],
     ['Given to peers', formatBytes(totals.toPeers)],
-    ['Thrown away', formatBytes(totals.wasted)]
+    ['Thrown away', formatBytes(totals.wasted)],
+    [
+      'Small things, from here',
+      `${formatBytes(proxy.bytes.cache)} in ${proxy.answers.cache} answers, ${smallCache.entries} kept`
+    ],
+    ['Passed through', `${formatBytes(proxy.bytes.pass)} in ${proxy.answers.pass} answers`]
   ])
 }
 

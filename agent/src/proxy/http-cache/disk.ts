@@ -2,8 +2,11 @@
  * Small responses on disk: a LevelDB of its own, one record a key, and a list of all keys with their sizes and when they
  * were written, which is in memory too. It is a cache: what cannot be read is gone, and a database that does not open is
  * begun anew. Beyond the quota the longest unwritten go.
+ *
+ * The list in memory is changed at once, the database one batch after the other: what was removed is not read any more,
+ * and a write that was under way does not bring it back.
  */
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { decode, encode } from '@ipld/dag-cbor'
 import CachePolicy from 'http-cache-semantics'
@@ -17,6 +20,7 @@ import type { Kept } from './kept.ts'
 export interface CacheDisk {
   read(key: string): Promise<readonly Kept[] | null>
   write(key: string, variants: readonly Kept[]): Promise<void>
+  remove(key: string): Promise<void>
   purge(matches: (key: string, contentClass: string) => boolean): Promise<number>
   usage(): { readonly entries: number; readonly bytes: Bytes }
   close(): Promise<void>
@@ -30,40 +34,38 @@ interface Listed {
 }
 interface Record {
   readonly body: Uint8Array
-  readonly sha256: Uint8Array
   readonly status: number
   readonly headers: HeaderList
+  readonly varies: Kept['varies']
   /** As JSON: dag-cbor knows no undefined. */
   readonly policy: string
 }
 
 type Database = Level<string, Uint8Array>
+type Change =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string }
 const listName = (hash: string): string => `l!${hash}`
 const recordName = (hash: string): string => `r!${hash}`
 
 /** @throws what the system says when even a new database cannot be made */
 export async function openCacheDisk(folder: string, quotaBytes: Bytes, log: Log): Promise<CacheDisk> {
-  const database = await open(folder, log)
-  const listed = new Map<string, Listed>()
-  let bytes: Bytes = 0
-  for await (const [name, value] of database.iterator({ gte: 'l!', lt: 'l"' })) {
-    const one = decode<Listed>(value)
-    listed.set(name.slice(2), one)
-    bytes += one.bytes
-  }
+  const { database, listed } = await open(folder, log)
+  let bytes: Bytes = [...listed.values()].reduce((sum, one) => sum + one.bytes, 0)
+  let changing: Promise<unknown> = Promise.resolve()
 
+  function change(operations: Change[]): Promise<void> {
+    const changed = changing.then(() => database.batch(operations))
+    changing = changed.catch(() => {})
+    return changed
+  }
   function unlist(hash: string): void {
     bytes -= listed.get(hash)?.bytes ?? 0
     listed.delete(hash)
   }
   async function remove(hashes: readonly string[]): Promise<void> {
     for (const hash of hashes) unlist(hash)
-    await database.batch(
-      hashes.flatMap(hash => [
-        { type: 'del' as const, key: listName(hash) },
-        { type: 'del' as const, key: recordName(hash) }
-      ])
-    )
+    await change(hashes.flatMap(hash => deletion(hash)))
   }
   async function makeRoom(): Promise<void> {
     if (bytes <= quotaBytes) return
@@ -84,21 +86,16 @@ export async function openCacheDisk(folder: string, quotaBytes: Bytes, log: Log)
       const hash = hashOf(key)
       const one = listed.get(hash)
       if (one === undefined) return null
-      const value = await database.get(recordName(hash))
-      const kept = value === undefined ? [] : decode<Record[]>(value).flatMap(record => revived(one, record))
-      if (kept.length === 0) await remove([hash])
-      return kept.length === 0 ? null : kept
+      const kept = revived(one, await database.get(recordName(hash)))
+      // Unless another has been written meanwhile.
+      if (kept === null && listed.get(hash) === one) await remove([hash])
+      return kept
     },
     async write(key, variants) {
       const [first] = variants
       if (first === undefined) return
       const hash = hashOf(key)
-      const value = encode(
-        variants.map(({ body, status, headers, policy }): Record => {
-          const sha256 = createHash('sha256').update(body).digest()
-          return { body, sha256, status, headers, policy: JSON.stringify(policy.toObject()) }
-        })
-      )
+      const value = sealed(variants)
       const one: Listed = {
         key,
         contentClass: first.contentClass,
@@ -108,11 +105,15 @@ export async function openCacheDisk(folder: string, quotaBytes: Bytes, log: Log)
       unlist(hash)
       listed.set(hash, one)
       bytes += one.bytes
-      await database.batch([
+      await change([
         { type: 'put', key: listName(hash), value: encode(one) },
         { type: 'put', key: recordName(hash), value }
       ])
       await makeRoom()
+    },
+    async remove(key) {
+      const hash = hashOf(key)
+      if (listed.has(hash)) await remove([hash])
     },
     async purge(matches) {
       const hit = [...listed].filter(([, { key, contentClass }]) => matches(key, contentClass))
@@ -124,32 +125,63 @@ export async function openCacheDisk(folder: string, quotaBytes: Bytes, log: Log)
   }
 }
 
-async function open(folder: string, log: Log): Promise<Database> {
+interface Opened {
+  readonly database: Database
+  readonly listed: Map<string, Listed>
+}
+
+async function open(folder: string, log: Log): Promise<Opened> {
   const make = (): Database => new Level(folder, { keyEncoding: 'utf8', valueEncoding: 'view' })
   const database = make()
   try {
     await database.open()
-    return database
+    return { database, listed: await listOf(database) }
   } catch (error) {
-    log.warn({ problem: messageOf(error) }, 'the small cache on disk cannot be opened, and is begun anew')
+    log.warn({ problem: messageOf(error) }, 'the small cache on disk cannot be read, and is begun anew')
     await database.close()
     await rm(folder, { recursive: true, force: true })
     const anew = make()
     await anew.open()
-    return anew
+    return { database: anew, listed: new Map() }
   }
 }
 
-/** Nothing, if it is not what was written: LevelDB reads damaged records without complaint. */
-function revived({ key, contentClass }: Listed, record: Record): Kept[] {
-  const { body, sha256, status, headers, policy } = record
-  const sound = Buffer.compare(createHash('sha256').update(body).digest(), sha256) === 0
-  if (!sound) return []
+/** @throws what the database or the decoder says: without its list it is of no use */
+async function listOf(database: Database): Promise<Map<string, Listed>> {
+  const listed = new Map<string, Listed>()
+  for await (const [name, value] of database.iterator({ gte: 'l!', lt: 'l"' }))
+    listed.set(name.slice(2), decode<Listed>(value))
+  return listed
+}
+
+function deletion(hash: string): Change[] {
   return [
-    { key, contentClass, status, headers, body, policy: CachePolicy.fromObject(JSON.parse(policy) as never) }
+    { type: 'del', key: listName(hash) },
+    { type: 'del', key: recordName(hash) }
   ]
 }
 
+const digestBytes = 32
+
+/** Behind its digest: LevelDB reads damaged records without complaint. */
+function sealed(variants: readonly Kept[]): Uint8Array {
+  const records = variants.map(({ body, status, headers, varies, policy }): Record => {
+    return { body, status, headers, varies, policy: JSON.stringify(policy.toObject()) }
+  })
+  const value = encode(records)
+  return Buffer.concat([digest('sha256', value, 'buffer'), value])
+}
+
+/** Null: it is not what was written. */
+function revived({ key, contentClass }: Listed, written: Uint8Array | undefined): Kept[] | null {
+  if (written === undefined) return null
+  const value = written.subarray(digestBytes)
+  if (!digest('sha256', value, 'buffer').equals(written.subarray(0, digestBytes))) return null
+  return decode<Record[]>(value).map(({ policy, ...record }) => {
+    return { key, contentClass, ...record, policy: CachePolicy.fromObject(JSON.parse(policy) as never) }
+  })
+}
+
 function hashOf(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
+  return digest('sha256', key, 'hex')
 }
