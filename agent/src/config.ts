@@ -27,6 +27,7 @@ import {
 import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
 import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { z } from 'zod'
+import { isNeverIntercepted } from './never-intercepted.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -50,6 +51,8 @@ export interface AgentConfig {
     readonly wsus: string | null
     readonly pacHosts: readonly string[]
   }
+  /** TLS interception: for these hosts (never for those of never-intercepted.ts), under a CA of our own. */
+  readonly intercept: { readonly enabled: boolean; readonly hosts: readonly string[] }
   /** For Delivery Optimization, whose policy names hosts and no ports. */
   readonly cacheHost: Endpoint & {
     readonly enabled: boolean
@@ -221,6 +224,25 @@ export const configSchema = z.strictObject({
       why: 'Any machine could say so, and a fleet that has turned this off (DOCacheHostSource=0) is safer'
     })
   }),
+  intercept: z.strictObject({
+    enabled: switchField(false, {
+      what: 'Open TLS connections to the hosts of intercept.hosts, so that what comes over https is shared too',
+      why: 'It breaks a promise that programs rely on; its admin says for which hosts, and deploys the CA of `starling ca init`'
+    }),
+    hosts: listField(
+      z.string().refine(isInterceptable),
+      {
+        word: 'host',
+        form:
+          'hosts like downloads.example or *.vendor.example (with :port where it is not 443), but no top-level domain and none that ' +
+          'is never intercepted whatever is listed (docs/DEPLOY.md names them)'
+      },
+      {
+        what: 'Hosts whose TLS connections may be opened; what is below them and never intercepted stays closed',
+        why: 'None: each one is a decision'
+      }
+    )
+  }),
   page: z.strictObject({
     host: textField(
       z.string().refine(isLoopback),
@@ -384,6 +406,13 @@ function isHostPattern(text: string): boolean {
   return /^(\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*)(:\d{1,5})?$/i.test(text)
 }
 
+/** A name constraint of a CA means a domain with all below it, so that `*.com` and `com` would be a CA for half of the world. */
+function isInterceptable(text: string): boolean {
+  const name = text.replace(/^\*\./, '').replace(/:\d{1,5}$/, '')
+  const isBroad = !name.includes('.') && name.toLowerCase() !== 'localhost'
+  return isHostPattern(text) && !isBroad && isIP(name) === 0 && !isNeverIntercepted(name)
+}
+
 /** One field as the outside names it. */
 export interface Setting {
   /** `cache.quotaBytes`, as in config.json. */
@@ -432,6 +461,7 @@ export function agentConfig(
     bulk: {},
     proxy: {},
     cacheHost: {},
+    intercept: {},
     page: {},
     upstream: {},
     cache: {},
@@ -466,6 +496,8 @@ export function withoutSecrets(config: AgentConfig): Omit<AgentConfig, 'fleetSec
 export const filesIn = (dataFolder: string) => ({
   config: join(dataFolder, 'config.json'),
   fleetSecret: join(dataFolder, 'fleet.secret'),
+  /** Certificates and keys of TLS interception. */
+  interceptCa: join(dataFolder, 'intercept-ca.json'),
   /** Small responses; see proxy/http-cache. */
   smallCache: join(dataFolder, 'small'),
   /** Pid and addresses of the running agent. */

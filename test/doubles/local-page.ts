@@ -84,6 +84,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
       refused: 0,
       wsusCalls: { scan: 0, sync: 0, report: 0, other: 0 }
     },
+    intercept: null,
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
     refusals: {},
     policy: policyDefaults,

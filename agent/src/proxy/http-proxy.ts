@@ -18,7 +18,7 @@ import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { Endpoint } from '../config.ts'
-import type { ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import type { ContentPort, InterceptPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
 import { answerServerOptions, answerUpgrade, isServerOptions, isUpgrade } from './alone.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
@@ -28,6 +28,7 @@ import { endToEnd, hasPassed, headersOf } from './fields.ts'
 import { framingProblem } from './framing.ts'
 import { createGets } from './get.ts'
 import type { HttpCache } from './http-cache/http-cache.ts'
+import { createInterceptions, facedWithin } from './intercepted.ts'
 import {
   clientIdleMs,
   connectionsMax,
@@ -56,6 +57,8 @@ export interface ProxyParts {
   readonly content: ContentPort
   readonly upstream: UpstreamPort & TunnelPort
   readonly cache: HttpCache
+  /** None: TLS is tunnelled. */
+  readonly intercept?: InterceptPort
   readonly log: Log
 }
 
@@ -140,7 +143,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     wsus: options.wsus ?? null,
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
+  const interceptions = createInterceptions()
   const connecting = {
+    ...(given.intercept === undefined ? {} : { intercept: given.intercept }),
     upstream: given.upstream,
     log,
     via,
@@ -158,7 +163,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       res.shouldKeepAlive = false
       return replyWithText(res, problem.status, problem.text)
     }
-    const faced = faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
+    const opened = interceptions.of(req.socket)
+    const faced =
+      opened === undefined
+        ? faceOf(req.url ?? '', headerOf(headers, 'host'), faces)
+        : facedWithin(opened, req.url ?? '', headers)
     if (faced.kind === 'refused') return replyWithText(res, faced.status, faced.text)
     if (faced.kind === 'pac') return replyWithPac(req, res)
     if (hasPassed(headers, via)) return replyWithText(res, 508, loopText)
@@ -250,7 +259,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   }
 
   function refuseClient(socket: Socket): boolean {
-    if (mayAsk(socket.remoteAddress)) return false
+    // Whoever asks on an opened connection has asked for it by a CONNECT.
+    if (interceptions.of(socket) !== undefined || mayAsk(socket.remoteAddress)) return false
     tally.refused()
     return true
   }
@@ -258,7 +268,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
 
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
-    const server = createServer(serverOptions)
+    const server = createServer({
+      ...serverOptions,
+      shouldUpgradeCallback: req => interceptions.of(req.socket) === undefined && isUpgrade(req)
+    })
     const unparsed = createUnparsed()
     function onRequest(req: IncomingMessage, res: ServerResponse, takesBody = () => {}): void {
       unparsed.answering(req.socket, res)
@@ -286,13 +299,17 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     server.setTimeout(clientIdleMs)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
-      void answerConnect(connecting, req, socket, first)
+      if (interceptions.of(req.socket) !== undefined)
+        return closeWithText(socket, 400, 'a tunnel within a connection to a host leads nowhere')
+      void answerConnect(connecting, req, socket, first, opened => interceptions.serve(server, opened))
     })
     server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       void upgrade(req, socket, first)
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      if (error.code?.startsWith('HPE_') === true)
+        interceptions.of(socket)?.unfit('what the client says in TLS is not HTTP')
       unparsed.close(error, socket)
     })
     await new Promise<void>((resolve, reject) => {
@@ -353,6 +370,5 @@ const serverOptions = {
   // A large upload may take hours; its headers may not.
   requestTimeout: 0,
   keepAliveTimeout: keepAliveMs,
-  shouldUpgradeCallback: isUpgrade,
   insecureHTTPParser: false
 } as const

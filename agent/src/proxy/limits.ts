@@ -16,6 +16,9 @@ export const connectionsMax = 2000
 /** HTTPS and plain HTTP; anything else (mail, databases) is not what a web proxy is for, unless listed. */
 export const connectPortsDefault: readonly number[] = [443, 80]
 
+/** Requests at once on one connection of HTTP/2: what RFC 9113 (6.5.2) names as the least. */
+export const streamsMax = 100
+
 /** When TCP begins to ask whether the other end of a silent tunnel still lives. */
 export const tunnelProbeMs: Millis = minuteMs
 
