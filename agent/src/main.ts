@@ -11,6 +11,7 @@ import { createTerminal } from './cli/terminal.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
+import { filesIn } from './config.ts'
 
 /** What a command other than `run` has to say comes through its errors. */
 const log = createLog('error', 'cli')
@@ -22,6 +23,12 @@ const services: Services = {
     (await import('./store/store.ts')).createStore({ log }, { folder, ...cache }),
   rebuildStore: async ({ dataFolder: folder }) =>
     (await import('./store/store.ts')).rebuild({ log }, { folder }),
+  openCa: async (dataFolder, hosts) =>
+    (await import('./intercept/ca-commands.ts')).createCaCommands(
+      { read: readSecretFile, write: writeSecretFile },
+      filesIn(dataFolder).interceptCa,
+      hosts
+    ),
   secrets: {
     readFile: readSecretFile,
     parse: parseFleetSecret,

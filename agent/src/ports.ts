@@ -463,6 +463,22 @@ export interface CaView {
   readonly expiresAt: Millis
 }
 
+/** What `starling ca` does, beside a running agent or without one. */
+export interface CaPort {
+  /**
+   * Makes the first CA, or the successor of one that does not fit the list.
+   * @param isAtOnce it signs from now on, and the present ones are thrown away
+   * @throws StarlingError `no-hosts`, `ca-exists`, and those of reading and writing
+   */
+  init(isAtOnce: boolean): Promise<CaView>
+  list(): Promise<{
+    /** Those that have not expired, the youngest first. */
+    readonly authorities: ReadonlyArray<CaView & { readonly certificatePem: string }>
+    /** Whether the youngest is for just the hosts of the list. */
+    readonly fits: boolean
+  }>
+}
+
 /** A client that gets plain tunnels to a listed host. */
 export interface TunnelledView {
   readonly host: string

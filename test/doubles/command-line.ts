@@ -10,7 +10,8 @@ import { runCommandLine } from '@starling/agent/cli/program.ts'
 import type { Services, Terminal } from '@starling/agent/cli/services.ts'
 import { writeAgentFile } from '@starling/agent/cli/agent-file.ts'
 import { createFleetSecret, parseFleetSecret } from '@starling/agent/identity/secret.ts'
-import { createSecretFile, readSecretFile } from '@starling/agent/identity/secret-file.ts'
+import { createSecretFile, readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
+import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
 import { makeStatus, startLocalPage, type LocalPage } from './local-page.ts'
 import { createMemoryStore } from './memory-store.ts'
 
@@ -44,6 +45,12 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
     join: missing('coordinator'),
     openStore: async () => createMemoryStore(),
     rebuildStore: missing('store to rebuild'),
+    openCa: async (dataFolder, hosts) =>
+      createCaCommands(
+        { read: readSecretFile, write: writeSecretFile },
+        join(dataFolder, 'intercept-ca.json'),
+        hosts
+      ),
     secrets: {
       readFile: readSecretFile,
       parse: parseFleetSecret,

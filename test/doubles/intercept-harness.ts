@@ -12,12 +12,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
-import { createCaCommands, type CaCommands } from '@starling/agent/intercept/ca-commands.ts'
+import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
 import { createLeafMaker, makeCa, type Ca } from '@starling/agent/intercept/certificates.ts'
 import { createIntercept, type Intercept } from '@starling/agent/intercept/intercept.ts'
 import { watchUpstream } from '@starling/agent/intercept/watch-upstream.ts'
 import { createLog } from '@starling/agent/log.ts'
-import type { ContentPort, UpstreamPort } from '@starling/agent/ports.ts'
+import type { CaPort, ContentPort, UpstreamPort } from '@starling/agent/ports.ts'
 import { isListed } from '@starling/agent/proxy/host-patterns.ts'
 import { createHttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from '@starling/agent/proxy/http-proxy.ts'
@@ -60,7 +60,7 @@ export interface House {
   readonly proxy: Proxy
   /** Our CA, as clients trust it. */
   readonly ca: string
-  readonly commands: CaCommands
+  readonly commands: CaPort
   readonly problems: string[]
   /** What is remembered. */
   readonly kept: () => unknown

@@ -2,33 +2,18 @@
 import { hostname } from 'node:os'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { CaView } from '../ports.ts'
+import type { CaPort, CaView } from '../ports.ts'
 import { readCas, writeCas, type SecretFiles } from './ca-file.ts'
 import { describeCa, makeCa, type Ca } from './certificates.ts'
 import { caNamesOf } from './names.ts'
 import { fitsList, handOverAt, liveOf } from './renewal.ts'
-
-export interface CaCommands {
-  /**
-   * Makes the first CA, or the successor of one that does not fit the list.
-   * @param isAtOnce it signs from now on, and the present ones are thrown away
-   * @throws StarlingError `no-hosts`, `ca-exists`, and those of reading and writing
-   */
-  init(isAtOnce: boolean): Promise<CaView>
-  /** Those that have not expired, the youngest first. */
-  list(): Promise<{
-    readonly authorities: ReadonlyArray<CaView & { readonly certificatePem: string }>
-    /** Whether the youngest is for just the hosts of the list. */
-    readonly fits: boolean
-  }>
-}
 
 export function createCaCommands(
   files: SecretFiles,
   path: string,
   hosts: readonly string[],
   clock: () => Millis = Date.now
-): CaCommands {
+): CaPort {
   return {
     async init(isAtOnce) {
       if (hosts.length === 0) {

@@ -2,7 +2,7 @@
  * Where the CAs are kept: one file in the data folder, with their keys, written and read as a secret. Keys never leave it:
  * `starling ca export` takes the certificates alone.
  */
-import { messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
 import { z } from 'zod'
 import type { Ca } from './certificates.ts'
 
@@ -40,7 +40,7 @@ export async function readCas(files: SecretFiles, path: string): Promise<readonl
   } catch (cause) {
     throw new StarlingError(
       'ca-damaged',
-      `${path} holds no CA that can be read (${messageOf(cause).slice(0, 200)}): move it away and run \`starling ca init\``,
+      `${path} holds no CA that can be read: move it away and run \`starling ca init\``,
       { cause }
     )
   }

@@ -44,12 +44,14 @@ export interface Intercept extends InterceptPort {
   /** An origin has broken off the TLS handshake with us: its clients get their own. */
   originRefused(url: string, why: string): void
   view(): InterceptView
-  /** Reads the CAs again, and makes a successor when one is due. Runs by itself every ten minutes. */
+  /**
+   * Reads the CAs again, and makes a successor when one is due. Runs by itself every ten minutes.
+   * @throws StarlingError `ca-damaged`, and those of reading and writing a secret
+   */
   look(): Promise<void>
   stop(): void
 }
 
-/** @throws StarlingError `ca-damaged`, and those of reading a secret */
 export async function createIntercept(parts: InterceptParts, options: InterceptOptions): Promise<Intercept> {
   const log = parts.log.child({ part: 'intercept' })
   const now = parts.now ?? Date.now
@@ -159,13 +161,18 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
     }
   }
 
-  await look()
-  const timer = setInterval(() => {
-    look().catch((error: unknown) => {
+  /** Whatever is wrong with the CA must not keep the rest of the agent from its work. */
+  async function lookAfterAll(): Promise<void> {
+    try {
+      await look()
+    } catch (error) {
       log.error({ problem: messageOf(error) }, 'the CA of TLS interception cannot be looked after')
-      tell(`The CA of TLS interception cannot be looked after: ${messageOf(error)}`)
-    })
-  }, caLookMs)
+      tell(`TLS is tunnelled, or intercepted by the CA of before: ${messageOf(error)}.`)
+    }
+  }
+
+  await lookAfterAll()
+  const timer = setInterval(() => void lookAfterAll(), caLookMs)
   timer.unref()
 
   return {

@@ -11,7 +11,9 @@ export function createLeaves(clock: () => Millis): (ca: Ca, host: string) => Pro
   async function make(ca: Ca, host: string): Promise<Leaf> {
     const maker = makers.get(ca) ?? createLeafMaker(ca)
     makers.set(ca, maker)
-    return await (await maker)(host, clock())
+    return await (
+      await maker
+    )(host, clock())
   }
 
   return async (ca, host) => {

@@ -13,7 +13,9 @@ export interface CaNames {
 }
 
 export function caNamesOf(hosts: readonly string[]): CaNames {
-  const domains = [...new Set(hosts.map(host => host.toLowerCase().replace(/^\*\./, '').replace(/:\d+$/, '')))]
+  const domains = [
+    ...new Set(hosts.map(host => host.toLowerCase().replace(/^\*\./, '').replace(/:\d+$/, '')))
+  ]
   const permitted = domains
     .filter(domain => !domains.some(other => other !== domain && isWithin(domain, other)))
     .toSorted()

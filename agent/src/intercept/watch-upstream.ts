@@ -33,7 +33,8 @@ export function watchUpstream<Upstream extends UpstreamPort>(
 /** Null: it failed for another reason. */
 function refusalIn(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (handshakeCodes.test(codeOf(cause))) return `it breaks off the TLS handshake (${messageOf(cause).slice(0, 200)})`
+    if (handshakeCodes.test(codeOf(cause)))
+      return `it breaks off the TLS handshake (${messageOf(cause).slice(0, 200)})`
     if (isClosedUnanswered(cause)) return 'it closes new connections without an answer'
   }
   return null

@@ -102,7 +102,8 @@ function breakOff(stream: ServerHttp2Stream): void {
 /** Fields of HTTP/1.1, which frames a body by them. */
 function fieldsOf(headers: HeaderList, hasBody: boolean): HeaderList {
   const fields = headers.filter(([name]) => !name.startsWith(':') && name !== 'cookie' && name !== 'host')
-  const authority = headers.find(([name]) => name === ':authority') ?? headers.find(([name]) => name === 'host')
+  const authority =
+    headers.find(([name]) => name === ':authority') ?? headers.find(([name]) => name === 'host')
   // Cookies come in crumbs (RFC 9113, 8.2.3).
   const cookies = headers.filter(([name]) => name === 'cookie').map(([, crumb]) => crumb)
   const isLong = hasBody && !fields.some(([name]) => name === 'content-length')

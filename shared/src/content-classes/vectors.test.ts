@@ -219,7 +219,10 @@ describe('the same content has the same key', () => {
     [`${update}/x_${sha1}.cab`, `http://DL.delivery.mp.microsoft.com:80/c/msdownload/x_${sha1}.cab?a=1`],
     [`${update}/x_${sha1}.cab`, `http://3.emdl.ws.microsoft.com/c/msdownload/update/x_${sha1}.cab`],
     [`http://swdd02.manage.microsoft.com/${intune}`, `http://swdd02-mscdn.manage.microsoft.com/${intune}`],
-    [`https://swdd02.manage.microsoft.com/${intune}`, `https://swdd02-mscdn.manage.microsoft.com:443/${intune}`],
+    [
+      `https://swdd02.manage.microsoft.com/${intune}`,
+      `https://swdd02-mscdn.manage.microsoft.com:443/${intune}`
+    ],
     [
       `http://officecdn.microsoft.com/${office}/16.0.1.2/s640.cab`,
       `http://officecdn.microsoft.com.edgesuite.net/${office}/16.0.1.2/s640.cab`
