@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { connect as connectTls } from 'node:tls'
+import { duplexPair } from 'node:stream'
 import { promisify } from 'node:util'
 import { dayMs } from '@starling/shared/units.ts'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -17,6 +18,7 @@ import {
   type Ask,
   type House
 } from '../../../test/doubles/intercept-harness.ts'
+import { beginsLikeTls } from './opening.ts'
 import { cleanUp, content, etag, sha256, swarm } from '../../../test/doubles/proxy-harness.ts'
 
 afterEach(cleanUp)
@@ -134,6 +136,25 @@ describe.each(protocols)('a listed host over %s and %s', (alpn, version, speak) 
   })
 })
 
+test.each([
+  ['GET http://localhost:PORT/ HTTP/1.1\r\nhost: localhost:PORT', '421'],
+  ['GET https://other.example/ HTTP/1.1\r\nhost: localhost:PORT', '421'],
+  ['GET https://localhost:PORT/x HTTP/1.1\r\nhost: localhost:PORT\r\nconnection: close', '200'],
+  ['GET http://localhost:PORT/ HTTP/1.1\r\nhost: localhost:PORT\r\nconnection: upgrade\r\nupgrade: x', '421'],
+  ['CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443', '400'],
+  ['OPTIONS * HTTP/1.1\r\nhost: localhost:PORT', '400'],
+  ['GET /proxy.pac HTTP/1.1\r\nhost: localhost:PORT', '200']
+])('%s on an opened connection is answered with %s', async (request, expected) => {
+  const seen: IncomingMessage[] = []
+  const port = await echo(seen)
+  const house = await openHouse({ port })
+  const socket = await tlsThrough(house.proxy, `localhost:${port}`, { ca: house.ca })
+  socket.write(`${request.replaceAll('PORT', String(port))}\r\n\r\n`)
+  const [first] = (await once(socket, 'data')) as [Buffer]
+  expect(String(first).slice(9, 12)).toBe(expected)
+  expect(seen.length).toBe(expected === '200' ? 1 : 0)
+})
+
 describe('the certificate of an origin', () => {
   const clean = async (at: number) => ({ at, issuer: await caAt(at) })
   test.each<[string, () => Promise<object>, RegExp]>([
@@ -190,6 +211,12 @@ describe('is tunnelled as it is', () => {
       false,
       false
     ])
+  })
+
+  test('who waits for the other side to speak first, instead of waiting for ever', async () => {
+    const [client] = duplexPair()
+    expect(await beginsLikeTls(client, 1)).toBe(false)
+    expect(client.listenerCount('readable')).toBe(0)
   })
 
   test('what is not TLS, from its first byte on', async () => {

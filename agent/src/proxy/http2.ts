@@ -19,6 +19,8 @@ import { headersOf } from './fields.ts'
 export function serveHttp2(socket: Duplex, connect: (connection: Duplex) => void): void {
   const session = performServerHandshake(socket, {
     maxHeaderListPairs: requestHeadersMax,
+    // What an origin has sent twice is handed on twice, as over HTTP/1.1.
+    strictSingleValueFields: false,
     settings: {
       enablePush: false,
       maxConcurrentStreams: streamsMax,
@@ -55,8 +57,17 @@ function answer(stream: ServerHttp2Stream, headers: HeaderList, connect: (side: 
     // Our own server's answers, which may hold what an origin has sent.
     maxHeaderSize: 4 * requestHeaderBytesMax
   })
-  asked.on('continue', () => stream.additionalHeaders({ ':status': 100 }))
-  asked.on('response', response => hand(response, stream, method))
+  asked.on('continue', () => {
+    if (!stream.destroyed) stream.additionalHeaders({ ':status': 100 })
+  })
+  asked.on('response', response => {
+    try {
+      hand(response, stream, method)
+    } catch {
+      // An origin's field that HTTP/2 does not know how to carry.
+      breakOff(stream)
+    }
+  })
   asked.on('error', () => breakOff(stream))
   stream.once('close', () => asked.destroy())
   connect(theirs)
