@@ -38,6 +38,7 @@ export function createInterceptions(): Interceptions {
  * certificate for it: another name is another server's (RFC 9110, 7.4), and would be a way past the list.
  */
 export function facedWithin(opened: OpenedTls, target: string, headers: HeaderList): Faced {
+  opened.heard()
   const host = opened.port === 443 ? opened.host : `${opened.host}:${opened.port}`
   const origin = new URL(`https://${host}`).origin
   const named = headerOf(headers, 'host')
@@ -51,7 +52,6 @@ export function facedWithin(opened: OpenedTls, target: string, headers: HeaderLi
       text: `this connection is one to ${host}: open another one for ${named ?? url.host}`
     }
   }
-  opened.heard()
   // To answer one would take a connection of its own through TLS: a tunnel does that as well, and hides it from us.
   if (tokensOf(headerOf(headers, 'upgrade')).some(protocol => protocol !== 'h2c')) {
     opened.unfit('the client asks for an upgrade, as for websockets')
