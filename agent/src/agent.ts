@@ -20,6 +20,9 @@ import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
+import { gatewayWithSecret } from './config-relations.ts'
+import { createLiveConfig, type ConfigSource } from './config-reload.ts'
+import { watchFile } from './config-watch.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
@@ -76,8 +79,14 @@ export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConf
   return await loadConfig(sources, { readFile: readSecretFile, parse: parseFleetSecret })
 }
 
-/** @throws StarlingError; what was already started is stopped again then. */
-export async function createAgent(config: AgentConfig, { log }: { readonly log: Log }): Promise<Agent> {
+/**
+ * @param source where the configuration came from and is read again; without one it stays as it is
+ * @throws StarlingError; what was already started is stopped again then
+ */
+export async function createAgent(
+  config: AgentConfig,
+  { log, source = null }: { readonly log: Log; readonly source?: ConfigSource | null }
+): Promise<Agent> {
   const undo: Array<() => Promise<unknown> | void> = []
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) {
@@ -89,7 +98,7 @@ export async function createAgent(config: AgentConfig, { log }: { readonly log: 
     }
   }
   try {
-    return await start(config, log, undo, stop)
+    return await start(config, log, source, undo, stop)
   } catch (error) {
     await stop()
     throw error
@@ -99,15 +108,14 @@ export async function createAgent(config: AgentConfig, { log }: { readonly log: 
 async function start(
   config: AgentConfig,
   log: Log,
+  source: ConfigSource | null,
   undo: Array<() => Promise<unknown> | void>,
   stop: () => Promise<void>
 ): Promise<Agent> {
-  if (config.fleetSecret !== null && config.role === 'gateway') {
-    throw new StarlingError(
-      'bad-config',
-      'a fleet secret makes all members equal, so nobody would take this agent for a gateway: use role agent, or join with a ticket made with --role gateway'
-    )
-  }
+  const powerless = gatewayWithSecret(config)
+  if (powerless !== null) throw new StarlingError('bad-config', powerless)
+  const live = createLiveConfig(config, source, { log, apply: applyConfig })
+  const classes = () => live.now().contentClasses
   const startedAt = Date.now()
   const version = await ownVersion()
   const store = await createStore(
@@ -268,17 +276,17 @@ async function start(
     })
   }
 
-  const policy: CorePolicy = role === 'gateway' ? { ...config.policy, upstreamWeight: 1000 } : config.policy
-  const init: AgentCoreInit = { self, role, site, policy, seed: hash32(self), bans }
+  const corePolicy = ({ policy }: AgentConfig): CorePolicy =>
+    role === 'gateway' ? { ...policy, upstreamWeight: 1000 } : policy
+  const init: AgentCoreInit = { self, role, site, policy: corePolicy(config), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())
   const core = trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace)
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
-  const { contentClasses } = config
   const signer = createSigner(identity, trust, {
-    headLifeMs: head => headLifeMs(head, trust.now(), contentClasses),
+    headLifeMs: head => headLifeMs(head, trust.now(), classes()),
     signAfter: head => purging.book.signAfter(head)
   })
   const purging = await createPurging({
@@ -306,7 +314,7 @@ async function start(
     upstream,
     bulk,
     signer,
-    recognise: url => recognise(url, contentClasses),
+    recognise: url => recognise(url, classes()),
     emit,
     now: Date.now,
     log,
@@ -364,6 +372,18 @@ async function start(
     await keepTrust()
   })
 
+  /** What a running agent takes over of a changed configuration (config-live.ts). */
+  function applyConfig(next: AgentConfig, before: AgentConfig): void {
+    // First what may refuse.
+    upstream.allowPrivate(next.upstream.allowPrivate)
+    proxy?.reconfigure({ ...next.proxy, connectPorts: next.proxy.connectPorts.map(Number) })
+    // Its children follow.
+    log.level = next.logLevel
+    if (next.policy !== before.policy) emit({ type: 'policy-changed', policy: corePolicy(next) })
+    const added = next.staticPeers.filter(peer => !before.staticPeers.includes(peer))
+    if (added.length > 0) network.hint([{ id: null, addresses: added }])
+  }
+
   /** Digests of somebody else are of use only to who can check that he may sign: we pass on his proof. */
   function withProof(message: SwarmMessage): SwarmMessage {
     if (message.type !== 'digests' || message.digests.signed.issuer === self) return message
@@ -399,10 +419,10 @@ async function start(
     {
       ...config.proxy,
       connectPorts: config.proxy.connectPorts.map(Number),
-      classes: () => contentClasses,
+      classes,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
       cacheHostAllows: url =>
-        cacheHostAllows(url, contentClasses) || isListedOrigin(url, config.cacheHost.origins)
+        cacheHostAllows(url, classes()) || isListedOrigin(url, live.now().cacheHost.origins)
     }
   )
   proxy = listening
@@ -439,9 +459,9 @@ async function start(
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
-    policy,
-    contentClasses,
-    problems: reporter.problems()
+    policy: corePolicy(live.now()),
+    contentClasses: classes(),
+    problems: [...live.problems(), ...reporter.problems()]
   })
   const page = await createPage(
     {
@@ -456,7 +476,9 @@ async function start(
         remove: async transfer => {
           flows.evict(transfer)
         },
-        purge: async request => await purging.purge(targetOf(request))
+        purge: async request => await purging.purge(targetOf(request)),
+        showConfig: () => live.settings(),
+        reloadConfig: () => live.reload()
       },
       log
     },
@@ -468,6 +490,16 @@ async function start(
     const linked = link
     await linked.start()
     undo.push(() => linked.stop())
+  }
+  if (source !== null) {
+    const watch = watchFile(source.first.file, () => {
+      live.reload().catch((error: unknown) => {
+        log.error({ problem: messageOf(error) }, 'the changed configuration could not be read')
+      })
+    })
+    undo.push(() => {
+      watch.stop()
+    })
   }
   log.info({ agent: self, site, role, proxy: proxyAddress, page: page.address }, 'agent is up')
   return { id: self, site, role, proxyAddress, pageAddress: page.address, status, stop }

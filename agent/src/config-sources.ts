@@ -1,15 +1,22 @@
 /**
  * Where a configuration comes from, and who wins: defaults < `config.json` in the data folder < environment < command
- * line. Every value keeps its source until it is checked, so that a problem names the field, where its value came from and
- * what to write instead; all problems are told at once. Names that nothing reads are problems too: a typing error must
- * not silently leave a default in force.
+ * line. Every value keeps its origin, so that a problem names the field, where its value came from and what to write
+ * instead; all problems are told at once. Names that nothing reads are problems too: a typing error must not silently leave a
+ * default in force.
+ *
+ * The order stands in one list of layers (`readConfig`): another source is another layer in it. What fields have to do with
+ * each other is in config-relations.ts.
  */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve, win32 } from 'node:path'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { z } from 'zod'
-import { configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
+import { readConfigText, type Position } from './config-file.ts'
+import { problemText } from './config-problem.ts'
+import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
+import { nearestName } from './nearest-name.ts'
+import type { ConfigOrigin, ConfigProblem, ConfigSetting } from './ports.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -19,11 +26,32 @@ export interface ConfigSources {
   /** Values of the command line by path (`cache.quotaBytes`). */
   readonly commandLine: ReadonlyMap<string, string>
   readonly env: Environment
+  /** Instead of config.json in the data folder; it must be there then. */
+  readonly file?: string | null
 }
 
 interface Given {
   readonly value: unknown
-  readonly source: string
+  readonly origin: ConfigOrigin
+  /** Where a part of the value is; null: its source has no lines. */
+  readonly partAt: (part: readonly PropertyKey[]) => Position | null
+}
+
+/** What one source says. */
+interface Layer {
+  readonly given: ReadonlyMap<string, Given>
+  readonly problems: readonly ConfigProblem[]
+}
+
+/** All that is known of a configuration, right or wrong. */
+export interface ConfigReading {
+  readonly dataFolder: string
+  /** Whether or not it is there. */
+  readonly file: string
+  /** With defaults where a value does not fit: to see what else is wrong. Not to be used when there are errors. */
+  readonly draft: AgentConfig
+  readonly problems: readonly ConfigProblem[]
+  readonly settings: readonly ConfigSetting[]
 }
 
 /** Read by others than the agent's configuration, so not unknown here. */
@@ -53,18 +81,30 @@ export interface SecretReader {
 
 /** @throws StarlingError `bad-config`, its message naming every problem on a line of its own. */
 export async function loadConfig(sources: ConfigSources, secrets: SecretReader): Promise<AgentConfig> {
+  return configOf(await readConfig(sources, secrets))
+}
+
+/** @throws StarlingError `bad-config`, its message naming every error on a line of its own. */
+export function configOf({ draft, problems }: Pick<ConfigReading, 'draft' | 'problems'>): AgentConfig {
+  const errors = problems.filter(({ severity }) => severity === 'error')
+  if (errors.length === 0) return draft
+  const list = errors.map(problem => `  ${problemText(problem)}`).join('\n')
+  throw new StarlingError('bad-config', `this configuration cannot be used:\n${list}`)
+}
+
+/** Never throws for what somebody wrote: that becomes a problem. */
+export async function readConfig(sources: ConfigSources, secrets: SecretReader): Promise<ConfigReading> {
   const dataFolder = dataFolderOf(sources)
-  const problems: string[] = []
-  const given = new Map<string, Given>()
-  const file = filesIn(dataFolder).config
-  takeFile(await readJson(file, problems), file, given, problems)
-  takeEnvironment(sources.env, given, problems)
-  for (const [path, value] of sources.commandLine) {
-    const setting = settings.find(one => one.path === path)
-    if (setting === undefined) problems.push(`${path} (command line): no such setting. ${knownIn(path)}`)
-    else given.set(path, { value, source: `command line ${setting.option}` })
-  }
-  const values = check(given, problems)
+  const file = sources.file ?? filesIn(dataFolder).config
+  // Each beats those before it.
+  const layers: readonly Layer[] = [
+    await fromFile(file, sources.file !== undefined && sources.file !== null),
+    fromEnvironment(sources.env),
+    fromCommandLine(sources.commandLine)
+  ]
+  const given = new Map(layers.flatMap(layer => [...layer.given]))
+  const problems = layers.flatMap(layer => layer.problems)
+  const { values, fitting } = check(given, problems)
   const fleetSecret = await secretFrom(
     dataFolder,
     given.get('fleetSecretFile'),
@@ -72,90 +112,135 @@ export async function loadConfig(sources: ConfigSources, secrets: SecretReader):
     secrets,
     problems
   )
-  if (problems.length > 0) {
-    const list = problems.map(problem => `  ${problem}`).join('\n')
-    throw new StarlingError('bad-config', `this configuration cannot be used:\n${list}`)
+  const { fleetSecretFile, ...rest } = configSchema.parse(values)
+  return {
+    dataFolder,
+    file,
+    draft: { ...rest, dataFolder, fleetSecret },
+    problems,
+    settings: settings.map(setting => ({
+      path: setting.path,
+      value: blanked(setting, valueAt({ ...rest, fleetSecretFile }, setting.path)),
+      origin: fitting.get(setting.path)?.origin ?? defaultOrigin
+    }))
   }
-  const { fleetSecretFile: _, ...rest } = configSchema.parse(values)
-  return { ...rest, dataFolder, fleetSecret }
 }
 
-async function readJson(file: string, problems: string[]): Promise<unknown> {
+/** The value of a setting in a configuration or a part of one. */
+export function valueAt(config: object, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((node, name) => (node as Record<string, unknown> | undefined)?.[name], config)
+}
+
+const defaultOrigin: ConfigOrigin = { kind: 'default', name: '', line: null, column: null }
+
+const originIn = (file: string, at: Position | null): ConfigOrigin => ({
+  kind: 'file',
+  name: file,
+  line: at?.line ?? null,
+  column: at?.column ?? null
+})
+
+const errorAt = (origin: ConfigOrigin, setting: string, message: string): ConfigProblem => ({
+  severity: 'error',
+  setting,
+  origin,
+  message
+})
+
+async function fromFile(file: string, mustBe: boolean): Promise<Layer> {
   let text: string
   try {
     text = await readFile(file, 'utf8')
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return {}
-    problems.push(
-      `${file}: cannot be read (${messageOf(error)}); make it readable for this user or remove it`
-    )
-    return {}
+    if (codeOf(error) === 'ENOENT' && !mustBe) return { given: new Map(), problems: [] }
+    const message = `cannot be read (${messageOf(error)}); make it readable for this user or remove it`
+    return { given: new Map(), problems: [errorAt(originIn(file, null), '', message)] }
   }
-  try {
-    // Notepad likes to put a byte order mark first; JSON does not.
-    return JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch (error) {
-    problems.push(`${file}: not JSON (${messageOf(error)}); mend it or remove it`)
-    return {}
+  const paths = settings.map(({ path }) => path)
+  const content = readConfigText(text, paths, path => hintFor(path) ?? unknownName(path))
+  return {
+    given: new Map(
+      [...content.values].map(([path, { value, at, partAt }]) => [
+        path,
+        { value, origin: originIn(file, at), partAt }
+      ])
+    ),
+    problems: content.problems.map(({ path, at, message }) => errorAt(originIn(file, at), path, message))
   }
 }
 
-function takeFile(value: unknown, file: string, given: Map<string, Given>, problems: string[]): void {
-  const walk = (node: unknown, prefix: string): void => {
-    if (typeof node !== 'object' || node === null || Array.isArray(node)) {
-      problems.push(`${prefix === '' ? 'the whole' : prefix} (${file}): give an object { ... }`)
-      return
-    }
-    for (const [name, inner] of Object.entries(node)) {
-      const path = prefix === '' ? name : `${prefix}.${name}`
-      if (settings.some(one => one.path === path)) given.set(path, { value: inner, source: file })
-      else if (settings.some(one => one.path.startsWith(`${path}.`))) walk(inner, path)
-      else problems.push(`${path} (${file}): ${hintFor(path) ?? `no such setting. ${knownIn(path)}`}`)
-    }
-  }
-  walk(value, '')
-}
-
-function takeEnvironment(env: Environment, given: Map<string, Given>, problems: string[]): void {
+function fromEnvironment(env: Environment): Layer {
   const byEnv = new Map(settings.map(setting => [setting.env, setting]))
+  const given = new Map<string, Given>()
+  const problems: ConfigProblem[] = []
   for (const [name, value] of Object.entries(env)) {
     // An empty variable is how many tools unset one.
     if (!name.startsWith('STARLING_') || value === undefined || value === '') continue
     const setting = byEnv.get(name)
-    if (setting !== undefined) given.set(setting.path, { value, source: `environment ${name}` })
+    const origin: ConfigOrigin = { kind: 'environment', name, line: null, column: null }
+    if (setting !== undefined) given.set(setting.path, { value, origin, partAt: () => null })
     else if (!otherEnv.test(name)) {
-      problems.push(
-        `${name} (environment): no such setting; \`starling run --help\` lists them. Correct or unset it`
-      )
+      const meant = nearestName(name, [...byEnv.keys()])
+      const known = meant === null ? '`starling run --help` lists them' : `did you mean ${meant}?`
+      problems.push(errorAt(origin, '', `no such setting; ${known} Correct or unset it`))
     }
   }
+  return { given, problems }
 }
 
-/** Checks field by field, because only so a problem knows its source. */
-function check(given: ReadonlyMap<string, Given>, problems: string[]): object {
+function fromCommandLine(values: ReadonlyMap<string, string>): Layer {
+  const given = new Map<string, Given>()
+  const problems: ConfigProblem[] = []
+  for (const [path, value] of values) {
+    const setting = settings.find(one => one.path === path)
+    const name = setting?.option ?? path
+    const origin: ConfigOrigin = { kind: 'command line', name, line: null, column: null }
+    if (setting === undefined) problems.push(errorAt(origin, path, unknownName(path)))
+    else given.set(path, { value, origin, partAt: () => null })
+  }
+  return { given, problems }
+}
+
+/** Checks field by field, because only so a problem knows its origin. @returns what fits */
+function check(
+  given: ReadonlyMap<string, Given>,
+  problems: ConfigProblem[]
+): { readonly values: object; readonly fitting: ReadonlyMap<string, Given> } {
   const values: Record<string, unknown> = {}
+  const fitting = new Map<string, Given>()
   for (const setting of settings) {
-    const { value, source } = given.get(setting.path) ?? { value: undefined, source: 'default' }
-    const { error } = setting.schema.safeParse(value)
-    if (error !== undefined) problems.push(...problemsWith(setting, value, source, error))
     const names = setting.path.split('.')
     let node = values
     for (const name of names.slice(0, -1)) node = (node[name] ??= {}) as Record<string, unknown>
-    node[names.at(-1)!] = value
+    const one = given.get(setting.path)
+    if (one === undefined) continue
+    const { error } = setting.schema.safeParse(one.value)
+    if (error === undefined) {
+      node[names.at(-1)!] = one.value
+      fitting.set(setting.path, one)
+    } else problems.push(...problemsWith(setting, one, error))
   }
-  return values
+  return { values, fitting }
 }
 
-function problemsWith(setting: Setting, value: unknown, source: string, error: z.ZodError): string[] {
+function problemsWith(setting: Setting, given: Given, error: z.ZodError): ConfigProblem[] {
   const { path, facts } = setting
-  const whole = `${path} (${source}): ${shown(setting, value)} does not fit; give ${facts.form}`
-  if (facts.isStructured !== true) return [whole]
-  // What is wrong with the whole of it (no list, no JSON) is told like everything else; else the part is named.
-  return error.issues.map(({ path: part, message }) =>
-    part.length === 0
-      ? whole
-      : `${path}${z.core.toDotPath(part).replace(/^(?=\w)/, '.')} (${source}): ${message}`
-  )
+  const told = new Set<string>()
+  return error.issues.flatMap(({ path: part, message }) => {
+    const at = given.partAt(part)
+    const origin = at === null ? given.origin : { ...given.origin, ...at }
+    const name = `${path}${z.core.toDotPath(part).replace(/^(?=\w)/, '.')}`
+    if (told.has(name)) return []
+    told.add(name)
+    // What is wrong with the whole of a structure (no list, no JSON) is told like everything else; of a part it knows more.
+    const isPart = part.length > 0 && facts.isStructured === true
+    const value = part.length === 1 && Array.isArray(given.value) ? given.value[Number(part[0])] : given.value
+    return [
+      errorAt(origin, name, isPart ? message : `${shown(setting, value)} does not fit; give ${facts.form}`)
+    ]
+  })
 }
 
 async function secretFrom(
@@ -163,29 +248,34 @@ async function secretFrom(
   named: Given | undefined,
   env: Environment,
   secrets: SecretReader,
-  problems: string[]
+  problems: ConfigProblem[]
 ): Promise<Uint8Array | null> {
   const fromEnv = env[secretEnv]
   // The order of sources holds here too: a file named on the command line beats the environment.
-  const useEnv = fromEnv !== undefined && fromEnv !== '' && named?.source.startsWith('command line') !== true
+  const useEnv = fromEnv !== undefined && fromEnv !== '' && named?.origin.kind !== 'command line'
   const file =
     typeof named?.value === 'string' ? resolve(dataFolder, named.value) : filesIn(dataFolder).fleetSecret
   try {
     if (useEnv) return secrets.parse(fromEnv)
     const bytes = await secrets.readFile(file)
     if (bytes !== null) return secrets.parse(new TextDecoder().decode(bytes))
-    if (named !== undefined)
-      problems.push(
-        `fleetSecretFile (${named.source}): there is no ${file}; ` + '`starling secret create` makes one'
-      )
+    if (named !== undefined) {
+      const message = `there is no ${file}; \`starling secret create\` makes one`
+      problems.push(errorAt(named.origin, 'fleetSecretFile', message))
+    }
   } catch (error) {
-    problems.push(`fleet secret (${useEnv ? `environment ${secretEnv}` : file}): ${messageOf(error)}`)
+    const origin: ConfigOrigin = useEnv
+      ? { kind: 'environment', name: secretEnv, line: null, column: null }
+      : originIn(file, null)
+    problems.push(errorAt(origin, 'fleet secret', messageOf(error)))
   }
   return null
 }
 
 function shown(setting: Setting, value: unknown): string {
-  return setting.path === 'ticket' ? 'what is there' : (JSON.stringify(value) ?? String(value)).slice(0, 80)
+  return setting.facts.isSecret === true
+    ? 'what is there'
+    : (JSON.stringify(blanked(setting, value)) ?? String(value)).slice(0, 80)
 }
 
 function hintFor(path: string): string | null {
@@ -195,10 +285,13 @@ function hintFor(path: string): string | null {
   return null
 }
 
-function knownIn(path: string): string {
-  const prefix = path.includes('.') ? path.slice(0, path.lastIndexOf('.') + 1) : ''
+function unknownName(path: string): string {
+  const groups = settings.flatMap(one => one.path.split('.').slice(0, -1))
+  const meant = nearestName(path, [...settings.map(one => one.path), ...groups])
+  if (meant !== null) return `no such setting; did you mean ${meant}?`
+  const group = path.slice(0, path.lastIndexOf('.') + 1)
   const names = settings
-    .filter(one => one.path.startsWith(prefix))
-    .map(one => one.path.slice(prefix.length).split('.')[0]!)
-  return `Known ${prefix === '' ? 'names' : `names in ${prefix.slice(0, -1)}`}: ${[...new Set(names)].join(', ')}`
+    .filter(one => one.path.startsWith(group))
+    .map(one => one.path.slice(group.length).split('.')[0]!)
+  return `no such setting. Known ${group === '' ? 'names' : `names in ${group.slice(0, -1)}`}: ${[...new Set(names)].join(', ')}`
 }

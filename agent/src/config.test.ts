@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { GiB, MiB } from '@starling/shared/units.ts'
@@ -52,10 +52,10 @@ describe('content classes', () => {
   it('tell which entry and which field is wrong, all of them at once', async () => {
     await writeConfig({ contentClasses: [own, { ...own, id: 'go', paths: ['/x', 'y'] }] })
     const message = await problemsOf(load({}))
-    expect(message).toMatch(/contentClasses\[1\]\.id \(.*config\.json\): .*choose another/)
-    expect(message).toMatch(/contentClasses\[1\]\.paths\[1\] \(.*config\.json\): .*must begin with \//)
+    expect(message).toMatch(/config\.json:1:\d+ {2}contentClasses\[1\]\.id: .*choose another/)
+    expect(message).toMatch(/config\.json:1:\d+ {2}contentClasses\[1\]\.paths\[1\]: .*must begin with \//)
     expect(await problemsOf(load({ STARLING_CONTENT_CLASSES: '[{' }))).toMatch(
-      /contentClasses \(environment STARLING_CONTENT_CLASSES\): .* does not fit; give a list of objects, like \[/
+      /environment STARLING_CONTENT_CLASSES {2}contentClasses: .* does not fit; give a list of objects, like \[/
     )
   })
 
@@ -109,6 +109,13 @@ describe('where values come from', () => {
     expect((await load({})).site).toBe('north')
   })
 
+  it('reads the example of docs/DEPLOY.md, comments and all', async () => {
+    const docs = await readFile(new URL('../../docs/DEPLOY.md', import.meta.url), 'utf8')
+    const example = /^ {4}\/\/ The gateway of.*?^ {4}\}$/ms.exec(docs)![0]
+    await writeConfig(example)
+    expect(await load({})).toMatchObject({ role: 'gateway', cache: { quotaBytes: 200 * GiB } })
+  })
+
   it('gives every setting a name of its own in the environment and on the command line, and words', () => {
     expect(new Set(settings.map(setting => setting.env)).size).toBe(settings.length)
     expect(settings.find(setting => setting.path === 'cache.quotaBytes')).toMatchObject({
@@ -136,25 +143,25 @@ describe('what is refused', () => {
     await writeConfig({ cache: { quotaBytes: 'plenty' }, sight: 'north', policy: { uploadSlots: 9999 } })
     const message = await problemsOf(load({ STARLING_ROLE: 'king' }, { 'page.host': '0.0.0.0' }))
     const file = filesIn(folder).config
-    expect(message).toContain(`cache.quotaBytes (${file}): "plenty" does not fit; give a size like 10GiB`)
+    expect(message).toContain(`${file}:1:24  cache.quotaBytes: "plenty" does not fit; give a size like 10GiB`)
     expect(message).toContain(
-      `sight (${file}): no such setting. Known names: listen, bulk, proxy, cacheHost, intercept, page, site,`
+      `${file}:1:34  sight: no such setting. Known names: listen, bulk, proxy, cacheHost, intercept, page, site,`
     )
     expect(message).toContain(
-      `policy.uploadSlots (${file}): 9999 does not fit; give a whole number from 0 to 256`
+      `${file}:1:74  policy.uploadSlots: 9999 does not fit; give a whole number from 0 to 256`
     )
     expect(message).toContain(
-      'role (environment STARLING_ROLE): "king" does not fit; give one of agent, gateway'
+      'environment STARLING_ROLE  role: "king" does not fit; give one of agent, gateway'
     )
     expect(message).toContain(
-      'page.host (command line --page-host): "0.0.0.0" does not fit; give a loopback address'
+      'command line --page-host  page.host: "0.0.0.0" does not fit; give a loopback address'
     )
   })
 
   it.each([
     ['{ "site": }', 'not JSON'],
-    ['[1]', 'the whole'],
-    ['{ "cache": 7 }', 'cache ('],
+    ['[1]', 'give an object { ... } as the whole'],
+    ['{ "cache": 7 }', ':1:12  cache: give an object'],
     ['{ "__proto__": { "site": "x" } }', 'no such setting'],
     ['{ "fleetSecret": "abc" }', 'does not belong here'],
     ['{ "staticPeers": ["192.0.2.7:17830"] }', '/ip4/192.0.2.7/tcp/17830'],
@@ -166,7 +173,9 @@ describe('what is refused', () => {
   })
 
   it('does not overlook a mistyped name in the environment, but what tests and the coordinator read', async () => {
-    expect(await problemsOf(load({ STARLING_SIET: 'north' }))).toContain('STARLING_SIET (environment)')
+    expect(await problemsOf(load({ STARLING_SIET: 'north' }))).toContain(
+      'environment STARLING_SIET  no such setting; did you mean STARLING_SITE?'
+    )
     await load({ STARLING_TEST_REPORT: 'x', STARLING_COORDINATOR_URL: 'x', STARLING_SITE: '' })
   })
 
@@ -197,7 +206,9 @@ describe('hosts whose TLS may be opened', () => {
     'www.some.bank:443'
   ])('%s may not, and the error says that the list of the product wins', async host => {
     await writeConfig({ intercept: { hosts: [host] } })
-    expect(await problemsOf(load({}))).toMatch(/intercept\.hosts .*never intercepted whatever is listed/)
+    expect(await problemsOf(load({}))).toMatch(
+      /intercept\.hosts\[0\]: .*never intercepted whatever is listed/
+    )
   })
 
   it('nothing is opened unless somebody says so', async () => {
@@ -233,7 +244,7 @@ describe('secrets', () => {
   it('that are missing or refused stop the start, and are not repeated', async () => {
     expect(await problemsOf(load({}, { fleetSecretFile: '/etc/none' }, reader({})))).toContain('/etc/none')
     const message = await problemsOf(load({ STARLING_FLEET_SECRET: 'hunter2' }, {}, reader({})))
-    expect(message).toContain('fleet secret (environment STARLING_FLEET_SECRET): make one')
+    expect(message).toContain('environment STARLING_FLEET_SECRET  fleet secret: make one')
     expect(message).not.toContain('hunter2')
   })
 

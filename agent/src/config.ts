@@ -20,6 +20,7 @@ import {
   factsOf,
   listField,
   objectsField,
+  secret,
   switchField,
   textField,
   type FieldFacts
@@ -271,14 +272,16 @@ export const configSchema = z.strictObject({
     what: 'What this agent is to its site: a gateway talks to the origins for the others and vouches for what it got',
     why: 'Most machines are endpoints'
   }),
-  ticket: textField<string | null>(
-    z.string().min(1).max(8192).nullable(),
-    { word: 'ticket', form: 'the text that `ticket create` printed' },
-    null,
-    {
-      what: 'Ticket to join a fleet with, used once, at the first start',
-      why: 'There is no default fleet; `starling join TICKET` does the same by hand'
-    }
+  ticket: secret(
+    textField<string | null>(
+      z.string().min(1).max(8192).nullable(),
+      { word: 'ticket', form: 'the text that `ticket create` printed' },
+      null,
+      {
+        what: 'Ticket to join a fleet with, used once, at the first start',
+        why: 'There is no default fleet; `starling join TICKET` does the same by hand'
+      }
+    )
   ),
   fleetSecretFile: textField<string | null>(
     z.string().min(1).nullable(),
@@ -490,6 +493,20 @@ export function withoutSecrets(config: AgentConfig): Omit<AgentConfig, 'fleetSec
     fleetSecret: config.fleetSecret !== null,
     ticket: config.ticket !== null
   }
+}
+
+/** A value as it may be shown: without secrets, and without the passwords that stand in URLs. */
+export function blanked({ facts }: Pick<Setting, 'facts'>, value: unknown): unknown {
+  if (facts.isSecret === true) return value === null ? null : '(set)'
+  return withoutPasswords(value)
+}
+
+function withoutPasswords(value: unknown): unknown {
+  // Up to the last @, because a password may hold anything.
+  if (typeof value === 'string') return value.replace(/(:\/\/)\S*@/g, '$1(...)@')
+  if (Array.isArray(value)) return value.map(withoutPasswords)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutPasswords(inner)]))
 }
 
 /** Where agent and command line meet in the data folder. */

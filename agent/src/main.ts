@@ -8,13 +8,17 @@ import { totalmem } from 'node:os'
 import type { Joined, Services } from './cli/services.ts'
 import { runCommandLine } from './cli/program.ts'
 import { createTerminal } from './cli/terminal.ts'
+import { readCheckedConfig } from './config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
 import { filesIn } from './config.ts'
+import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
 
 /** What a command other than `run` has to say comes through its errors. */
 const log = createLog('error', 'cli')
+
+const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
 
 const services: Services = {
   createAgent: async (config, tools) => (await import('./agent.ts')).createAgent(config, tools),
@@ -29,9 +33,10 @@ const services: Services = {
       filesIn(dataFolder).interceptCa,
       hosts
     ),
+  readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
+  resolvedRefusal,
   secrets: {
-    readFile: readSecretFile,
-    parse: parseFleetSecret,
+    ...secrets,
     create: createFleetSecret,
     createFile: createSecretFile
   }

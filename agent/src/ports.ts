@@ -554,6 +554,10 @@ export interface PageActions {
   remove(transfer: TransferId): Promise<void>
   /** @throws StarlingError `bad-url` */
   purge(request: PurgeRequest): Promise<PurgeResult>
+  /** Every setting as it is in force. @throws StarlingError `config-fixed` */
+  showConfig(): readonly ConfigSetting[]
+  /** Reads the configuration again and takes over what can be. @throws StarlingError `config-fixed` */
+  reloadConfig(): Promise<ConfigReload>
 }
 
 export interface PurgeResult {
@@ -563,4 +567,43 @@ export interface PurgeResult {
   readonly told: number
   /** Why the site was not told: it stays a purge of this machine. */
   readonly notTold: string | null
+}
+
+// ------------------------------------------------------------------------------------------------- configuration
+
+/** Where a value comes from. Later ones beat earlier ones; config-sources.ts has the order. */
+export interface ConfigOrigin {
+  readonly kind: 'default' | 'file' | 'environment' | 'command line'
+  /** The file, the variable or the option; empty for a default. */
+  readonly name: string
+  /** In the file, both from 1. */
+  readonly line: number | null
+  readonly column: number | null
+}
+
+/** An error keeps the configuration from being used, a warning does not. */
+export interface ConfigProblem {
+  readonly severity: 'error' | 'warning'
+  /** `cache.quotaBytes`, or a part of one like `staticPeers[2]`; empty when it is about the whole file. */
+  readonly setting: string
+  readonly origin: ConfigOrigin
+  /** What is wrong, and what to do. */
+  readonly message: string
+}
+
+/** A setting as it is in force, with secrets blanked. */
+export interface ConfigSetting {
+  readonly path: string
+  readonly value: unknown
+  readonly origin: ConfigOrigin
+}
+
+/** What became of a configuration that was read again. */
+export interface ConfigReload {
+  /** With errors among the problems nothing was taken over. */
+  readonly problems: readonly ConfigProblem[]
+  /** Settings that have another value from now on. */
+  readonly taken: readonly string[]
+  /** Settings whose new value takes effect at the next start. */
+  readonly waiting: readonly string[]
 }

@@ -149,8 +149,11 @@ function forbiddenBy(headers: HeaderList, recognised: Recognised): string | null
   return null
 }
 
+/** The reason for a No that leaves it to each machine to keep the thing for itself. */
+export const tooSmallToShare = 'too small to be worth sharing'
+
 function unfit(length: Bytes, recognised: Recognised): string | null {
-  if (length < Math.max(1, recognised.minBytes)) return 'too small to be worth sharing'
+  if (length < Math.max(1, recognised.minBytes)) return tooSmallToShare
   if (length > contentBytesMax) return 'too large to be shared'
   return null
 }

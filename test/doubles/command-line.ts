@@ -9,9 +9,11 @@ import { PassThrough } from 'node:stream'
 import { runCommandLine } from '@starling/agent/cli/program.ts'
 import type { Services, Terminal } from '@starling/agent/cli/services.ts'
 import { writeAgentFile } from '@starling/agent/cli/agent-file.ts'
+import { readCheckedConfig } from '@starling/agent/config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from '@starling/agent/identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
 import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
+import { upstreamRefusal } from '@starling/agent/upstream/address-check.ts'
 import { makeStatus, startLocalPage, type LocalPage } from './local-page.ts'
 import { createMemoryStore } from './memory-store.ts'
 
@@ -40,6 +42,7 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
   const missing = (what: string) => async () => {
     throw new Error(`this test has no ${what}`)
   }
+  const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
   const services: Mutable<Services> = {
     createAgent: missing('agent'),
     join: missing('coordinator'),
@@ -51,9 +54,10 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
         join(dataFolder, 'intercept-ca.json'),
         hosts
       ),
+    readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
+    resolvedRefusal: async () => null,
     secrets: {
-      readFile: readSecretFile,
-      parse: parseFleetSecret,
+      ...secrets,
       create: createFleetSecret,
       createFile: createSecretFile
     }

@@ -8,6 +8,8 @@ import { createLog } from '@starling/agent/log.ts'
 import type {
   AgentStatus,
   ByteCounters,
+  ConfigReload,
+  ConfigSetting,
   PageActions,
   PeerView,
   PurgeResult,
@@ -106,6 +108,8 @@ export interface LocalPage extends Page {
   readonly asked: readonly string[]
   verifyResults: VerifyResult[]
   purgeResult: PurgeResult
+  configSettings: ConfigSetting[]
+  configReload: ConfigReload
   /** How often the status was asked for. */
   readonly looks: number
 }
@@ -130,6 +134,11 @@ export async function startLocalPage(
     async purge(request) {
       asked.push(`purge ${JSON.stringify(request)}`)
       return local.purgeResult
+    },
+    showConfig: () => local.configSettings,
+    async reloadConfig() {
+      asked.push('reload')
+      return local.configReload
     }
   }
   let looks = 0
@@ -153,6 +162,8 @@ export async function startLocalPage(
     held: null as Promise<void> | null,
     verifyResults: [] as VerifyResult[],
     purgeResult: { forgotten: 1, told: 3, notTold: null } as PurgeResult,
+    configSettings: [] as ConfigSetting[],
+    configReload: { problems: [], taken: [], waiting: [] } as ConfigReload,
     asked,
     changed: () => {
       for (const listener of listeners) listener()

@@ -16,6 +16,8 @@ export interface Api {
   status(): Promise<AgentStatus>
   /** Each change of the status, from now until the agent or the signal ends it. */
   events(signal: AbortSignal): AsyncIterable<AgentStatus>
+  /** A view that only the agent's user gets to see. */
+  read(path: string): Promise<unknown>
   /** A request that changes something. */
   change(method: 'PUT' | 'DELETE', path: string): Promise<void>
   /** A request with a body that changes something and answers with JSON. */
@@ -69,7 +71,7 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
     ).trim()
   const ask = async (method: string, path: string, options: AskOptions = {}) => {
     const headers: Record<string, string> =
-      options.change === true ? { authorization: `Bearer ${await token()}` } : {}
+      options.withToken === true ? { authorization: `Bearer ${await token()}` } : {}
     if (options.body !== undefined) headers['content-type'] = 'application/json'
     const response = await open(new URL(path, agent.page), method, headers, options)
     if (response.statusCode !== undefined && response.statusCode < 300) return response
@@ -86,22 +88,26 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
         if (line.startsWith('data: ')) yield JSON.parse(line.slice('data: '.length)) as AgentStatus
       }
     },
+    async read(path) {
+      return JSON.parse(await textOf(await ask('GET', path, { withToken: true }))) as unknown
+    },
     async change(method, path) {
-      await textOf(await ask(method, path, { change: true }))
+      await textOf(await ask(method, path, { withToken: true }))
     },
     async post(path, body) {
-      const options = { change: true, body: JSON.stringify(body) }
+      const options = { withToken: true, body: JSON.stringify(body) }
       return JSON.parse(await textOf(await ask('POST', path, options))) as unknown
     },
     async *lines(path, signal) {
-      const response = await ask('POST', path, { change: true, signal, stream: true })
+      const response = await ask('POST', path, { withToken: true, signal, stream: true })
       for await (const line of linesOf(response, signal)) yield JSON.parse(line) as unknown
     }
   }
 }
 
 interface AskOptions {
-  readonly change?: boolean
+  /** Shows the token. */
+  readonly withToken?: boolean
   readonly stream?: boolean
   readonly body?: string
   readonly signal?: AbortSignal

@@ -40,6 +40,7 @@ describe('help', () => {
     ['explain'],
     ['join'],
     ['secret', 'create'],
+    ...['check', 'show', 'reload'].map(name => ['config', name]),
     ...['ls', 'verify', 'pin', 'unpin', 'rm', 'purge', 'rebuild'].map(name => ['cache', name])
   ]
 
@@ -422,7 +423,9 @@ describe('run', () => {
   it('does not begin with a configuration that cannot be used', async () => {
     const seen = pretend()
     expect(await line.run('run', '--role', 'king', '--policy', 'uploadSlots=x')).toBe(78)
-    expect(said()).toMatch(/role \(command line --role\).*policy\.uploadSlots \(command line/s)
+    expect(said()).toMatch(
+      /command line --role {2}role: .*command line --policy\S* {2}policy\.uploadSlots: /s
+    )
     expect(await line.run('run', '--policy', 'uploadSlots')).toBe(2)
     line.env.STARLING_FLEET_SECRET = 'password'
     expect(await line.run('run')).toBe(78)

@@ -8,6 +8,7 @@ import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
 import { caExport, caInit, caShow } from './ca.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
+import { checkConfig, reloadConfig, showConfig } from './config.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
 import { explainUrl } from './explain.ts'
 import { fetchUrl } from './fetch.ts'
@@ -158,6 +159,41 @@ ${exitCodesHelp}`
   ])
     .argument('<ticket>', 'what `starling-coordinator ticket create` printed')
     .action((ticket: string, options: Common) => joinFleet(common(options), ticket, tools))
+
+  const config = program
+    .command('config')
+    .description('Check and show the configuration, and have the running agent take it over.')
+  command(
+    config,
+    'check',
+    'Tell all that is wrong with a configuration, each problem with its line and what to do. The exit code is 1 with an error, 0 with warnings alone.',
+    [
+      'starling config check',
+      'starling config check ./new-config.json --offline',
+      'STARLING_... in the environment counts, as it does for `starling run`.'
+    ]
+  )
+    .argument('[file]', 'instead of config.json in the data folder')
+    .option('--offline', 'do not try to reach the proxies and servers that it names')
+    .action((file: string | undefined, options: Common & { offline?: boolean }) =>
+      checkConfig({ ...common(options), file: file ?? null, offline: options.offline === true }, tools)
+    )
+  command(
+    config,
+    'show',
+    'Show what is set and where it comes from: in the running agent, else in the data folder. Secrets are left out.',
+    ['starling config show', 'starling config show --effective']
+  )
+    .option('--effective', 'the defaults as well')
+    .action((options: Common & { effective?: boolean }) =>
+      showConfig({ ...common(options), effective: options.effective === true }, tools)
+    )
+  command(
+    config,
+    'reload',
+    'Have the running agent read its configuration again, which it otherwise does by itself within seconds of a change.',
+    ['starling config reload']
+  ).action((options: Common) => reloadConfig(common(options), tools))
 
   const cache = program
     .command('cache')

@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import { loadConfig, type ConfigSources } from '../config-sources.ts'
+import { configOf, type ConfigSources } from '../config-sources.ts'
 import { createLog } from '../log.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
 import { exitCodes } from './exit.ts'
@@ -24,12 +24,18 @@ const stopWithinMs: Millis = 20 * secondMs
 export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
   const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
   try {
-    const config = await loadConfig(options.sources, services.secrets)
+    // A copy: what is taken out of the environment below is needed when the configuration is read again.
+    const sources = { ...options.sources, env: { ...options.sources.env } }
+    const source = {
+      first: await services.readConfig(sources),
+      read: () => services.readConfig(sources)
+    }
+    const config = configOf(source.first)
     // Programs that the agent starts have no business with it.
     delete process.env['STARLING_FLEET_SECRET']
     await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
     const log = createLog(config.logLevel, 'agent')
-    const agent = await services.createAgent(config, { log })
+    const agent = await services.createAgent(config, { log, source })
     try {
       const { id, proxyAddress: proxy, pageAddress: page } = agent
       await writeAgentFile(config.dataFolder, { pid: process.pid, id, proxy, page, startedAt: Date.now() })

@@ -3,7 +3,8 @@
  * so that `starling --help` does not wait for libp2p, and a test hands in its own.
  */
 import type { AgentConfig } from '../config.ts'
-import type { SecretReader } from '../config-sources.ts'
+import type { ConfigReading, ConfigSources, SecretReader } from '../config-sources.ts'
+import type { ConfigSource } from '../config-reload.ts'
 import type { Log } from '../log.ts'
 import type { AgentStatus, CaPort, StorePort } from '../ports.ts'
 
@@ -25,7 +26,14 @@ export interface Joined {
 }
 
 export interface Services {
-  createAgent(config: AgentConfig, tools: { readonly log: Log }): Promise<RunningAgent>
+  createAgent(
+    config: AgentConfig,
+    tools: { readonly log: Log; readonly source: ConfigSource }
+  ): Promise<RunningAgent>
+  /** Read, and held against itself and this machine. */
+  readConfig(sources: ConfigSources): Promise<ConfigReading>
+  /** Why what this name leads to would be refused upstream by this `upstream.allowPrivate`; null: it would not. */
+  resolvedRefusal(allowPrivate: readonly string[], host: string, port: number): Promise<string | null>
   /** Shows the ticket to its coordinator and keeps the membership in the data folder. */
   join(dataFolder: string, ticket: string): Promise<Joined>
   /** The store of an agent that does not run. Fails with `folder-in-use` when it does. */

@@ -89,6 +89,16 @@ test('a version that is looked up again is fresh for another while: nobody asks 
   expect([later.includes('answer-wish'), later.includes('resolve')]).toEqual([true, false])
 })
 
+const keptLoaded: AgentEvent = {
+  type: 'transfer-loaded',
+  head: headOf('kept'),
+  have: Bitfield.full(64),
+  digests: [],
+  unsigned: [],
+  lastUsedAt: 0,
+  pinned: false
+}
+
 describe('classes', () => {
   const head = headOf('update')
   const url = 'http://origin.example/update'
@@ -193,18 +203,7 @@ describe('classes', () => {
 
   test('uploads over the rate are put off until it allows them', () => {
     const one = agent({ maxLanUploadBytesPerSecond: 1_000_000 })
-    one.say(
-      {
-        type: 'transfer-loaded',
-        head: headOf('kept'),
-        have: Bitfield.full(64),
-        digests: [],
-        unsigned: [],
-        lastUsedAt: 0,
-        pinned: false
-      },
-      10
-    )
+    one.say(keptLoaded, 10)
     const asks = (upload: number, now: number) =>
       one
         .say(
@@ -218,6 +217,26 @@ describe('classes', () => {
     const retryAt = 10_001 + (refused as { retryAfterMs: number }).retryAfterMs
     expect(retryAt).toBeGreaterThan(10_500)
     expect(asks(3, retryAt)).toEqual([{ type: 'serve', upload: 3 }])
+  })
+
+  test('and of policy that is changed while it runs are followed from then on', () => {
+    const one = agent({ uploadSlots: 1 })
+    one.say(keptLoaded, 10)
+    const ask = (upload: number, now: number) =>
+      one
+        .say(
+          { type: 'chunk-asked', upload, peer: 'other', transfer: headOf('kept').transfer, chunk: upload },
+          now
+        )
+        .map(({ type }) => type)
+    expect([ask(1, 20), ask(2, 21)]).toEqual([['serve'], ['refuse']])
+    const rates = one.say({ type: 'policy-changed', policy: { ...policy, uploadSlots: 2 } }, 30)
+    expect(rates).toEqual([])
+    expect([ask(3, 31), ask(4, 32)]).toEqual([['serve'], ['refuse']])
+    const maxForegroundDownloadBytesPerSecond: never = MiB as never
+    expect(
+      one.say({ type: 'policy-changed', policy: { ...policy, maxForegroundDownloadBytesPerSecond } }, 40)
+    ).toContainEqual({ type: 'set-rates', rates: { foreground: MiB, background: null } })
   })
 
   // It ranks first, so before anything had come it could claim each time its claim was void, for ever.

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MiB } from '@starling/shared/units.ts'
-import { dataPlane, end, settled, type DataPlane } from '../../../test/doubles/data-plane.ts'
+import { dataPlane, end, settled, signHead, type DataPlane } from '../../../test/doubles/data-plane.ts'
 import { madeTransfer } from '../../../test/doubles/made-transfer.ts'
 import type { PieceHashes } from '../ports.ts'
 
@@ -62,4 +63,22 @@ describe("a content and the vendor's piece hashes", () => {
     plane.flows.expectPieces(`${key}x`, hashes({ digests: wrong }))
     expect([await forgotten(), doubted.mock.calls.length]).toEqual([false, 0])
   })
+
+  it('contradict each other, and the name has proven the content: only the hashes are forgotten', async () => {
+    const proven = signHead({ ...made.head().head, validator: '', promised: await promise() })
+    plane.flows.openTransfer(proven)
+    const { transfer } = proven
+    await settled()
+    for (const chunk of [0, 1, 2])
+      expect(await plane.store.put(transfer, chunk, made.digest(chunk), made.chunk(chunk))).toBe('kept')
+    plane.flows.complete(transfer)
+    await settled()
+    plane.flows.expectPieces(key, hashes({ digests: wrong }))
+    expect([await forgotten(), doubted.mock.calls.length]).toEqual([false, 1])
+  })
 })
+
+async function promise(): Promise<{ algorithm: 'sha1'; hex: string }> {
+  const all = Buffer.concat([0, 1, 2].map(chunk => made.chunk(chunk)))
+  return { algorithm: 'sha1', hex: createHash('sha1').update(all).digest('hex') }
+}

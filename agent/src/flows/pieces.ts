@@ -4,7 +4,7 @@
  * only at the client.
  *
  * The file comes over plain HTTP like the content, so it proves nothing by itself. Two that contradict each other are both
- * forgotten: asked for again, they come from the origin.
+ * forgotten, and asked for again they come from the origin; only what its name promised, and was found to be, stays.
  */
 import { LRUCache } from 'lru-cache'
 import { chunkBytesDefault } from '@starling/shared/chunking.ts'

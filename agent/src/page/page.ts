@@ -171,7 +171,8 @@ const statuses: Readonly<Record<string, number>> = {
   'unknown-transfer': 404,
   'bad-body': 400,
   'bad-url': 400,
-  'body-too-large': 413
+  'body-too-large': 413,
+  'config-fixed': 409
 }
 
 function sendFailure(response: ServerResponse, error: unknown): void {

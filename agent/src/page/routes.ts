@@ -23,7 +23,7 @@ export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `:id` stands for a transfer that the agent knows. */
   readonly path: string
-  /** Changes something, or makes the disk work: needs the token. */
+  /** Changes something, makes the disk work, or tells what only the agent's user may read: needs the token. */
   readonly change: boolean
   /** Reads the JSON that came with the request; for the others it is thrown away. */
   readonly takesBody?: boolean
@@ -99,6 +99,22 @@ export const routes: readonly Route[] = [
       const result = await tools.actions.purge(asked.data)
       tools.log.info({ ...asked.data, ...result }, 'purged through the API')
       sendJson(response, 200, result)
+    }
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/config',
+    change: true,
+    async answer(tools, response) {
+      sendJson(response, 200, tools.actions.showConfig())
+    }
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/config/reload',
+    change: true,
+    async answer(tools, response) {
+      sendJson(response, 200, await tools.actions.reloadConfig())
     }
   },
   change('PUT', '/api/v1/cache/:id/pin', (actions, transfer) => actions.pin(transfer, true)),

@@ -50,4 +50,10 @@ test.runIf(own !== undefined)('who is not listed is told so, and whoever is, is 
 
   const open = await proxyOf(swarm(), { host: '0.0.0.0', clients: [own!] })
   expect(await say({ ...open, address: own! }, ask)).toMatch(/^HTTP\/1\.1 206 /)
+
+  const rules = { connectHosts: [], connectPorts: [], wsus: null, pacHosts: [] }
+  closed.reconfigure({ ...rules, clients: [own!] })
+  expect(await say(at, ask)).toMatch(/^HTTP\/1\.1 206 /)
+  expect(() => closed.reconfigure({ ...rules, clients: ['office'] })).toThrow(/proxy\.clients/)
+  expect(await say(at, ask)).toMatch(/^HTTP\/1\.1 206 /)
 })

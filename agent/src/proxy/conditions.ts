@@ -26,6 +26,7 @@ export type Verdict = 'go-on' | 'not-modified' | 'failed'
  * @param has the headers of the representation (`etag`, `last-modified`)
  */
 export function judgeConditions(asked: HeaderList, has: HeaderList): Verdict {
+  if (!isConditional(asked)) return 'go-on'
   const etag = headerOf(has, 'etag')
   const modified = httpDateOf(headerOf(has, 'last-modified'))
 

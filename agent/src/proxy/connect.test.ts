@@ -27,6 +27,24 @@ describe('CONNECT', () => {
     return port
   }
 
+  test('goes to other ports once the rules allow them, and no longer when they do not', async () => {
+    const port = await echo()
+    const proxy = await proxyOf(swarm())
+    const asked = `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: x\r\n\r\n`
+    const rules = { connectHosts: [], clients: [], wsus: null, pacHosts: ['files.example'] }
+    expect(await say(proxy, asked)).toMatch(/^HTTP\/1\.1 403 /)
+    proxy.reconfigure({ ...rules, connectPorts: [port] })
+    const socket = connect(proxy.port, proxy.address)
+    closers.push(() => socket.destroy())
+    socket.write(asked)
+    expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await say(proxy, 'GET /proxy.pac HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toContain(
+      'files.example'
+    )
+    proxy.reconfigure({ ...rules, connectPorts: [] })
+    expect(await say(proxy, asked)).toMatch(/^HTTP\/1\.1 403 /)
+  })
+
   test('tunnels to an allowed port, what was sent at once included', async () => {
     const port = await echo()
     const proxy = await proxyOf(swarm(), { connectPorts: [port] })

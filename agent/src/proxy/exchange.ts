@@ -1,6 +1,7 @@
 /** One request of a client and its response, with what all ways of answering need to know. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
+import type { Owed } from './owed.ts'
 import type { Range } from './range.ts'
 import type { Tally, Way } from './tally.ts'
 
@@ -19,6 +20,7 @@ export interface Exchange {
   readonly takesBody: () => void
   /** A GET or HEAD of a client that takes us for a cache host; see strict.ts. */
   readonly strict: boolean
+  readonly owed: Owed
   /** Aborted when the client goes away, or the proxy closes. */
   readonly signal: AbortSignal
   /** What our Via says. */
@@ -28,9 +30,10 @@ export interface Exchange {
 
 /** Writes one part, and waits until the system has it: the part is the caller's again then. */
 export async function write(exchange: Exchange, part: Uint8Array, way: Way): Promise<void> {
-  const { res, signal, tally } = exchange
+  const { res, signal, tally, owed } = exchange
   signal.throwIfAborted()
   tally.bytes(part.length, way)
+  owed.paying()
   await new Promise<void>((resolve, reject) => {
     const gone = (): void => reject(signal.reason)
     signal.addEventListener('abort', gone, { once: true })
@@ -40,6 +43,7 @@ export async function write(exchange: Exchange, part: Uint8Array, way: Way): Pro
       else resolve()
     })
   })
+  owed.paid()
 }
 
 /**

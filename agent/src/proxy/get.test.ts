@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import { MiB, secondMs } from '@starling/shared/units.ts'
 import {
   ask,
@@ -47,13 +48,16 @@ const always =
   (_req, res) =>
     void res.writeHead(status, headers).end(body)
 
+/** The table below is made when this file is read, seconds before its tests on a busy machine; Node's own Date is never faked. */
+const readAt = Date.now()
+
 describe('what is fresh', () => {
   test.each<[string, OutgoingHttpHeaders]>([
     ['max-age', { 'cache-control': 'max-age=60' }],
     ['s-maxage', { 'cache-control': 'max-age=1, s-maxage=60' }],
-    ['Expires', { expires: new Date(Date.now() + 60_500).toUTCString() }]
+    ['Expires', { date: new Date(readAt).toUTCString(), expires: new Date(readAt + 60_000).toUTCString() }]
   ])('by %s is given without asking, with an Age that grows, and with its Date', async (_name, headers) => {
-    vi.setSystemTime(Date.now())
+    vi.setSystemTime(readAt)
     const { ask, seen } = await small(always(headers))
     const first = await ask()
     expect([first.status, first.headers['x-starling']]).toEqual([200, expect.stringContaining('kept')])
@@ -379,6 +383,34 @@ describe('not kept is', () => {
     body = right
     for (let times = 0; times < 2; times++) expect((await ask({}, 'GET', path)).body.toString()).toBe(right)
     expect(seen).toHaveLength(2)
+  })
+
+  test('what of it a part was asked for, when all know already that it is too small for the swarm', async () => {
+    const right = 'the update'
+    const name = hash('sha1', right).toUpperCase()
+    let body = 'a portal'
+    const seen: Array<string | undefined> = []
+    const url = await serve((req, res) => {
+      seen.push(req.headers.range)
+      const isPart = req.headers.range !== undefined
+      const part = isPart ? { 'content-range': `bytes 4-5/${body.length}` } : {}
+      res.writeHead(isPart ? 206 : 200, { ...fresh, ...part }).end(isPart ? body.slice(4, 6) : body)
+    })
+    const upstream = upstreamOf()
+    const small = {
+      ...swarm(),
+      want: async () => ({ kind: 'pass', reason: tooSmallToShare, response: null }) as const
+    }
+    const proxy = await proxyOf(small, {}, upstream)
+    const askPart = (): Promise<Answer> =>
+      ask(proxy, `${url}/Content/${name.slice(-2)}/${name}.cab`, { range: 'bytes=4-5' })
+    expect((await askPart()).status).toBe(502)
+    body = right
+    for (let times = 0; times < 2; times++) {
+      const { status, body, headers } = await askPart()
+      expect([status, body.toString(), headers['content-range']]).toEqual([206, 'up', 'bytes 4-5/10'])
+    }
+    expect(seen).toEqual([undefined, undefined])
   })
 
   test('but a page that is missing may be, if it says for how long', async () => {

@@ -6,16 +6,19 @@
  * for what comes of it (flight.ts).
  */
 import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { contentLengthOf, headerOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { tooSmallToShare } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery } from '../log.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
 import { isConditional } from './conditions.ts'
-import { write, type Exchange } from './exchange.ts'
-import { asRecord, endToEnd, explanation } from './fields.ts'
+import type { Exchange } from './exchange.ts'
+import { asRecord, endToEnd } from './fields.ts'
 import { createFlights, type Flight } from './flight.ts'
 import type { Found, HttpCache } from './http-cache/http-cache.ts'
 import {
@@ -28,12 +31,13 @@ import {
   type Kept,
   type Terms
 } from './http-cache/kept.ts'
-import { refreshMsMax, smallBytesMax } from './limits.ts'
+import { isUnkeyed } from './http-cache/unkeyed.ts'
+import { changesKeptMax, refreshMsMax, smallBytesMax } from './limits.ts'
 import { askUpstream, passFailed, passThrough } from './pass.ts'
-import { planAnswer } from './plan.ts'
+import { serveKept } from './serve-kept.ts'
 import { serveTransfer, type ShareParts } from './share.ts'
 import { strictProblem } from './strict.ts'
-import { answersClient, sharedHeaders, wishOf } from './wishing.ts'
+import { answersClient, ownHeaders, sharedHeaders, wishOf } from './wishing.ts'
 
 export interface GetParts extends ShareParts {
   readonly cache: HttpCache
@@ -51,7 +55,10 @@ interface Get {
   readonly recognised: Recognised
   /** What is asked upstream for everybody. */
   readonly shared: HeaderList
+  /** By what upstream was asked, as far as an answer may depend on it. */
   readonly asked: Asked
+  /** The same of the client's own request, which may say more. */
+  readonly own: Asked
 }
 
 export interface Gets {
@@ -61,17 +68,21 @@ export interface Gets {
   /** What was kept is not there any more, nor does what is under way become so. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Something else than a GET may have changed what lies under this key (RFC 9111, 4.4). */
-  changed(key: string): void
+  changed(recognised: Recognised): void
 }
 
 export function createGets(parts: GetParts): Gets {
   const { cache, upstream, log } = parts
   const flights = createFlights()
+  /** When a client changed something at the origin, by key. */
+  const changedAt = new LRUCache<string, Millis>({ max: changesKeptMax })
 
   function getOf(exchange: Exchange, recognised: Recognised): Get {
     const shared = sharedHeaders(exchange, recognised)
-    const asked = asRecord(shared.filter(([name]) => !neverVaried.has(name)))
-    return { exchange, recognised, shared, asked }
+    const ofFields = (headers: HeaderList): Asked =>
+      asRecord(headers.filter(([name]) => !neverVaried.has(name)))
+    const own = ofFields(ownHeaders(exchange, recognised))
+    return { exchange, recognised, shared, asked: ofFields(shared), own }
   }
 
   async function answer(exchange: Exchange, recognised: Recognised): Promise<void> {
@@ -81,7 +92,7 @@ export function createGets(parts: GetParts): Gets {
       const found = await cache.find(key, get.asked)
       if (found !== null && found.use.kind !== 'validate') {
         if (found.use.kind === 'refresh') refresh(get, found)
-        return serveKept(exchange, found.kept)
+        return serve(exchange, found.kept)
       }
       const flight = flights.get(key)
       // Twice in vain: he wants another variant, or the origin is in trouble, and he need not wait for each who tries it.
@@ -89,8 +100,7 @@ export function createGets(parts: GetParts): Gets {
       const end = await flight.wait(exchange.signal)
       if (end.kind === 'shared') return throughSwarm(get)
       if (end.kind === 'own') return passThrough(parts, exchange, 'the response is for this client alone')
-      if (end.kind === 'kept' && isFor(end.kept, get.asked))
-        return serveKept(exchange, end.kept, 'just fetched')
+      if (end.kind === 'kept' && isFor(end.kept, get.asked)) return serve(exchange, end.kept, 'just fetched')
       inVain++
     }
   }
@@ -102,6 +112,8 @@ export function createGets(parts: GetParts): Gets {
       if (found !== null) await validate(get, found, flight)
       else if (!get.recognised.rangeFirst && isConditional(headers))
         await askAlone(get, flight, 'the client has it and only asks whether it is current')
+      else if (!get.recognised.rangeFirst && isUnkeyed(Object.keys(get.own)))
+        await askAlone(get, flight, 'the request has fields of its own, which may choose the answer')
       else await throughSwarm(get, flight)
     } finally {
       flight.end({ kind: 'nothing' })
@@ -113,15 +125,19 @@ export function createGets(parts: GetParts): Gets {
     const { exchange, recognised, shared } = get
     const wish = wishOf(exchange, recognised, shared)
     const outcome = await parts.content.want(flight === null ? wish : { ...wish, signal: flight.signal })
+    if (outcome.kind === 'transfer' && outcome.head.signed.issuedAt <= (changedAt.get(recognised.key) ?? 0)) {
+      flight?.end({ kind: 'own' })
+      return passOn(exchange, null, 'it has been changed at the origin since the swarm has it')
+    }
     if (outcome.kind === 'transfer') {
       if (flight?.isPurged !== true) parts.resolved(outcome.head, recognised)
       flight?.end({ kind: 'shared' })
       return serveTransfer(parts, exchange, outcome.head, shared)
     }
     const { response, reason } = outcome
-    if (flight === null) return passOn(exchange, response, reason)
+    if (flight === null) return passOn(exchange, saysMore(get) ? null : response, reason)
     if (response === null) return askAlone(get, flight, reason)
-    await hand(get, flight, response, reason)
+    await hand(get, flight, response, reason, answersClient(exchange, response) && !saysMore(get))
   }
 
   /** @param usable whether what came answers this client's own request as it is; else he asks anew */
@@ -140,11 +156,18 @@ export function createGets(parts: GetParts): Gets {
     const { exchange } = get
     let response: UpstreamResponse
     try {
+      if (exchange.range.kind !== 'none' && reason === tooSmallToShare) {
+        // A part alone can neither be kept nor checked against what the name promises, and the whole costs little more.
+        const whole = await askForAll(get, {}, flight.signal)
+        if (whole.status === 200 && termsFor(get, whole) !== null)
+          return hand(get, flight, whole, reason, false)
+        whole.cancel()
+      }
       response = await askUpstream(parts, exchange, flight.signal)
     } catch (error) {
       return passFailed(parts, exchange, error)
     }
-    await hand(get, flight, response, reason, true)
+    await hand({ ...get, asked: get.own }, flight, response, reason, true)
   }
 
   /** Gives the client what came, and keeps it if it may be kept. */
@@ -173,7 +196,7 @@ export function createGets(parts: GetParts): Gets {
     }
     // What the name promises is checked before the client has all of it.
     const result = await gathered
-    if (typeof result === 'object') return serveKept(exchange, result, 'just fetched')
+    if (typeof result === 'object') return serve(exchange, result, 'just fetched')
     collecting.response.cancel()
     if (recognised.promised === null || result === 'too-large') return passThrough(parts, exchange, reason)
     throw result === 'untrusted'
@@ -225,7 +248,7 @@ export function createGets(parts: GetParts): Gets {
     const { kept } = found
     const coverError = (): Promise<void> => {
       flight.end({ kind: 'kept', kept })
-      return serveKept(exchange, kept, 'stale-if-error')
+      return serve(exchange, kept, 'stale-if-error')
     }
     let response: UpstreamResponse
     try {
@@ -239,7 +262,7 @@ export function createGets(parts: GetParts): Gets {
       return mayCoverError(kept) ? coverError() : passFailed(parts, exchange, error)
     }
     const updated = confirm(get, found, flight, response)
-    if (updated !== null) return serveKept(exchange, updated, 'validated')
+    if (updated !== null) return serve(exchange, updated, 'validated')
     if (response.status >= 500 && mayCoverError(kept)) {
       response.cancel()
       return coverError()
@@ -263,7 +286,11 @@ export function createGets(parts: GetParts): Gets {
   }
 
   function askToValidate(get: Get, { use }: Found, signal: AbortSignal): Promise<UpstreamResponse> {
-    const conditions = use.kind === 'fresh' ? {} : use.validation
+    return askForAll(get, use.kind === 'fresh' ? {} : use.validation, signal)
+  }
+
+  /** On behalf of everybody, and for everything. */
+  function askForAll(get: Get, conditions: Asked, signal: AbortSignal): Promise<UpstreamResponse> {
     return upstream.request({
       url: get.exchange.url,
       method: 'GET',
@@ -300,33 +327,11 @@ export function createGets(parts: GetParts): Gets {
     await gather(get, flight, response, terms, collecting.whole)
   }
 
-  async function serveKept(exchange: Exchange, kept: Kept, how = 'fresh'): Promise<void> {
-    const { res, signal } = exchange
-    signal.throwIfAborted()
+  /** @param how it came to be fresh */
+  async function serve(exchange: Exchange, kept: Kept, how?: string): Promise<void> {
     if (exchange.strict && strictProblem(kept) !== null)
       return passThrough(parts, exchange, 'what is kept is nothing for a cache host')
-    const headers: HeaderList = [
-      ...kept.headers.filter(([name]) => !told.has(name)),
-      ['age', String(Math.max(0, Math.floor(kept.policy.age())))],
-      ['accept-ranges', 'bytes'],
-      ['via', `1.1 ${exchange.via}`],
-      ['x-starling', explanation('cache', `class=${kept.contentClass}; ${how}`)]
-    ]
-    exchange.tally.answered('cache')
-    if (kept.status !== 200) {
-      const length: HeaderList = kept.status === 204 ? [] : [['content-length', String(kept.body.length)]]
-      res.writeHead(kept.status, [...headers, ...length].flat())
-      if (exchange.method !== 'HEAD' && kept.status !== 204) await write(exchange, kept.body, 'cache')
-      return void res.end()
-    }
-    const plan = planAnswer(exchange, { headers, length: kept.body.length })
-    res.writeHead(plan.status, plan.headers.flat())
-    for (const { before, span } of plan.parts) {
-      if (before.length > 0) await write(exchange, before, 'cache')
-      await write(exchange, kept.body.subarray(span.start, span.end), 'cache')
-    }
-    if (plan.after.length > 0) await write(exchange, plan.after, 'cache')
-    res.end()
+    serveKept(exchange, kept, how)
   }
 
   return {
@@ -334,24 +339,24 @@ export function createGets(parts: GetParts): Gets {
     async answerHead(exchange, recognised) {
       const found = await cache.find(recognised.key, getOf(exchange, recognised).asked)
       if (found?.use.kind !== 'fresh') return false
-      await serveKept(exchange, found.kept)
+      await serve(exchange, found.kept)
       return true
     },
     async purge(matches) {
       flights.purge(matches)
       await cache.purge(matches)
     },
-    changed(key) {
+    changed({ key, immutable }) {
       flights.purge(other => other === key)
       cache.forget(key)
+      // What is immutable lies under that name whatever a client has sent there.
+      if (!immutable) changedAt.set(key, parts.now())
     }
   }
 }
 
 /** Neither how it came to us nor how much age the client puts up with is what a response varies by. */
 const neverVaried: ReadonlySet<string> = new Set(['via', 'cache-control', 'pragma'])
-/** Of a kept response's headers those that we tell in our own words. */
-const told: ReadonlySet<string> = new Set(['age', 'content-length', 'accept-ranges', 'x-starling'])
 
 /** An error that says nothing about what is kept. */
 function isPassing(status: number): boolean {
@@ -369,4 +374,9 @@ function leadsBack(url: string, { headers }: UpstreamResponse): boolean {
   const location = headerOf(headers, 'location')
   const [from, to] = [new URL(url), location === null ? null : URL.parse(location, url)]
   return to !== null && to.host === from.host && to.pathname === from.pathname && to.search === from.search
+}
+
+/** Whether the client's own request has fields that upstream was not told for everybody. */
+function saysMore({ asked, own }: Get): boolean {
+  return Object.keys(own).some(name => !(name in asked))
 }

@@ -13,8 +13,10 @@ import {
   proxyOf,
   proxyOfItself,
   say,
+  serve,
   sha256,
-  swarm
+  swarm,
+  upstreamOf
 } from '../../../test/doubles/proxy-harness.ts'
 
 afterEach(cleanUp)
@@ -216,5 +218,42 @@ describe('requests that are not for a proxy, or not proper', () => {
   test('a port that is taken is told', async () => {
     const proxy = await proxyOf(swarm())
     await expect(proxyOf(swarm(), { port: proxy.port })).rejects.toMatchObject({ code: 'listen-failed' })
+  })
+})
+
+describe("a client's fields of its own", () => {
+  const own = { 'private-token': 'secret', 'x-forwarded-host': 'evil.example' }
+
+  test('are not told when a download is asked for on behalf of everybody', async () => {
+    const seen: IncomingMessage[] = []
+    const source = swarm(upstreamOf())
+    const answer = await ask(await proxyOf(source), `${await origin(seen)}/a.iso`, own)
+    expect(answer.headers['x-starling']).toContain('swarm')
+    expect(seen[0]!.headers).not.toHaveProperty('private-token')
+    expect(seen[0]!.headers).not.toHaveProperty('x-forwarded-host')
+  })
+
+  test('go up when it cannot be had without them, and then it is for that client alone', async () => {
+    const seen: Array<string | undefined> = []
+    const url = await serve((req, res) => {
+      const token = req.headers['private-token']?.toString()
+      seen.push(token)
+      if (token === undefined) return void res.writeHead(401, { 'content-length': 0 }).end()
+      res.writeHead(200, { etag, 'cache-control': 'max-age=60', 'content-length': 6 }).end('secret')
+    })
+    const proxy = await proxyOf(swarm(upstreamOf()))
+    const mine = await ask(proxy, `${url}/a.zip`, own)
+    expect([mine.status, mine.body.toString()]).toEqual([200, 'secret'])
+    const others = await ask(proxy, `${url}/a.zip`)
+    expect(others.status).toBe(401)
+    expect(seen).toEqual([undefined, 'secret', undefined])
+  })
+
+  test('of a page go up at once, and the swarm hears nothing of it', async () => {
+    const seen: IncomingMessage[] = []
+    const source = swarm(upstreamOf())
+    const answer = await ask(await proxyOf(source), `${await origin(seen)}/page`, own)
+    expect(answer.headers['x-starling']).toContain('fields of its own')
+    expect([source.wishes.length, seen[0]!.headers['private-token']]).toEqual([0, 'secret'])
   })
 })

@@ -35,11 +35,13 @@ import {
   connectPortsDefault,
   headsKeptMax,
   keepAliveMs,
+  owedMsMax,
   requestHeaderBytesMax,
   requestHeadersMax,
   requestHeadersMs
 } from './limits.ts'
 import { hopsLeft, traceOf } from './max-forwards.ts'
+import { nothingOwed, owe } from './owed.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
@@ -82,8 +84,15 @@ export interface ProxyOptions {
   readonly clients?: readonly string[]
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
   readonly cacheHost?: Endpoint | null
+  /** How long a client of a cache host is left without a byte. */
+  readonly owedMsMax?: Millis
   readonly now?: () => Millis
 }
+
+/** What may change while it runs. */
+export type ProxyRules = Required<
+  Pick<ProxyOptions, 'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients'>
+>
 
 export interface Proxy {
   readonly address: string
@@ -91,6 +100,8 @@ export interface Proxy {
   /** Why `cacheHost` could not be listened on; null: it could, or was not to be. */
   readonly cacheHostProblem: string | null
   tally(): ProxyTally
+  /** Takes up what may change while it runs; connections that are open stay. */
+  reconfigure(rules: ProxyRules): void
   /** Forgets what it remembers and keeps of whatever matches. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
   /** Ends all connections. */
@@ -108,7 +119,14 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   const via = `starling-${randomBytes(4).toString('hex')}`
   const open = new Set<AbortController>()
   const tally = createTally()
-  const mayAsk = createClientCheck(options.clients ?? [])
+  let rules: ProxyRules = {
+    connectHosts: options.connectHosts ?? [],
+    connectPorts: options.connectPorts ?? [],
+    wsus: options.wsus ?? null,
+    pacHosts: options.pacHosts ?? [],
+    clients: options.clients ?? []
+  }
+  let mayAsk = createClientCheck(rules.clients)
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
   })
@@ -140,7 +158,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     }
   })
   const faces = {
-    wsus: options.wsus ?? null,
+    get wsus() {
+      return rules.wsus
+    },
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
   const interceptions = createInterceptions()
@@ -151,8 +171,12 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     via,
     open,
     tally,
-    ports: new Set([...connectPortsDefault, ...(options.connectPorts ?? [])]),
-    hosts: options.connectHosts ?? []
+    get ports() {
+      return new Set([...connectPortsDefault, ...rules.connectPorts])
+    },
+    get hosts() {
+      return rules.connectHosts
+    }
   }
 
   /** @param takesBody see Exchange */
@@ -173,7 +197,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (hasPassed(headers, via)) return replyWithText(res, 508, loopText)
     const hops = hopsLeft(req.method ?? '', headers)
     if (hops.kind === 'us') return replyAsLast(req, res)
-    const call = wsusCallOf(req.method ?? '', new URL(faced.url).pathname, headerOf(headers, 'soapaction'))
+    const call = wsusCallOf(req.method ?? '', faced.url, headerOf(headers, 'soapaction'))
     if (call !== null) tally.wsusCall(call)
     const gone = new AbortController()
     open.add(gone)
@@ -181,18 +205,20 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       open.delete(gone)
       if (!res.writableFinished) gone.abort()
     })
+    const strict = faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD')
     const exchange: Exchange = {
       req,
       res,
       method: req.method ?? 'GET',
       url: faced.url,
-      strict: faced.face !== 'forward' && (req.method === 'GET' || req.method === 'HEAD'),
+      strict,
+      owed: strict ? owe(res, options.owedMsMax ?? owedMsMax, () => gone.abort()) : nothingOwed,
       headers,
       onward: [
         ...endToEnd(hops.onward).filter(([name]) => name !== 'host'),
         ['via', `${req.httpVersion} ${via}`]
       ],
-      range: parseRange(req.headersDistinct.range ?? []),
+      range: parseRange(headers.flatMap(([name, value]) => (name === 'range' ? [value] : []))),
       takesBody,
       signal: gone.signal,
       via,
@@ -212,7 +238,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     const passReason = passReasonOf(exchange, recognised, fresh?.head.headers ?? null)
     if (passReason !== null) {
       await passThrough(parts, exchange, passReason)
-      if (!safeMethods.has(exchange.method) && exchange.res.statusCode < 400) gets.changed(recognised.key)
+      if (safeMethods.has(exchange.method) || exchange.res.statusCode >= 400) return
+      heads.delete(recognised.key)
+      gets.changed(recognised)
       return
     }
     if (exchange.method !== 'HEAD') return gets.answer(exchange, recognised)
@@ -248,7 +276,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
 
   function replyWithPac(req: IncomingMessage, res: ServerResponse): void {
     const body = Buffer.from(
-      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: options.pacHosts ?? [] })
+      pacFile(req.headers.host ?? `${options.host}:${options.port}`, { hosts: rules.pacHosts })
     )
     res.writeHead(200, {
       'content-type': 'application/x-ns-proxy-autoconfig',
@@ -345,6 +373,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     port,
     cacheHostProblem,
     tally: () => tally.now(),
+    reconfigure(next) {
+      mayAsk = createClientCheck(next.clients)
+      rules = next
+    },
     async purge(matches) {
       for (const [key, { head }] of heads.entries())
         if (matches(key, head.head.contentClass)) heads.delete(key)

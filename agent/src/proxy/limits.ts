@@ -1,6 +1,8 @@
 /** The proxy's numbers, each with its reason. */
 import { KiB, MiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 
+/** How long a client of a cache host is left without a byte: it bans us after 20 s, and our 504 has to reach it before. */
+export const owedMsMax: Millis = 12 * secondMs
 /** Windows keeps idle connections for up to 30 s and then closes them itself: ours must last longer. */
 export const keepAliveMs: Millis = 75 * secondMs
 /** Local programs send their headers at once; who takes longer than this holds a socket for nothing (slow-loris). */
@@ -24,6 +26,9 @@ export const tunnelProbeMs: Millis = minuteMs
 
 /** Heads kept so that a HEAD needs no upstream request: more than one machine asks for in a day, and small. */
 export const headsKeptMax = 500
+
+/** Changes (PUT, POST, DELETE) that are remembered, so that the swarm's older version is not given to who made them. */
+export const changesKeptMax = 1000
 
 /** Ranges in one answer. BITS and download managers ask for a few; hundreds are an attack on whoever serves them. */
 export const rangesMax = 8

@@ -14,6 +14,7 @@ test.each<[string, string | null]>([
   [`http://download.windowsupdate.com/phf/dotc/${sha1}/${hex64}`, `sha1:${sha1}`],
   ['http://files.example/a/b.bin.phf', 'files.example/a/b.bin'],
   [`http://download.windowsupdate.com/phf/dotc/${sha1}/${hex64.slice(1)}`, null],
+  [`http://evil.example/phf/dotc/${sha1}/${hex64}`, null],
   ['http://files.example/pieceshash', null],
   ['http://files.example/a/b.bin', null]
 ])('%s is about %s', (url, key) => {

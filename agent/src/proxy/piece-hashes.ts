@@ -10,12 +10,14 @@ import type { PieceHashes } from '../ports.ts'
 
 /**
  * The key of the content whose pieces hash file lies at this URL; null: it is no address of such a file. The forms are
- * `<content>/pieceshash`, `<content>.phf`, and `/phf/<...>/<SHA-1 of the content>/<hash of hashes>`.
+ * `<content>/pieceshash`, `<content>.phf`, and `/phf/<...>/<SHA-1 of the content>/<hash of hashes>`. The last one names content
+ * of any host, so only the vendor's own hosts may say it: else any web page could have Windows Update's files thrown away.
  */
 export function contentKeyOfPieces(url: string, classes: readonly ContentClass[]): string | null {
   const { origin, pathname, search } = new URL(url)
   const [, sha1] = /^\/phf\/(?:.*\/)?([0-9a-f]{40})\/[0-9a-f]{64}$/i.exec(pathname) ?? []
-  if (sha1 !== undefined) return `sha1:${sha1.toLowerCase()}`
+  if (sha1 !== undefined)
+    return recognise(url, classes).contentClass === 'piece-hashes' ? `sha1:${sha1.toLowerCase()}` : null
   const [, path] = /^(.+)(?:\/pieceshash|\.phf)$/i.exec(pathname) ?? []
   return path === undefined ? null : recognise(`${origin}${path}${search}`, classes).key
 }

@@ -18,6 +18,25 @@ import {
 
 afterEach(cleanUp)
 
+test('what a client has changed at the origin it does not get from the swarm as it was', async () => {
+  const url = await origin()
+  const how = async (issuedAt: number, path: string, method = 'GET'): Promise<string> => {
+    const proxy = await proxyOf(swarm(null, issuedAt))
+    const asked = async (): Promise<string> =>
+      String((await ask(proxy, `${url}${path}`, {}, method)).headers['x-starling'])
+    await ask(proxy, `${url}${path}`)
+    expect(await asked()).toMatch(/^swarm/)
+    await ask(proxy, `${url}${path}`, {}, 'PUT', 'another')
+    return asked()
+  }
+  const [before, after] = [Date.now() - 1000, Date.now() + 60_000]
+  expect(await how(before, '/a.iso')).toMatch(/^pass; reason=it has been changed/)
+  expect(await how(before, '/a.iso', 'HEAD')).toMatch(/^pass/)
+  expect(await how(after, '/a.iso')).toMatch(/^swarm/)
+  const name = 'A'.repeat(40)
+  expect(await how(before, `/Content/AA/${name}.cab`)).toMatch(/^swarm/)
+})
+
 describe('when the swarm fails', () => {
   const failing = (source: Swarm, after: number, error: Error): void => {
     source.read = async function* (_transfer, start, end) {

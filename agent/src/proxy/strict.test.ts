@@ -2,6 +2,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { MiB } from '@starling/shared/units.ts'
+import type { ProxyOptions } from './http-proxy.ts'
 import {
   ask,
   cleanUp,
@@ -22,14 +23,14 @@ interface Strict {
   readonly browse: (path: string, headers?: OutgoingHttpHeaders) => Promise<Answer>
 }
 
-async function strict(answer: RequestListener): Promise<Strict> {
+async function strict(answer: RequestListener, options: Partial<ProxyOptions> = {}): Promise<Strict> {
   const seen: IncomingMessage[] = []
   const url = await serve((req, res) => {
     seen.push(req)
     answer(req, res)
   })
   const upstream = upstreamOf()
-  const proxy = await proxyOf(swarm(upstream), { cacheHostAllows: () => true }, upstream)
+  const proxy = await proxyOf(swarm(upstream), { cacheHostAllows: () => true, ...options }, upstream)
   return {
     seen,
     ask: (path, headers, method) =>
@@ -62,6 +63,41 @@ describe('a client of a cache host never sees', () => {
     )
     expect((await ask('/page', { range: 'bytes=0-1' })).status).toBe(502)
     expect((await ask('/page', { range: 'bytes=0-1', 'if-range': '"0"' })).status).toBe(200)
+  })
+
+  test.each<[string, string, OutgoingHttpHeaders]>([
+    ['another part than was asked for', 'bytes=4-5', { 'content-range': 'bytes 0-1/10' }],
+    ['less than was asked for', 'bytes=0-5', { 'content-range': 'bytes 0-1/10' }],
+    ['a part of it does not know how much', 'bytes=0-1', { 'content-range': 'bytes 0-1/*' }],
+    [
+      'several parts, when one was asked for',
+      'bytes=0-1',
+      { 'content-type': 'multipart/byteranges; boundary=x' }
+    ]
+  ])('%s', async (_what, range, headers) => {
+    const { ask } = await strict(
+      (_req, res) =>
+        void res.writeHead(206, { ...headers, 'cache-control': 'no-store', 'content-length': 2 }).end('ab')
+    )
+    expect((await ask('/page', { range })).status).toBe(502)
+  })
+
+  test('the end of its patience', async () => {
+    const { ask, seen } = await strict(() => {}, { owedMsMax: 50 })
+    for (const path of ['/page', '/file.cab']) {
+      expect([(await ask(path)).status, (await ask(path, { range: 'bytes=0-1' })).status]).toEqual([504, 504])
+      expect((await ask(path, {}, 'HEAD')).status).toBe(504)
+    }
+    expect(seen.length).toBeGreaterThan(0)
+  })
+
+  test('the end of its patience in the middle of a body, which breaks off', async () => {
+    const { ask } = await strict(
+      (_req, res) => void res.writeHead(200, { ...fresh, 'content-length': 1000 }).write('some'),
+      { owedMsMax: 50 }
+    )
+    const { status, body, broken } = await ask('/page')
+    expect([status, body.toString(), broken]).toEqual([200, 'some', expect.any(Error)])
   })
 
   test('what was kept for others and is nothing for it', async () => {

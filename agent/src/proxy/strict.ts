@@ -1,14 +1,15 @@
 /**
  * What the clients of a cache host must never see, because Microsoft's own make a wrong file of it, or stay away from the
- * origin for a quarter of an hour: a 200 to a Range, a body without a length, an encoding, a 4xx for what somebody else
- * might still have. Each becomes a 502, after which they ask the origin themselves.
+ * origin for a quarter of an hour: a 200 to a Range, another part than was asked for, a body without a length, an encoding, a 4xx
+ * for what somebody else might still have. Each becomes a 502, after which they ask the origin themselves.
  */
 import { StarlingError } from '@starling/shared/errors.ts'
-import { headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { contentRangeOf, headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
 import type { UpstreamResponse } from '../ports.ts'
 import { collect } from './collect.ts'
 import type { Exchange } from './exchange.ts'
 import { smallBytesMax } from './limits.ts'
+import { satisfy, type Range } from './range.ts'
 
 /** What such a client must not see of this answer, whatever it asked for; null: it may. */
 export function strictProblem({
@@ -37,6 +38,8 @@ export async function strictly(exchange: Exchange, response: UpstreamResponse): 
   const mustBePart = exchange.range.kind !== 'none' && headerOf(exchange.headers, 'if-range') === null
   if (status === 200 && exchange.method === 'GET' && mustBePart)
     throw bad('sent everything, although a part was asked for')
+  if (status === 206 && exchange.method === 'GET' && !isPartAsked(exchange.range, headers))
+    throw bad('sent another part than was asked for')
   const lengthTold = headers.some(([name]) => name === 'content-length')
   if (exchange.method !== 'GET' || lengthTold || (status !== 200 && status !== 206)) return response
   const collecting = collect(response, smallBytesMax, exchange.signal)
@@ -47,6 +50,16 @@ export async function strictly(exchange: Exchange, response: UpstreamResponse): 
     throw bad('does not tell how long the content is')
   }
   return { ...response, headers: withLength(headers, body.length), body: one(body) }
+}
+
+/** The Linux client looks at the total only, and writes what comes to where it wanted it. */
+function isPartAsked(range: Range, headers: HeaderList): boolean {
+  // Several are told apart by their own Content-Range, and read by BITS, which looks.
+  if (range.kind === 'several') return true
+  const place = contentRangeOf(headerOf(headers, 'content-range'))
+  if (range.kind === 'none' || place === null || place.total === null) return false
+  const [wanted] = satisfy(range, place.total) ?? []
+  return wanted !== undefined && wanted.start === place.start && wanted.end === place.end
 }
 
 function withLength(headers: HeaderList, length: number): HeaderList {

@@ -10,6 +10,7 @@ import type { UpstreamResponse, Wish, WishRange } from '../ports.ts'
 import { conditionalNames } from './conditions.ts'
 import type { Exchange } from './exchange.ts'
 import { asRecord } from './fields.ts'
+import { isUnkeyed } from './http-cache/unkeyed.ts'
 import type { OneRange, Range } from './range.ts'
 
 /**
@@ -26,10 +27,28 @@ export function passReasonOf(
   return requestShareable({ method, headers: exchange.headers }, recognised, fresh)
 }
 
-/** What may be asked upstream so that the answer is fit for everybody. */
+/** Of one client and one moment: never asked for everybody. */
+const personal: ReadonlySet<string> = new Set([
+  ...conditionalNames,
+  'range',
+  'cookie',
+  'content-length',
+  'expect'
+])
+
+/**
+ * What may be asked upstream so that the answer is fit for everybody. For a download that is what anybody would say: with a
+ * token in a field of its own (`PRIVATE-TOKEN`) one client would fetch for all what is for him, and with `X-Forwarded-Host` he
+ * would choose it. If it cannot be had so, the client's own request goes up as it is.
+ */
 export function sharedHeaders(exchange: Exchange, recognised: Recognised): HeaderList {
-  const own = new Set([...conditionalNames, 'range', 'cookie', 'content-length', 'expect'])
-  const headers = exchange.onward.filter(([name]) => !own.has(name))
+  const headers = ownHeaders(exchange, recognised)
+  return recognised.rangeFirst ? headers.filter(([name]) => name === 'via' || !isUnkeyed([name])) : headers
+}
+
+/** The client's own fields, without what is about its state and this moment. */
+export function ownHeaders(exchange: Exchange, recognised: Recognised): HeaderList {
+  const headers = exchange.onward.filter(([name]) => !personal.has(name))
   if (!recognised.rangeFirst && !exchange.strict) return headers
   // Only for what is a file by its name: a page that comes uncompressed would cost more WAN than it saves.
   return [...headers.filter(([name]) => name !== 'accept-encoding'), ['accept-encoding', 'identity']]

@@ -19,5 +19,5 @@ test.each<[string, string, string | null, ReturnType<typeof wsusCallOf>]>([
   ['POST', '/shop/basket.asmx', action('SyncUpdates'), null],
   ['POST', '/ClientWebService/client.asmx.bak', null, null]
 ])('%s %s %s: %s', (method, path, soapAction, expected) => {
-  expect(wsusCallOf(method, path, soapAction)).toBe(expected)
+  expect(wsusCallOf(method, `http://wsus.example:8530${path}`, soapAction)).toBe(expected)
 })

@@ -8,12 +8,14 @@ export const wsusCalls = ['scan', 'sync', 'report', 'other'] as const
 export type WsusCall = (typeof wsusCalls)[number]
 
 /**
+ * @param url absolute
  * @param soapAction the header, with or without quotes: `"http://www.microsoft.com/.../Server/ClientWebService/SyncUpdates"`
  * @returns null: no call to a WSUS
  */
-export function wsusCallOf(method: string, path: string, soapAction: string | null): WsusCall | null {
-  const [, service] = /^\/(?:[^/]+\/)*([^/]+)\.asmx$/i.exec(path) ?? []
-  if (method !== 'POST' || service === undefined) return null
+export function wsusCallOf(method: string, url: string, soapAction: string | null): WsusCall | null {
+  if (method !== 'POST') return null
+  const [, service] = /\/([^/]+)\.asmx$/i.exec(new URL(url).pathname) ?? []
+  if (service === undefined) return null
   const action = /([A-Za-z0-9]+)"?\s*$/.exec(soapAction ?? '')?.[1]?.toLowerCase() ?? ''
   switch (service.toLowerCase()) {
     case 'reportingwebservice':

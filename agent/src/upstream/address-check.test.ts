@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { createAddressCheck } from './address-check.ts'
+import { createAddressCheck, resolvedRefusal, upstreamRefusal } from './address-check.ts'
 
 const refuses = (list: readonly string[], host: string, port = 80): boolean => {
   try {
@@ -109,4 +109,22 @@ describe('names', () => {
     })
     expect(await lookup(['*.localhost'], 'localhost', 81)).not.toEqual([])
   })
+})
+
+test('what is listed can be changed, and a list that cannot be understood changes nothing', () => {
+  const check = createAddressCheck([])
+  const ask = (): void => check.checkHost('10.0.0.1', 80)
+  expect(ask).toThrow(StarlingError)
+  check.allow(['10.0.0.0/8'])
+  expect(ask).not.toThrow()
+  expect(() => check.allow(['10.0.0.0/99'])).toThrow(/10\.0\.0\.0\/99/)
+  expect(ask).not.toThrow()
+})
+
+test('why an address would be refused can be asked, as it is written and as it is resolved', async () => {
+  expect(upstreamRefusal([], '10.0.0.1', 80)).toMatch(/upstream\.allowPrivate/)
+  expect(upstreamRefusal([], 'wsus', 80)).toBeNull()
+  expect(upstreamRefusal(['10.0.0.1'], '10.0.0.1', 80)).toBeNull()
+  expect(await resolvedRefusal([], 'localhost', 80)).toMatch(/localhost:80 is a private address/)
+  expect(await resolvedRefusal(['localhost'], 'localhost', 80)).toBeNull()
 })

@@ -7,13 +7,15 @@
  */
 import { lookup as resolve } from 'node:dns'
 import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net'
-import { StarlingError } from '@starling/shared/errors.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 
 export interface AddressCheck {
   /** For hosts that need no resolving: addresses, and names that are this machine. @throws `upstream-refused-address` */
   checkHost(host: string, port: number): void
   /** For `net.connect`: resolves, and gives only addresses that may be asked. */
   lookup(port: number): LookupFunction
+  /** From now on; a kept connection lasts until it is idle. @throws StarlingError `bad-config`, with nothing changed */
+  allow(privateNow: readonly string[]): void
 }
 
 /** What IANA's special-purpose registries do not call globally reachable, and multicast. */
@@ -55,7 +57,7 @@ const embedding: ReadonlyArray<readonly [network: readonly [string, number], fir
  */
 export function createAddressCheck(allowPrivate: readonly string[]): AddressCheck {
   const blocked = networks(privateNetworks)
-  const listed = allowPrivate.map(parseListed)
+  let listed = allowPrivate.map(parseListed)
 
   const hostListed = (host: string, port: number): boolean =>
     listed.some(
@@ -77,6 +79,9 @@ export function createAddressCheck(allowPrivate: readonly string[]): AddressChec
   }
 
   return {
+    allow: privateNow => {
+      listed = privateNow.map(parseListed)
+    },
     checkHost: (bracketed, port) => {
       const host = bracketed.replace(/^\[(.*)\]$/, '$1')
       if (hostListed(host, port)) return
@@ -97,6 +102,31 @@ export function createAddressCheck(allowPrivate: readonly string[]): AddressChec
       })
     }
   }
+}
+
+/** Why a host would be refused as it is written; null: it would not. @throws StarlingError `bad-config` */
+export function upstreamRefusal(allowPrivate: readonly string[], host: string, port: number): string | null {
+  const check = createAddressCheck(allowPrivate)
+  try {
+    check.checkHost(host, port)
+    return null
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** The same for what the host's name leads to. Null also where it leads nowhere. @throws StarlingError `bad-config` */
+export function resolvedRefusal(
+  allowPrivate: readonly string[],
+  host: string,
+  port: number
+): Promise<string | null> {
+  const lookup = createAddressCheck(allowPrivate).lookup(port)
+  return new Promise(resolve => {
+    lookup(host, { all: true }, error => {
+      resolve(error !== null && codeOf(error) === 'upstream-refused-address' ? error.message : null)
+    })
+  })
 }
 
 function refused(host: string, port: number): StarlingError {

@@ -36,11 +36,13 @@ export interface UpstreamOptions {
   readonly now?: () => Millis
 }
 
+export interface Upstream extends UpstreamPort, TunnelPort {
+  /** Private addresses that may be asked from now on. @throws StarlingError `bad-config`, with nothing changed */
+  allowPrivate(listed: readonly string[]): void
+}
+
 /** @throws StarlingError `bad-config` */
-export function createUpstream(
-  parts: { readonly log: Log },
-  options: UpstreamOptions = {}
-): UpstreamPort & TunnelPort {
+export function createUpstream(parts: { readonly log: Log }, options: UpstreamOptions = {}): Upstream {
   const log = parts.log.child({ part: 'upstream' })
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const check = createAddressCheck(options.allowPrivate ?? [])
@@ -165,6 +167,7 @@ export function createUpstream(
       }
       return timeHandshake({ ...place, lookup: check.lookup(place.port), signal })
     },
+    allowPrivate: listed => check.allow(listed),
     close: () => routes.close()
   }
 }

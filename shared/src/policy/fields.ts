@@ -29,8 +29,12 @@ export interface FieldFacts extends FieldDoc {
   readonly byDefault: unknown
   /** The default as one would write it; empty when there is none. */
   readonly defaultText: string
+  /** A value of it as one would write it. */
+  write(value: unknown): string
   /** The value has parts of its own, and its schema says of each what is wrong with it. */
   readonly isStructured?: true
+  /** Never shown, not even in an error. */
+  readonly isSecret?: true
 }
 
 interface Wording<Value> {
@@ -46,7 +50,14 @@ function field<Value>(
   byDefault: Value,
   doc: FieldDoc
 ): z.ZodType<Value> {
-  const facts: FieldFacts = { ...doc, form, word, byDefault, defaultText: write(byDefault) }
+  const facts: FieldFacts = {
+    ...doc,
+    form,
+    word,
+    byDefault,
+    defaultText: write(byDefault),
+    write: value => write(value as Value)
+  }
   const schema = z.preprocess(value => {
     if (value === undefined) return byDefault
     // What cannot be read goes on as it came, and the inner schema refuses it.
@@ -127,6 +138,11 @@ export function choiceField<const Choice extends string>(
     write: String
   }
   return field<Choice>(z.enum(choices), wording, byDefault, doc)
+}
+
+/** The same field, whose value is nobody's business. */
+export function secret<Value>(schema: z.ZodType<Value>): z.ZodType<Value> {
+  return schema.meta({ ...schema.meta(), isSecret: true })
 }
 
 /** Text of one shape; `inner` says which. */

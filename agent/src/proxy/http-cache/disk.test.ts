@@ -95,6 +95,15 @@ describe('what was written', () => {
     expect([await bodyOf(disk, 'k0'), await bodyOf(disk, 'k19')]).toEqual([undefined, expect.anything()])
   })
 
+  test('is not counted when it could not be written', async () => {
+    const disk = await open()
+    await disk.write('a', [keptOf('a', 'body')])
+    await disk.close()
+    await expect(disk.write('a', [keptOf('a', 'newer')])).rejects.toThrow()
+    await expect(disk.write('b', [keptOf('b', 'body')])).rejects.toThrow()
+    expect(disk.usage()).toEqual({ entries: 0, bytes: 0 })
+  })
+
   test('is gone when it is purged or removed, after a restart too', async () => {
     const disk = await open()
     for (const [key, contentClass] of [

@@ -105,10 +105,16 @@ export async function openCacheDisk(folder: string, quotaBytes: Bytes, log: Log)
       unlist(hash)
       listed.set(hash, one)
       bytes += one.bytes
-      await change([
-        { type: 'put', key: listName(hash), value: encode(one) },
-        { type: 'put', key: recordName(hash), value }
-      ])
+      try {
+        await change([
+          { type: 'put', key: listName(hash), value: encode(one) },
+          { type: 'put', key: recordName(hash), value }
+        ])
+      } catch (error) {
+        // Else a full disk would have the list grow for ever with what is not there.
+        if (listed.get(hash) === one) unlist(hash)
+        throw error
+      }
       await makeRoom()
     },
     async remove(key) {

@@ -95,7 +95,7 @@ function variantOf(asked: Asked, { headers }: Response, recognised: Recognised):
   if (recognised.promised !== null) return {}
   const isEncoded = headerOf(headers, 'content-encoding') !== null
   const varied = variedBy(headerOf(headers, 'vary'), { isDownload: isDownload(recognised), isEncoded })
-  if (varied.has('*') || isUnkeyed(asked, varied)) return null
+  if (varied.has('*') || isUnkeyed(Object.keys(asked), varied)) return null
   return Object.fromEntries([...varied].map(name => [name, asked[name] ?? null]))
 }
 

@@ -31,6 +31,8 @@ const harmlessPrefixes = ['sec-fetch-', 'sec-ch-', 'sec-gpc', 'sec-purpose']
 /** Origins choose pages by these, and now and then forget to say so in Vary: there they are told apart in any case. */
 const choosing: readonly string[] = ['accept', 'accept-language', 'origin']
 
+const noFields: ReadonlySet<string> = new Set()
+
 /** The request fields by whose values a response is told from its siblings. */
 export function variedBy(
   vary: string | null,
@@ -45,8 +47,8 @@ export function variedBy(
 }
 
 /** Whether one of the request's fields may have made the response what it is, and would not be seen by others. */
-export function isUnkeyed(asked: Readonly<Record<string, string>>, varied: ReadonlySet<string>): boolean {
-  return Object.keys(asked).some(
+export function isUnkeyed(names: readonly string[], varied: ReadonlySet<string> = noFields): boolean {
+  return names.some(
     name =>
       !harmless.has(name) &&
       !choosing.includes(name) &&

@@ -1,0 +1,219 @@
+/**
+ * What settings have to do with each other and with the machine, in one table of pure functions. `starling config check` tells
+ * what they find; at the start of an agent and whenever its file changes an error refuses the configuration, a warning is
+ * logged and shown.
+ *
+ * A warning about defaults alone is not told: nobody wrote them, so nobody can have meant something else.
+ */
+import { isIP } from 'node:net'
+import { messageOf } from '@starling/shared/errors.ts'
+import { bytesToText } from '@starling/shared/policy/quantities.ts'
+import { valueAt, type ConfigReading } from './config-sources.ts'
+import type { Surroundings } from './config-surroundings.ts'
+import { settings, type AgentConfig } from './config.ts'
+import type { ConfigOrigin, ConfigProblem } from './ports.ts'
+
+export interface Relation {
+  readonly severity: ConfigProblem['severity']
+  /** What it finds wrong: which settings are concerned, those first that are likely to be the mistake, and a sentence. */
+  readonly look: (config: AgentConfig, around: Surroundings) => readonly Finding[]
+}
+
+export interface Finding {
+  readonly about: readonly string[]
+  readonly message: string
+}
+
+/** The common shape: about these settings, one sentence or none. */
+const relation = (
+  severity: Relation['severity'],
+  about: readonly string[],
+  says: (config: AgentConfig, around: Surroundings) => string | null
+): Relation => ({
+  severity,
+  look: (config, around) => {
+    const message = says(config, around)
+    return message === null ? [] : [{ about, message }]
+  }
+})
+
+export const relations: readonly Relation[] = [
+  { severity: 'error', look: sharedPorts },
+  { severity: 'error', look: proxiesThatAreThisOne },
+  relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
+  relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
+    try {
+      upstreamRefusal(upstream.allowPrivate, 'localhost', 80)
+      return null
+    } catch (error) {
+      return messageOf(error)
+    }
+  }),
+  relation('warning', ['proxy.wsus', 'upstream.allowPrivate'], ({ proxy, upstream }, around) => {
+    if (proxy.wsus === null) return null
+    const { hostname, port } = new URL(proxy.wsus)
+    const refusal = refusalOf(around, upstream.allowPrivate, hostname, Number(port === '' ? 80 : port))
+    return refusal === null ? null : `its updates would be refused: ${refusal}`
+  }),
+  relation('warning', ['intercept.enabled', 'intercept.hosts'], ({ intercept }) =>
+    intercept.enabled && intercept.hosts.length === 0
+      ? 'TLS interception is on, but for no host: list hosts in intercept.hosts, or turn it off'
+      : null
+  ),
+  relation('warning', ['proxy.host', 'proxy.clients'], ({ proxy }) =>
+    isLoopback(proxy.host) || proxy.clients.length > 0
+      ? null
+      : `listens on ${proxy.host}, but only this machine may use it: list networks in proxy.clients, or go back to 127.0.0.1`
+  ),
+  relation('warning', ['cacheHost.host', 'proxy.clients'], ({ cacheHost, proxy }) =>
+    !cacheHost.enabled || isLoopback(cacheHost.host) || proxy.clients.length > 0
+      ? null
+      : `listens on ${cacheHost.host}, but only this machine may use it: list networks in proxy.clients, or go back to 127.0.0.1`
+  ),
+  relation('warning', ['proxy.clients'], ({ proxy, cacheHost }) =>
+    proxy.clients.length === 0 ||
+    !isLoopback(proxy.host) ||
+    (cacheHost.enabled && !isLoopback(cacheHost.host))
+      ? null
+      : `lists networks, but the proxy listens on ${proxy.host}, where no other machine reaches it: set proxy.host to 0.0.0.0`
+  ),
+  relation('warning', ['cacheHost.announce', 'cacheHost.enabled'], ({ cacheHost }) =>
+    cacheHost.announce && !cacheHost.enabled
+      ? 'announces a cache host that is not there: set cacheHost.enabled to on'
+      : null
+  ),
+  relation('warning', ['cacheHost.announce', 'role'], ({ cacheHost, role, ticket }) =>
+    // With a ticket it is the coordinator who gives the role.
+    cacheHost.announce && role !== 'gateway' && ticket === null
+      ? 'only a gateway announces itself: set role to gateway, or leave it out where no membership makes this agent one'
+      : null
+  ),
+  relation('warning', ['cacheHost.announce', 'cacheHost.host'], ({ cacheHost }) =>
+    cacheHost.announce && cacheHost.enabled && isLoopback(cacheHost.host)
+      ? `announces a cache host that other machines cannot reach: set cacheHost.host to 0.0.0.0 instead of ${cacheHost.host}`
+      : null
+  ),
+  relation('warning', ['cache.floorBytes'], ({ cache }, { volumeBytes }) =>
+    volumeBytes !== null && cache.floorBytes >= volumeBytes
+      ? `nothing would ever be kept: the whole volume has ${aboutBytes(volumeBytes)}`
+      : null
+  ),
+  relation(
+    'warning',
+    ['cache.quotaBytes', 'cache.floorBytes', 'cache.smallQuotaBytes'],
+    ({ cache }, { volumeBytes }) => {
+      const wanted = cache.quotaBytes + cache.smallQuotaBytes + cache.floorBytes
+      return volumeBytes === null || wanted <= volumeBytes || cache.floorBytes >= volumeBytes
+        ? null
+        : `the volume of the data folder has ${aboutBytes(volumeBytes)}, and cache.floorBytes of it stay free: the cache will stop growing before this quota`
+    }
+  )
+]
+
+/** What the relations find, each problem where the first of its settings was given. */
+export function relationProblems(
+  { draft, settings: shown }: Pick<ConfigReading, 'draft' | 'settings'>,
+  around: Surroundings,
+  table: readonly Relation[] = relations
+): ConfigProblem[] {
+  const origins = new Map(shown.map(({ path, origin }) => [path, origin]))
+  const isGiven = (path: string) => (origins.get(path)?.kind ?? 'default') !== 'default'
+  return table.flatMap(({ severity, look }) =>
+    look(draft, around).flatMap(({ about, message }) => {
+      const given = about.find(isGiven)
+      if (given === undefined && severity === 'warning') return []
+      const setting = given ?? about[0]!
+      return [{ severity, setting, origin: origins.get(setting) ?? nowhere, message }]
+    })
+  )
+}
+
+const nowhere: ConfigOrigin = { kind: 'default', name: '', line: null, column: null }
+
+/** Null: it may be. Also asked where a program made the configuration. */
+export function gatewayWithSecret({
+  fleetSecret,
+  role
+}: Pick<AgentConfig, 'fleetSecret' | 'role'>): string | null {
+  return fleetSecret !== null && role === 'gateway'
+    ? 'a fleet secret makes all members equal, so nobody would take this agent for a gateway: use role agent, or join with a ticket made with --role gateway'
+    : null
+}
+
+/** Where this configuration listens. */
+export interface Listener {
+  /** `proxy`: what stands before `.host` and `.port`. */
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Every group of settings with a host and a port is a listener, unless its `enabled` is off. */
+export function listenersOf(config: AgentConfig): Listener[] {
+  return settings.flatMap(({ path }) => {
+    const name = path.endsWith('.port') ? path.slice(0, -'.port'.length) : null
+    const host = name === null ? undefined : valueAt(config, `${name}.host`)
+    if (name === null || host === undefined || valueAt(config, `${name}.enabled`) === false) return []
+    const port = Number(valueAt(config, path))
+    return [{ name, host: typeof host === 'string' ? host : config.listen.host, port }]
+  })
+}
+
+function sharedPorts(config: AgentConfig): Finding[] {
+  const listeners = listenersOf(config).filter(({ port }) => port !== 0)
+  return listeners.flatMap((one, index) =>
+    listeners
+      .slice(0, index)
+      .filter(
+        other =>
+          other.port === one.port &&
+          (other.host === one.host || isWildcard(other.host) || isWildcard(one.host))
+      )
+      .map(other => ({
+        about: [`${one.name}.port`, `${other.name}.port`],
+        message: `${one.name} and ${other.name} cannot both listen on port ${one.port}: give one of them another`
+      }))
+  )
+}
+
+/** A request would come back to us, as often as it goes out. */
+function proxiesThatAreThisOne(config: AgentConfig, around: Surroundings): Finding[] {
+  const ours = listenersOf(config).filter(({ name }) => name === 'proxy' || name === 'cacheHost')
+  return config.upstream.proxies
+    .filter(proxy => {
+      const { hostname, port, protocol } = new URL(proxy)
+      const at = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
+      return ours.some(one => one.port === at && leadsTo(bare(hostname), one.host, around))
+    })
+    .map(() => ({
+      about: ['upstream.proxies', 'proxy.port'],
+      message: 'one of these is this very proxy, so every request would run in a circle: take it out'
+    }))
+}
+
+function leadsTo(host: string, listening: string, { ownAddresses, hostName }: Surroundings): boolean {
+  if (host === listening) return true
+  if (isLoopback(host)) return isLoopback(listening) || isWildcard(listening)
+  const isOwn = ownAddresses.includes(host) || host.toLowerCase() === hostName.toLowerCase()
+  return isOwn && (isWildcard(listening) || ownAddresses.includes(listening)) && !isLoopback(listening)
+}
+
+function refusalOf(around: Surroundings, list: readonly string[], host: string, port: number): string | null {
+  try {
+    return around.upstreamRefusal(list, host, port)
+  } catch {
+    // The list itself is wrong; another relation tells that.
+    return null
+  }
+}
+
+const bare = (host: string) => host.replace(/^\[(.*)\]$/, '$1')
+const isWildcard = (host: string) => host === '0.0.0.0' || host === '::'
+const isLoopback = (host: string) =>
+  host === '::1' || host.toLowerCase() === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'))
+
+/** A volume's size is never round: to a tenth of a GiB. */
+function aboutBytes(bytes: number): string {
+  const tenths = Math.round((bytes / 2 ** 30) * 10)
+  return tenths === 0 ? bytesToText(bytes) : `${tenths / 10}GiB`
+}

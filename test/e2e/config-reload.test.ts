@@ -1,0 +1,99 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ConfigSetting } from '@starling/agent/ports.ts'
+import { afterAll, expect, test } from 'vitest'
+import { download } from './client.ts'
+import { openHouse } from './harness.ts'
+import { agentProgram, poll, startAgent, type AgentHandle } from './site.ts'
+import { startOrigin } from '../doubles/origin.ts'
+import { seededContent } from '../doubles/content.ts'
+
+const house = openHouse()
+afterAll(() => house.close())
+
+/** Twice the look at the file, and what a busy machine may add. */
+const noticedWithinMs = 15_000
+
+const problemsOf = (agent: AgentHandle, isRight: (problems: string) => boolean) =>
+  poll(noticedWithinMs, async () => (await agent.status()).problems.join('\n'), isRight)
+
+test('a running agent takes over its changed file, goes on with a bad one and says so, and is glad of the next', async () => {
+  const folder = house.folder('reload')
+  const file = join(folder, 'config.json')
+  await writeFile(file, '{\n  "policy": { "uploadSlots": 3 }\n}\n')
+  const agent = await startAgent(house, 'reload', { folder })
+  const slots = async () => (await agent.status()).policy.uploadSlots
+  expect([await slots(), (await agent.status()).problems]).toEqual([3, []])
+
+  // As an editor saves: another file takes its place.
+  await writeFile(`${file}.swp`, '// for the meeting\n{\n  "policy": { "uploadSlots": 5 }\n}\n')
+  await rename(`${file}.swp`, file)
+  expect(await poll(noticedWithinMs, slots, value => value === 5)).toBe(5)
+
+  await writeFile(file, '{\n  "policy": { "uploadSlots": 7 },\n  "proxy": { "clients": ["everybody"] },\n}\n')
+  expect(await problemsOf(agent, text => text !== '')).toMatch(
+    /stays in force:\n.*config\.json:4:1 {2}not JSON: take away the comma/
+  )
+  await writeFile(file, '{\n  "policy": { "uploadSlots": 7 },\n  "proxy": { "clients": ["everybody"] }\n}\n')
+  expect(await problemsOf(agent, text => text.includes('everybody'))).toMatch(
+    /stays in force:\n.*config\.json:3:26 {2}proxy\.clients\[0\]: "everybody" does not fit/
+  )
+  // Not even what was good of it.
+  expect(await slots()).toBe(5)
+  await agent.said(/the changed configuration cannot be used/)
+
+  await writeFile(file, '{\n  "policy": { "uploadSlots": 7 },\n  "role": "gateway",\n  "site": "north"\n}\n')
+  expect(await problemsOf(agent, text => text.includes('next start'))).toBe(
+    'Takes effect at the next start: site, role.'
+  )
+  expect(await slots()).toBe(7)
+
+  await writeFile(file, '{\n  "policy": { "uploadSlots": 7 }\n}\n')
+  expect(await problemsOf(agent, text => text === '')).toBe('')
+
+  const shown = await house.run(agentProgram, ['config', 'show', '--data', folder, '--json'])
+  const settings = JSON.parse(shown.stdout) as ConfigSetting[]
+  const from = (path: string) => settings.find(one => one.path === path)?.origin
+  expect(from('policy.uploadSlots')).toEqual({ kind: 'file', name: file, line: 2, column: 30 })
+  expect(from('mdns')).toMatchObject({ kind: 'command line', name: '--mdns' })
+  expect(await house.run(agentProgram, ['config', 'check', '--data', folder, '--offline'])).toMatchObject({
+    code: 0
+  })
+})
+
+test('what the proxy allows changes at once, when it is told to reload', async () => {
+  const origin = await startOrigin()
+  house.keep(() => origin.close())
+  origin.put('/a.bin', seededContent('reload', 1000))
+  const folder = house.folder('allow')
+  const file = join(folder, 'config.json')
+  // The file alone says what may be asked: the command line would beat it.
+  await writeFile(file, '{}')
+  const ports = ['listen', 'bulk', 'proxy', 'page'].flatMap(name => [`--${name}-port`, '0'])
+  const running = await house.start('allow', agentProgram, [
+    'run',
+    '--data',
+    folder,
+    '--json',
+    '--stop-on-stdin-end',
+    '--mdns',
+    'off',
+    '--listen-host',
+    '127.0.0.1',
+    ...ports
+  ])
+  const statusOf = async () => (await download(String(running.ready.proxy), `${origin.url}/a.bin`)).status
+  expect(await statusOf()).toBe(502)
+
+  await writeFile(file, '{ "upstream": { "allowPrivate": ["127.0.0.1"] }, "logLevel": "debug" }')
+  const reloaded = await house.run(agentProgram, ['config', 'reload', '--data', folder])
+  // The agent may have been quicker.
+  expect(reloaded.stdout).toMatch(/in force now: upstream\.allowPrivate, logLevel|nothing has changed/)
+  expect(await statusOf()).toBe(200)
+
+  await writeFile(file, '{ "upstream": { "allowPrivate": ["127.0.0.1/77"] } }')
+  const refused = await house.run(agentProgram, ['config', 'reload', '--data', folder])
+  expect(refused.code).toBe(1)
+  expect(refused.stdout).toMatch(/config\.json:1:33 {2}upstream\.allowPrivate: "127\.0\.0\.1\/77"/)
+  expect(await statusOf()).toBe(200)
+})
