@@ -45,6 +45,7 @@ import {
   type UpstreamRule,
   type UpstreamServer
 } from './upstream-schema.ts'
+import { isNeverIntercepted } from './never-intercepted.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -71,6 +72,8 @@ export interface AgentConfig {
     readonly limits: ClientLimits
   }
   readonly accessLog: AccessLogConfig
+  /** TLS interception: for these hosts (never for those of never-intercepted.ts), under a CA of our own. */
+  readonly intercept: { readonly enabled: boolean; readonly hosts: readonly string[] }
   /** For Delivery Optimization, whose policy names hosts and no ports. */
   readonly cacheHost: Endpoint & {
     readonly enabled: boolean
@@ -249,6 +252,25 @@ export const configSchema = z.strictObject({
       what: "A gateway tells Windows' clients of the LAN by mDNS that it is a cache host (_microsoft_mcc._tcp)",
       why: 'Any machine could say so, and a fleet that has turned this off (DOCacheHostSource=0) is safer'
     })
+  }),
+  intercept: z.strictObject({
+    enabled: switchField(false, {
+      what: 'Open TLS connections to the hosts of intercept.hosts, so that what comes over https is shared too',
+      why: 'It breaks a promise that programs rely on; its admin says for which hosts, and deploys the CA of `starling ca init`'
+    }),
+    hosts: listField(
+      z.string().refine(isInterceptable),
+      {
+        word: 'host',
+        form:
+          'hosts like downloads.example or *.vendor.example (with :port where it is not 443), but no top-level domain and none that ' +
+          'is never intercepted whatever is listed (docs/DEPLOY.md names them)'
+      },
+      {
+        what: 'Hosts whose TLS connections may be opened; what is below them and never intercepted stays closed',
+        why: 'None: each one is a decision'
+      }
+    )
   }),
   page: z.strictObject({
     host: textField(
@@ -436,6 +458,13 @@ function isServerUrl(text: string): boolean {
   )
 }
 
+/** A name constraint of a CA means a domain with all below it, so that `*.com` and `com` would be a CA for half of the world. */
+function isInterceptable(text: string): boolean {
+  const name = text.replace(/^\*\./, '').replace(/:\d{1,5}$/, '')
+  const isBroad = !name.includes('.') && name.toLowerCase() !== 'localhost'
+  return isHostPattern(text) && !isBroad && isIP(name) === 0 && !isNeverIntercepted(name)
+}
+
 /** One field as the outside names it. */
 export interface Setting {
   /** `cache.quotaBytes`, as in config.json. */
@@ -485,6 +514,7 @@ export function agentConfig(
     proxy: { limits: {} },
     accessLog: {},
     cacheHost: {},
+    intercept: {},
     page: {},
     upstream: {},
     cache: {},
@@ -537,6 +567,8 @@ function withoutPasswords(value: unknown): unknown {
 export const filesIn = (dataFolder: string) => ({
   config: join(dataFolder, 'config.json'),
   fleetSecret: join(dataFolder, 'fleet.secret'),
+  /** Certificates and keys of TLS interception. */
+  interceptCa: join(dataFolder, 'intercept-ca.json'),
   /** Small responses; see proxy/http-cache. */
   smallCache: join(dataFolder, 'small'),
   /** Requests and what was changed, one JSON line each: `<this>/access-000001.jsonl`. */

@@ -78,6 +78,30 @@ export const series: readonly Series[] = [
     read: ({ logLinesLost }) => plain(logLinesLost)
   },
   {
+    name: 'starling_intercept_connections_total',
+    help: 'TLS connections to listed hosts: opened, or rejected by clients that do not take our certificate',
+    labels: ['outcome'],
+    read: ({ intercept }) =>
+      intercept === null
+        ? []
+        : [
+            [{ outcome: 'opened' }, intercept.opened],
+            [{ outcome: 'rejected' }, intercept.rejected]
+          ]
+  },
+  {
+    name: 'starling_intercept_tunnelled_count',
+    help: 'Pairs of client and listed host whose TLS is tunnelled for a while, because of the one or the other',
+    labels: [],
+    read: ({ intercept }) => (intercept === null ? [] : plain(intercept.tunnelled.length))
+  },
+  {
+    name: 'starling_intercept_ca_expiry_seconds',
+    help: 'When the youngest CA of TLS interception expires, as a Unix time',
+    labels: [],
+    read: ({ intercept }) => (intercept?.authorities ?? []).slice(0, 1).map(ca => [{}, ca.expiresAt / 1000])
+  },
+  {
     name: 'starling_wsus_calls_total',
     help: 'Calls of Windows Update to a WSUS that passed through: scan, sync, report, other',
     labels: ['call'],

@@ -12,6 +12,10 @@ const timeouts = new Set([
   'ESOCKETTIMEDOUT'
 ])
 
+/** What Node's check of a certificate says (`X509_V_ERR_...` and its own check of the name). */
+const untrusted =
+  /^(CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PERMITTED_VIOLATION|EXCLUDED_VIOLATION|ERR_TLS_CERT_ALTNAME)/
+
 const badAnswers = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** @param where what was asked, for people: `origin.example directly` */
@@ -27,6 +31,14 @@ export function upstreamError(cause: unknown, where: string, signal: AbortSignal
     return new StarlingError(
       'upstream-bad-answer',
       `what ${where} answered is not proper HTTP (${messageOf(cause)})`,
+      { cause }
+    )
+  }
+  if (untrusted.test(code)) {
+    return new StarlingError(
+      'upstream-unreachable',
+      `${where} shows a certificate that is not to be trusted, so nothing was asked of it (${messageOf(cause)}): tell those who ` +
+        'run it, or trust its CA on this machine',
       { cause }
     )
   }

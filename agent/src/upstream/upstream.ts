@@ -372,6 +372,8 @@ function redirectTarget(response: UpstreamResponse, from: URL): URL | null {
       `${from.host} redirects to ${target.protocol}, which is not http or https`
     )
   }
+  // Who asks for https must not get what somebody on the way of plain http could have changed, nor by way of a redirect.
+  if (from.protocol === 'https:' && target.protocol === 'http:') return null
   target.hash = ''
   return target
 }
