@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
+import { getCACertificates } from 'node:tls'
 import { cacheHostAllows } from '@starling/shared/content-classes/cache-host.ts'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
@@ -30,6 +31,8 @@ import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
 import { createFlows } from './flows/flows.ts'
+import { createIntercept, type Intercept } from './intercept/intercept.ts'
+import { watchUpstream } from './intercept/watch-upstream.ts'
 import { createTlsIdentity } from './identity/certificate.ts'
 import { loadOrCreateIdentity } from './identity/keys.ts'
 import { readSecretFile, writeSecretFile } from './identity/secret-file.ts'
@@ -45,6 +48,7 @@ import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
+import { isListed } from './proxy/host-patterns.ts'
 import { openCacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from './proxy/http-proxy.ts'
@@ -71,7 +75,13 @@ const diskLookMs: Millis = 30 * secondMs
 const diskLookBusyMs: Millis = secondMs
 
 /** Names under which the store remembers what is not about content. */
-const remembered = { bans: 'bans', trust: 'trust', clientBytes: 'client-bytes', config: 'config' } as const
+const remembered = {
+  bans: 'bans',
+  trust: 'trust',
+  clientBytes: 'client-bytes',
+  config: 'config',
+  tunnelled: 'tunnelled'
+} as const
 
 /** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
 export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConfig> {
@@ -229,11 +239,38 @@ async function start(
   if (changed !== null) accessLog.audit({ who: 'start', what: 'config', detail: changed })
   await store.remember(remembered.config, shown)
 
-  const upstream = createUpstream(
+  const intercept = config.intercept.enabled ? await startIntercept() : null
+  undo.push(() => intercept?.stop())
+  const asking = createUpstream(
     { log },
-    { ...config.upstream, mayFollow: createRedirectCheck(config.proxy.rules) }
+    {
+      ...config.upstream,
+      ca: intercept === null ? [] : systemCas(),
+      mayFollow: createRedirectCheck(config.proxy.rules),
+      credentials: await upstreamCredentials(config),
+      recognise: url => recognise(url, config.contentClasses)
+    }
   )
+  const upstream = watchUpstream(asking, (url, why) => intercept?.originRefused(url, why))
   undo.push(() => upstream.close())
+
+  async function startIntercept(): Promise<Intercept> {
+    const { hosts } = config.intercept
+    return await createIntercept(
+      {
+        files: { read: readSecretFile, write: writeSecretFile },
+        recall: () => store.recall(remembered.tunnelled),
+        remember: value => store.remember(remembered.tunnelled, value),
+        problem,
+        log
+      },
+      {
+        caFile: filesIn(config.dataFolder).interceptCa,
+        hosts,
+        isListed: (host, port) => isListed(hosts, host, port, 443)
+      }
+    )
+  }
 
   const bulk = await createBulkTls(
     {
@@ -415,7 +452,14 @@ async function start(
   const smallCache = createHttpCache(smallDisk, log)
   undo.push(() => smallCache.close())
   const listening = await createProxy(
-    { content: flows, upstream, cache: smallCache, log, accessLog },
+    {
+      content: flows,
+      upstream,
+      cache: smallCache,
+      ...(intercept === null ? {} : { intercept }),
+      log,
+      accessLog
+    },
     {
       ...config.proxy,
       day: {
@@ -465,6 +509,8 @@ async function start(
     proxy: listening.tally(),
     smallCache: smallCache.usage(),
     logLinesLost: accessLog.lost(),
+    upstreams: upstream.upstreams(),
+    intercept: intercept?.view() ?? null,
     refusals: Object.fromEntries([
       ...network.refusals(),
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
@@ -564,6 +610,34 @@ function watchDisk(
       if (timer !== null) clearTimeout(timer)
     }
   })
+}
+
+/**
+ * By name of the server: `user:password`, as its file holds it.
+ * @throws StarlingError `bad-config`, and those of reading secrets
+ */
+async function upstreamCredentials(config: AgentConfig): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>()
+  for (const [index, { name, credentialsFile }] of config.upstream.servers.entries()) {
+    if (credentialsFile === undefined) continue
+    const file = resolve(config.dataFolder, credentialsFile)
+    const text = (await readSecretFile(file))?.toString('utf8').trim() ?? null
+    if (text === null || !/^[^:\s]+:[^\r\n]*$/.test(text)) {
+      const what = text === null ? 'is not there' : 'does not hold one line with user:password'
+      throw new StarlingError('bad-config', `upstream.servers[${index}].credentialsFile: ${file} ${what}`)
+    }
+    found.set(name, text)
+  }
+  return found
+}
+
+/**
+ * Clients whose TLS we open would have asked the system's store whom to trust, so the upstream does for them. Empty where
+ * that is: what Node brings along counts then.
+ */
+function systemCas(): string[] {
+  const system = getCACertificates('system')
+  return system.length === 0 ? [] : [...system, ...getCACertificates('extra')]
 }
 
 /** Null: nobody is told. */

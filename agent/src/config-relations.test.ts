@@ -58,6 +58,12 @@ const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp
     { listen: { host: '192.0.2.5', port: 4000 }, bulk: { host: '192.0.2.4', port: 4000 } }
   ],
   [
+    'interception of no host',
+    { intercept: { enabled: true } },
+    /^warning intercept\.enabled: .*list hosts in intercept\.hosts/,
+    { intercept: { enabled: true, hosts: ['files.example'] } }
+  ],
+  [
     'a proxy that is this one',
     { upstream: { proxies: ['http://localhost:17831'] } },
     /^error upstream\.proxies: .*very proxy/,

@@ -55,6 +55,11 @@ export const relations: readonly Relation[] = [
     const refusal = refusalOf(around, upstream.allowPrivate, hostname, Number(port === '' ? 80 : port))
     return refusal === null ? null : `its updates would be refused: ${refusal}`
   }),
+  relation('warning', ['intercept.enabled', 'intercept.hosts'], ({ intercept }) =>
+    intercept.enabled && intercept.hosts.length === 0
+      ? 'TLS interception is on, but for no host: list hosts in intercept.hosts, or turn it off'
+      : null
+  ),
   relation('warning', ['proxy.host', 'proxy.clients'], ({ proxy }) =>
     isLoopback(proxy.host) || proxy.clients.length > 0
       ? null

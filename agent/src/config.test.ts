@@ -234,7 +234,7 @@ describe('what is refused', () => {
     const file = filesIn(folder).config
     expect(message).toContain(`${file}:1:24  cache.quotaBytes: "plenty" does not fit; give a size like 10GiB`)
     expect(message).toContain(
-      `${file}:1:34  sight: no such setting. Known names: listen, bulk, proxy, cacheHost, page, site,`
+      `${file}:1:34  sight: no such setting. Known names: listen, bulk, proxy, cacheHost, intercept, page, site,`
     )
     expect(message).toContain(
       `${file}:1:74  policy.uploadSlots: 9999 does not fit; give a whole number from 0 to 256`
@@ -271,6 +271,37 @@ describe('what is refused', () => {
   it('does not let a program make a configuration that a person could not', () => {
     expect(() => agentConfig(folder, { page: { host: '192.0.2.1', port: 0 } })).toThrow(/page/)
     expect(() => agentConfig(folder, { cache: { quotaBytes: -1 } })).toThrow(/cache/)
+  })
+})
+
+describe('hosts whose TLS may be opened', () => {
+  it.each(['downloads.example', '*.vendor.example', 'a.vendor.example:8443', 'localhost', '*.microsoft.com'])(
+    '%s may be listed',
+    async host => {
+      await writeConfig({ intercept: { enabled: true, hosts: [host] } })
+      expect((await load({})).intercept).toEqual({ enabled: true, hosts: [host] })
+    }
+  )
+
+  it.each([
+    '*',
+    'com',
+    '*.com',
+    'intranet',
+    '192.0.2.7',
+    'login.microsoftonline.com',
+    'FE3.update.microsoft.com',
+    '*.delivery.mp.microsoft.com',
+    'www.some.bank:443'
+  ])('%s may not, and the error says that the list of the product wins', async host => {
+    await writeConfig({ intercept: { hosts: [host] } })
+    expect(await problemsOf(load({}))).toMatch(
+      /intercept\.hosts\[0\]: .*never intercepted whatever is listed/
+    )
+  })
+
+  it('nothing is opened unless somebody says so', async () => {
+    expect((await load({})).intercept).toEqual({ enabled: false, hosts: [] })
   })
 })
 

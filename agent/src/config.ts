@@ -19,6 +19,7 @@ import {
   countField,
   factsOf,
   listField,
+  millisField,
   objectsField,
   secret,
   switchField,
@@ -26,7 +27,7 @@ import {
   type FieldFacts
 } from '@starling/shared/policy/fields.ts'
 import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
-import { GiB, MiB, type Bytes } from '@starling/shared/units.ts'
+import { GiB, MiB, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
 import {
   accessLogShape,
@@ -39,6 +40,13 @@ import {
   type ProxyRule
 } from './config-access.ts'
 import { mirrorsSchema, type MirrorConfig } from './mirror-config.ts'
+import {
+  upstreamRulesSchema,
+  upstreamServersSchema,
+  type UpstreamRule,
+  type UpstreamServer
+} from './upstream-schema.ts'
+import { isNeverIntercepted } from './never-intercepted.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -65,6 +73,8 @@ export interface AgentConfig {
     readonly limits: ClientLimits
   }
   readonly accessLog: AccessLogConfig
+  /** TLS interception: for these hosts (never for those of never-intercepted.ts), under a CA of our own. */
+  readonly intercept: { readonly enabled: boolean; readonly hosts: readonly string[] }
   /** For Delivery Optimization, whose policy names hosts and no ports. */
   readonly cacheHost: Endpoint & {
     readonly enabled: boolean
@@ -91,6 +101,12 @@ export interface AgentConfig {
     readonly directFallback: boolean
     /** Hosts, addresses or networks (CIDR) on private ground that may be asked although they are private. */
     readonly allowPrivate: readonly string[]
+    /** In place of `proxies` and `directFallback`. */
+    readonly servers: readonly UpstreamServer[]
+    /** The first that matches says which servers are asked; none: all. */
+    readonly rules: readonly UpstreamRule[]
+    /** A server that has not begun to answer is not waited for alone, but not before so long; 0: it is. */
+    readonly hedgeMsMin: Millis
   }
   readonly cache: {
     readonly quotaBytes: Bytes
@@ -240,6 +256,25 @@ export const configSchema = z.strictObject({
       why: 'Any machine could say so, and a fleet that has turned this off (DOCacheHostSource=0) is safer'
     })
   }),
+  intercept: z.strictObject({
+    enabled: switchField(false, {
+      what: 'Open TLS connections to the hosts of intercept.hosts, so that what comes over https is shared too',
+      why: 'It breaks a promise that programs rely on; its admin says for which hosts, and deploys the CA of `starling ca init`'
+    }),
+    hosts: listField(
+      z.string().refine(isInterceptable),
+      {
+        word: 'host',
+        form:
+          'hosts like downloads.example or *.vendor.example (with :port where it is not 443), but no top-level domain and none that ' +
+          'is never intercepted whatever is listed (docs/DEPLOY.md names them)'
+      },
+      {
+        what: 'Hosts whose TLS connections may be opened; what is below them and never intercepted stays closed',
+        why: 'None: each one is a decision'
+      }
+    )
+  }),
   page: z.strictObject({
     host: textField(
       z.string().refine(isLoopback),
@@ -320,6 +355,36 @@ export const configSchema = z.strictObject({
       {
         what: 'Private addresses that may be asked upstream',
         why: 'None: a URL that leads inside the network is how a proxy gets abused (SSRF)'
+      }
+    ),
+    servers: objectsField<UpstreamServer>(
+      upstreamServersSchema,
+      {
+        word: 'json',
+        form: 'a list of objects, like [{ "name": "gw-1", "kind": "gateway", "url": "http://gw-1.example:17831" }]'
+      },
+      {
+        what: 'Gateways, proxies and the direct way, with their health and weights, in place of proxies (docs/DEPLOY.md)',
+        why: 'None: straight to the origin'
+      }
+    ),
+    rules: objectsField<UpstreamRule>(
+      upstreamRulesSchema,
+      {
+        word: 'json',
+        form: 'a list of objects, like [{ "hosts": ["*.corp.example"], "use": ["direct"] }]'
+      },
+      {
+        what: 'Which of upstream.servers are asked for which hosts and content classes; the first that matches decides',
+        why: 'None: gateways first, then proxies, then the direct way'
+      }
+    ),
+    hedgeMsMin: millisField(
+      250,
+      { min: 0, max: minuteMs },
+      {
+        what: 'The least after which a server that has not begun to answer is helped out by another; 0: never',
+        why: 'What is usual there (its 95th percentile) counts; below this a second request costs more than it brings'
       }
     )
   }),
@@ -407,6 +472,13 @@ function isServerUrl(text: string): boolean {
   )
 }
 
+/** A name constraint of a CA means a domain with all below it, so that `*.com` and `com` would be a CA for half of the world. */
+function isInterceptable(text: string): boolean {
+  const name = text.replace(/^\*\./, '').replace(/:\d{1,5}$/, '')
+  const isBroad = !name.includes('.') && name.toLowerCase() !== 'localhost'
+  return isHostPattern(text) && !isBroad && isIP(name) === 0 && !isNeverIntercepted(name)
+}
+
 /** One field as the outside names it. */
 export interface Setting {
   /** `cache.quotaBytes`, as in config.json. */
@@ -456,6 +528,7 @@ export function agentConfig(
     proxy: { limits: {} },
     accessLog: {},
     cacheHost: {},
+    intercept: {},
     page: {},
     upstream: {},
     cache: {},
@@ -508,6 +581,8 @@ function withoutPasswords(value: unknown): unknown {
 export const filesIn = (dataFolder: string) => ({
   config: join(dataFolder, 'config.json'),
   fleetSecret: join(dataFolder, 'fleet.secret'),
+  /** Certificates and keys of TLS interception. */
+  interceptCa: join(dataFolder, 'intercept-ca.json'),
   /** Small responses; see proxy/http-cache. */
   smallCache: join(dataFolder, 'small'),
   /** Requests and what was changed, one JSON line each: `<this>/access-000001.jsonl`. */

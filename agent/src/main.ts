@@ -12,6 +12,7 @@ import { readCheckedConfig } from './config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
+import { filesIn } from './config.ts'
 import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
 
 /** What a command other than `run` has to say comes through its errors. */
@@ -26,6 +27,12 @@ const services: Services = {
     (await import('./store/store.ts')).createStore({ log }, { folder, ...cache }),
   rebuildStore: async ({ dataFolder: folder }) =>
     (await import('./store/store.ts')).rebuild({ log }, { folder }),
+  openCa: async (dataFolder, hosts) =>
+    (await import('./intercept/ca-commands.ts')).createCaCommands(
+      { read: readSecretFile, write: writeSecretFile },
+      filesIn(dataFolder).interceptCa,
+      hosts
+    ),
   readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
   resolvedRefusal,
   secrets: {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { makePeer, makeStatus, makeTransfer, noBytes } from '../../test/doubles/local-page.ts'
+import { madeUpstream } from '../../test/doubles/made-upstream.ts'
 import { createMetrics, histograms, series } from './metrics.ts'
 import type { AgentStatus } from './ports.ts'
 
@@ -36,13 +37,38 @@ it('tells the status of the moment it is asked, and does not add up over scrapes
   expect(line(text, 'starling_transfers_count{state="active"}')).toMatch(/ 1$/)
 })
 
+it('shows the histogram of upstreams as it is kept, at each scrape afresh', async () => {
+  let status = makeStatus({
+    upstreams: [madeUpstream('gw-1', {}), madeUpstream('direct', { state: 'trying' })]
+  })
+  const metrics = createMetrics(() => status)
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const text = await metrics.text()
+    const labels = 'upstream="gw-1",phase="first-byte"'
+    expect(text).toContain(
+      [
+        `starling_upstream_seconds_bucket{le="0.1",${labels}} 9`,
+        `starling_upstream_seconds_bucket{le="1",${labels}} 10`,
+        `starling_upstream_seconds_bucket{le="+Inf",${labels}} 10`,
+        `starling_upstream_seconds_sum{${labels}} 1`,
+        `starling_upstream_seconds_count{${labels}} 10`
+      ].join('\n')
+    )
+    expect(text).toContain('# TYPE starling_upstream_seconds histogram')
+    expect(text).toContain('starling_upstream_requests_total{upstream="gw-1",why="first"} 7')
+    expect(text).toContain('starling_upstream_state{upstream="direct",state="trying"} 1')
+  }
+  status = makeStatus()
+  expect(await metrics.text()).not.toContain('starling_upstream_seconds_bucket')
+})
+
 it('has a name and words for every series, and no key or peer in a label', async () => {
   const status = makeStatus({
     transfers: [makeTransfer({ transfer: 'a', key: 'secret.example/x' })],
     peers: [makePeer({ id: 'P12D3' })]
   })
   const text = await createMetrics(() => status).text()
-  for (const { name, help } of series) {
+  for (const { name, help } of [...series, ...histograms]) {
     expect(name).toMatch(/^starling_[a-z]+(_[a-z]+)*_(bytes|seconds|count|total|state|info)$/)
     expect(text).toContain(`# HELP ${name} ${help}`)
   }

@@ -3,11 +3,11 @@
  * API and metrics can never disagree. (prom-client's own default metrics are left out: their event-loop sampling wakes an
  * idle agent a hundred times a second.)
  *
- * Names are `starling_<noun>_<unit>`, with `_total` for what only grows. Labels are few and come from our own words, never
+ * Names are `starling_<noun>_<unit>`, with `_total` for what only grows. Labels are few and come from our own words (or are the names that an admin gave to upstreams), never
  * from URLs or peers: cardinality stays bounded, and nothing private gets out.
  */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { AgentStatus, TimeSpread } from './ports.ts'
+import type { AgentStatus, TimeSpread, UpstreamPhase } from './ports.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -76,6 +76,30 @@ export const series: readonly Series[] = [
     help: 'Lines of the access log and the audit that the disk was too slow or too full for',
     labels: [],
     read: ({ logLinesLost }) => plain(logLinesLost)
+  },
+  {
+    name: 'starling_intercept_connections_total',
+    help: 'TLS connections to listed hosts: opened, or rejected by clients that do not take our certificate',
+    labels: ['outcome'],
+    read: ({ intercept }) =>
+      intercept === null
+        ? []
+        : [
+            [{ outcome: 'opened' }, intercept.opened],
+            [{ outcome: 'rejected' }, intercept.rejected]
+          ]
+  },
+  {
+    name: 'starling_intercept_tunnelled_count',
+    help: 'Pairs of client and listed host whose TLS is tunnelled for a while, because of the one or the other',
+    labels: [],
+    read: ({ intercept }) => (intercept === null ? [] : plain(intercept.tunnelled.length))
+  },
+  {
+    name: 'starling_intercept_ca_expiry_seconds',
+    help: 'When the youngest CA of TLS interception expires, as a Unix time',
+    labels: [],
+    read: ({ intercept }) => (intercept?.authorities ?? []).slice(0, 1).map(ca => [{}, ca.expiresAt / 1000])
   },
   {
     name: 'starling_wsus_calls_total',
@@ -162,6 +186,42 @@ export const series: readonly Series[] = [
     read: ({ store }) => plain(store.floorBytes)
   },
   {
+    name: 'starling_upstream_requests_total',
+    help: 'Requests sent to an upstream, by why: first, retry and hedge (another upstream failed, or was slow), resume (a body broke)',
+    labels: ['upstream', 'why'],
+    read: ({ upstreams }) =>
+      upstreams.flatMap(({ name: upstream, requests, retries, hedges, resumes }): Row[] => [
+        [{ upstream, why: 'first' }, requests - retries - hedges - resumes],
+        [{ upstream, why: 'retry' }, retries],
+        [{ upstream, why: 'hedge' }, hedges],
+        [{ upstream, why: 'resume' }, resumes]
+      ])
+  },
+  {
+    name: 'starling_upstream_failures_total',
+    help: 'Requests to an upstream that failed or broke off',
+    labels: ['upstream'],
+    read: ({ upstreams }) => upstreams.map(({ name, failures }): Row => [{ upstream: name }, failures])
+  },
+  {
+    name: 'starling_upstream_in_flight_count',
+    help: 'Requests to an upstream that are under way',
+    labels: ['upstream'],
+    read: ({ upstreams }) => upstreams.map(({ name, inFlight }): Row => [{ upstream: name }, inFlight])
+  },
+  {
+    name: 'starling_upstream_state',
+    help: '1 for the state that holds: up, down, trying (one request finds out whether it is still down)',
+    labels: ['upstream', 'state'],
+    read: ({ upstreams }) =>
+      upstreams.flatMap(({ name, state }) =>
+        (['up', 'down', 'trying'] as const).map((one): Row => [
+          { upstream: name, state: one },
+          one === state ? 1 : 0
+        ])
+      )
+  },
+  {
     name: 'starling_coordinator_state',
     help: '1 for the state that holds: none (no membership), never (not reached yet), connected, lost',
     labels: ['state'],
@@ -200,42 +260,65 @@ export const series: readonly Series[] = [
   }
 ]
 
-interface Histogram {
-  readonly name: `starling_${string}_seconds`
-  readonly help: string
-  readonly label: string
-  read(status: AgentStatus): Readonly<Record<string, TimeSpread>>
+interface HistogramRow {
+  readonly labels: Readonly<Record<string, string>>
+  /** Up to so many seconds: so many, the smaller ones among them. */
+  readonly buckets: ReadonlyArray<readonly [seconds: number, count: number]>
+  readonly count: number
+  readonly sumSeconds: number
 }
 
-export const histograms: readonly Histogram[] = [
+interface HistogramSeries {
+  readonly name: `starling_${string}_seconds`
+  readonly help: string
+  read(status: AgentStatus): readonly HistogramRow[]
+}
+
+export const histograms: readonly HistogramSeries[] = [
   {
     name: 'starling_proxy_first_byte_seconds',
     help: "From a client's request to the first byte of its answer, by way",
-    label: 'way',
-    read: ({ proxy }) => ({ ...proxy.firstByte })
+    read: ({ proxy }) => byWay({ ...proxy.firstByte })
   },
   {
     name: 'starling_proxy_answer_seconds',
     help: "From a client's request to the end of its answer, by way",
-    label: 'way',
-    read: ({ proxy }) => ({ ...proxy.total })
+    read: ({ proxy }) => byWay({ ...proxy.total })
+  },
+  {
+    name: 'starling_upstream_seconds',
+    help: 'How long the parts of upstream requests take, by phase: dns, connect and tls of each connection made, first-byte and total of each answer',
+    read: ({ upstreams }) =>
+      upstreams.flatMap(({ name: upstream, phases }) =>
+        (Object.keys(phases) as UpstreamPhase[]).map(phase => ({
+          labels: { upstream, phase },
+          ...phases[phase]
+        }))
+      )
   }
 ]
 
+function byWay(spreads: Readonly<Record<string, TimeSpread>>): HistogramRow[] {
+  return Object.entries(spreads).map(([way, { upToMs, counts, sumMs }]) => {
+    let count = 0
+    const cumulative = counts.map(one => (count += one))
+    const buckets = upToMs.map((upTo, index) => [upTo / 1000, cumulative[index] ?? 0] as const)
+    return { labels: { way }, buckets, count, sumSeconds: sumMs / 1000 }
+  })
+}
+
 /** Written by hand: prom-client's histogram can only be told of one event after the other, and the counting is done elsewhere. */
-function histogramText(histogram: Histogram, status: AgentStatus): string {
-  const { name, help, label } = histogram
-  const lines = Object.entries(histogram.read(status)).flatMap(([value, { upToMs, counts, sumMs }]) => {
-    let sum = 0
-    const buckets = counts.map((count, index) => {
-      sum += count
-      const bound = upToMs[index]
-      return `${name}_bucket{le="${bound === undefined ? '+Inf' : bound / 1000}",${label}="${value}"} ${sum}`
-    })
+function histogramText(series: HistogramSeries, status: AgentStatus): string {
+  const { name, help } = series
+  const lines = series.read(status).flatMap(({ labels, buckets, count, sumSeconds }) => {
+    const own = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+    const bucket = (le: string, upTo: number): string =>
+      `${name}_bucket{${[`le="${le}"`, ...own].join()}} ${upTo}`
     return [
-      ...buckets,
-      `${name}_sum{${label}="${value}"} ${sumMs / 1000}`,
-      `${name}_count{${label}="${value}"} ${sum}`
+      ...buckets.map(([seconds, upTo]) => bucket(String(seconds), upTo)),
+      bucket('+Inf', count),
+      `${name}_sum{${own.join()}} ${sumSeconds}`,
+      `${name}_count{${own.join()}} ${count}`
     ]
   })
   return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ''].join('\n')

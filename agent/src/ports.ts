@@ -161,6 +161,38 @@ export interface UpstreamPort {
   close(): Promise<void>
 }
 
+export type UpstreamPhase = 'dns' | 'connect' | 'tls' | 'first-byte' | 'total'
+
+/** A histogram since this agent started. */
+export interface UpstreamPhaseView {
+  readonly count: number
+  readonly sumSeconds: number
+  /** Up to so many seconds: so many, all smaller ones included. */
+  readonly buckets: ReadonlyArray<readonly [seconds: number, count: number]>
+}
+
+/** One gateway, proxy, or the direct way, as the API, the metrics and the command line show it. */
+export interface UpstreamView {
+  readonly name: string
+  readonly kind: 'proxy' | 'gateway' | 'direct'
+  /** Where it listens, without credentials; null for direct. */
+  readonly address: string | null
+  /** `trying`: it was down, and one request finds out whether it still is. */
+  readonly state: 'up' | 'down' | 'trying'
+  readonly inFlight: number
+  /** Since this agent started: sent to it, of these failed, and what the rest were sent for. */
+  readonly requests: number
+  readonly failures: number
+  readonly retries: number
+  readonly hedges: number
+  readonly resumes: number
+  readonly lastProblem: { readonly at: Millis; readonly text: string } | null
+  /** Of the last answers; null: there were none. */
+  readonly firstByteMs: { readonly p50: Millis; readonly p95: Millis } | null
+  /** dns, connect and tls: of each connection that was made. first-byte and total: of each answer. */
+  readonly phases: Readonly<Record<UpstreamPhase, UpstreamPhaseView>>
+}
+
 /** Bytes both ways: a socket, or what looks like one. */
 export type ByteStream = NodeJS.ReadWriteStream & { destroy(error?: Error): unknown }
 
@@ -174,6 +206,35 @@ export interface TunnelPort {
     readonly via: string
     readonly signal: AbortSignal
   }): Promise<ByteStream>
+}
+
+// ------------------------------------------------------------------------------------------------- interception
+
+/** A CONNECT of a client, by its address. */
+export interface ConnectTarget {
+  readonly host: string
+  readonly port: number
+  readonly client: string | undefined
+}
+
+/** A client's TLS connection that ends here. Whoever takes it reads requests for `https://host:port` from the socket. */
+export interface OpenedTls extends ConnectTarget {
+  readonly socket: ByteStream
+  readonly protocol: 'h2' | 'http/1.1'
+  /** A request has come: the client takes our certificate for this host. */
+  heard(): void
+  /** The client is to get a plain tunnel the next time, for this reason. */
+  unfit(why: string): void
+}
+
+/** Opens the TLS connections of clients to listed hosts, under certificates of a CA of our own. */
+export interface InterceptPort {
+  wants(target: ConnectTarget): boolean
+  /**
+   * @param client has been told that its tunnel stands
+   * @returns `tunnel`: nothing was taken from it, and it is to be tunnelled; `gone`: the connection has ended
+   */
+  open(target: ConnectTarget, client: ByteStream): Promise<OpenedTls | 'tunnel' | 'gone'>
 }
 
 // ------------------------------------------------------------------------------------------------- peers
@@ -435,6 +496,55 @@ export interface TimeSpread {
   readonly sumMs: Millis
 }
 
+/** A CA of our own for TLS interception, without its key. */
+export interface CaView {
+  readonly subject: string
+  /** Of the certificate, as hex. */
+  readonly sha256: string
+  /** Its SHA-1, by which Windows names it. */
+  readonly thumbprint: string
+  /** Domains, with all below them, that it may sign for. */
+  readonly names: readonly string[]
+  readonly signsFrom: Millis
+  readonly expiresAt: Millis
+}
+
+/** What `starling ca` does, beside a running agent or without one. */
+export interface CaPort {
+  /**
+   * Makes the first CA, or the successor of one that does not fit the list.
+   * @param isAtOnce it signs from now on, and the present ones are thrown away
+   * @throws StarlingError `no-hosts`, `ca-exists`, and those of reading and writing
+   */
+  init(isAtOnce: boolean): Promise<CaView>
+  list(): Promise<{
+    /** Those that have not expired, the youngest first. */
+    readonly authorities: ReadonlyArray<CaView & { readonly certificatePem: string }>
+    /** Whether the youngest is for just the hosts of the list. */
+    readonly fits: boolean
+  }>
+}
+
+/** A client that gets plain tunnels to a listed host. */
+export interface TunnelledView {
+  readonly host: string
+  readonly port: number
+  /** Empty: all clients. */
+  readonly client: string
+  readonly why: string
+  readonly until: Millis
+}
+
+export interface InterceptView {
+  readonly hosts: readonly string[]
+  /** Those that have not expired, the youngest first. */
+  readonly authorities: readonly CaView[]
+  /** TLS connections since this agent started: opened, and broken off by clients that do not take our certificate. */
+  readonly opened: number
+  readonly rejected: number
+  readonly tunnelled: readonly TunnelledView[]
+}
+
 /** What clients got through the proxy: out of the swarm, out of the small cache, or passed through. */
 export interface ProxyTally {
   readonly bytes: { readonly swarm: Bytes; readonly cache: Bytes; readonly pass: Bytes }
@@ -543,6 +653,9 @@ export interface AgentStatus {
   readonly smallCache: SmallCacheUsage
   /** Lines of the access log and the audit that the disk was too slow or too full for. */
   readonly logLinesLost: number
+  readonly upstreams: readonly UpstreamView[]
+  /** Null: TLS interception is off. */
+  readonly intercept: InterceptView | null
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
   readonly policy: Readonly<CorePolicy>

@@ -114,6 +114,9 @@ describe('what a person types', () => {
     expect(requestOf(`sha1:${'a'.repeat(40)}`)).toEqual({ key: `sha1:${'a'.repeat(40)}` })
     // Whatever it looks like, what is kept under that name is meant.
     expect(requestOf('windows-update', () => true)).toEqual({ key: 'windows-update' })
+    const secure = 'https://origin.example/a.msi'
+    expect(requestOf(secure, () => true)).toEqual({ key: secure })
+    expect(targetOf(requestOf(secure))).toEqual(targetOf({ key: secure }))
   })
 
   it('and is none of these is answered with what there is', () => {

@@ -106,8 +106,9 @@ export function targetOf(request: PurgeRequest): PurgeTarget {
  * @throws StarlingError `unknown-content`
  */
 export function requestOf(typed: string, isKnown: (key: string) => boolean = () => false): PurgeRequest {
-  if (/^https?:\/\//i.test(typed)) return { url: typed }
+  // A key of https looks like its URL, and is meant as the key that it is.
   if (isKnown(typed)) return { key: typed }
+  if (/^https?:\/\//i.test(typed)) return { url: typed }
   const classes = [...classesWith([]), genericClass]
     .filter(({ neverShared }) => neverShared === undefined)
     .map(({ id }) => id)

@@ -11,7 +11,8 @@ import type { Services, Terminal } from '@starling/agent/cli/services.ts'
 import { writeAgentFile } from '@starling/agent/cli/agent-file.ts'
 import { readCheckedConfig } from '@starling/agent/config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from '@starling/agent/identity/secret.ts'
-import { createSecretFile, readSecretFile } from '@starling/agent/identity/secret-file.ts'
+import { createSecretFile, readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
+import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
 import { upstreamRefusal } from '@starling/agent/upstream/address-check.ts'
 import { makeStatus, startLocalPage, type LocalPage } from './local-page.ts'
 import { createMemoryStore } from './memory-store.ts'
@@ -47,6 +48,12 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
     join: missing('coordinator'),
     openStore: async () => createMemoryStore(),
     rebuildStore: missing('store to rebuild'),
+    openCa: async (dataFolder, hosts) =>
+      createCaCommands(
+        { read: readSecretFile, write: writeSecretFile },
+        join(dataFolder, 'intercept-ca.json'),
+        hosts
+      ),
     readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
     resolvedRefusal: async () => null,
     secrets: {

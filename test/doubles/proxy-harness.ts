@@ -30,6 +30,7 @@ import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import { judgeResponse } from '@starling/shared/http-sharing.ts'
 import { transferIdOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { MiB, type Bytes } from '@starling/shared/units.ts'
+import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
 
 const log = createLog('silent', 'test')
 /** What is to be closed after the test, the youngest first. */
@@ -50,6 +51,13 @@ export async function listen(server: Server | NetServer): Promise<number> {
       })
   )
   return (server.address() as AddressInfo).port
+}
+
+/** A proxy that fails on request; see faulty-proxy.ts. */
+export async function faultyProxy(seed = 1): Promise<FaultyProxy> {
+  const proxy = await startFaultyProxy(seed)
+  closers.push(() => proxy.die())
+  return proxy
 }
 
 export const serve = async (handler: RequestListener): Promise<string> =>

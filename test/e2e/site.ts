@@ -25,6 +25,7 @@ export interface AgentSetup {
   readonly peers?: readonly AgentHandle[]
   /** More options, as on the command line. */
   readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
   /** Another program with the same face: the liar. */
   readonly program?: string
 }
@@ -91,8 +92,10 @@ export async function startAgent(house: House, name: string, setup: AgentSetup):
   const peerAddresses = (await Promise.all((setup.peers ?? []).map(peer => peer.status()))).flatMap(
     peer => peer.addresses
   )
-  const env: Record<string, string> =
-    setup.secret === undefined ? {} : { STARLING_FLEET_SECRET: setup.secret }
+  const env: Record<string, string> = {
+    ...setup.env,
+    ...(setup.secret === undefined ? {} : { STARLING_FLEET_SECRET: setup.secret })
+  }
   const running = await house.start(
     name,
     setup.program ?? agentProgram,

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { filesIn } from '../config.ts'
-import type { AgentStatus } from '../ports.ts'
+import type { AgentStatus, UpstreamView } from '../ports.ts'
 import { isAlive, readAgentFile, type AgentFile } from './agent-file.ts'
 
 /** A healthy agent answers in milliseconds; a machine that swaps may take a while. */
@@ -14,6 +14,7 @@ const answerWithinMs: Millis = 10 * secondMs
 export interface Api {
   readonly agent: AgentFile
   status(): Promise<AgentStatus>
+  upstreams(): Promise<readonly UpstreamView[]>
   /** Each change of the status, from now until the agent or the signal ends it. */
   events(signal: AbortSignal): AsyncIterable<AgentStatus>
   /** A view that only the agent's user gets to see. */
@@ -81,6 +82,9 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
     agent,
     async status() {
       return JSON.parse(await textOf(await ask('GET', '/api/v1/status'))) as AgentStatus
+    },
+    async upstreams() {
+      return JSON.parse(await textOf(await ask('GET', '/api/v1/upstreams'))) as readonly UpstreamView[]
     },
     async *events(signal) {
       const response = await ask('GET', '/api/v1/events', { signal, stream: true })

@@ -37,6 +37,7 @@ describe('help', () => {
     ['run'],
     ['status'],
     ['peers'],
+    ['upstreams'],
     ['fetch'],
     ['explain'],
     ['requests'],
@@ -270,8 +271,8 @@ describe('explain', () => {
     expect(JSON.parse(line.out[0]!)).toEqual({
       url: 'https://models.example/a?token=1&part=2',
       contentClass: 'model-hub',
-      key: 'models.example/a?part=2',
-      keyHash: keyHashOf('models.example/a?part=2'),
+      key: 'https://models.example/a?part=2',
+      keyHash: keyHashOf('https://models.example/a?part=2'),
       promised: null,
       notShared: null,
       minBytes: 1024,
@@ -286,9 +287,9 @@ describe('explain', () => {
   it('judges as the running agent does, and tells what that keeps of it', async () => {
     const page = await line.startAgent()
     const versions = [
-      makeTransfer({ transfer: idA, key: 'models.example/a', validator: '"v1"', pinned: true }),
-      makeTransfer({ transfer: idB, key: 'models.example/a', validator: '', keptBytes: 64 * MiB }),
-      makeTransfer({ transfer: 'ad'.repeat(32), key: 'models.example/b' })
+      makeTransfer({ transfer: idA, key: 'https://models.example/a', validator: '"v1"', pinned: true }),
+      makeTransfer({ transfer: idB, key: 'https://models.example/a', validator: '', keptBytes: 64 * MiB }),
+      makeTransfer({ transfer: 'ad'.repeat(32), key: 'https://models.example/b' })
     ]
     page.status = makeStatus({ contentClasses: [own], transfers: versions })
     await line.run('explain', 'https://models.example/a?token=1')

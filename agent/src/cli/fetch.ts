@@ -11,6 +11,7 @@ import { requireAgent, type Api } from './api.ts'
 import { download } from './download.ts'
 import { bar, formatBytes, formatRate, formatShare, formatSources, formatSpan, safeText } from './format.ts'
 import type { CommandTools, Terminal } from './services.ts'
+import { upstreamsBetween } from './upstreams.ts'
 import { parseWebAddress } from './web-address.ts'
 
 export interface FetchOptions {
@@ -22,6 +23,8 @@ export interface FetchOptions {
   readonly sha256: string | null
   /** Nobody waits for it. */
   readonly background: boolean
+  /** Tells also who was asked beyond the site, and how long that took. */
+  readonly verbose: boolean
 }
 
 type Sources = Pick<ByteCounters, 'fromCache' | 'fromPeers' | 'fromGateway' | 'fromUpstream'>
@@ -49,7 +52,8 @@ export async function fetchUrl(options: FetchOptions, url: string, tools: Comman
       signal,
       onProgress: (bytes, total) => meter.show(bytes, total, sources.latest())
     })
-    const came = sourcesOf(await api.status().catch(() => null), key, before)
+    const after = await api.status().catch(() => null)
+    const came = sourcesOf(after, key, before)
     const seconds = (performance.now() - startedAt) / secondMs
     meter.clear()
     if (options.json)
@@ -63,6 +67,8 @@ export async function fetchUrl(options: FetchOptions, url: string, tools: Comman
     terminal.print(
       came === null ? 'from the origin, not shared with other machines' : `from ${formatSources(came)}`
     )
+    if (options.verbose && after !== null)
+      for (const line of upstreamsBetween(status.upstreams, after.upstreams)) terminal.print(line)
   } finally {
     sources.stop()
     meter.clear()

@@ -6,6 +6,7 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import { Command, CommanderError, Option } from 'commander'
 import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
+import { caExport, caInit, caShow } from './ca.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
 import { checkConfig, reloadConfig, showConfig } from './config.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
@@ -17,6 +18,7 @@ import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
 import { showPeers, showStatus } from './status.ts'
+import { showUpstreams } from './upstreams.ts'
 
 interface Common {
   readonly data?: string
@@ -149,10 +151,17 @@ ${exitCodesHelp}`
         tools
       )
     )
+  command(
+    program,
+    'upstreams',
+    'Show the gateways, proxies and the direct way that the running agent asks beyond its site, and how they do.',
+    ['starling upstreams', 'starling upstreams --json']
+  ).action((options: Common) => showUpstreams(common(options), tools))
 
   command(program, 'fetch', 'Get a file through the running agent.', [
     'starling fetch http://origin.example/big.iso',
     'starling fetch http://origin.example/big.iso -o /tmp/big.iso --sha256 9f86d081...',
+    'starling fetch http://origin.example/big.iso --verbose      also tells who was asked upstream, and how long that took',
     'An interrupted download is gone on with by the same command.'
   ])
     .argument('<url>', 'where the file is; http:// or https://')
@@ -167,7 +176,8 @@ ${exitCodesHelp}`
           output: options.output ?? null,
           resume: options.resume,
           sha256: options.sha256 ?? null,
-          background: options.background === true
+          background: options.background === true,
+          verbose: options.verbose === true
         },
         url,
         tools
@@ -271,6 +281,32 @@ ${exitCodesHelp}`
   command(cache, 'rebuild', 'Make the index anew from the content files, with the agent stopped.', [
     'starling cache rebuild'
   ]).action((options: Common) => cacheRebuild(common(options), tools))
+
+  const ca = program
+    .command('ca')
+    .description(
+      'The CA of TLS interception, for the hosts in intercept.hosts. Works beside a running agent.'
+    )
+  command(ca, 'init', 'Make the CA, or a new one when intercept.hosts has changed.', [
+    'starling ca init',
+    'The first one signs at once. A new one signs when half of what the present one has left is over, so that there is time to deploy it.'
+  ])
+    .option('--now', 'it signs at once, and the present one never again: until it is deployed, nothing works')
+    .action((options: Common & { now?: boolean }) =>
+      caInit({ ...common(options), now: options.now === true }, tools)
+    )
+  command(ca, 'export', 'Give out the certificate, without its key, to be deployed.', [
+    'starling ca export starling.cer    as Group Policy takes it: the youngest one, DER',
+    'starling ca export ca.pem          all that have not expired, PEM',
+    'starling ca export                 the same, printed'
+  ])
+    .argument('[file]', 'where to put it')
+    .action((file: string | undefined, options: Common) =>
+      caExport({ ...common(options), file: file ?? null }, tools)
+    )
+  command(ca, 'show', 'Show the CA: fingerprints, names, until when, and whether it fits the list.', [
+    'starling ca show'
+  ]).action((options: Common) => caShow(common(options), tools))
 
   const secret = program.command('secret').description('For fleets without a coordinator.')
   command(secret, 'create', 'Make a fleet secret: agents that have the same one share with each other.', [

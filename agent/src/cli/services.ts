@@ -6,7 +6,7 @@ import type { AgentConfig } from '../config.ts'
 import type { ConfigReading, ConfigSources, SecretReader } from '../config-sources.ts'
 import type { ConfigSource } from '../config-reload.ts'
 import type { Log } from '../log.ts'
-import type { AgentStatus, StorePort } from '../ports.ts'
+import type { AgentStatus, CaPort, StorePort } from '../ports.ts'
 
 /** A running agent, as `createAgent` gives it. */
 export interface RunningAgent {
@@ -42,6 +42,8 @@ export interface Services {
   rebuildStore(
     config: AgentConfig
   ): Promise<{ readonly transfers: number; readonly chunks: number; readonly bad: number }>
+  /** The CA of TLS interception for these hosts. */
+  openCa(dataFolder: string, hosts: readonly string[]): Promise<CaPort>
   readonly secrets: SecretReader & {
     create(): string
     /** False, with nothing changed, when there is one already. */

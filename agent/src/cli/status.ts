@@ -1,6 +1,6 @@
 /** `starling status` and `starling peers`: what the running agent says of itself. */
 import { StarlingError } from '@starling/shared/errors.ts'
-import type { AgentStatus } from '../ports.ts'
+import type { AgentStatus, InterceptView, TunnelledView } from '../ports.ts'
 import { requireAgent } from './api.ts'
 import { formatBytes, formatSources, formatSpan, formatTransfer, safeText, table } from './format.ts'
 import type { CommandTools } from './services.ts'
@@ -54,6 +54,17 @@ export async function showPeers(
 }
 
 /** How programs were answered, and what Windows Update asked its WSUS, if it did. */
+function interceptText({ hosts, opened, rejected, authorities }: InterceptView): string {
+  const [ca] = authorities
+  const until = ca === undefined ? 'no CA' : `CA until ${new Date(ca.expiresAt).toISOString().slice(0, 10)}`
+  return `${hosts.map(safeText).join(', ') || 'no hosts'}: ${opened} connections opened, ${rejected} broken off by clients; ${until}`
+}
+
+function tunnelledText({ host, port, client, why, until }: TunnelledView): string {
+  const who = client === '' ? 'all clients' : safeText(client)
+  return `  ${safeText(host)}:${port} for ${who} until ${new Date(until).toISOString().slice(0, 16)}Z: ${safeText(why)}`
+}
+
 function answersText({ bytes, answers, refused, wsusCalls }: AgentStatus['proxy']): string {
   const way = (name: string, key: keyof typeof answers): string =>
     `${name} ${answers[key]} (${formatBytes(bytes[key])})`
@@ -98,6 +109,7 @@ function statusText(status: AgentStatus): string {
     ['received', formatSources(totals)],
     ['given', `programs ${formatBytes(totals.toClients)}, peers ${formatBytes(totals.toPeers)}`],
     ['answered', answersText(status.proxy)],
+    ...(status.intercept === null ? [] : [['intercepts', interceptText(status.intercept)]]),
     [
       'small things',
       `${status.smallCache.entries} kept, ${formatBytes(status.smallCache.memoryBytes)} in memory, ${formatBytes(status.smallCache.diskBytes)} on disk`
@@ -106,6 +118,13 @@ function statusText(status: AgentStatus): string {
   return [
     ...facts.map(([name, value]) => `${name!.padEnd(12)} ${value}`),
     ...(underWay.length === 0 ? [] : ['', 'under way:', ...underWay.map(one => `  ${formatTransfer(one)}`)]),
+    ...(status.intercept === null || status.intercept.tunnelled.length === 0
+      ? []
+      : [
+          '',
+          'TLS that is tunnelled although it is listed:',
+          ...status.intercept.tunnelled.map(tunnelledText)
+        ]),
     ...(status.problems.length === 0
       ? []
       : ['', 'problems:', ...status.problems.map(problem => `  ${safeText(problem)}`)])

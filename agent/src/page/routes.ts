@@ -68,6 +68,7 @@ export const routes: readonly Route[] = [
   view('/api/v1/status', status => status),
   view('/api/v1/transfers', status => status.transfers.filter(isUnderWay)),
   view('/api/v1/peers', status => status.peers),
+  view('/api/v1/upstreams', status => status.upstreams),
   view('/api/v1/counters', ({ totals, refusals, startedAt, now }) => ({ totals, refusals, startedAt, now })),
   view('/api/v1/cache', ({ store, transfers }) => ({ store, transfers })),
   {

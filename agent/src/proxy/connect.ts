@@ -1,9 +1,12 @@
-/** CONNECT: a tunnel to an allowed host and port, for bytes that are none of our business (TLS, mostly). */
+/**
+ * CONNECT: a tunnel to an allowed host and port, for bytes that are none of our business (TLS, mostly); or, for hosts that are
+ * listed for it, a TLS connection that ends here (InterceptPort).
+ */
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { Log } from '../log.ts'
-import type { TunnelPort } from '../ports.ts'
+import type { InterceptPort, OpenedTls, TunnelPort } from '../ports.ts'
 import { hasPassed, headersOf, viaOf } from './fields.ts'
 import { isListed } from './host-patterns.ts'
 import { closeWithError, closeWithText, loopText } from './replies.ts'
@@ -18,15 +21,18 @@ export interface ConnectParts {
   readonly via: string
   /** All that is to be ended when the proxy closes. */
   readonly open: Set<AbortController>
+  readonly intercept?: InterceptPort
 }
 
+/** @param serve takes a connection that was opened instead of tunnelled */
 export async function answerConnect(
   parts: ConnectParts,
   req: IncomingMessage,
   client: Duplex,
-  first: Buffer
+  first: Buffer,
+  serve: (opened: OpenedTls) => void
 ): Promise<void> {
-  const { upstream, log, via, open } = parts
+  const { upstream, log, via, open, intercept } = parts
   const gone = watchClient(client, open)
   const target = parseAuthority(req.url ?? '')
   if (target === null)
@@ -36,22 +42,34 @@ export async function answerConnect(
   const refusal = refusalOf(target, parts)
   if (refusal !== null) return closeWithText(client, 403, refusal)
 
+  const asked = { ...target, client: req.socket.remoteAddress }
+  const isOpened = intercept?.wants(asked) === true
   try {
+    if (intercept !== undefined && isOpened) {
+      client.write(established)
+      client.unshift(first)
+      const opened = await intercept.open(asked, client)
+      if (opened === 'gone') return void client.destroy()
+      if (opened !== 'tunnel') return serve(opened)
+    }
     const remote = await upstream.tunnel({
       ...target,
       via: viaOf(headers, req.httpVersion, via),
       signal: gone.signal
     })
     if (client.destroyed) return void remote.destroy()
-    client.write('HTTP/1.1 200 Connection Established\r\n\r\n')
-    if (first.length > 0) remote.write(first)
+    if (!isOpened) client.write(established)
+    if (!isOpened && first.length > 0) remote.write(first)
     join(client, remote)
   } catch (error) {
     if (gone.signal.aborted) return void client.destroy()
     log.info({ target: `${target.host}:${target.port}`, problem: messageOf(error) }, 'a tunnel failed')
+    if (isOpened) return void client.destroy()
     closeWithError(client, error)
   }
 }
+
+const established = 'HTTP/1.1 200 Connection Established\r\n\r\n'
 
 interface Authority {
   readonly host: string

@@ -21,7 +21,14 @@ import { withoutQuery, type Log } from '../log.ts'
 import { limitsShape, type ClientLimits, type ProxyRule } from '../config-access.ts'
 import type { Endpoint } from '../config.ts'
 import type { MirrorConfig } from '../mirror-config.ts'
-import type { AccessLogPort, ContentPort, ProxyTally, TunnelPort, UpstreamPort } from '../ports.ts'
+import type {
+  AccessLogPort,
+  ContentPort,
+  InterceptPort,
+  ProxyTally,
+  TunnelPort,
+  UpstreamPort
+} from '../ports.ts'
 import { answerServerOptions, answerUpgrade, isServerOptions, isUpgrade } from './alone.ts'
 import { createClientCheck } from './clients.ts'
 import { answerConnect } from './connect.ts'
@@ -32,6 +39,7 @@ import { endToEnd, hasPassed, headersOf } from './fields.ts'
 import { framingProblem } from './framing.ts'
 import { createGets } from './get.ts'
 import type { HttpCache } from './http-cache/http-cache.ts'
+import { createInterceptions, facedWithin } from './intercepted.ts'
 import {
   clientIdleMs,
   connectionsMax,
@@ -63,6 +71,8 @@ export interface ProxyParts {
   readonly content: ContentPort
   readonly upstream: UpstreamPort & TunnelPort
   readonly cache: HttpCache
+  /** None: TLS is tunnelled. */
+  readonly intercept?: InterceptPort
   readonly log: Log
   /** Null or left out: nothing is written down. */
   readonly accessLog?: AccessLogPort | null
@@ -179,7 +189,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
   const mirrors = createMirrors(options.mirrors ?? [], hostname())
+  const interceptions = createInterceptions()
   const connecting = {
+    ...(given.intercept === undefined ? {} : { intercept: given.intercept }),
     upstream: given.upstream,
     log,
     via,
@@ -203,7 +215,9 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       return replyWithText(res, problem.status, problem.text)
     }
     const host = headerOf(came, 'host')
-    const faced = faceOf(req.url ?? '', host, faces)
+    const opened = interceptions.of(req.socket)
+    const faced =
+      opened === undefined ? faceOf(req.url ?? '', host, faces) : facedWithin(opened, req.url ?? '', came)
     if (faced.kind === 'refused') return door.refuse(res, faced)
     if (faced.kind === 'pac') return replyWithPac(req, res)
     const target =
@@ -317,7 +331,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   }
 
   function refuseClient(socket: Socket): boolean {
-    if (mayAsk(socket.remoteAddress)) return false
+    // Whoever asks on an opened connection has asked for it by a CONNECT.
+    if (interceptions.of(socket) !== undefined || mayAsk(socket.remoteAddress)) return false
     door.stranger(socket)
     return true
   }
@@ -325,7 +340,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     'this proxy is not for your network: its admin lists those that may ask in proxy.clients'
 
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
-    const server = createServer({ ...serverOptions, maxHeaderSize: limits.headerBytes })
+    const server = createServer({
+      ...serverOptions,
+      maxHeaderSize: limits.headerBytes,
+      shouldUpgradeCallback: req => interceptions.of(req.socket) === undefined && isUpgrade(req)
+    })
     const unparsed = createUnparsed(limits.headerBytes)
     function onRequest(req: IncomingMessage, res: ServerResponse, takesBody = () => {}): void {
       unparsed.answering(req.socket, res)
@@ -356,14 +375,18 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     server.on('clientError', door.unreadable)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
+      if (interceptions.of(req.socket) !== undefined)
+        return closeWithText(socket, 400, 'a tunnel within a connection to a host leads nowhere')
       if (!door.opensTunnel(req, socket)) return
-      void answerConnect(connecting, req, socket, first)
+      void answerConnect(connecting, req, socket, first, opened => interceptions.serve(server, opened))
     })
     server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       void upgrade(req, socket, first)
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      if (error.code?.startsWith('HPE_') === true)
+        interceptions.of(socket)?.unfit('what the client says in TLS is not HTTP')
       unparsed.close(error, socket)
     })
     await new Promise<void>((resolve, reject) => {
@@ -427,6 +450,5 @@ const serverOptions = {
   // A large upload may take hours; its headers may not.
   requestTimeout: 0,
   keepAliveTimeout: keepAliveMs,
-  shouldUpgradeCallback: isUpgrade,
   insecureHTTPParser: false
 } as const

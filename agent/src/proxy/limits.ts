@@ -8,6 +8,8 @@ export const keepAliveMs: Millis = 75 * secondMs
 /** Local programs send their headers at once; who takes longer than this holds a socket for nothing (slow-loris). */
 export const requestHeadersMs: Millis = 20 * secondMs
 export const requestHeadersMax = 200
+/** Of HTTP/2, whose heads are unpacked before the door sees them (proxy.limits.headerBytes): cookies are long, more no real client sends. */
+export const http2HeaderBytesMax: Bytes = 32 * KiB
 /** A client that takes no byte for so long is gone, or stopped in a debugger. */
 export const clientIdleMs: Millis = 10 * minuteMs
 /** Far above what the programs of one machine open; keeps a runaway one from taking all sockets. */
@@ -18,6 +20,9 @@ export const lingerMs: Millis = 2 * secondMs
 
 /** HTTPS and plain HTTP; anything else (mail, databases) is not what a web proxy is for, unless listed. */
 export const connectPortsDefault: readonly number[] = [443, 80]
+
+/** Requests at once on one connection of HTTP/2: what RFC 9113 (6.5.2) names as the least. */
+export const streamsMax = 100
 
 /** When TCP begins to ask whether the other end of a silent tunnel still lives. */
 export const tunnelProbeMs: Millis = minuteMs

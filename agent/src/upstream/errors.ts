@@ -12,6 +12,10 @@ const timeouts = new Set([
   'ESOCKETTIMEDOUT'
 ])
 
+/** What Node's check of a certificate says (`X509_V_ERR_...` and its own check of the name). */
+const untrusted =
+  /^(CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PERMITTED_VIOLATION|EXCLUDED_VIOLATION|ERR_TLS_CERT_ALTNAME)/
+
 const badAnswers = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** @param where what was asked, for people: `origin.example directly` */
@@ -30,9 +34,38 @@ export function upstreamError(cause: unknown, where: string, signal: AbortSignal
       { cause }
     )
   }
+  if (untrusted.test(code)) {
+    return new StarlingError(
+      'upstream-unreachable',
+      `${where} shows a certificate that is not to be trusted, so nothing was asked of it (${messageOf(cause)}): tell those who ` +
+        'run it, or trust its CA on this machine',
+      { cause }
+    )
+  }
   return new StarlingError('upstream-unreachable', `${where} cannot be reached (${detailOf(cause)})`, {
     cause
   })
+}
+
+/**
+ * The proxy itself would not do it: a tunnel that it does not grant, a password that it wants. The origin has heard of
+ * nothing.
+ */
+export class TurnedAway extends StarlingError {
+  /** Null: the proxy could not even be reached. */
+  readonly status: number | null
+
+  constructor(label: string, what: string, status: number | null, cause?: unknown) {
+    const isLoop = status === 508
+    super(
+      isLoop ? 'upstream-loop' : 'upstream-unreachable',
+      isLoop
+        ? `${label} leads back to where the request came from: check the proxy settings for a loop`
+        : `${label} ${what}${status === null ? '' : ` (status ${status})`}`,
+      { cause }
+    )
+    this.status = status
+  }
 }
 
 /** Whether nothing of the request can have been acted on, so that another route may be tried. */
@@ -46,17 +79,24 @@ export function neverConnected(cause: unknown): boolean {
     'EHOSTDOWN',
     'ENETDOWN',
     'EADDRNOTAVAIL',
-    'UND_ERR_CONNECT_TIMEOUT',
-    'UND_ERR_PRX_CONN',
-    'UND_ERR_PRX_TLS'
+    'UND_ERR_CONNECT_TIMEOUT'
   ]
-  // undici reports a CONNECT that the proxy did not grant as an aborted request.
-  return connectFailures.includes(codeOf(cause)) || /when HTTP Tunneling/.test(messageOf(cause))
+  return connectFailures.includes(codeOf(cause)) || cause instanceof TurnedAway
 }
 
 /** A kept connection that the server closed just as we used it, or one reset: a GET may simply be sent again. */
 export function connectionLost(cause: unknown): boolean {
   return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(cause))
+}
+
+/**
+ * What a failure says of the proxy that was asked. `maybe`: the origin behind it may as well be the cause, so that it counts only
+ * when somebody else does better.
+ */
+export function blameFor(cause: unknown): 'sure' | 'maybe' | 'none' {
+  if (cause instanceof TurnedAway) return cause.status === null ? 'sure' : 'maybe'
+  if (neverConnected(cause) || connectionLost(cause)) return 'sure'
+  return timeouts.has(codeOf(cause)) || codeOf(cause) === 'upstream-timeout' ? 'maybe' : 'none'
 }
 
 function starlingErrorIn(cause: unknown): StarlingError | null {

@@ -34,3 +34,26 @@ export const redirectsMax = 5
 
 /** A proxy that did not answer is asked last for so long: a dead one must not cost each request its connect timeout. */
 export const proxyRestMs: Millis = 30 * secondMs
+
+/** Twenty per cent: with one of three servers failing each third request a tenth is needed; more would double an outage. */
+export const retryShare = 0.2
+/** So that somebody who asks once in a while may still ask twice. */
+export const retriesPerSecond = 3
+/** What one server's death breaks at once is what it had in flight: for a site that is 16 fetchers, and some pages. */
+export const retriesAtOnce = 64
+/** So often one request is sent once more before its headers are there, however many servers there are. */
+export const repeatsMax = 2
+
+/** A body that breaks more often than this will not come. */
+export const resumesMax = 4
+/** Before each of them: a proxy that restarts needs a second or two, another one none. */
+export const resumeAfterMs: readonly Millis[] = [0, 100, 500, 1500]
+
+/** While a server is in doubt it is probed so often: within two seconds all must know that it is dead. */
+export const probeInDoubtMs: Millis = secondMs
+
+/** Without an answer to anybody for so long, and others answering: within two seconds all must know that it hangs. */
+export const hangsMsMin: Millis = 500
+
+/** Enough for a 95th percentile, few enough to forget how it was an hour ago. */
+export const firstBytesKept = 64

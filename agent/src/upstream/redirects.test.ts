@@ -1,6 +1,7 @@
 import { type IncomingMessage } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask } from '../../../test/doubles/asking.ts'
+import { originCa, tlsOrigin } from '../../../test/doubles/intercept-harness.ts'
 import { cleanUp, serve, upstreamOf } from '../../../test/doubles/proxy-harness.ts'
 import type { UpstreamOptions } from './upstream.ts'
 
@@ -48,6 +49,24 @@ describe('redirects', () => {
     const [other] = await hop(() => 'http://127.0.0.2:1/')
     const only = upstream({ allowPrivate: [new URL(other).host] })
     await expect(ask(only, `${other}/from`)).rejects.toMatchObject({ code: 'upstream-refused-address' })
+  })
+
+  test('never from https to plain http, where anybody on the way could change what comes', async () => {
+    const [there, seen] = await hop(() => '')
+    const port = await tlsOrigin((req, res) =>
+      res.writeHead(302, { location: req.url === '/from' ? '/again' : `${there}/to` }).end('elsewhere')
+    )
+    const trusting = upstream({
+      allowPrivate: ['127.0.0.0/8', '::1', 'localhost'],
+      ca: [(await originCa()).certificatePem]
+    })
+    const [response, text] = await ask(trusting, `https://localhost:${port}/from`)
+    expect([response.status, response.url, text]).toEqual([
+      302,
+      `https://localhost:${port}/again`,
+      'elsewhere'
+    ])
+    expect(seen).toEqual([])
   })
 
   test('to another origin lose what identifies the client', async () => {

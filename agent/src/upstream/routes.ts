@@ -1,123 +1,139 @@
 /**
- * The ways out: configured HTTP proxies in order, and the direct one. Each is an undici dispatcher with a pool of kept
- * connections. A proxy that could not be reached rests for a while, so that the next requests do not wait for it.
- *
- * Plain http goes through a proxy in absolute form, never through CONNECT: a caching parent can then cache it.
+ * How one server is spoken to: an undici dispatcher with a pool of kept connections each for the direct way, and for a proxy
+ * (a gateway is one). Plain http goes through a proxy in absolute form, never through CONNECT: a caching parent can then
+ * cache it. Everything else goes through a tunnel, whose far end we verify as if there were no proxy.
  */
-import { Agent, buildConnector, Pool, ProxyAgent, type Dispatcher } from 'undici'
-import type { Millis } from '@starling/shared/units.ts'
+import { isIP } from 'node:net'
+import { Agent, buildConnector, Pool, type Dispatcher } from 'undici'
+import { messageOf } from '@starling/shared/errors.ts'
 import type { AddressCheck } from './address-check.ts'
-import { headerBytesMax, keepAliveMs, keepAliveMsMax, proxyRestMs, type UpstreamTimeouts } from './limits.ts'
+import { TurnedAway } from './errors.ts'
+import { headerBytesMax, keepAliveMs, keepAliveMsMax, type UpstreamTimeouts } from './limits.ts'
+import type { PlannedServer } from './plan.ts'
+import { timed, type Timings } from './timings.ts'
 
 export interface Route {
-  /** For people: `direct` or `proxy http://host:port`. */
-  readonly name: string
-  readonly dispatcher: Dispatcher
-  /** Makes CONNECT requests; null on the direct way, where a socket is a socket. */
-  readonly tunnels: Pool | null
-  readonly tunnelHeaders: Readonly<Record<string, string>>
-  /** The proxy; null on the direct way, which leads to the origin itself. */
-  readonly proxy: { readonly host: string; readonly port: number } | null
-}
-
-export interface Routes {
-  /** In the order to try. */
-  inOrder(): readonly Route[]
-  failed(route: Route): void
-  answered(route: Route): void
+  /** The rest of a request is the same for all routes. */
+  way(url: URL, headers: Record<string, string>): Way
+  /** The proxy; null on the direct way, where a socket is a socket. */
+  readonly proxy: Proxy | null
   close(): Promise<void>
 }
 
+export interface Way {
+  readonly dispatcher: Dispatcher
+  readonly origin: string
+  readonly path: string
+  readonly headers: Record<string, string>
+  /** Of the proxy; undici's types do not know it, undici does. */
+  readonly servername?: string
+}
+
+export interface Proxy {
+  readonly label: string
+  readonly host: string
+  readonly port: number
+  /** Connections with the proxy itself. */
+  readonly pool: Pool
+  readonly headers: Readonly<Record<string, string>>
+}
+
 export interface RouteOptions {
-  readonly proxies: readonly string[]
-  readonly directFallback: boolean
+  readonly check: AddressCheck
   readonly timeouts: UpstreamTimeouts
   /** Certificates (PEM) to trust beside the system's. */
   readonly ca: readonly string[]
-  readonly now: () => Millis
 }
 
-export function createRoutes(check: AddressCheck, options: RouteOptions): Routes {
-  const { proxies, directFallback, timeouts, ca, now } = options
-  const tls = ca.length === 0 ? {} : { ca: [...ca] }
-  const direct = directRoute(check, timeouts, tls)
-  const viaProxies = proxies.map(proxy => proxyRoute(proxy, timeouts, tls))
-  const restingUntil = new Map<Route, Millis>()
-  const isResting = (route: Route): boolean => (restingUntil.get(route) ?? 0) > now()
+export function routeOf(server: PlannedServer, timings: Timings, options: RouteOptions): Route {
+  return server.kind === 'direct' ? directRoute(timings, options) : proxyRoute(server, timings, options)
+}
 
+function directRoute(timings: Timings, { check, timeouts, ca }: RouteOptions): Route {
+  const dispatcher = new Agent({
+    ...poolOptions(timeouts),
+    // One connector for each connection, because the check needs the port and `lookup` is not told it.
+    connect: (target, done) => {
+      const port = Number(target.port || (target.protocol === 'https:' ? 443 : 80))
+      try {
+        check.checkHost(target.hostname, port)
+      } catch (error) {
+        return done(error as Error, null)
+      }
+      const connect = buildConnector({
+        ...connectOptions(timeouts, ca),
+        lookup: check.lookup(port)
+      })
+      timed(connect, timings)(target, done)
+    }
+  })
   return {
-    inOrder: () => {
-      if (viaProxies.length === 0) return [direct]
-      const awake = viaProxies.filter(route => !isResting(route))
-      const resting = viaProxies.filter(isResting)
-      return directFallback ? [...awake, direct, ...resting] : [...awake, ...resting]
-    },
-    failed: route => {
-      if (route !== direct) restingUntil.set(route, now() + proxyRestMs)
-    },
-    answered: route => {
-      restingUntil.delete(route)
-    },
+    proxy: null,
+    way: (url, headers) => ({ dispatcher, origin: url.origin, path: pathOf(url), headers }),
+    close: () => dispatcher.destroy()
+  }
+}
+
+function proxyRoute(server: PlannedServer, timings: Timings, { timeouts, ca }: RouteOptions): Route {
+  const url = new URL(server.url!)
+  const connect = timed(buildConnector(connectOptions(timeouts, ca)), timings)
+  // Whatever host is asked for, the certificate must be the proxy's.
+  const servername = isIP(placeOf(url).host) === 0 ? url.hostname : ''
+  const pool = new Pool(url.origin, {
+    ...poolOptions(timeouts),
+    connect: (target, done) => connect({ ...target, servername }, done)
+  })
+  const headers: Record<string, string> =
+    server.credentials === null
+      ? {}
+      : { 'proxy-authorization': `Basic ${Buffer.from(server.credentials).toString('base64')}` }
+  const proxy: Proxy = { label: server.label, ...placeOf(url), pool, headers }
+  const tunnelled = new Agent({
+    ...poolOptions(timeouts),
+    connect: throughTunnel(proxy, timings, { timeouts, ca })
+  })
+  return {
+    proxy,
+    way: (target, own) =>
+      target.protocol === 'http:'
+        ? {
+            dispatcher: pool,
+            origin: url.origin,
+            path: `${target.origin}${pathOf(target)}`,
+            headers: { ...own, host: target.host, ...headers },
+            // undici would take it from Host and reconnect whenever that changes.
+            servername
+          }
+        : { dispatcher: tunnelled, origin: target.origin, path: pathOf(target), headers: own },
     close: async () => {
-      const dispatchers = [direct, ...viaProxies].flatMap(({ dispatcher, tunnels }) => [dispatcher, tunnels])
-      await Promise.all(dispatchers.map(async dispatcher => dispatcher?.destroy()))
+      await Promise.all([pool.destroy(), tunnelled.destroy()])
     }
   }
 }
 
-type TlsOptions = { ca?: string[] }
-
-function directRoute(check: AddressCheck, timeouts: UpstreamTimeouts, tls: TlsOptions): Route {
-  return {
-    name: 'direct',
-    tunnels: null,
-    tunnelHeaders: {},
-    proxy: null,
-    dispatcher: new Agent({
-      ...poolOptions(timeouts),
-      // One connector for each connection, because the check needs the port and `lookup` is not told it.
-      connect: (target, done) => {
-        const port = Number(target.port || (target.protocol === 'https:' ? 443 : 80))
-        try {
-          check.checkHost(target.hostname, port)
-        } catch (error) {
-          return done(error as Error, null)
+/** CONNECT, and TLS within it. */
+function throughTunnel(
+  proxy: Proxy,
+  timings: Timings,
+  { timeouts, ca }: Pick<RouteOptions, 'timeouts' | 'ca'>
+): buildConnector.connector {
+  const connectTls = timed(buildConnector(connectOptions(timeouts, ca)), timings)
+  return (target, done) => {
+    const authority = `${target.hostname}:${target.port || 443}`
+    proxy.pool.connect({ path: authority, headers: { host: authority, ...proxy.headers } }).then(
+      ({ statusCode, socket }) => {
+        if (statusCode >= 200 && statusCode < 300) {
+          connectTls({ ...target, httpSocket: socket as never }, done)
+          return
         }
-        const connect = buildConnector({
-          ...tls,
-          allowH2: false,
-          timeout: timeouts.connectMs,
-          lookup: check.lookup(port)
-        })
-        connect(target, done)
+        socket.on('error', () => {}).destroy()
+        done(new TurnedAway(proxy.label, `does not tunnel to ${authority}`, statusCode), null)
+      },
+      (cause: unknown) => {
+        // Of some errors undici would think that they are about a connection that once stood, and try for ever.
+        done(new TurnedAway(proxy.label, `cannot be reached (${messageOf(cause)})`, null, cause), null)
       }
-    })
-  }
-}
-
-function proxyRoute(proxy: string, timeouts: UpstreamTimeouts, tls: TlsOptions): Route {
-  const url = new URL(proxy)
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  const token = url.username === '' ? null : `Basic ${Buffer.from(user).toString('base64')}`
-  url.username = ''
-  url.password = ''
-  return {
-    name: `proxy ${url.origin}`,
-    tunnels: new Pool(url.origin, {
-      ...poolOptions(timeouts),
-      connect: { ...tls, timeout: timeouts.connectMs }
-    }),
-    proxy: placeOf(url),
-    tunnelHeaders: token === null ? {} : { 'proxy-authorization': token },
-    dispatcher: new ProxyAgent({
-      ...poolOptions(timeouts),
-      uri: url.origin,
-      proxyTunnel: false,
-      connectTimeout: timeouts.connectMs,
-      proxyTls: tls,
-      requestTls: tls,
-      ...(token === null ? {} : { token })
-    })
+    )
   }
 }
 
@@ -125,6 +141,14 @@ function proxyRoute(proxy: string, timeouts: UpstreamTimeouts, tls: TlsOptions):
 export function placeOf(url: URL): { host: string; port: number } {
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port }
+}
+
+function pathOf(url: URL): string {
+  return `${url.pathname}${url.search}`
+}
+
+function connectOptions({ connectMs }: UpstreamTimeouts, ca: readonly string[]) {
+  return { ...(ca.length === 0 ? {} : { ca: [...ca] }), allowH2: false, timeout: connectMs }
 }
 
 function poolOptions(timeouts: UpstreamTimeouts) {

@@ -4,7 +4,9 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { ByteStream } from '../ports.ts'
 import type { AddressCheck } from './address-check.ts'
-import type { Route } from './routes.ts'
+import { TurnedAway } from './errors.ts'
+import type { Proxy } from './routes.ts'
+import { timeSocket, type Timings } from './timings.ts'
 
 export interface TunnelTarget {
   /** An IPv6 address stands in brackets. */
@@ -15,7 +17,12 @@ export interface TunnelTarget {
   readonly signal: AbortSignal
 }
 
-export function directTunnel(check: AddressCheck, target: TunnelTarget, connectMs: Millis): Promise<Socket> {
+export function directTunnel(
+  check: AddressCheck,
+  target: TunnelTarget,
+  connectMs: Millis,
+  timings: Timings
+): Promise<Socket> {
   const { host, port, signal } = target
   check.checkHost(host, port)
   return new Promise((resolve, reject) => {
@@ -25,6 +32,7 @@ export function directTunnel(check: AddressCheck, target: TunnelTarget, connectM
       lookup: check.lookup(port),
       signal
     })
+    timeSocket(socket, timings)
     socket.setTimeout(connectMs, () => {
       socket.destroy(new StarlingError('upstream-timeout', `${host}:${port} did not answer in time`))
     })
@@ -38,23 +46,14 @@ export function directTunnel(check: AddressCheck, target: TunnelTarget, connectM
   })
 }
 
-export async function proxyTunnel(route: Route, target: TunnelTarget): Promise<ByteStream> {
+export async function proxyTunnel(proxy: Proxy, target: TunnelTarget): Promise<ByteStream> {
   const authority = `${target.host}:${target.port}`
-  const { statusCode, socket } = await route.tunnels!.connect({
+  const { statusCode, socket } = await proxy.pool.connect({
     path: authority,
-    headers: { host: authority, via: target.via, ...route.tunnelHeaders },
+    headers: { host: authority, via: target.via, ...proxy.headers },
     signal: target.signal
   })
   if (statusCode >= 200 && statusCode < 300) return socket
   socket.on('error', () => {}).destroy()
-  if (statusCode === 508) {
-    throw new StarlingError(
-      'upstream-loop',
-      `${route.name} leads back to where the request came from: check the proxy settings for a loop`
-    )
-  }
-  throw new StarlingError(
-    'upstream-unreachable',
-    `${route.name} does not tunnel to ${authority} (status ${statusCode})`
-  )
+  throw new TurnedAway(proxy.label, `does not tunnel to ${authority}`, statusCode)
 }

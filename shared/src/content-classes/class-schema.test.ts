@@ -32,7 +32,7 @@ test('all that a class can say is taken, and judged by', () => {
   ])
   expect(recognise('https://eu.models.example/blobs/x.bin?token=1&part=2', classes)).toMatchObject({
     contentClass: 'model-hub',
-    key: 'cdn.models.example/blobs/x.bin?part=2',
+    key: 'https://cdn.models.example/blobs/x.bin?part=2',
     minBytes: 64 * KiB,
     shareWithCookies: true
   })

@@ -48,6 +48,6 @@ test('the example of a class of your own is one, and does what the page says', (
   const one = recognise(`https://eu.models.example/blobs/${hex}?token=1`, classes)
   expect(one).toMatchObject({ key: `sha256:${hex}`, promised: { algorithm: 'sha256', hex } })
   expect(recognise('https://us.models.example/files/weights.bin?token=1', classes).key).toBe(
-    'models.example/files/weights.bin'
+    'https://models.example/files/weights.bin'
   )
 })

@@ -18,10 +18,11 @@ export interface ContentClass {
   readonly extensions?: readonly string[]
   /**
    * `digest`: the digest in the name is the key, whatever the host. Only for hosts whose names can be trusted not to
-   * collide with somebody else's. `address`: host, port, path and what is left of the query.
+   * collide with somebody else's. `address`: host, port, path and what is left of the query, with `https://` before
+   * them for https, unless the name promises a digest.
    */
   readonly key: 'digest' | 'address'
-  /** Written in the key instead of the URL's own host and port: the hosts of this class are aliases of each other. */
+  /** Written in the key instead of the URL's own host and port: the hosts of this class are aliases of each other, by http and by https apart. */
   readonly keyHost?: string
   /** Query parameters that change from request to request and do not change the content. `*`: all of them. */
   readonly volatileQuery?: readonly string[]

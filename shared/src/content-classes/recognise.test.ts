@@ -91,7 +91,7 @@ describe('everything else', () => {
       rangeFirst: false,
       neverShared: null
     })
-    expect(recognise('https://example.com:443/').key).toBe('example.com/')
+    expect(recognise('https://example.com:443/').key).toBe('https://example.com/')
     expect(recognise('http://example.com:8080/').key).toBe('example.com:8080/')
     expect(recognise('http://[::1]:8080/x').key).toBe('[::1]:8080/x')
   })

@@ -40,7 +40,7 @@ function recognised(rule: ContentClass, url: HttpUrl, promised: PromisedDigest |
   const key =
     rule.key === 'digest' && promised !== null
       ? `${promised.algorithm}:${promised.hex}`
-      : addressOf(rule, url)
+      : `${schemeInKey(url, promised)}${addressOf(rule, url)}`
   return {
     contentClass: rule.id,
     key,
@@ -57,6 +57,15 @@ function problemOf(url: HttpUrl, key: string): string | null {
   if (url.hasCredentials) return 'the URL carries a user name or a password'
   if (key.length > keyLengthMax) return `the URL is longer than ${keyLengthMax} characters`
   return null
+}
+
+/**
+ * Whoever can tamper with plain http must not decide what an https client gets, so the two have keys of their own, also
+ * among the aliases of a `keyHost`. Where the name promises a digest, the bytes are checked against it whichever way
+ * they came.
+ */
+function schemeInKey(url: HttpUrl, promised: PromisedDigest | null): string {
+  return url.scheme === 'https' && promised === null ? 'https://' : ''
 }
 
 function addressOf(rule: ContentClass, url: HttpUrl): string {

@@ -154,7 +154,7 @@ const vectors: ReadonlyArray<readonly [string, string, Partial<Recognised>, bool
   [
     'https://proxy.golang.org/golang.org/x/text/@v/v0.3.7.zip',
     'go',
-    { key: 'proxy.golang.org/golang.org/x/text/@v/v0.3.7.zip', immutable: true },
+    { key: 'https://proxy.golang.org/golang.org/x/text/@v/v0.3.7.zip', immutable: true },
     false
   ],
   ['http://goproxy.corp:3000/github.com/!burnt!sushi/toml/@v/v1.2.0.mod', 'go', { immutable: true }, false],
@@ -218,10 +218,20 @@ describe('the same content has the same key', () => {
     ],
     [`${update}/x_${sha1}.cab`, `http://DL.delivery.mp.microsoft.com:80/c/msdownload/x_${sha1}.cab?a=1`],
     [`${update}/x_${sha1}.cab`, `http://3.emdl.ws.microsoft.com/c/msdownload/update/x_${sha1}.cab`],
-    [`http://swdd02.manage.microsoft.com/${intune}`, `https://swdd02-mscdn.manage.microsoft.com/${intune}`],
+    [`http://swdd02.manage.microsoft.com/${intune}`, `http://swdd02-mscdn.manage.microsoft.com/${intune}`],
+    [
+      `https://swdd02.manage.microsoft.com/${intune}`,
+      `https://swdd02-mscdn.manage.microsoft.com:443/${intune}`
+    ],
     [
       `http://officecdn.microsoft.com/${office}/16.0.1.2/s640.cab`,
-      `https://officecdn.microsoft.com.edgesuite.net/${office}/16.0.1.2/s640.cab`
+      `http://officecdn.microsoft.com.edgesuite.net/${office}/16.0.1.2/s640.cab`
+    ],
+    // The bytes are checked against the name, however they came.
+    [`${update}/x_${sha1}.cab`, `${update}/x_${sha1}.cab`.replace('http:', 'https:')],
+    [
+      `http://deb.example/dists/x/by-hash/SHA256/${'a'.repeat(64)}`,
+      `https://deb.example/dists/x/by-hash/SHA256/${'a'.repeat(64)}`
     ],
     [
       `http://wsus:8530/Content/55/${'5'.repeat(40)}.cab?a`,
@@ -241,6 +251,10 @@ describe('the same content has the same key', () => {
       `http://officecdn.microsoft.com/${office}/16.0.1.2/a.cab`,
       `http://officecdn.microsoft.com/${office}/16.0.1.3/a.cab`
     ],
+    // Who tampers with plain http must not decide what https clients get, nor by way of an alias.
+    ['http://example.com/a.iso', 'https://example.com/a.iso'],
+    ['http://https//example.com/a.iso', 'https://example.com/a.iso'],
+    [`http://swdd02.manage.microsoft.com/${intune}`, `https://swdd02-mscdn.manage.microsoft.com/${intune}`],
     ['https://a.example/x/@v/v1.0.0.zip', 'https://b.example/x/@v/v1.0.0.zip']
   ]
   test.each(different)('but not %s and %s', (one, other) => {

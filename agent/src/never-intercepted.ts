@@ -1,0 +1,69 @@
+/**
+ * Hosts whose TLS connections are never opened, whatever the configuration lists: what pins its certificates and would
+ * break, what people sign in with, and what is nobody's business (money, health). As data, so that it can be read and grown.
+ * Each name stands for itself and all below it. The list cannot know every bank: list hosts to intercept, not the world.
+ *
+ * Microsoft's: learn.microsoft.com, "Manage connection endpoints", and what Windows Update, activation, Intune and Defender say
+ * about TLS inspection. Their content comes by plain http anyway; only control goes over TLS.
+ */
+export const neverIntercepted: readonly string[] = [
+  // Delivery Optimization's services, the Store's, Windows Update's (*.do.dsp.mp, *.delivery.mp, tsfe.trafficshaping.dsp.mp;
+  // SOAP), which check for Microsoft's own CA.
+  'mp.microsoft.com',
+  'update.microsoft.com',
+  'windowsupdate.microsoft.com',
+  'wustat.windows.com',
+  // Activation and licences.
+  'sls.microsoft.com',
+  'licensing.microsoft.com',
+  // Signing in, devices, push, telemetry, Defender.
+  'login.microsoftonline.com',
+  'login.microsoft.com',
+  'login.windows.net',
+  'login.live.com',
+  'enterpriseregistration.windows.net',
+  'enterpriseenrollment.microsoft.com',
+  'manage.microsoft.com',
+  'dm.microsoft.com',
+  'has.spserv.microsoft.com',
+  'notify.windows.com',
+  'wns.windows.com',
+  'events.data.microsoft.com',
+  'smartscreen.microsoft.com',
+  'wdcp.microsoft.com',
+  'wd.microsoft.com',
+  'security.microsoft.com',
+  // Others who pin, or whom people sign in with.
+  'apple.com',
+  'icloud.com',
+  'accounts.google.com',
+  'okta.com',
+  // Money: by top-level domain where there is one that says so.
+  'bank',
+  'insurance',
+  'creditcard',
+  'paypal.com',
+  'visa.com',
+  'mastercard.com',
+  'americanexpress.com',
+  'stripe.com',
+  'wise.com',
+  'swift.com',
+  // Health.
+  'health',
+  'healthcare',
+  'hospital',
+  'clinic',
+  'doctor',
+  'dental',
+  'pharmacy',
+  'nhs.uk',
+  'gematik.de',
+  'ameli.fr'
+]
+
+/** @param host in any case, without port */
+export function isNeverIntercepted(host: string): boolean {
+  const name = host.toLowerCase().replace(/\.$/, '')
+  return neverIntercepted.some(never => name === never || name.endsWith(`.${never}`))
+}
