@@ -368,8 +368,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       swarm = new Swarm(head, this.#around, this.#now)
       this.#swarms.set(head.transfer, swarm)
       this.#around.effect({ type: 'open-transfer', head })
-    } else if (head.signed.serial > swarm.head.signed.serial) {
-      // The same version, looked up again: it is fresh for another while.
+    } else if (swarm.head.signed.expiresAt <= this.#now && head.signed.serial > swarm.head.signed.serial) {
+      // The same version, looked up again: it is fresh for another while. Before that each head heard would be written anew.
       swarm.head = head
       this.#around.effect({ type: 'open-transfer', head })
     }
