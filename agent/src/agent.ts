@@ -16,7 +16,7 @@ import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
-import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { createAccessLog } from './access-log/access-log.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
@@ -49,7 +49,7 @@ import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'
-import { openCacheDisk } from './proxy/http-cache/disk.ts'
+import { openCacheDisk, type CacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from './proxy/http-proxy.ts'
 import { createPurging } from './purging.ts'
@@ -248,7 +248,7 @@ async function start(
       ca: intercept === null ? [] : systemCas(),
       mayFollow: createRedirectCheck(config.proxy.rules),
       credentials: await upstreamCredentials(config),
-      recognise: url => recognise(url, config.contentClasses)
+      recognise: url => recognise(url, classes())
     }
   )
   const upstream = watchUpstream(asking, (url, why) => intercept?.originRefused(url, why))
@@ -439,16 +439,20 @@ async function start(
   await network.start(emit)
   undo.push(() => network.stop())
 
+  /** What was purged while the agent was stopped, or on a full disk, lies there still. */
+  async function openPurged(folder: string, quotaBytes: Bytes): Promise<CacheDisk> {
+    const disk = await openCacheDisk(folder, quotaBytes, log)
+    await disk.purge((key, contentClass, writtenAt) => purging.book.covers({ key, contentClass }, writtenAt))
+    return disk
+  }
   const { smallQuotaBytes } = config.cache
   const smallDisk =
     smallQuotaBytes === 0
       ? null
-      : await openCacheDisk(filesIn(config.dataFolder).smallCache, smallQuotaBytes, log).catch(
-          (error: unknown) => {
-            log.error({ problem: messageOf(error) }, 'small responses are kept in memory only')
-            return null
-          }
-        )
+      : await openPurged(filesIn(config.dataFolder).smallCache, smallQuotaBytes).catch((error: unknown) => {
+          log.error({ problem: messageOf(error) }, 'small responses are kept in memory only')
+          return null
+        })
   const smallCache = createHttpCache(smallDisk, log)
   undo.push(() => smallCache.close())
   const listening = await createProxy(

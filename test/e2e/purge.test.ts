@@ -1,6 +1,6 @@
 import { MiB } from '@starling/shared/units.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { seededContent, sha256Of } from '../doubles/content.ts'
+import { bytesContent, seededContent, sha256Of } from '../doubles/content.ts'
 import { startOrigin, type Origin } from '../doubles/origin.ts'
 import { download } from './client.ts'
 import { openHouse } from './harness.ts'
@@ -133,4 +133,21 @@ test('a purge at the coordinator: its agents and its gateway forget with their n
   const before = origin.stats(path).bodyBytes
   await getAll(agents, path, await sha256Of(renewed))
   expect(origin.stats(path).bodyBytes - before).toBeLessThanOrEqual(renewed.length + extent)
+})
+
+test('a small thing that is purged while the agent is stopped is not given out when it starts again', async () => {
+  const path = '/small.cab'
+  const [old, renewed] = ['old', 'new'].map(text => bytesContent(Buffer.alloc(5000, text)))
+  origin.put(path, old!)
+  origin.setFaults(path, fresh)
+  const first = await startAgent(house, 'small', { secret: fleetSecret() })
+  await getAll([first], path, await sha256Of(old!))
+  origin.put(path, renewed!)
+  await getAll([first], path, await sha256Of(old!))
+  await first.stop()
+
+  const purge = ['cache', 'purge', `${origin.url}${path}`, '--data', first.folder]
+  expect((await house.run(agentProgram, purge)).code).toBe(0)
+  const again = await startAgent(house, 'small again', { folder: first.folder, secret: first.secret! })
+  await getAll([again], path, await sha256Of(renewed!))
 })

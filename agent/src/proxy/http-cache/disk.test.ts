@@ -124,6 +124,15 @@ describe('what was written', () => {
     expect(again.usage().entries).toBe(1)
   })
 
+  test('is told with its moment to who purges: what was written later stays', async () => {
+    const disk = await open()
+    await disk.write('k', [keptOf('k', 'body')])
+    const before = Date.now() - 60_000
+    expect(await disk.purge((_key, _class, writtenAt) => writtenAt <= before)).toBe(0)
+    expect(await disk.purge((_key, _class, writtenAt) => writtenAt <= Date.now())).toBe(1)
+    await disk.close()
+  })
+
   test('is gone although its write was under way when it was purged', async () => {
     const disk = await open()
     const writing = disk.write('k', [keptOf('k', 'withdrawn')])

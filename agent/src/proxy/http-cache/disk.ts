@@ -13,7 +13,7 @@ import CachePolicy from 'http-cache-semantics'
 import { Level } from 'level'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
-import type { Bytes } from '@starling/shared/units.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Log } from '../../log.ts'
 import type { Kept } from './kept.ts'
 
@@ -21,7 +21,8 @@ export interface CacheDisk {
   read(key: string): Promise<readonly Kept[] | null>
   write(key: string, variants: readonly Kept[]): Promise<void>
   remove(key: string): Promise<void>
-  purge(matches: (key: string, contentClass: string) => boolean): Promise<number>
+  /** @param matches is told when it was written, too */
+  purge(matches: (key: string, contentClass: string, writtenAt: Millis) => boolean): Promise<number>
   usage(): { readonly entries: number; readonly bytes: Bytes }
   close(): Promise<void>
 }
@@ -30,7 +31,7 @@ interface Listed {
   readonly key: string
   readonly contentClass: string
   readonly bytes: Bytes
-  readonly writtenAt: number
+  readonly writtenAt: Millis
 }
 interface Record {
   readonly body: Uint8Array
@@ -122,7 +123,9 @@ export async function openCacheDisk(folder: string, quotaBytes: Bytes, log: Log)
       if (listed.has(hash)) await remove([hash])
     },
     async purge(matches) {
-      const hit = [...listed].filter(([, { key, contentClass }]) => matches(key, contentClass))
+      const hit = [...listed].filter(([, { key, contentClass, writtenAt }]) =>
+        matches(key, contentClass, writtenAt)
+      )
       await remove(hit.map(([hash]) => hash))
       return hit.length
     },

@@ -42,7 +42,7 @@ function slowDisk(): CacheDisk & { readonly records: Map<string, readonly Kept[]
       return Promise.resolve()
     },
     purge: matches => {
-      const hit = [...records.keys()].filter(key => matches(key, 'generic'))
+      const hit = [...records.keys()].filter(key => matches(key, 'generic', 0))
       for (const key of hit) records.delete(key)
       return Promise.resolve(hit.length)
     },
