@@ -15,7 +15,7 @@ import type { SwarmMessage } from '@starling/shared/wire.ts'
 
 /** Names a local client's wish for a key until it is answered. Given by the shell, unique in the process. */
 export type WishId = number
-/** Names one open read of a client. Given by the shell, unique in the process. */
+/** Names one open read of a client. Given by the shell from 1 on, unique in the process; 0 stands for nobody (wants.ts). */
 export type ReaderId = number
 /** Names one request to a peer for one chunk. Given by the core, unique in the process. */
 export type FetchId = number

@@ -17,7 +17,7 @@ export interface Reader {
   movedAt: Millis
 }
 
-/** Stands for nobody: a content that is finished although its last client has left. Clients' numbers begin with 1. */
+/** Stands for nobody: a content that is finished although its last client has left. */
 export const finisher: ReaderId = 0
 
 export class Wants {

@@ -384,7 +384,8 @@ function isPromised(body: Uint8Array, { promised }: Recognised): boolean {
 }
 
 /**
- * http and https have one key: a redirect from one to the other, kept, would send those who follow it round and round.
+ * A redirect to the very address, at most in another scheme, hangs on what a client brings along (a cookie, TLS before a
+ * proxy of the origin's own): kept, it would send those who follow it round and round.
  */
 function leadsBack(url: string, { headers }: UpstreamResponse): boolean {
   const location = headerOf(headers, 'location')
