@@ -16,7 +16,7 @@ import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
-import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { createAccessLog } from './access-log/access-log.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
@@ -45,7 +45,7 @@ import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
-import type { AgentStatus, PeersPort, StorePort } from './ports.ts'
+import type { AgentStatus, PeersPort } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'
@@ -57,7 +57,9 @@ import { createReporter } from './report.ts'
 import { run } from './run.ts'
 import { createStore } from './store/store.ts'
 import { traced, traceTo, type Trace } from './trace.ts'
+import { upstreamCredentials } from './upstream-credentials.ts'
 import { createUpstream } from './upstream/upstream.ts'
+import { diskLookBusyMs, watchDisk } from './watch-disk.ts'
 
 export interface Agent {
   readonly id: AgentId
@@ -69,10 +71,6 @@ export interface Agent {
   status(): Promise<AgentStatus>
   stop(): Promise<void>
 }
-
-/** How often the disk is looked at while nothing is written, and at least while something is. */
-const diskLookMs: Millis = 30 * secondMs
-const diskLookBusyMs: Millis = secondMs
 
 /** Names under which the store remembers what is not about content. */
 const remembered = {
@@ -247,7 +245,7 @@ async function start(
       ...config.upstream,
       ca: intercept === null ? [] : systemCas(),
       mayFollow: createRedirectCheck(config.proxy.rules),
-      credentials: await upstreamCredentials(config),
+      credentials: await upstreamCredentials(config, readSecretFile),
       recognise: url => recognise(url, classes())
     }
   )
@@ -574,65 +572,6 @@ async function start(
   }
   log.info({ agent: self, site, role, proxy: proxyAddress, page: page.address }, 'agent is up')
   return { id: self, site, role, proxyAddress, pageAddress: page.address, status, stop }
-}
-
-/** Tells the core how the disk is: after writes, and now and then, because others write too. */
-function watchDisk(
-  store: StorePort,
-  emit: (event: AgentEvent) => void,
-  log: Log
-): ((withinMs: Millis) => void) & { stop(): void } {
-  let timer: NodeJS.Timeout | null = null
-  let dueAt = Infinity
-  function look(withinMs: Millis): void {
-    const at = Date.now() + withinMs
-    if (at >= dueAt) return
-    if (timer !== null) clearTimeout(timer)
-    dueAt = at
-    timer = setTimeout(() => {
-      dueAt = Infinity
-      store
-        .usage()
-        .then(
-          usage => {
-            emit({ type: 'disk-changed', ...usage })
-          },
-          (error: unknown) => {
-            log.warn({ problem: messageOf(error) }, 'the disk cannot be looked at')
-          }
-        )
-        .finally(() => {
-          look(diskLookMs)
-        })
-    }, withinMs)
-    timer.unref()
-  }
-  look(0)
-  return Object.assign(look, {
-    stop() {
-      dueAt = -Infinity
-      if (timer !== null) clearTimeout(timer)
-    }
-  })
-}
-
-/**
- * By name of the server: `user:password`, as its file holds it.
- * @throws StarlingError `bad-config`, and those of reading secrets
- */
-async function upstreamCredentials(config: AgentConfig): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>()
-  for (const [index, { name, credentialsFile }] of config.upstream.servers.entries()) {
-    if (credentialsFile === undefined) continue
-    const file = resolve(config.dataFolder, credentialsFile)
-    const text = (await readSecretFile(file))?.toString('utf8').trim() ?? null
-    if (text === null || !/^[^:\s]+:[^\r\n]*$/.test(text)) {
-      const what = text === null ? 'is not there' : 'does not hold one line with user:password'
-      throw new StarlingError('bad-config', `upstream.servers[${index}].credentialsFile: ${file} ${what}`)
-    }
-    found.set(name, text)
-  }
-  return found
 }
 
 /**
