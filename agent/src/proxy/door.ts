@@ -408,7 +408,8 @@ function clientOf(socket: Duplex): string {
 }
 
 function hostOf({ target, tunnel }: Visit): string | null {
-  const host = target === null ? tunnel : new URL(target.url).host
+  // An authority is written down as it came, but for what may be a password or a secret in it.
+  const host = target === null ? (tunnel?.replace(/^.*@|[/?#].*$/gs, '') ?? null) : new URL(target.url).host
   return host === null ? null : host.slice(0, hostCharsMax)
 }
 
