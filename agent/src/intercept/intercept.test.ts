@@ -206,6 +206,9 @@ describe('is tunnelled as it is', () => {
       true,
       true
     ])
+    // Whose makers say that they must not be inspected.
+    const more = ['winatp-gw-weu3', 'ekcert.spserv', 'wdcpalt', 'x.dm'].map(name => `${name}.microsoft.com`)
+    expect(more.map(wants)).toEqual([false, false, false, false])
     expect(house.intercept.wants({ host: 'files.example', port: 8443, client: '' })).toBe(false)
     expect(['a.files.example', '192.0.2.1', '[::1]', 'example'].map(wants)).toEqual([
       false,
