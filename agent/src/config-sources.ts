@@ -228,7 +228,7 @@ function check(
 function problemsWith(setting: Setting, given: Given, error: z.ZodError): ConfigProblem[] {
   const { path, facts } = setting
   const told = new Set<string>()
-  return error.issues.flatMap(({ path: part, message }) => {
+  return error.issues.flatMap(partsOf).flatMap(({ part, message }) => {
     const at = given.partAt(part)
     const origin = at === null ? given.origin : { ...given.origin, ...at }
     const name = `${path}${z.core.toDotPath(part).replace(/^(?=\w)/, '.')}`
@@ -241,6 +241,24 @@ function problemsWith(setting: Setting, given: Given, error: z.ZodError): Config
       errorAt(origin, name, isPart ? message : `${shown(setting, value)} does not fit; give ${facts.form}`)
     ]
   })
+}
+
+/** A problem with each part that is concerned. What zod says of itself is for programmers. */
+function partsOf(issue: z.core.$ZodIssue): Array<{ part: readonly PropertyKey[]; message: string }> {
+  const { path: part, message } = issue
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map(key => ({ part: [...part, key], message: 'there is no such field: take it out' }))
+  if (issue.code !== 'invalid_type' || !message.startsWith('Invalid input')) return [{ part, message }]
+  const form = forms[issue.expected] ?? issue.expected
+  const isMissing = message.endsWith('received undefined')
+  return [{ part, message: isMissing ? `is missing: give ${form}` : `give ${form}` }]
+}
+
+const forms: Readonly<Record<string, string>> = {
+  string: 'a text in double quotes',
+  array: 'a list [ ... ]',
+  object: 'an object { ... }',
+  number: 'a number'
 }
 
 async function secretFrom(

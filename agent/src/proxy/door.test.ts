@@ -448,6 +448,22 @@ describe('a line is written', () => {
     expect(line.bytes).toBeGreaterThanOrEqual(1000)
   })
 
+  test('for a tunnel that names more than a host and a port, without it', async () => {
+    const rules: ProxyRule[] = [{ name: 'no-video', action: 'deny', hosts: ['video.example'] }]
+    const { proxy, next, audits } = await logged({ rules })
+    for (const [authority, told] of [
+      ['me:secret@video.example:443', 'video.example:443'],
+      ['me:secret@other.example:443', 'other.example:443'],
+      ['other.example:443?token=secret', 'other.example:443'],
+      ['other.example:443/secret', 'other.example:443']
+    ] as const) {
+      await say(proxy, `CONNECT ${authority} HTTP/1.1\r\nhost: x\r\n\r\n`)
+      expect((await next()).host).toBe(told)
+    }
+    expect(JSON.stringify(audits)).not.toContain('secret')
+    expect(audits).toHaveLength(1)
+  })
+
   test('for an upgrade that the origin does not want', async () => {
     const url = await serve((_, res) => res.writeHead(404).end('no'))
     const { proxy, next } = await logged()

@@ -40,7 +40,10 @@ export interface DoorOptions {
 }
 
 export interface Door {
-  readonly connected: (socket: Socket) => void
+  /** @param isWithin it comes out of another one that has been counted, of which TLS was opened */
+  connected(socket: Socket, isWithin: boolean): void
+  /** What began as a tunnel is one no longer: its requests come here as well. */
+  opened(socket: Duplex): void
   /** A network that is not served. */
   stranger(socket: Socket): void
   /** What could not be read as a request. */
@@ -70,6 +73,8 @@ interface Guest {
   readonly client: string
   /** Held to the limits of a client. */
   readonly isLimited: boolean
+  /** See `connected`: whose bytes it moves has been charged with them. */
+  readonly isWithin: boolean
   /** Of what the socket has moved. */
   charged: Bytes
   isTunnel: boolean
@@ -91,7 +96,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
 
   function charge(socket: Duplex): void {
     const guest = guests.get(socket)
-    if (!hasQuota || guest === undefined || !guest.isLimited) return
+    if (!hasQuota || guest === undefined || !guest.isLimited || guest.isWithin) return
     const { bytesWritten, bytesRead } = socket as Socket
     const moved = bytesWritten + bytesRead
     limits.moved(guest.client, moved - guest.charged, now())
@@ -180,21 +185,27 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   }
 
   return {
-    connected(socket) {
+    connected(socket, isWithin) {
       const client = clientOf(socket)
       const isLimited = numbers.local || !isLocal(client)
-      const refusal = isLimited ? limits.connected(client, now()) : null
+      const isCounted = isLimited && !isWithin
+      const refusal = isCounted ? limits.connected(client, now()) : null
       if (refusal !== null) {
         turnedAway.add(socket)
         refused(client, refusal.rule, null)
         return closeWithText(socket, 429, refusal.text, refusal.retryAfterMs)
       }
-      guests.set(socket, { client, isLimited, charged: 0, isTunnel: false })
+      guests.set(socket, { client, isLimited, isWithin, charged: 0, isTunnel: false })
       socket.once('close', () => {
         charge(socket)
         guests.delete(socket)
-        if (isLimited) limits.disconnected(client)
+        if (isCounted) limits.disconnected(client)
       })
+    },
+
+    opened(socket) {
+      const guest = guests.get(socket)
+      if (guest !== undefined) guest.isTunnel = false
     },
 
     stranger(socket) {
@@ -397,7 +408,8 @@ function clientOf(socket: Duplex): string {
 }
 
 function hostOf({ target, tunnel }: Visit): string | null {
-  const host = target === null ? tunnel : new URL(target.url).host
+  // An authority is written down as it came, but for what may be a password or a secret in it.
+  const host = target === null ? (tunnel?.replace(/^.*@|[/?#].*$/gs, '') ?? null) : new URL(target.url).host
   return host === null ? null : host.slice(0, hostCharsMax)
 }
 

@@ -371,22 +371,27 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     server.maxHeadersCount = requestHeadersMax
     server.maxConnections = connectionsMax
     server.setTimeout(clientIdleMs)
-    server.on('connection', door.connected)
+    server.on('connection', socket => door.connected(socket, interceptions.of(socket) !== undefined))
     server.on('clientError', door.unreadable)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       if (interceptions.of(req.socket) !== undefined)
         return closeWithText(socket, 400, 'a tunnel within a connection to a host leads nowhere')
       if (!door.opensTunnel(req, socket)) return
-      void answerConnect(connecting, req, socket, first, opened => interceptions.serve(server, opened))
+      void answerConnect(connecting, req, socket, first, opened => {
+        door.opened(socket)
+        interceptions.serve(server, opened)
+      })
     })
     server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       void upgrade(req, socket, first)
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-      if (error.code?.startsWith('HPE_') === true)
-        interceptions.of(socket)?.unfit('what the client says in TLS is not HTTP')
+      const opened = interceptions.of(socket)
+      if (error.code === 'HPE_HEADER_OVERFLOW') opened?.heard()
+      else if (error.code?.startsWith('HPE_') === true)
+        opened?.unfit('what the client says in TLS is not HTTP')
       unparsed.close(error, socket)
     })
     await new Promise<void>((resolve, reject) => {

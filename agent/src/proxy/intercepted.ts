@@ -31,7 +31,7 @@ export function createInterceptions(): Interceptions {
         if (connection !== socket) Object.assign(connection, { remoteAddress })
         server.emit('connection', connection)
       }
-      if (opened.protocol === 'h2') serveHttp2(socket, take)
+      if (opened.protocol === 'h2') serveHttp2(socket, take, () => opened.heard())
       else take(socket)
     }
   }
