@@ -145,7 +145,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
 
   function denialOf(visit: Visit, target: Target): Denial | null {
     if (options.rules.length === 0) return null
-    return filters.denialOf(askedOf(new URL(target.url), visit.method ?? '', visit.client))
+    return filters.denialOf(askedOf(target.url, visit.method ?? '', visit.client))
   }
 
   function left(res: ServerResponse, visit: Visit): void {
@@ -274,11 +274,11 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
         return false
       }
       if (guest?.isLimited === true) limits.ended(visit.client)
-      const authority = URL.parse(`http://${visit.tunnel}`)
+      const authority = `http://${visit.tunnel}`
       const denial =
         target !== null
           ? denialOf(visit, target)
-          : authority === null
+          : !URL.canParse(authority)
             ? null
             : filters.denialOf({ ...askedOf(authority, 'CONNECT', visit.client), path: null })
       if (denial === null) return true
