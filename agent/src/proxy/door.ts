@@ -21,6 +21,7 @@ import { isStrict, type Face, type Faced } from './face.ts'
 import { headersOf } from './fields.ts'
 import { askedOf, createFilters, type Denial } from './filters.ts'
 import { closeWithText, failureOf, replyWithError, replyWithText, statusOf, wholeSeconds } from './replies.ts'
+import type { Reply } from './mirrors/aim.ts'
 import type { Tally, Way } from './tally.ts'
 import { uploadTooLarge, type UploadCount } from './upload-limit.ts'
 import { agentFamily } from './user-agent.ts'
@@ -52,7 +53,7 @@ export interface Door {
   /** For CONNECT, and for what else leaves HTTP behind. @param target null: it is an authority, as of CONNECT */
   opensTunnel(req: IncomingMessage, socket: Duplex, target?: Target | null): boolean
   /** Answers what has no target that may be fetched. */
-  refuse(res: ServerResponse, refused: Extract<Faced, { kind: 'refused' }>): void
+  refuse(res: ServerResponse, refused: Extract<Faced, { kind: 'refused' }> | Reply): void
   loop(res: ServerResponse): void
   /** Counts for all and for this visit. */
   tallyOf(res: ServerResponse): Tally
@@ -287,10 +288,14 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       return false
     },
 
-    refuse(res, { status, text }) {
+    refuse(res, refused) {
       const visit = visits.get(res)!
+      const { kind, status, text } = refused
+      if (kind === 'reply') visit.target = mirrorAddressOf(res.req)
       // The others cannot be understood, which is nobody's rule.
-      if (status === 502) deny(visit, 'cache-host-origin')
+      const rule = kind === 'reply' ? refused.rule : status === 502 ? 'cache-host-origin' : null
+      if (rule !== null) deny(visit, rule)
+      if (kind === 'reply' && refused.allow !== null) res.setHeader('allow', refused.allow)
       replyWithText(res, status, text)
     },
 
@@ -405,6 +410,12 @@ function hostOf({ target, tunnel }: Visit): string | null {
 function wholeAddressOf({ url }: IncomingMessage): Target | null {
   const parsed = /^https?:/i.test(url ?? '') ? URL.parse(url ?? '') : null
   return parsed === null ? null : { face: 'forward', url: parsed.href }
+}
+
+/** As the client wrote it: upstream there is none of what a mirror refuses. */
+function mirrorAddressOf({ headers, url }: IncomingMessage): Target | null {
+  const parsed = URL.parse(`http://${headers.host ?? ''}${url ?? ''}`)
+  return parsed === null ? null : { face: 'mirror', url: parsed.href }
 }
 
 /** Before more is known: whoever asks for a path takes us for a server, but not of Windows if it is a mirror's. */

@@ -222,10 +222,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (faced.kind === 'pac') return replyWithPac(req, res)
     const target =
       faced.kind === 'mirror' ? mirrors({ ...faced, method, host }) : { ...faced, mirrored: null }
-    if (target.kind === 'reply') {
-      if (target.allow !== null) res.setHeader('allow', target.allow)
-      return replyWithText(res, target.status, target.text)
-    }
+    if (target.kind === 'reply') return door.refuse(res, target)
     const { url, mirrored } = target
     const headers = mirrored === null ? came : askedOfMirror(came, mirrored)
     if (hasPassed(headers, via)) {
