@@ -239,12 +239,13 @@ async function start(
 
   const intercept = config.intercept.enabled ? await startIntercept() : null
   undo.push(() => intercept?.stop())
+  let mayFollow = createRedirectCheck(config.proxy.rules)
   const asking = createUpstream(
     { log },
     {
       ...config.upstream,
       ca: intercept === null ? [] : systemCas(),
-      mayFollow: createRedirectCheck(config.proxy.rules),
+      mayFollow: url => mayFollow(url),
       credentials: await upstreamCredentials(config, readSecretFile),
       recognise: url => recognise(url, classes())
     }
@@ -411,7 +412,12 @@ async function start(
   function applyConfig(next: AgentConfig, before: AgentConfig): void {
     // First what may refuse.
     upstream.allowPrivate(next.upstream.allowPrivate)
-    proxy?.reconfigure({ ...next.proxy, connectPorts: next.proxy.connectPorts.map(Number) })
+    mayFollow = createRedirectCheck(next.proxy.rules)
+    proxy?.reconfigure({
+      ...next.proxy,
+      connectPorts: next.proxy.connectPorts.map(Number),
+      mirrors: next.mirrors
+    })
     // Its children follow.
     log.level = next.logLevel
     if (next.policy !== before.policy) emit({ type: 'policy-changed', policy: corePolicy(next) })

@@ -7,6 +7,7 @@ import { openHouse } from './harness.ts'
 import { agentProgram, poll, startAgent, type AgentHandle } from './site.ts'
 import { startOrigin } from '../doubles/origin.ts'
 import { seededContent } from '../doubles/content.ts'
+import { cleanUp, serve } from '../doubles/proxy-harness.ts'
 
 const house = openHouse()
 afterAll(() => house.close())
@@ -16,6 +17,23 @@ const noticedWithinMs = 15_000
 
 const problemsOf = (agent: AgentHandle, isRight: (problems: string) => boolean) =>
   poll(noticedWithinMs, async () => (await agent.status()).problems.join('\n'), isRight)
+
+/** The file alone says what is in it: the command line would beat it. */
+function startFromFile(name: string, folder: string) {
+  const ports = ['listen', 'bulk', 'proxy', 'page'].flatMap(part => [`--${part}-port`, '0'])
+  return house.start(name, agentProgram, [
+    'run',
+    '--data',
+    folder,
+    '--json',
+    '--stop-on-stdin-end',
+    '--mdns',
+    'off',
+    '--listen-host',
+    '127.0.0.1',
+    ...ports
+  ])
+}
 
 test('a running agent takes over its changed file, goes on with a bad one and says so, and is glad of the next', async () => {
   const folder = house.folder('reload')
@@ -61,27 +79,49 @@ test('a running agent takes over its changed file, goes on with a bad one and sa
   })
 })
 
+test('mirrors and rules change at once, for where redirects lead, too', async () => {
+  const origin = await serve((request, response) => {
+    if (request.url!.startsWith('/tree/moved')) response.writeHead(302, { location: '/secret/a.txt' })
+    response.end('hello')
+  })
+  house.keep(cleanUp)
+  const folder = house.folder('mirrors')
+  const file = join(folder, 'config.json')
+  const write = (mirror: string, rules: unknown[] = []): Promise<void> =>
+    writeFile(
+      file,
+      JSON.stringify({
+        upstream: { allowPrivate: ['127.0.0.1'] },
+        mirrors: [{ kind: 'tree', name: mirror, upstream: `${origin}/tree/` }],
+        proxy: { rules }
+      })
+    )
+  await write('old')
+  const running = await startFromFile('mirrors', folder)
+  const statusOf = async (path: string) =>
+    (await download(null, `${String(running.ready.proxy)}${path}`)).status
+  const reload = async (): Promise<void> => {
+    expect(await house.run(agentProgram, ['config', 'reload', '--data', folder])).toMatchObject({ code: 0 })
+  }
+  expect(await statusOf('/m/old/moved')).toBe(200)
+
+  await write('new')
+  await reload()
+  expect([await statusOf('/m/old/moved'), await statusOf('/m/new/moved')]).toEqual([404, 200])
+
+  await write('new', [{ name: 'no-secrets', action: 'deny', paths: ['/secret/**'] }])
+  await reload()
+  expect([await statusOf('/m/new/moved?2'), await statusOf('/m/new/a.txt')]).toEqual([502, 200])
+})
+
 test('what the proxy allows changes at once, when it is told to reload', async () => {
   const origin = await startOrigin()
   house.keep(() => origin.close())
   origin.put('/a.bin', seededContent('reload', 1000))
   const folder = house.folder('allow')
   const file = join(folder, 'config.json')
-  // The file alone says what may be asked: the command line would beat it.
   await writeFile(file, '{}')
-  const ports = ['listen', 'bulk', 'proxy', 'page'].flatMap(name => [`--${name}-port`, '0'])
-  const running = await house.start('allow', agentProgram, [
-    'run',
-    '--data',
-    folder,
-    '--json',
-    '--stop-on-stdin-end',
-    '--mdns',
-    'off',
-    '--listen-host',
-    '127.0.0.1',
-    ...ports
-  ])
+  const running = await startFromFile('allow', folder)
   const statusOf = async () => (await download(String(running.ready.proxy), `${origin.url}/a.bin`)).status
   expect(await statusOf()).toBe(502)
 

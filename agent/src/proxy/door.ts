@@ -12,14 +12,14 @@ import type { Duplex } from 'node:stream'
 import { codeOf } from '@starling/shared/errors.ts'
 import { headerOf } from '@starling/shared/http-fields.ts'
 import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import type { ClientLimits, OwnRefusal, ProxyRule } from '../config-access.ts'
+import type { ClientLimits, OwnRefusal } from '../config-access.ts'
 import { withoutQuery } from '../log.ts'
 import type { AccessLine, AccessLogPort } from '../ports.ts'
 import { isLocal } from './clients.ts'
 import { createClientLimits, dayBytesOf, localDay, type DayBytes } from './client-limits.ts'
 import { isStrict, type Face, type Faced } from './face.ts'
 import { headersOf } from './fields.ts'
-import { askedOf, createFilters, type Denial } from './filters.ts'
+import { askedOf, type Denial, type Filters } from './filters.ts'
 import { closeWithText, failureOf, replyWithError, replyWithText, statusOf, wholeSeconds } from './replies.ts'
 import type { Reply } from './mirrors/aim.ts'
 import type { Tally, Way } from './tally.ts'
@@ -34,7 +34,8 @@ export interface DoorParts {
 }
 
 export interface DoorOptions {
-  readonly rules: readonly ProxyRule[]
+  /** What holds at first. */
+  readonly filters: Filters
   readonly limits: ClientLimits
   /** Where the bytes of the day outlive a restart. */
   readonly day: { readonly before: unknown; keep(bytes: DayBytes): Promise<void> } | null
@@ -58,6 +59,8 @@ export interface Door {
   /** Counts for all and for this visit. */
   tallyOf(res: ServerResponse): Tally
   uploadOf(res: ServerResponse): UploadCount
+  /** From now on these hold; whoever has been let in stays. */
+  follow(filters: Filters): void
   /** Keeps the bytes of the day once more. */
   close(): Promise<void>
 }
@@ -82,7 +85,7 @@ const sweepMs: Millis = minuteMs
 export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   const { tally, log, now } = parts
   const { limits: numbers } = options
-  const filters = createFilters(options.rules)
+  let { filters } = options
   const limits = createClientLimits(numbers, localDay, dayBytesOf(options.day?.before))
   const guests = new Map<Duplex, Guest>()
   const turnedAway = new WeakSet<Duplex>()
@@ -145,7 +148,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   }
 
   function denialOf(visit: Visit, target: Target): Denial | null {
-    if (options.rules.length === 0) return null
+    if (filters.isEmpty) return null
     return filters.denialOf(askedOf(target.url, visit.method ?? '', visit.client))
   }
 
@@ -327,6 +330,10 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
     uploadOf(res) {
       const visit = visits.get(res)!
       return { bytesMax: numbers.uploadBytes, came: bytes => void (visit.received += bytes) }
+    },
+
+    follow(next) {
+      filters = next
     },
 
     async close() {

@@ -35,6 +35,8 @@ export interface Denial {
 }
 
 export interface Filters {
+  /** Nobody need say what is asked for. */
+  readonly isEmpty: boolean
   /** Null: it may be asked. */
   denialOf(asked: Asked): Denial | null
 }
@@ -46,14 +48,14 @@ const usualMethods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'
 export function createFilters(rules: readonly ProxyRule[]): Filters {
   const compiled = rules.map(rule => ({ rule, fits: compile(rule) }))
   const decisive = (asked: Asked): ProxyRule | null => {
-    const rules = readingsOf(asked.path).map(
+    const deciding = readingsOf(asked.path).map(
       path => compiled.find(({ fits }) => fits({ ...asked, path }))?.rule ?? null
     )
-    return rules.find(rule => rule?.action === 'deny') ?? rules[0] ?? null
+    return deciding.find(rule => rule?.action === 'deny') ?? deciding[0] ?? null
   }
   return {
+    isEmpty: rules.length === 0,
     denialOf(asked) {
-      if (compiled.length === 0) return null
       const rule = decisive(asked)
       if (rule === null || rule.action === 'allow') return null
       const allow =

@@ -8,6 +8,7 @@ import {
   ask,
   cleanUp,
   closers,
+  defaultRules,
   proxyOf,
   swarm,
   upstreamOf,
@@ -85,6 +86,14 @@ const withModule = async (front?: Front): Promise<Stage> => {
   putGoModules(stage.origin, '/go', [{ path: 'example.com/mod', version: 'v1.0.0' }])
   return stage
 }
+
+test('a mirror comes and goes while the proxy runs', async () => {
+  const { proxy, get, origin } = await withModule()
+  const tree = { kind: 'tree' as const, name: 'files', upstream: `${origin.url}/go/`, hosts: [] }
+  proxy.reconfigure({ ...defaultRules, mirrors: [tree] })
+  expect((await get(list)).body.toString()).toMatch(/no mirror is called "go"; there is files/)
+  expect((await get('/m/files/example.com/mod/@v/list')).status).toBe(200)
+})
 
 describe('a Go module proxy', () => {
   test('keeps what never changes, and what changes for as long as it is fresh', async () => {
