@@ -1,10 +1,17 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ConfigSetting } from '@starling/agent/ports.ts'
+import type { AgentStatus, ConfigSetting } from '@starling/agent/ports.ts'
 import { afterAll, expect, test } from 'vitest'
 import { download } from './client.ts'
 import { openHouse } from './harness.ts'
-import { agentProgram, poll, startAgent, type AgentHandle } from './site.ts'
+import {
+  agentProgram,
+  coordinatorProgram,
+  poll,
+  startAgent,
+  startCoordinator,
+  type AgentHandle
+} from './site.ts'
 import { startOrigin } from '../doubles/origin.ts'
 import { seededContent } from '../doubles/content.ts'
 import { cleanUp, serve } from '../doubles/proxy-harness.ts'
@@ -136,4 +143,45 @@ test('what the proxy allows changes at once, when it is told to reload', async (
   expect(refused.code).toBe(1)
   expect(refused.stdout).toMatch(/config\.json:1:33 {2}upstream\.allowPrivate: "127\.0\.0\.1\/77"/)
   expect(await statusOf()).toBe(200)
+})
+
+test('the gateway in a coordinator is checked and reloads like every agent', async () => {
+  const coordinator = await startCoordinator(house)
+  const folder = join(coordinator.folder, 'gateway')
+  const file = join(folder, 'config.json')
+  const status = async () => {
+    const response = await fetch(`${String(coordinator.gatewayPage)}/api/v1/status`)
+    return (await response.json()) as AgentStatus
+  }
+  await writeFile(file, '{ "policy": { "uploadSlots": 5 } }')
+  expect(
+    await poll(
+      noticedWithinMs,
+      async () => (await status()).policy.uploadSlots,
+      value => value === 5
+    )
+  ).toBe(5)
+
+  // What settings have to do with each other is held against it, too.
+  const servers = [{ name: 'north', kind: 'direct' }]
+  await writeFile(file, JSON.stringify({ upstream: { servers, rules: [{ use: ['south'] }] } }))
+  const problems = await poll(
+    noticedWithinMs,
+    async () => (await status()).problems.join('\n'),
+    text => text !== ''
+  )
+  expect(problems).toMatch(
+    /stays in force:\n.*config\.json:1:\d+ {2}upstream\.rules\[0\]\.use\[0\]: names south/
+  )
+  await coordinator.stop()
+
+  const again = await house.run(
+    coordinatorProgram,
+    ['run', '--data', coordinator.folder, '--listen', '127.0.0.1:0'],
+    // The secret of other agents of this machine is none of its business.
+    { STARLING_FLEET_SECRET: 'nonsense' }
+  )
+  expect(again.code).not.toBe(0)
+  expect(again.stderr).toMatch(/config\.json:1:\d+ {2}upstream\.rules\[0\]\.use\[0\]: names south/)
+  expect(again.stderr).not.toMatch(/nonsense|fleet secret/)
 })
