@@ -6,12 +6,15 @@
  * A warning about defaults alone is not told: nobody wrote them, so nobody can have meant something else.
  */
 import { isIP } from 'node:net'
+import { classesWith, genericClass } from '@starling/shared/content-classes/classes.ts'
+import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { bytesToText } from '@starling/shared/policy/quantities.ts'
 import { valueAt, type ConfigReading } from './config-sources.ts'
 import type { Surroundings } from './config-surroundings.ts'
 import { settings, type AgentConfig } from './config.ts'
 import type { ConfigOrigin, ConfigProblem } from './ports.ts'
+import { classFindings, partText, upstreamFindings, type UpstreamFinding } from './upstream-schema.ts'
 
 export interface Relation {
   readonly severity: ConfigProblem['severity']
@@ -21,6 +24,8 @@ export interface Relation {
 
 export interface Finding {
   readonly about: readonly string[]
+  /** Of the first of these, the part that is meant. */
+  readonly part?: readonly PropertyKey[]
   readonly message: string
 }
 
@@ -40,6 +45,12 @@ const relation = (
 export const relations: readonly Relation[] = [
   { severity: 'error', look: sharedPorts },
   { severity: 'error', look: proxiesThatAreThisOne },
+  { severity: 'error', look: ({ upstream }) => upstreamFindings(upstream).map(ofUpstream) },
+  {
+    severity: 'error',
+    look: ({ upstream, contentClasses }) =>
+      classFindings(upstream.rules, classIds(contentClasses)).map(ofUpstream)
+  },
   relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
   relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
     try {
@@ -110,22 +121,34 @@ export const relations: readonly Relation[] = [
   )
 ]
 
+type Placed = Pick<ConfigReading, 'settings' | 'partAt'>
+
 /** What the relations find, each problem where the first of its settings was given. */
 export function relationProblems(
-  { draft, settings: shown }: Pick<ConfigReading, 'draft' | 'settings'>,
+  reading: Placed & Pick<ConfigReading, 'draft'>,
   around: Surroundings,
   table: readonly Relation[] = relations
 ): ConfigProblem[] {
-  const origins = new Map(shown.map(({ path, origin }) => [path, origin]))
-  const isGiven = (path: string) => (origins.get(path)?.kind ?? 'default') !== 'default'
   return table.flatMap(({ severity, look }) =>
-    look(draft, around).flatMap(({ about, message }) => {
-      const given = about.find(isGiven)
-      if (given === undefined && severity === 'warning') return []
-      const setting = given ?? about[0]!
-      return [{ severity, setting, origin: origins.get(setting) ?? nowhere, message }]
-    })
+    look(reading.draft, around).flatMap(finding => problemOf(reading, severity, finding))
   )
+}
+
+/** Where it was given; nothing, if nobody gave what a warning is about. */
+export function problemOf(
+  { settings: shown, partAt }: Placed,
+  severity: Relation['severity'],
+  { about, part = [], message }: Finding
+): ConfigProblem[] {
+  const originOf = (path: string) => shown.find(one => one.path === path)?.origin ?? nowhere
+  const given = about.find(path => originOf(path).kind !== 'default')
+  if (given === undefined && severity === 'warning') return []
+  const setting = given ?? about[0]!
+  const origin = originOf(setting)
+  if (setting !== about[0] || part.length === 0) return [{ severity, setting, origin, message }]
+  return [
+    { severity, setting: setting + partText(part), origin: { ...origin, ...partAt(setting, part) }, message }
+  ]
 }
 
 const nowhere: ConfigOrigin = { kind: 'default', name: '', line: null, column: null }
@@ -179,17 +202,33 @@ function sharedPorts(config: AgentConfig): Finding[] {
 /** A request would come back to us, as often as it goes out. */
 function proxiesThatAreThisOne(config: AgentConfig, around: Surroundings): Finding[] {
   const ours = listenersOf(config).filter(({ name }) => name === 'proxy' || name === 'cacheHost')
-  return config.upstream.proxies
-    .filter(proxy => {
-      const { hostname, port, protocol } = new URL(proxy)
-      const at = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
-      return ours.some(one => one.port === at && leadsTo(bare(hostname), one.host, around))
-    })
-    .map(() => ({
-      about: ['upstream.proxies', 'proxy.port'],
-      message: 'one of these is this very proxy, so every request would run in a circle: take it out'
-    }))
+  const isOurs = (address: string): boolean => {
+    const { hostname, port, protocol } = new URL(address)
+    const at = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
+    return ours.some(one => one.port === at && leadsTo(bare(hostname), one.host, around))
+  }
+  const { proxies, servers } = config.upstream
+  const circle = 'is this very proxy, so every request would run in a circle: take it out'
+  return [
+    ...proxies
+      .filter(isOurs)
+      .map(() => ({ about: ['upstream.proxies', 'proxy.port'], message: `one of these ${circle}` })),
+    ...servers.flatMap(({ url }, index) =>
+      url !== undefined && isOurs(url)
+        ? [{ about: ['upstream.servers', 'proxy.port'], part: [index, 'url'], message: circle }]
+        : []
+    )
+  ]
 }
+
+export const ofUpstream = ({ setting, part, message }: UpstreamFinding): Finding => ({
+  about: [setting],
+  part,
+  message
+})
+
+const classIds = (extra: readonly ContentClass[]): string[] =>
+  [...classesWith(extra), genericClass].map(({ id }) => id)
 
 function leadsTo(host: string, listening: string, { ownAddresses, hostName }: Surroundings): boolean {
   if (host === listening) return true

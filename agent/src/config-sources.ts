@@ -11,12 +11,13 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve, win32 } from 'node:path'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { readConfigText, type Position } from './config-file.ts'
 import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
 import { nearestName } from './nearest-name.ts'
 import type { ConfigOrigin, ConfigProblem, ConfigSetting } from './ports.ts'
+import { partText } from './upstream-schema.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -52,6 +53,8 @@ export interface ConfigReading {
   readonly draft: AgentConfig
   readonly problems: readonly ConfigProblem[]
   readonly settings: readonly ConfigSetting[]
+  /** Where a part of a setting stands (`[0].url` of `upstream.servers`); null: its source has no lines. */
+  readonly partAt: (setting: string, part: readonly PropertyKey[]) => Position | null
 }
 
 /** Read by others than the agent's configuration, so not unknown here. */
@@ -122,7 +125,8 @@ export async function readConfig(sources: ConfigSources, secrets: SecretReader):
       path: setting.path,
       value: blanked(setting, valueAt({ ...rest, fleetSecretFile }, setting.path)),
       origin: fitting.get(setting.path)?.origin ?? defaultOrigin
-    }))
+    })),
+    partAt: (setting, part) => fitting.get(setting)?.partAt(part) ?? null
   }
 }
 
@@ -231,7 +235,7 @@ function problemsWith(setting: Setting, given: Given, error: z.ZodError): Config
   return error.issues.flatMap(partsOf).flatMap(({ part, message }) => {
     const at = given.partAt(part)
     const origin = at === null ? given.origin : { ...given.origin, ...at }
-    const name = `${path}${z.core.toDotPath(part).replace(/^(?=\w)/, '.')}`
+    const name = path + partText(part)
     if (told.has(name)) return []
     told.add(name)
     // What is wrong with the whole of a structure (no list, no JSON) is told like everything else; of a part it knows more.

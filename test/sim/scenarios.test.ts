@@ -1,5 +1,6 @@
-import { KiB, MiB } from '@starling/shared/units.ts'
+import { KiB, MiB, secondMs } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
+import { faultKinds } from './faults.ts'
 import { watch, type Sample } from './meter.ts'
 import { optionsText, readCommand } from './options.ts'
 import { pageOf } from './page.ts'
@@ -55,6 +56,24 @@ describe('the scenarios', () => {
       expect(report.wanAmplification).toBeLessThanOrEqual(1.02)
       expect(report.slowestOverLowerBound).toBeLessThanOrEqual(1.1)
       expect(report.shareFromLan).toBeGreaterThan(0.9)
+    }
+  )
+
+  // A gateway that could not reach the origin passed on what members fetched, was taken to be at work, and so nobody took what they signed: 1.8 copies.
+  test.each([1_795_697_821, 1_795_698_462])(
+    'patch-tuesday, the origin down for 8 s beside a gateway: the members help themselves and each other, seed %i',
+    seed => {
+      const scenario = named('patch-tuesday')
+      const told = { seed, agents: 12, size: 24 * MiB, gateway: 'site', background: false } as const
+      const { outcome, violations } = runScenario(scenario, optionsFor(scenario, told), {
+        faults: [faultKinds.originRefuses(4.2 * secondMs, 8 * secondMs)]
+      })
+      expect(violations).toEqual([])
+      const report = reportOf(outcome.play.options, outcome.play.lowerBoundMs, [tallyOf(outcome.play)], [])
+      // What was on its way as it went down comes again.
+      expect(report.wanAmplification).toBeLessThanOrEqual(1.3)
+      // And nobody begins with everybody else the moment that the gateway is given up.
+      expect(report.facts['claim-lost'] ?? 0).toBeLessThan(5)
     }
   )
 

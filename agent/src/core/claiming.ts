@@ -70,6 +70,8 @@ export class Claiming {
   #hasBegun = false
   #failures = 0
   #retryAt: Millis = 0
+  /** Since when we may begin anything; null: a gateway is waited for, say. The ranks are counted from there on, or all would begin at once. */
+  #freeSince: Millis | null = 0
   #refused = false
   /** The upstream sends everything whatever we ask: one flow for the whole site is enough. */
   #wholeOnly = false
@@ -309,9 +311,11 @@ export class Claiming {
     const waitsUntil = this.#waitsUntil(now)
     if (waitsUntil === null) return wake
     if (waitsUntil > now) {
+      this.#freeSince = null
       sooner(waitsUntil)
       return wake
     }
+    this.#freeSince ??= now
     const policy = this.#around.policy()
     // What a flow has under way comes whatever is decided meanwhile: where nobody waits, fewer are in nobody's way.
     const share = this.#swarm.isBackground() ? backgroundSlotsShare : 1
@@ -324,7 +328,7 @@ export class Claiming {
       const since = this.#openSince.get(extent) ?? now
       this.#openSince.set(extent, since)
       const rank = this.rank(extent)
-      const startAt = since + rank * claimStaggerMs
+      const startAt = Math.max(since, this.#freeSince) + rank * claimStaggerMs
       if (startAt > now || (rank > 0 && !this.#around.isAwake)) sooner(Math.max(startAt, now))
       else this.#start(extent, sooner, now)
     }

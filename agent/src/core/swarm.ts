@@ -215,7 +215,7 @@ export class Swarm {
     now: Millis
   ): boolean {
     const member = this.members.of(peer, kind)
-    if (kind.role === 'gateway' && message.type !== 'not-interested') this.#gatewaySign(member, now)
+    if (kind.role === 'gateway' && this.#isAtWork(message)) this.#gatewaySign(member, now)
     if (message.type === 'interested') this.#heardInterested(member, message, now)
     else if (message.type === 'not-interested') {
       member.interested = false
@@ -325,6 +325,13 @@ export class Swarm {
     else this.#gatewayTurns.forget(chunk)
     this.#refresh(chunk)
     return true
+  }
+
+  /** Whether only a gateway that can get at the bytes says so. What it has from the site's members, and passes on, shows nothing. */
+  #isAtWork(message: SwarmMessage): boolean {
+    if (message.type === 'have')
+      return message.chunks.some(chunk => !this.has(chunk) && this.members.holders(chunk) === 0)
+    return message.type === 'interested' || message.type === 'bitfield' || message.type === 'claim'
   }
 
   #gatewaySign(member: Member, now: Millis): void {

@@ -8,6 +8,7 @@ import {
   cleanUp,
   closers,
   content,
+  defaultRules,
   listen,
   origin,
   proxyOf,
@@ -87,6 +88,19 @@ describe('a rule refuses', () => {
     expect((await ask(proxy, 'http://other.example/a.iso')).status).toBe(200)
     expect(source.wishes).toHaveLength(1)
     expect(proxy.tally().refused).toEqual({ 'no-video': 1, 'no-secrets': 1 })
+  })
+
+  test('from the moment on that it is given, and until it is taken back', async () => {
+    const proxy = await proxyOf(swarm(), { rules })
+    const status = async () => (await ask(proxy, 'http://video.example/a.iso')).status
+    expect(await status()).toBe(403)
+    proxy.reconfigure({ ...defaultRules, rules: [] })
+    expect(await status()).toBe(200)
+    proxy.reconfigure({ ...defaultRules, rules })
+    expect(await status()).toBe(403)
+    const broken: ProxyRule[] = [{ name: 'odd', action: 'deny', clients: ['everybody'] }]
+    expect(() => proxy.reconfigure({ ...defaultRules, rules: broken })).toThrow(/proxy\.rules \(odd\)/)
+    expect(await status()).toBe(403)
   })
 
   test('a method with 405 and those that may be used', async () => {
