@@ -63,9 +63,9 @@ describe('CONNECT', () => {
 
   test.each<[string, string, string]>([
     ['127.0.0.1:25', '403', 'ports 443, 80'],
-    ['10.0.0.1:443', '502', 'allowPrivate'],
-    ['[::1]:443', '502', 'allowPrivate'],
-    ['localhost.localhost:443', '502', 'allowPrivate'],
+    ['10.0.0.1:443', '403', 'allowPrivate'],
+    ['[::1]:443', '403', 'allowPrivate'],
+    ['localhost.localhost:443', '403', 'allowPrivate'],
     ['example.com', '400', 'host and a port'],
     ['example.com:0', '400', 'host and a port'],
     ['a/b:443', '400', '']

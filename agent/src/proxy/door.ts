@@ -274,9 +274,9 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
         visit.received = socketNow.bytesRead - bytesRead
         const told = statusOf(socket)
         // Refused elsewhere: its port or host (connect.ts), its address (upstream).
+        denyFor(visit, failureOf(socket))
         const rule = told === null ? undefined : ruleOfTunnel[told]
         if (visit.rule === null && rule !== undefined) deny(visit, rule)
-        denyFor(visit, failureOf(socket))
         const established = target === null ? 200 : 101
         const status = told ?? (visit.bytes > 0 ? established : null)
         note(visit, status, true, performance.now() - visit.startedAt)
