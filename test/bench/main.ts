@@ -9,12 +9,23 @@ import { GiB, MiB } from '@starling/shared/units.ts'
 import { table } from '../demo/words.ts'
 import { measure, type Bar, type Bench, type BenchResult } from './bench.ts'
 import { bulk } from './bulk.ts'
+import { goMirror } from './go-mirror.ts'
 import { httpBenches } from './http/http.ts'
 import { idle } from './idle.ts'
+import { interception } from './interception.ts'
 import { swarm3, swarm3Secret } from './swarm.ts'
 import { upstreams } from './upstreams.ts'
 
-const benches: readonly Bench[] = [swarm3, swarm3Secret, bulk, idle, upstreams, ...httpBenches]
+const benches: readonly Bench[] = [
+  swarm3,
+  swarm3Secret,
+  bulk,
+  idle,
+  upstreams,
+  interception,
+  goMirror,
+  ...httpBenches
+]
 
 /** A name stands for itself or, as `http` does for `http/hit-1`, for its family. */
 const isNamed = (bench: Bench, name: string): boolean =>

@@ -18,7 +18,7 @@ import { createLeafMaker, makeCa, type Ca } from '@starling/agent/intercept/cert
 import { createIntercept, type Intercept } from '@starling/agent/intercept/intercept.ts'
 import { watchUpstream } from '@starling/agent/intercept/watch-upstream.ts'
 import { createLog } from '@starling/agent/log.ts'
-import type { CaPort, ContentPort, UpstreamPort } from '@starling/agent/ports.ts'
+import type { AccessLogPort, CaPort, ContentPort, UpstreamPort } from '@starling/agent/ports.ts'
 import { isListed } from '@starling/agent/proxy/host-patterns.ts'
 import { createHttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from '@starling/agent/proxy/http-proxy.ts'
@@ -72,12 +72,13 @@ export interface HouseOptions {
   readonly content?: (upstream: UpstreamPort) => ContentPort
   readonly remembered?: unknown
   readonly now?: () => Millis
+  readonly accessLog?: AccessLogPort
   readonly port: number
   readonly limits?: ClientLimits
 }
 
 export async function openHouse(given: HouseOptions): Promise<House> {
-  const { hosts = [`localhost:${given.port}`], now = Date.now } = given
+  const { hosts = [`localhost:${given.port}`], now = Date.now, accessLog = null } = given
   const caFile = join(folder(), 'intercept-ca.json')
   const commands = createCaCommands(files, caFile, hosts, now)
   if (hosts.length > 0) await commands.init(false)
@@ -104,7 +105,7 @@ export async function openHouse(given: HouseOptions): Promise<House> {
   )
   const content = given.content?.(upstream) ?? swarm(upstream)
   const proxy = await createProxy(
-    { content, upstream, cache: createHttpCache(null, silent), intercept, log: silent },
+    { content, upstream, cache: createHttpCache(null, silent), intercept, log: silent, accessLog },
     {
       host: '127.0.0.1',
       port: 0,
@@ -124,8 +125,10 @@ export async function openHouse(given: HouseOptions): Promise<House> {
   }
 }
 
+type ProxyAddress = Pick<Proxy, 'address' | 'port'>
+
 /** A tunnel through the proxy, as its client sees it. */
-export async function tunnel(proxy: Proxy, authority: string): Promise<Socket> {
+export async function tunnel(proxy: ProxyAddress, authority: string): Promise<Socket> {
   const asked = plainRequest({
     host: proxy.address,
     port: proxy.port,
@@ -143,7 +146,7 @@ export async function tunnel(proxy: Proxy, authority: string): Promise<Socket> {
 
 /** A TLS client in a tunnel; rejects as node:tls does. */
 export async function tlsThrough(
-  proxy: Proxy,
+  proxy: ProxyAddress,
   authority: string,
   options: ConnectionOptions
 ): Promise<TLSSocket> {

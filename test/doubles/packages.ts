@@ -18,13 +18,26 @@ export interface GoModule {
  * @returns the path of each zip on the origin
  */
 export function putGoModules(origin: Origin, base: string, modules: readonly GoModule[]): string[] {
-  // The go command asks for %21 where the protocol says !; to a module proxy they are the same.
-  const put = (path: string, text: string | Uint8Array): void => {
+  const files = [...goProxyFiles(modules)]
+  for (const [path, bytes] of files) {
+    // The go command asks for %21 where the protocol says !; to a module proxy they are the same.
     for (const spelled of new Set([path, path.replaceAll('!', '%21')]))
-      origin.put(spelled, bytesContent(Buffer.from(text)))
+      origin.put(`${base}/${spelled}`, bytesContent(bytes))
+    // As public module proxies do: fresh for a minute, and nothing to validate it by.
+    if (path.endsWith('/list'))
+      origin.setFaults(`${base}/${path}`, {
+        headers: { 'cache-control': 'public, max-age=60', etag: null, 'last-modified': null }
+      })
   }
-  return modules.map(({ path, version, files = {}, requires = [] }) => {
-    const place = `${base}/${path.replace(/[A-Z]/g, letter => `!${letter.toLowerCase()}`)}`
+  return files.flatMap(([path]) => (path.endsWith('.zip') ? [`${base}/${path}`] : []))
+}
+
+/** The files of a module proxy with these modules, by their paths. */
+export function* goProxyFiles(
+  modules: readonly GoModule[]
+): Generator<readonly [path: string, bytes: Uint8Array]> {
+  for (const { path, version, files = {}, requires = [] } of modules) {
+    const place = `${path.replace(/[A-Z]/g, letter => `!${letter.toLowerCase()}`)}/@v`
     const require = requires.map(([needed, at]) => `require ${needed} ${at}\n`).join('')
     const goMod = `module ${path}\n\ngo 1.17\n\n${require}`
     const named = Object.entries({ 'go.mod': goMod, ...files }).map(
@@ -32,16 +45,11 @@ export function putGoModules(origin: Origin, base: string, modules: readonly GoM
     )
     const versions = modules.filter(other => other.path === path).map(other => other.version)
     const info = JSON.stringify({ Version: version, Time: '2026-01-02T03:04:05Z' })
-    put(`${place}/@v/${version}.info`, info)
-    put(`${place}/@v/${version}.mod`, goMod)
-    put(`${place}/@v/${version}.zip`, storeZip(Object.fromEntries(named)))
-    put(`${place}/@v/list`, `${versions.join('\n')}\n`)
-    // As public module proxies do: fresh for a minute, and nothing to validate it by.
-    origin.setFaults(`${place}/@v/list`, {
-      headers: { 'cache-control': 'public, max-age=60', etag: null, 'last-modified': null }
-    })
-    return `${place}/@v/${version}.zip`
-  })
+    yield [`${place}/${version}.info`, Buffer.from(info)]
+    yield [`${place}/${version}.mod`, Buffer.from(goMod)]
+    yield [`${place}/${version}.zip`, storeZip(Object.fromEntries(named))]
+    yield [`${place}/list`, Buffer.from(`${versions.join('\n')}\n`)]
+  }
 }
 
 /**

@@ -1,18 +1,26 @@
 /** What is of HTTP/2 alone; that both protocols are answered alike is in agent/src/intercept. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { IncomingMessage, RequestListener } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { text } from 'node:stream/consumers'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
+import type { AccessLine } from '../ports.ts'
 import { openHouse, tlsOrigin, tlsThrough } from '../../../test/doubles/intercept-harness.ts'
 import { cleanUp, closers } from '../../../test/doubles/proxy-harness.ts'
 
 afterEach(cleanUp)
 
-async function sessionWith(handler: RequestListener): Promise<ClientHttp2Session> {
+async function sessionWith(handler: RequestListener, noted: AccessLine[] = []): Promise<ClientHttp2Session> {
   const port = await tlsOrigin(handler)
-  const house = await openHouse({ port })
+  const accessLog = {
+    notesRequests: true,
+    note: (line: AccessLine) => void noted.push(line),
+    audit: () => {}
+  }
+  const house = await openHouse({ port, accessLog })
   const authority = `localhost:${port}`
   const socket: TLSSocket = await tlsThrough(house.proxy, authority, { ca: house.ca, ALPNProtocols: ['h2'] })
   const session = connect(`https://${authority}`, {
@@ -33,6 +41,47 @@ test('many requests at once on one connection, each with its own answer', async 
   const session = await sessionWith((req, res) => void res.end(req.url))
   const paths = Array.from({ length: 90 }, (_, index) => `/${index}`)
   expect(await Promise.all(paths.map(path => text(session.request({ ':path': path }))))).toEqual(paths)
+})
+
+test('an answer that has come whole is noted as whole, of whatever length', async () => {
+  const noted: AccessLine[] = []
+  const lengths = [0, 1, 100_000, 3_000_000]
+  const session = await sessionWith((req, res) => {
+    const body = Buffer.alloc(Number(req.url!.slice(1)))
+    res.writeHead(200, { 'cache-control': 'no-store', 'content-length': body.length })
+    res.end(body)
+  }, noted)
+  for (const length of lengths)
+    expect((await text(session.request({ ':path': `/${length}` }))).length).toBe(length)
+  const isAnswer = (line: AccessLine): boolean => line.method === 'GET'
+  await vi.waitUntil(() => noted.filter(isAnswer).length === lengths.length)
+  expect(noted.filter(isAnswer).map(({ bytes, whole }) => [bytes, whole])).toEqual(
+    lengths.map(length => [length, true])
+  )
+})
+
+test('requests one after the other share a connection behind it, and leave nothing on it', async () => {
+  const warnings: Error[] = []
+  const warned = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', warned)
+  closers.push(() => process.off('warning', warned))
+  const behind = new Set<unknown>()
+  const seen = (message: unknown): void => {
+    const { request, socket } = message as { request: IncomingMessage; socket: Duplex }
+    if (request.url === '/again') behind.add(socket)
+  }
+  subscribe('http.server.request.start', seen)
+  closers.push(() => unsubscribe('http.server.request.start', seen))
+  const toOrigin = new Set<unknown>()
+  const session = await sessionWith((req, res) => {
+    toOrigin.add(req.socket)
+    res.end('fine')
+  })
+  // More than what Node begins to warn of.
+  for (let count = 0; count < 15; count++)
+    expect(await text(session.request({ ':path': '/again', ':method': 'DELETE' }))).toBe('fine')
+  for (const socket of toOrigin) behind.delete(socket)
+  expect([behind.size, warnings]).toEqual([1, []])
 })
 
 test('a request that is called off is called off at the origin; the others go on', async () => {

@@ -1,17 +1,27 @@
 /**
- * HTTP/2 from clients, as HTTP/1.1: each stream becomes a request on a connection of its own, in memory, to the server that
- * takes all others. So there is one reading of requests, one set of rules and one way to break an answer off, and nothing
+ * HTTP/2 from clients, as HTTP/1.1: each stream becomes a request on a connection in memory to the server that takes all
+ * others. So there is one reading of requests, one set of rules and one way to break an answer off, and nothing
  * behind the server needs to know of HTTP/2. It costs a copy of each body in memory.
+ *
+ * Such connections are kept for the next streams of the same client's connection. New ones each time would cost more, and
+ * a client of HTTP/1.1 that will not ask again closes its end with the last byte, often before the server has ended
+ * its answer: every other one was taken for broken off.
  *
  * What HTTP/2 forbids in messages (RFC 9113, 8.2) nghttp2 has refused by then, and what HTTP/1.1 could be misled by Node's
  * client refuses to write.
  */
-import { request, type ClientRequest, type IncomingMessage } from 'node:http'
+import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http'
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
-import { clientIdleMs, http2HeaderBytesMax, requestHeadersMax, streamsMax } from './limits.ts'
+import {
+  clientIdleMs,
+  http2HeaderBytesMax,
+  requestHeadersMax,
+  spareConnectionsMax,
+  streamsMax
+} from './limits.ts'
 import { copyingPair } from './copying-pair.ts'
 import { headersOf } from './fields.ts'
 
@@ -31,29 +41,51 @@ export function serveHttp2(socket: Duplex, connect: (connection: Duplex) => void
     }
   })
   session.once('remoteSettings', heard)
+  const connections = new InMemory(connect)
   session.on('error', () => socket.destroy())
+  session.once('close', () => connections.destroy())
   session.setTimeout(clientIdleMs, () => session.close())
   session.on('stream', (stream, _headers, _flags, rawHeaders) => {
     // Its reason is in the stream's code; who reads from it hears of it by its end.
     stream.on('error', () => {})
     try {
-      answer(stream, pairsOf(rawHeaders), connect)
+      answer(stream, pairsOf(rawHeaders), connections)
     } catch (error) {
       refuse(stream, messageOf(error))
     }
   })
 }
 
+/** Connections to our server, of one client. They end with it, and so need none of the timers that sockets need. */
+class InMemory extends Agent {
+  readonly #connect: (connection: Duplex) => void
+
+  constructor(connect: (connection: Duplex) => void) {
+    super({ keepAlive: true, maxFreeSockets: spareConnectionsMax })
+    this.#connect = connect
+  }
+
+  override createConnection(): Duplex {
+    const [ours, theirs] = copyingPair()
+    this.#connect(theirs)
+    // What Node does to a socket that it takes up again.
+    return Object.assign(ours, { ref: () => ours })
+  }
+
+  override keepSocketAlive(): boolean {
+    return true
+  }
+}
+
 /** @throws what Node's client does not write */
-function answer(stream: ServerHttp2Stream, headers: HeaderList, connect: (side: Duplex) => void): void {
+function answer(stream: ServerHttp2Stream, headers: HeaderList, agent: Agent): void {
   const pseudo = (name: string): string | undefined => headers.find(([header]) => header === name)?.[1]
   const [method, path] = [pseudo(':method'), pseudo(':path')]
   if (method === undefined || path === undefined || method === 'CONNECT')
     return refuse(stream, 'this connection takes no tunnels')
-  const [ours, theirs] = copyingPair()
   const hasBody = !stream.endAfterHeaders
   const asked = request({
-    createConnection: () => ours,
+    agent,
     method,
     path,
     headers: fieldsOf(headers, hasBody).flat(),
@@ -74,7 +106,6 @@ function answer(stream: ServerHttp2Stream, headers: HeaderList, connect: (side: 
   })
   asked.on('error', () => breakOff(stream))
   stream.once('close', () => asked.destroy())
-  connect(theirs)
   sendBody(stream, asked, hasBody)
 }
 

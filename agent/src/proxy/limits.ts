@@ -23,6 +23,8 @@ export const connectPortsDefault: readonly number[] = [443, 80]
 
 /** Requests at once on one connection of HTTP/2: what RFC 9113 (6.5.2) names as the least. */
 export const streamsMax = 100
+/** Connections in memory that a client of HTTP/2 keeps for its next requests: what a browser asks for at once, mostly. Each counts as one of its client's. */
+export const spareConnectionsMax = 8
 
 /** When TCP begins to ask whether the other end of a silent tunnel still lives. */
 export const tunnelProbeMs: Millis = minuteMs

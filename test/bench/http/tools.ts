@@ -1,9 +1,10 @@
-/** The programs that the proxy is measured with and against: where they are, or how to get them. */
+/** The programs that we are measured with and against: where they are, or how to get them. */
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const packages = {
   curl: 'curl',
+  go: 'golang-go',
   wrk: 'wrk',
   nginx: 'nginx-light',
   squid: 'squid',
