@@ -3,6 +3,7 @@
  * The command line `starling` and the entry of the service. It wires the commands to the parts of the agent, each loaded when
  * it is first wanted: `starling status` should not wait for LevelDB and libp2p.
  */
+import './threads.ts'
 import { readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import type { Joined, Services } from './cli/services.ts'

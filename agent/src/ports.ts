@@ -123,6 +123,8 @@ export interface UpstreamRequest {
   readonly range: UpstreamRange | null
   /** Strong validator for If-Range / If-Match style checks; null: none. */
   readonly ifRange: string | null
+  /** The address of who wants it: whose turn it is where many wait. Left out: nobody in particular. */
+  readonly client?: string | undefined
   readonly signal: AbortSignal
 }
 
@@ -205,6 +207,8 @@ export interface TunnelPort {
     readonly port: number
     /** What the proxies on the way are told of those before them. */
     readonly via: string
+    /** As of UpstreamRequest. */
+    readonly client?: string | undefined
     readonly signal: AbortSignal
   }): Promise<ByteStream>
 }
@@ -342,6 +346,8 @@ export interface Wish {
   readonly headers: Readonly<Record<string, string>>
   /** What the client wants of it; null: everything. The first of several ranges. */
   readonly range: WishRange | null
+  /** As of UpstreamRequest. */
+  readonly client?: string | undefined
   readonly signal: AbortSignal
 }
 

@@ -83,9 +83,10 @@ export function createResolve(parts: ResolveParts): (key: KeyHash, url: string, 
     await judge({ key, url, recognised, asked, response, flow })
   }
 
-  async function ask(url: string, { headers, range }: Asked, flow: Flow): Promise<UpstreamResponse> {
+  async function ask(url: string, { headers, range, wish }: Asked, flow: Flow): Promise<UpstreamResponse> {
     const signal = flow.abort.signal
-    return await upstream.request({ url, method: 'GET', headers, range, ifRange: null, signal })
+    const client = wish?.wish.client
+    return await upstream.request({ url, method: 'GET', headers, range, ifRange: null, client, signal })
   }
 
   async function judge({ key, url, recognised, asked, response, flow }: Answered): Promise<void> {

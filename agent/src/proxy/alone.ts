@@ -116,7 +116,13 @@ async function ask(
   const kept = endToEnd(headers).filter(
     ([name]) => !['host', 'via', 'content-length', 'expect'].includes(name)
   )
-  const remote = await upstream.tunnel({ host: hostname, port: Number(port || 80), via: ownVia, signal })
+  const remote = await upstream.tunnel({
+    host: hostname,
+    port: Number(port || 80),
+    via: ownVia,
+    client: req.socket.remoteAddress,
+    signal
+  })
   const asked = request({
     createConnection: () => remote as Duplex,
     method: req.method,

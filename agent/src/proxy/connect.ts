@@ -55,6 +55,7 @@ export async function answerConnect(
     const remote = await upstream.tunnel({
       ...target,
       via: viaOf(headers, req.httpVersion, via),
+      client: asked.client,
       signal: gone.signal
     })
     if (client.destroyed) return void remote.destroy()

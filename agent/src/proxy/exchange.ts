@@ -11,6 +11,8 @@ export interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly method: string
+  /** Its address. */
+  readonly client: string | undefined
   /** Absolute, without fragment; path and query as the client spelled them. */
   readonly url: string
   /** As they came. */

@@ -308,6 +308,7 @@ export function createGets(parts: GetParts): Gets {
     return upstream.request({
       url: get.exchange.url,
       method: 'GET',
+      client: get.exchange.client,
       headers: { ...asRecord(get.shared), ...conditions },
       range: null,
       ifRange: null,

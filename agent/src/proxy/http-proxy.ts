@@ -251,6 +251,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       req,
       res,
       method,
+      client: req.socket.remoteAddress,
       url,
       strict,
       mirrored,

@@ -23,10 +23,11 @@ export function askUpstream(
   exchange: Exchange,
   signal: AbortSignal
 ): Promise<UpstreamResponse> {
-  const { url, method, strict } = exchange
+  const { url, method, client, strict } = exchange
   return upstream.request({
     url,
     method,
+    client,
     headers: requestHeaders(exchange),
     body: counted(bodyOf(exchange), exchange.upload),
     range: null,

@@ -119,7 +119,7 @@ async function sendParts(
 /** The rest, straight from the origin, if it is certainly the rest of the same. */
 async function* resumed(
   { upstream }: ShareParts,
-  { url, signal }: Exchange,
+  { url, client, signal }: Exchange,
   { head }: SignedHead,
   position: Bytes,
   end: Bytes,
@@ -134,6 +134,7 @@ async function* resumed(
     headers: asRecord(onwardHeaders),
     range: { start: position, end },
     ifRange: head.validator,
+    client,
     signal
   })
   const same =

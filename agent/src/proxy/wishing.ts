@@ -65,6 +65,7 @@ export function wishOf(exchange: Exchange, recognised: Recognised, headers: Head
     rangeFirst: recognised.rangeFirst,
     headers: asRecord(headers),
     range: wishRangeOf(exchange.range),
+    client: exchange.client,
     signal: exchange.signal
   }
 }

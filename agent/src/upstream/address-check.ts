@@ -5,9 +5,10 @@
  * Names are resolved once, each address is checked, and only those that passed are handed to the socket; a name that
  * changes its mind a moment later (DNS rebinding) changes nothing.
  */
-import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns'
+import { lookup } from 'node:dns'
 import { BlockList, isIP, isIPv4, type LookupFunction } from 'node:net'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import type { Resolve } from './names.ts'
 
 export interface AddressCheck {
   /** For hosts that need no resolving: addresses, and names that are this machine. @throws `upstream-refused-address` */
@@ -53,7 +54,7 @@ const embedding: ReadonlyArray<readonly [network: readonly [string, number], fir
 /**
  * @param allowPrivate hosts (`wsus`, `*.corp.example`), addresses or networks (`10.1.0.0/16`) that may be asked although
  * they are private; with `:port` behind a host or an address only on that port (`127.0.0.1:8530`, `[::1]:8530`)
- * @param resolve the system's, unless a test has names of its own
+ * @param resolve the system's, unless somebody has a better one
  * @throws StarlingError `bad-config`
  */
 export function createAddressCheck(
@@ -132,12 +133,6 @@ export function resolvedRefusal(
     })
   })
 }
-
-type Resolve = (
-  host: string,
-  options: LookupAllOptions,
-  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
-) => void
 
 /**
  * Without brackets, and with the spellings of an address that the system's resolver takes (`2130706433`, `0x7f.1`,

@@ -14,6 +14,8 @@ export interface TunnelTarget {
   readonly port: number
   /** The Via of whoever wants it, for the proxies on the way: by it one that is asked twice sees the loop. */
   readonly via: string
+  /** On whose behalf. */
+  readonly client?: string | undefined
   readonly signal: AbortSignal
 }
 

@@ -30,6 +30,7 @@ import {
   redirectsMax,
   type UpstreamTimeouts
 } from './limits.ts'
+import { createNames } from './names.ts'
 import { planOf, type PlanOptions, type Target } from './plan.ts'
 import { race, type RaceRules } from './race.ts'
 import { resumable, type Rest } from './resume.ts'
@@ -68,7 +69,8 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
   // Not the time of day: a clock that is set back must not keep a server down for hours.
   const now = options.now ?? (() => performance.now())
   const hedgeMsMin = options.hedgeMsMin ?? 0
-  const check = createAddressCheck(options.allowPrivate ?? [])
+  const names = createNames({ patienceMs: timeouts.connectMs, now })
+  const check = createAddressCheck(options.allowPrivate ?? [], names.resolve)
   const plan = planOf({
     proxies: options.proxies ?? [],
     directFallback: options.directFallback ?? true,
@@ -123,6 +125,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
   ): Promise<Answered> {
     const { host, port } = placeOf(url)
     check.checkHost(host, port)
+    names.askedBy(request.client ?? '', host)
     const hasBody = request.body !== undefined && request.body !== null
     const isRepeatable = !hasBody && (request.method === 'GET' || request.method === 'HEAD')
     const { key, contentClass } = named(url)
@@ -245,6 +248,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
     tunnel: async target => {
       const { host, port, signal } = target
       check.checkHost(host, port)
+      names.askedBy(target.client ?? '', host)
       const authority = `${host}:${port}`
       const groups = groupsFor({ host: host.replace(/^\[(.*)\]$/, '$1'), port, contentClass: null })
       return race<ByteStream>({
