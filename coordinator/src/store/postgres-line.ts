@@ -167,7 +167,11 @@ export class PostgresLine {
       }
       leadership.until = new AbortController()
       this.#log.info({ lock: leadership.lock }, 'leads')
-      leadership.onLeader(leadership.until.signal)
+      try {
+        leadership.onLeader(leadership.until.signal)
+      } catch (error) {
+        this.#log.error({ lock: leadership.lock, why: messageOf(error) }, 'what leads failed')
+      }
     }
   }
 

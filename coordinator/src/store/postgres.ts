@@ -20,6 +20,8 @@ export interface PostgresPlace {
   readonly password?: string | undefined
   /** How often the line for listening and leading is asked whether it works. */
   readonly beatMs?: Millis | undefined
+  /** How long a query may go without an answer; the server ends it sooner by itself, when it still speaks. */
+  readonly answerMsMax?: Millis | undefined
 }
 
 /** A site of 20,000 agents needs about two at a time; ten take a burst, and leave room for other coordinators. */
@@ -28,7 +30,7 @@ const connectMsMax: Millis = 5 * secondMs
 /** Longer than anything that a coordinator asks; what takes longer waits for a lock that does not come. */
 const statementMsMax: Millis = 20 * secondMs
 /** The server's own word comes first, when it still speaks. */
-const answerMsMax: Millis = statementMsMax + 5 * secondMs
+const answerMsMaxDefault: Millis = statementMsMax + 5 * secondMs
 const triesMax = 5
 
 /** https://www.postgresql.org/docs/current/catalog-pg-type.html: what pg would hand over as text or as Buffer. */
@@ -43,7 +45,7 @@ export async function openPostgres(place: PostgresPlace, log: Log): Promise<Data
     connectionTimeoutMillis: connectMsMax,
     statement_timeout: statementMsMax,
     idle_in_transaction_session_timeout: statementMsMax,
-    query_timeout: answerMsMax
+    query_timeout: place.answerMsMax ?? answerMsMaxDefault
   })
   // A connection that breaks while nobody uses it is nobody's error; the next query has another.
   pool.on('error', error => {
