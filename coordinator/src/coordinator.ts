@@ -12,10 +12,13 @@ import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './con
 import { createCoordinatorCore } from './core/coordinator.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
+import { followMembers } from './members.ts'
 import type { StatusView } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
-import { openSqliteStore } from './store/sqlite-store.ts'
+import { claimForFleet } from './store/facts.ts'
+import { openDatabase } from './store/open.ts'
+import { createStore } from './store/store.ts'
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
 const gatewayTicketMs: Millis = 10 * minuteMs
@@ -66,7 +69,10 @@ export async function createCoordinator(
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
-    const store = openSqliteStore(config.dataFolder)
+    const database = await openDatabase(config.database ?? { folder: config.dataFolder }, log)
+    undo.push(() => database.close())
+    await claimForFleet(database, authority.fleet)
+    const store = createStore(database, log)
     undo.push(() => store.close())
 
     const fleet = runCore(createCoordinatorCore(config), {
@@ -78,9 +84,7 @@ export async function createCoordinator(
     undo.push(() => {
       fleet.stop()
     })
-    for (const { agent, site, role, revokedAt } of await store.agents()) {
-      if (revokedAt === null) fleet.enrolled(agent, site, role)
-    }
+    undo.push(await followMembers(database.listen, store, fleet, log))
 
     let addresses: readonly string[] = []
     let gateway: RunningGateway | null = null
