@@ -63,10 +63,28 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
   }
 
   return {
+    ...memberStore(database),
     async agents(): Promise<readonly AgentRecord[]> {
       await flushHeard()
       return await db.selectFrom('agents').select(columns).orderBy('agent').execute()
     },
+    async heard(agent, at, version) {
+      heardSince.set(agent, { agent, at, version })
+    },
+    flush: flushHeard,
+    async close() {
+      clearInterval(flushTimer)
+      await flushHeard()
+    }
+  }
+}
+
+/** Who belongs, without what is gathered: nothing here outlives its query. */
+export function memberStore(
+  database: Database
+): Pick<AgentStore, 'agent' | 'putAgent' | 'revoke' | 'revocations'> {
+  const { db } = database
+  return {
     async agent(agent) {
       const found = await db
         .selectFrom('agents')
@@ -81,9 +99,6 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
         .values({ agent, site, role, version, enrolledAt, lastHeardAt })
         .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, version }))
         .execute()
-    },
-    async heard(agent, at, version) {
-      heardSince.set(agent, { agent, at, version })
     },
     async revoke(agent, at, reason) {
       return await database.transaction(async (transaction, notify) => {
@@ -111,11 +126,6 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
         version: rows[0]?.version ?? 0,
         agents: rows.map(({ agent }) => agent).filter(agent => agent !== null)
       }
-    },
-    flush: flushHeard,
-    async close() {
-      clearInterval(flushTimer)
-      await flushHeard()
     }
   }
 }
