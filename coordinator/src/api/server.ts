@@ -182,8 +182,6 @@ const statuses: Readonly<Record<string, number>> = {
   'last-admin': 409,
   'password-weak': 400,
   'too-busy': 503,
-  'store-away': 503,
-  'store-full': 503,
   'unknown-account': 404,
   'unknown-token': 404,
   'not-enrolled': 403,
@@ -195,7 +193,9 @@ const statuses: Readonly<Record<string, number>> = {
   'too-many-failures': 429,
   'unknown-agent': 404,
   'bad-body': 400,
-  'bad-url': 400
+  'bad-url': 400,
+  'store-away': 503,
+  'store-full': 503
 }
 
 function statusOf(error: FastifyError | StarlingError): number {
