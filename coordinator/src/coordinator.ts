@@ -3,21 +3,29 @@
  */
 import { join } from 'node:path'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
+import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { PurgeRequest } from '@starling/shared/purge.ts'
+import { createAccounts, type FirstAdminCode } from './accounts.ts'
 import { loadOrCreateAdminToken, removeRunningFile, writeRunningFile } from './admin-files.ts'
+import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
+import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
-import type { StatusView } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
+import { accountStore } from './store/accounts.ts'
+import { openAudit } from './store/audit.ts'
+import { createChange } from './store/change.ts'
 import { openDatabase } from './store/open.ts'
+import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
@@ -32,7 +40,7 @@ export interface GatewayOptions {
 }
 export interface RunningGateway {
   stop(): Promise<void>
-  describe(): unknown
+  describe(): NonNullable<StatusView['gateway']>
 }
 export type StartGateway = (options: GatewayOptions) => Promise<RunningGateway>
 
@@ -41,8 +49,15 @@ export interface Coordinator {
   readonly fleet: AgentId
   readonly listening: Endpoint
   readonly addresses: readonly string[]
-  readonly enrolment: Pick<Enrolment, 'createTicket' | 'tickets' | 'revoke'>
-  readonly purges: Pick<Purges, 'purge'>
+  /** For who runs it in the same process: in the audit log it is the coordinator itself that acts. */
+  readonly enrolment: {
+    createTicket(request: TicketRequest): ReturnType<Enrolment['createTicket']>
+    tickets(): ReturnType<Enrolment['tickets']>
+    revoke(agent: AgentId, reason: string): Promise<boolean>
+  }
+  readonly purges: { purge(request: PurgeRequest, reason: string): ReturnType<Purges['purge']> }
+  /** The code for the first admin, at the very first start only. */
+  readonly firstAdmin: FirstAdminCode | null
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -72,6 +87,10 @@ export async function createCoordinator(
     const database = await openDatabase(config.database ?? { folder: config.dataFolder }, log)
     undo.push(() => database.close())
     await claimForFleet(database, authority.fleet)
+    const secrets = await openSecrets(database, await loadMasterKey(config.masterKey), clock)
+    const audit = await openAudit(database, secrets, clock)
+    const change = createChange(database, audit)
+    const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
     undo.push(() => store.close())
 
@@ -91,6 +110,7 @@ export async function createCoordinator(
     const startedAt = clock()
     const enrolment = createEnrolment({
       store,
+      change,
       authority,
       fleet,
       clock,
@@ -98,7 +118,7 @@ export async function createCoordinator(
       site: config.site,
       credentialLifeMs: config.credentialLifeMs
     })
-    const purges = createPurges(store, clock)
+    const purges = createPurges(store, change, clock)
     const status = async (): Promise<StatusView> => {
       const agents = await store.agents()
       return {
@@ -121,6 +141,8 @@ export async function createCoordinator(
       store,
       clock,
       adminToken,
+      accounts,
+      audit,
       log,
       status,
       heartbeatMs: config.heartbeatMs,
@@ -142,13 +164,12 @@ export async function createCoordinator(
       'coordinator listens'
     )
 
+    const firstAdmin = await accounts.offerFirstAdminOnce()
     if (config.gateway && world.startGateway !== undefined) {
-      const { ticket } = await enrolment.createTicket({
-        site: config.site,
-        role: 'gateway',
-        uses: 1,
-        expiresInMs: gatewayTicketMs
-      })
+      const { ticket } = await enrolment.createTicket(
+        { site: config.site, role: 'gateway', uses: 1, expiresInMs: gatewayTicketMs },
+        byItself('ticket.create')
+      )
       const started = await world.startGateway({
         dataFolder: join(config.dataFolder, 'gateway'),
         ticket,
@@ -163,8 +184,13 @@ export async function createCoordinator(
       fleet: authority.fleet,
       listening,
       addresses,
-      enrolment,
-      purges,
+      enrolment: {
+        tickets: () => enrolment.tickets(),
+        createTicket: request => enrolment.createTicket(request, byItself('ticket.create')),
+        revoke: (agent, reason) => enrolment.revoke(agent, reason, byItself('agent.revoke'))
+      },
+      purges: { purge: (request, reason) => purges.purge(request, reason, byItself('content.purge')) },
+      firstAdmin,
       routes: api.routes(),
       status,
       stop

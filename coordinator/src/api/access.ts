@@ -4,39 +4,58 @@
  *
  * - `key`: anyone who has proven an AgentId in the TLS handshake (enrolment: the ticket decides).
  * - `member`: an enrolled agent that is not revoked.
- * - `admin`: this machine's administrator: whoever may read `admin.token` in the data folder, from this machine.
+ * - `viewer`, `auditor`, `operator`, `admin`: people and their programs (shared/src/admin-api/operation.ts), who show
+ *   a credential that `signedIn` knows; `admin.token` in the data folder is one, from this machine only.
+ * - `open`: anybody. For signing in, and to ask whether there is somebody.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { agentIdOfSocket } from '@starling/agent/identity/tls.ts'
+import { roleAllows, type AccountRole } from '@starling/shared/admin-api/operation.ts'
+import type { Actor } from '@starling/shared/admin-api/service.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { FastifyRequest } from 'fastify'
 import type { AgentRecord } from '../ports.ts'
 
-export type Access = 'key' | 'member' | 'admin'
+export type Access = 'open' | 'key' | 'member' | AccountRole
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
+    /** For the administrator of this machine alone. */
+    localOnly?: boolean
+    /** Whether the operation can be about one site: the rest is closed to who may see one site only. */
+    sited?: boolean
   }
   interface FastifyRequest {
     /** Set for `key` and `member`. */
     agent: AgentId | null
     /** Set for `member`. */
     member: AgentRecord | null
+    /** Set for the roles. */
+    actor: Actor | null
   }
 }
 
+export const sessionCookie = '__Host-starling'
+
 export interface Gatekeeper {
   readonly adminToken: string
+  /** Who has this API token or this session; null: nobody, or not any more. */
+  readonly byToken: (token: string) => Promise<Actor | null>
+  readonly bySession: (session: string) => Promise<Actor | null>
   /** @throws StarlingError `not-enrolled`, `revoked` */
   readonly member: (agent: AgentId) => Promise<AgentRecord>
 }
 
 /** @throws StarlingError with a code that `statusOf` knows */
 export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promise<void> {
-  switch (request.routeOptions.config.access) {
+  const { access, localOnly = false, sited = false } = request.routeOptions.config
+  switch (access) {
+    case 'open':
+      refuseOtherPages(request, false)
+      return
     case 'key':
       request.agent = callerOf(request)
       return
@@ -44,17 +63,86 @@ export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promis
       request.agent = callerOf(request)
       request.member = await keeper.member(request.agent)
       return
+    case 'viewer':
+    case 'auditor':
+    case 'operator':
     case 'admin':
-      if (!fromThisMachine(request) || !tokenMatches(request.headers.authorization, keeper.adminToken)) {
-        throw new StarlingError(
-          'admin-only',
-          'this is for the administrator of this machine: use starling-coordinator, as a user who may read its data folder'
-        )
-      }
+      request.actor = await signedIn(request, keeper)
+      refuseRole(request.actor, { access, localOnly, sited })
       return
     case undefined:
       throw new StarlingError('closed', 'there is nothing here')
   }
+}
+
+/** One credential is looked at, never a second one when the first does not do. */
+async function signedIn(request: FastifyRequest, keeper: Gatekeeper): Promise<Actor> {
+  const { authorization } = request.headers
+  const session = sessionOf(request)
+  refuseOtherPages(request, authorization === undefined && session !== null)
+  let actor: Actor | null = null
+  if (authorization !== undefined) {
+    const token = /^Bearer (sct_[\w-]{43})$/.exec(authorization)?.[1]
+    if (token !== undefined) actor = await keeper.byToken(token)
+    else if (fromThisMachine(request) && tokenMatches(authorization, keeper.adminToken))
+      actor = { kind: 'local', name: 'local', role: 'admin', site: null }
+  } else if (session !== null) {
+    actor = await keeper.bySession(session)
+  }
+  if (actor !== null) return actor
+  throw new StarlingError(
+    'not-signed-in',
+    'sign in first, or show a token that is valid; on the machine of the coordinator, use starling-coordinator as a user who may read its data folder'
+  )
+}
+
+/** The secret in the cookie that signing in has set. */
+export function sessionOf(request: FastifyRequest): string | null {
+  for (const part of (request.headers.cookie ?? '').split(';')) {
+    const [name, value = ''] = part.trim().split('=', 2)
+    if (name === sessionCookie && /^[\w-]{43}$/.test(value)) return value
+  }
+  return null
+}
+
+/**
+ * A page of somebody else must not use the session of who looks at it. The cookie is SameSite=Strict already; this is
+ * for browsers and proxies that are not, and for pages on other ports of the same host.
+ */
+function refuseOtherPages(request: FastifyRequest, byCookie: boolean): void {
+  const { origin, host } = request.headers
+  const from = request.headers['sec-fetch-site']
+  const isOwn = origin === `https://${host}`
+  const isForeign =
+    (origin !== undefined && !isOwn) || (from !== undefined && from !== 'same-origin' && from !== 'none')
+  const changes = request.method !== 'GET' && request.method !== 'HEAD'
+  if (isForeign || (byCookie && changes && !isOwn))
+    throw new StarlingError(
+      'cross-origin',
+      'other web pages may not speak for you: open the page of the coordinator'
+    )
+}
+
+function refuseRole(
+  actor: Actor,
+  wanted: { readonly access: AccountRole; readonly localOnly: boolean; readonly sited: boolean }
+): void {
+  if (!roleAllows(actor.role, wanted.access))
+    throw new StarlingError(
+      'role-too-low',
+      `this asks for the role ${wanted.access}, and ${actor.name} has the role ${actor.role}: ask an administrator`
+    )
+  if (wanted.localOnly && actor.kind !== 'local')
+    throw new StarlingError(
+      'local-only',
+      'this is done on the machine of the coordinator only: use starling-coordinator there'
+    )
+  if (actor.site !== null && !wanted.sited) throw otherSite(actor.site)
+}
+
+/** What who may ask about one site only gets for everything else. */
+export function otherSite(site: string): StarlingError {
+  return new StarlingError('other-site', `this credential is for the site ${site} only: name that site`)
 }
 
 function callerOf(request: FastifyRequest): AgentId {

@@ -1,16 +1,13 @@
 /**
  * The coordinator's HTTPS API: fastify with the coordinator's identity certificate. There is one port for agents
- * and for the local administrator; what sets them apart is access.ts.
+ * (/v1, CBOR) and for people and their programs (/api/v1, JSON); what sets them apart is access.ts.
  */
 import type { AddressInfo } from 'node:net'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
-import {
-  agentContentType,
-  encodeBody,
-  requestBytesMax,
-  type AgentView
-} from '@starling/shared/coordinator-api.ts'
+import type { AgentView, StatusView } from '@starling/shared/admin-api/fleet.ts'
+import { showOpenApi } from '@starling/shared/admin-api/service.ts'
+import { agentContentType, encodeBody, requestBytesMax } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
@@ -19,11 +16,17 @@ import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { Purges } from '../purges.ts'
-import type { CoordinatorStore, FleetPort, StatusView } from '../ports.ts'
+import type { AuditLog, CoordinatorStore, FleetPort } from '../ports.ts'
+import type { Accounts } from '../accounts.ts'
+import { byActor } from '../by.ts'
 import { admit } from './access.ts'
+import { addAccountRoutes } from './account-routes.ts'
 import { addAdminRoutes } from './admin-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
+import { addAuditRoutes } from './audit-routes.ts'
+import { openApiOf } from './openapi.ts'
 import { createFailureBrake } from './rate-limit.ts'
+import { createRouter } from './route.ts'
 
 /** An agent's request is small; one that takes longer than this is not going to end. */
 const requestMsMax: Millis = 20 * secondMs
@@ -38,6 +41,8 @@ export interface ApiParts {
   readonly clock: () => Millis
   readonly heartbeatMs: Millis
   readonly adminToken: string
+  readonly accounts: Accounts
+  readonly audit: AuditLog
   readonly addresses: () => readonly string[]
   readonly status: () => Promise<StatusView>
   readonly agents: () => Promise<readonly AgentView[]>
@@ -67,13 +72,24 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
 
   server.decorateRequest('agent', null)
   server.decorateRequest('member', null)
+  server.decorateRequest('actor', null)
   server.addHook('onRoute', ({ method, url }) => {
     routes.push(`${String(method)} ${url}`)
   })
   // Before the body is read: a stranger does not get to send one.
-  const keeper = { adminToken: parts.adminToken, member: (agent: AgentId) => parts.enrolment.member(agent) }
+  const keeper = {
+    adminToken: parts.adminToken,
+    byToken: (token: string) => parts.accounts.byToken(token),
+    bySession: (session: string) => parts.accounts.bySession(session),
+    member: (agent: AgentId) => parts.enrolment.member(agent)
+  }
   server.addHook('onRequest', async request => {
-    await admit(request, keeper)
+    try {
+      await admit(request, keeper)
+    } catch (error) {
+      await auditRefusal(request, error)
+      throw error
+    }
   })
   server.removeContentTypeParser('text/plain')
   server.addContentTypeParser(agentContentType, { parseAs: 'buffer' }, (_request, body, done) => {
@@ -84,7 +100,21 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     throw new StarlingError('closed', 'there is nothing here')
   })
   addAgentRoutes(server, parts, brake)
-  addAdminRoutes(server, parts)
+  const { route, operations } = createRouter(server, parts.audit)
+  addAdminRoutes(route, parts)
+  addAccountRoutes(route, parts)
+  addAuditRoutes(route, parts.audit)
+  route(showOpenApi, async () => openApiOf(operations))
+
+  /** Only of people who are known: strangers could fill the log. */
+  async function auditRefusal(
+    { actor, method, ip, routeOptions }: FastifyRequest,
+    error: unknown
+  ): Promise<void> {
+    if (actor === null) return
+    const action = `${method} ${routeOptions.url ?? ''}`
+    await parts.audit.write({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
+  }
 
   function answerError(
     error: FastifyError | StarlingError,
@@ -103,6 +133,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
       code: codeOf(error),
       path: request.routeOptions.url ?? 'unknown',
       agent: request.agent,
+      by: request.actor?.name,
       from: request.ip
     }
     if (known) parts.log.info(fact, 'refused')
@@ -137,8 +168,22 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
 
 const statuses: Readonly<Record<string, number>> = {
   'no-key': 401,
-  'admin-only': 401,
+  'not-signed-in': 401,
   closed: 403,
+  'role-too-low': 403,
+  'local-only': 403,
+  'other-site': 403,
+  'cross-origin': 403,
+  'sign-in-wrong': 401,
+  'code-wrong': 403,
+  'not-an-account': 403,
+  'account-exists': 409,
+  'has-accounts': 409,
+  'last-admin': 409,
+  'password-weak': 400,
+  'too-busy': 503,
+  'unknown-account': 404,
+  'unknown-token': 404,
   'not-enrolled': 403,
   revoked: 403,
   'ticket-unknown': 403,
