@@ -8,13 +8,21 @@
 import { isIP } from 'node:net'
 import { classesWith, genericClass } from '@starling/shared/content-classes/classes.ts'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
+import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@starling/shared/errors.ts'
+import { policyDefaults, type PolicyName } from '@starling/shared/policy/policy.ts'
+import { policyProblems } from '@starling/shared/policy/problems.ts'
 import { bytesToText } from '@starling/shared/policy/quantities.ts'
 import { valueAt, type ConfigReading } from './config-sources.ts'
 import type { Surroundings } from './config-surroundings.ts'
 import { settings, type AgentConfig } from './config.ts'
 import type { ConfigOrigin, ConfigProblem } from './ports.ts'
-import { classFindings, partText, upstreamFindings, type UpstreamFinding } from './upstream-schema.ts'
+import {
+  classFindings,
+  partText,
+  upstreamFindings,
+  type UpstreamFinding
+} from '@starling/shared/policy/upstreams.ts'
 
 export interface Relation {
   readonly severity: ConfigProblem['severity']
@@ -51,6 +59,8 @@ export const relations: readonly Relation[] = [
     look: ({ upstream, contentClasses }) =>
       classFindings(upstream.rules, classIds(contentClasses)).map(ofUpstream)
   },
+  { severity: 'error', look: config => policyFindings(config, 'error') },
+  { severity: 'warning', look: config => policyFindings(config, 'warning') },
   relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
   relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
     try {
@@ -120,6 +130,25 @@ export const relations: readonly Relation[] = [
     }
   )
 ]
+
+/** What is said at its default means what it would mean unsaid. */
+function policyFindings({ policy }: AgentConfig, severity: Relation['severity']): Finding[] {
+  const said = Object.entries(policy).filter(
+    ([name, value]) => !isDeepStrictEqual(value, policyDefaults[name as PolicyName])
+  )
+  return policyProblems(Object.fromEntries(said))
+    .filter(problem => problem.severity === severity)
+    .map(({ name, message }) => ({ about: [`policy.${name}`, ...partsOf(name, said)], message }))
+}
+
+/** What is missing was written nowhere: the problem is told where its neighbours are. */
+function partsOf(name: string, said: ReadonlyArray<readonly [string, unknown]>): string[] {
+  const group = name.replace(/(From|To|In|Out)$/, '')
+  return said
+    .map(([other]) => other)
+    .filter(other => other.startsWith(group))
+    .map(other => `policy.${other}`)
+}
 
 type Placed = Pick<ConfigReading, 'settings' | 'partAt'>
 
