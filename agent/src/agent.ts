@@ -21,10 +21,11 @@ import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { createAccessLog } from './access-log/access-log.ts'
-import { loadConfig, type ConfigSources } from './config-sources.ts'
+import { configOf, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
+import { readCheckedConfig } from './config-checked.ts'
 import { gatewayWithSecret } from './config-relations.ts'
-import { createLiveConfig, type ConfigSource } from './config-reload.ts'
+import { configSource, createLiveConfig, type ConfigSource } from './config-reload.ts'
 import { watchFile } from './config-watch.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
@@ -61,6 +62,7 @@ import { run } from './run.ts'
 import { createStore } from './store/store.ts'
 import { traced, traceTo, type Trace } from './trace.ts'
 import { upstreamCredentials } from './upstream-credentials.ts'
+import { upstreamRefusal } from './upstream/address-check.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { diskLookBusyMs, watchDisk } from './watch-disk.ts'
 
@@ -84,9 +86,17 @@ const remembered = {
   tunnelled: 'tunnelled'
 } as const
 
-/** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
-export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConfig> {
-  return await loadConfig(sources, { readFile: readSecretFile, parse: parseFleetSecret })
+/**
+ * An agent as `starling run` has it: its configuration is checked, and taken over anew when it changes.
+ * @throws StarlingError as createAgent
+ */
+export async function createAgentFrom(
+  sources: ConfigSources,
+  { log }: { readonly log: Log }
+): Promise<Agent> {
+  const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
+  const source = await configSource(one => readCheckedConfig(one, secrets, upstreamRefusal), sources)
+  return await createAgent(configOf(source.first), { log, source })
 }
 
 /**
@@ -242,12 +252,13 @@ async function start(
 
   const intercept = config.intercept.enabled ? await startIntercept() : null
   undo.push(() => intercept?.stop())
+  let mayFollow = createRedirectCheck(config.proxy.rules)
   const asking = createUpstream(
     { log },
     {
       ...config.upstream,
       ca: intercept === null ? [] : systemCas(),
-      mayFollow: createRedirectCheck(config.proxy.rules),
+      mayFollow: url => mayFollow(url),
       credentials: await upstreamCredentials(config, readSecretFile),
       recognise: url => recognise(url, classes())
     }
@@ -418,7 +429,12 @@ async function start(
   function applyConfig(next: AgentConfig, before: AgentConfig): void {
     // First what may refuse.
     upstream.allowPrivate(next.upstream.allowPrivate)
-    proxy?.reconfigure({ ...next.proxy, connectPorts: next.proxy.connectPorts.map(Number) })
+    mayFollow = createRedirectCheck(next.proxy.rules)
+    proxy?.reconfigure({
+      ...next.proxy,
+      connectPorts: next.proxy.connectPorts.map(Number),
+      mirrors: next.mirrors
+    })
     // Its children follow.
     log.level = next.logLevel
     if (next.policy !== before.policy) emit({ type: 'policy-changed', policy: corePolicy(next) })

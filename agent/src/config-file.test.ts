@@ -45,6 +45,10 @@ it.each([
   ["{ 'site': 1 }", '1:3  not JSON: names and texts stand in double quotes, like "site": "north"'],
   ['{ site: 1 }', '1:3  not JSON: names and texts stand in double quotes, like "site": "north"'],
   ['{ "site": }', '1:11  not JSON: "}" is not expected here'],
+  [
+    Buffer.from('\uFEFF{ "site": "north" }', 'utf16le').toString(),
+    '1:1  this is no UTF-8: save it as such (in PowerShell: Set-Content -Encoding utf8)'
+  ],
   ['{ "site": "x"', '1:14  not JSON: the file ends too early; a " or } or ] is missing'],
   [' \n', '1:1  the file is empty; write { } or remove it'],
   ['[1]', '1:1  give an object { ... } as the whole'],

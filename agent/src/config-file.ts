@@ -128,6 +128,9 @@ function syntaxProblem(text: string, error: unknown): FileProblem {
   const at = { line, column }
   const problem = (message: string): FileProblem => ({ path: '', at, kind: 'syntax', message })
   if (text.trim() === '') return problem('the file is empty; write { } or remove it')
+  // What PowerShell 5 writes by itself: UTF-16 has zeros in it, and is no UTF-8.
+  if (/^\uFFFD|\0/.test(text))
+    return problem('this is no UTF-8: save it as such (in PowerShell: Set-Content -Encoding utf8)')
   const found = text[offset] ?? ''
   const before = text.slice(0, offset).trimEnd()
   if ('}]'.includes(found) && before.endsWith(','))

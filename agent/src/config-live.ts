@@ -16,6 +16,8 @@ const live: Readonly<Record<string, true | ((now: unknown, next: unknown) => boo
   'proxy.connectPorts': true,
   'proxy.wsus': true,
   'proxy.pacHosts': true,
+  'proxy.rules': true,
+  mirrors: true,
   'cacheHost.origins': true,
   'upstream.allowPrivate': true,
   // Who is dialled already stays so.

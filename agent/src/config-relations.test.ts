@@ -30,13 +30,26 @@ function look(given: Given, secret: Uint8Array | null = null, surroundings = aro
         line: 1,
         column: 1
       }
-    }))
+    })),
+    partAt: () => null
   }
   return relationProblems(reading, surroundings).map(
     ({ severity, setting, message }) => `${severity} ${setting}: ${message}`
   )
 }
 
+const server = {
+  name: 'a',
+  kind: 'direct' as const,
+  weight: 1,
+  maxFails: 3,
+  failTimeoutMs: 10_000,
+  probe: null
+}
+const ruled = (id: string) => ({
+  servers: [server],
+  rules: [{ classes: ['generic', id], use: ['a'] }]
+})
 const secret = new Uint8Array(32)
 const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp, right: Given]> = [
   [
@@ -93,6 +106,41 @@ const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp
     { upstream: { proxies: ['http://localhost:17831'] } },
     /^error upstream\.proxies: .*very proxy/,
     { upstream: { proxies: ['http://localhost:3128'] } }
+  ],
+  [
+    'a gateway that is this one',
+    { upstream: { servers: [{ ...server, kind: 'gateway', url: 'http://127.0.0.1:17831' }] } },
+    /^error upstream\.servers\[0\]\.url: is this very proxy/,
+    { upstream: { servers: [{ ...server, kind: 'gateway', url: 'http://127.0.0.1:17832' }] } }
+  ],
+  [
+    'a rule that uses what is no server',
+    { upstream: { servers: [{ ...server, name: 'gw-north' }], rules: [{ use: [['gw-nort']] }] } },
+    /^error upstream\.rules\[0\]\.use\[0\]: names gw-nort, which is no server\. There are: gw-north$/,
+    { upstream: { servers: [{ ...server, name: 'gw-north' }], rules: [{ use: [['gw-north']] }] } }
+  ],
+  [
+    'proxies and servers',
+    { upstream: { proxies: ['http://p:1'], servers: [server] } },
+    /^error upstream\.proxies: and upstream\.servers are both given/,
+    { upstream: { servers: [server] } }
+  ],
+  [
+    'a rule for a class that there is not',
+    { upstream: ruled('window-update') },
+    /^error upstream\.rules\[0\]\.classes\[1\]: names window-update, .* did you mean windows-update\?/,
+    { upstream: ruled('windows-update') }
+  ],
+  [
+    'a rule for a class of another configuration',
+    { upstream: ruled('models') },
+    /names models, which is no content class; docs\/CLASSES\.md lists them/,
+    {
+      upstream: ruled('models'),
+      contentClasses: [
+        { id: 'models', hosts: ['models.example'], paths: ['/**'], key: 'address' as const, rangeFirst: true }
+      ]
+    }
   ],
   [
     'a proxy that is this one by its name',

@@ -7,6 +7,8 @@
  */
 import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
+import { classesWith, genericClass } from '@starling/shared/content-classes/classes.ts'
+import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { policyDefaults, type PolicyName } from '@starling/shared/policy/policy.ts'
 import { policyProblems } from '@starling/shared/policy/problems.ts'
@@ -15,6 +17,12 @@ import { valueAt, type ConfigReading } from './config-sources.ts'
 import type { Surroundings } from './config-surroundings.ts'
 import { settings, type AgentConfig } from './config.ts'
 import type { ConfigOrigin, ConfigProblem } from './ports.ts'
+import {
+  classFindings,
+  partText,
+  upstreamFindings,
+  type UpstreamFinding
+} from '@starling/shared/policy/upstreams.ts'
 
 export interface Relation {
   readonly severity: ConfigProblem['severity']
@@ -24,6 +32,8 @@ export interface Relation {
 
 export interface Finding {
   readonly about: readonly string[]
+  /** Of the first of these, the part that is meant. */
+  readonly part?: readonly PropertyKey[]
   readonly message: string
 }
 
@@ -45,6 +55,12 @@ export const relations: readonly Relation[] = [
   { severity: 'error', look: proxiesThatAreThisOne },
   { severity: 'error', look: config => policyFindings(config, 'error') },
   { severity: 'warning', look: config => policyFindings(config, 'warning') },
+  { severity: 'error', look: ({ upstream }) => upstreamFindings(upstream).map(ofUpstream) },
+  {
+    severity: 'error',
+    look: ({ upstream, contentClasses }) =>
+      classFindings(upstream.rules, classIds(contentClasses)).map(ofUpstream)
+  },
   relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
   relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
     try {
@@ -134,22 +150,34 @@ function partsOf(name: string, said: ReadonlyArray<readonly [string, unknown]>):
     .map(other => `policy.${other}`)
 }
 
+type Placed = Pick<ConfigReading, 'settings' | 'partAt'>
+
 /** What the relations find, each problem where the first of its settings was given. */
 export function relationProblems(
-  { draft, settings: shown }: Pick<ConfigReading, 'draft' | 'settings'>,
+  reading: Placed & Pick<ConfigReading, 'draft'>,
   around: Surroundings,
   table: readonly Relation[] = relations
 ): ConfigProblem[] {
-  const origins = new Map(shown.map(({ path, origin }) => [path, origin]))
-  const isGiven = (path: string) => (origins.get(path)?.kind ?? 'default') !== 'default'
   return table.flatMap(({ severity, look }) =>
-    look(draft, around).flatMap(({ about, message }) => {
-      const given = about.find(isGiven)
-      if (given === undefined && severity === 'warning') return []
-      const setting = given ?? about[0]!
-      return [{ severity, setting, origin: origins.get(setting) ?? nowhere, message }]
-    })
+    look(reading.draft, around).flatMap(finding => problemOf(reading, severity, finding))
   )
+}
+
+/** Where it was given; nothing, if nobody gave what a warning is about. */
+export function problemOf(
+  { settings: shown, partAt }: Placed,
+  severity: Relation['severity'],
+  { about, part = [], message }: Finding
+): ConfigProblem[] {
+  const originOf = (path: string) => shown.find(one => one.path === path)?.origin ?? nowhere
+  const given = about.find(path => originOf(path).kind !== 'default')
+  if (given === undefined && severity === 'warning') return []
+  const setting = given ?? about[0]!
+  const origin = originOf(setting)
+  if (setting !== about[0] || part.length === 0) return [{ severity, setting, origin, message }]
+  return [
+    { severity, setting: setting + partText(part), origin: { ...origin, ...partAt(setting, part) }, message }
+  ]
 }
 
 const nowhere: ConfigOrigin = { kind: 'default', name: '', line: null, column: null }
@@ -203,17 +231,33 @@ function sharedPorts(config: AgentConfig): Finding[] {
 /** A request would come back to us, as often as it goes out. */
 function proxiesThatAreThisOne(config: AgentConfig, around: Surroundings): Finding[] {
   const ours = listenersOf(config).filter(({ name }) => name === 'proxy' || name === 'cacheHost')
-  return config.upstream.proxies
-    .filter(proxy => {
-      const { hostname, port, protocol } = new URL(proxy)
-      const at = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
-      return ours.some(one => one.port === at && leadsTo(bare(hostname), one.host, around))
-    })
-    .map(() => ({
-      about: ['upstream.proxies', 'proxy.port'],
-      message: 'one of these is this very proxy, so every request would run in a circle: take it out'
-    }))
+  const isOurs = (address: string): boolean => {
+    const { hostname, port, protocol } = new URL(address)
+    const at = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
+    return ours.some(one => one.port === at && leadsTo(bare(hostname), one.host, around))
+  }
+  const { proxies, servers } = config.upstream
+  const circle = 'is this very proxy, so every request would run in a circle: take it out'
+  return [
+    ...proxies
+      .filter(isOurs)
+      .map(() => ({ about: ['upstream.proxies', 'proxy.port'], message: `one of these ${circle}` })),
+    ...servers.flatMap(({ url }, index) =>
+      url !== undefined && isOurs(url)
+        ? [{ about: ['upstream.servers', 'proxy.port'], part: [index, 'url'], message: circle }]
+        : []
+    )
+  ]
 }
+
+export const ofUpstream = ({ setting, part, message }: UpstreamFinding): Finding => ({
+  about: [setting],
+  part,
+  message
+})
+
+const classIds = (extra: readonly ContentClass[]): string[] =>
+  [...classesWith(extra), genericClass].map(({ id }) => id)
 
 function leadsTo(host: string, listening: string, { ownAddresses, hostName }: Surroundings): boolean {
   if (host === listening) return true

@@ -25,7 +25,8 @@ const reading = (given: Given, problems: readonly ConfigProblem[] = []): ConfigR
     path,
     value: JSON.stringify(given),
     origin: { kind: 'default', name: '', line: null, column: null }
-  }))
+  })),
+  partAt: () => null
 })
 
 function begin(given: Given, apply: (config: AgentConfig) => void = () => {}) {

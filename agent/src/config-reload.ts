@@ -6,7 +6,7 @@
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { takeOver } from './config-live.ts'
 import { problemText } from './config-problem.ts'
-import type { ConfigReading } from './config-sources.ts'
+import type { ConfigReading, ConfigSources } from './config-sources.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
 import type { ConfigProblem, ConfigReload, ConfigSetting } from './ports.ts'
@@ -17,6 +17,16 @@ export interface ConfigSource {
   readonly first: ConfigReading
   /** From the same sources, as they are now. */
   readonly read: () => Promise<ConfigReading>
+}
+
+/** @param read see readCheckedConfig */
+export async function configSource(
+  read: (sources: ConfigSources) => Promise<ConfigReading>,
+  given: ConfigSources
+): Promise<ConfigSource> {
+  // A copy: what is taken out of the environment later is needed when the configuration is read again.
+  const sources = { ...given, env: { ...given.env } }
+  return { first: await read(sources), read: () => read(sources) }
 }
 
 export interface LiveConfig {

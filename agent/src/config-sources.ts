@@ -11,12 +11,13 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve, win32 } from 'node:path'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { readConfigText, type Position } from './config-file.ts'
 import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
 import { nearestName } from '@starling/shared/nearest-name.ts'
 import type { ConfigOrigin, ConfigProblem, ConfigSetting } from './ports.ts'
+import { partText } from '@starling/shared/policy/upstreams.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -52,6 +53,8 @@ export interface ConfigReading {
   readonly draft: AgentConfig
   readonly problems: readonly ConfigProblem[]
   readonly settings: readonly ConfigSetting[]
+  /** Where a part of a setting stands (`[0].url` of `upstream.servers`); null: its source has no lines. */
+  readonly partAt: (setting: string, part: readonly PropertyKey[]) => Position | null
 }
 
 /** Read by others than the agent's configuration, so not unknown here. */
@@ -122,7 +125,8 @@ export async function readConfig(sources: ConfigSources, secrets: SecretReader):
       path: setting.path,
       value: blanked(setting, valueAt({ ...rest, fleetSecretFile }, setting.path)),
       origin: fitting.get(setting.path)?.origin ?? defaultOrigin
-    }))
+    })),
+    partAt: (setting, part) => fitting.get(setting)?.partAt(part) ?? null
   }
 }
 
@@ -228,10 +232,10 @@ function check(
 function problemsWith(setting: Setting, given: Given, error: z.ZodError): ConfigProblem[] {
   const { path, facts } = setting
   const told = new Set<string>()
-  return error.issues.flatMap(({ path: part, message }) => {
+  return error.issues.flatMap(partsOf).flatMap(({ part, message }) => {
     const at = given.partAt(part)
     const origin = at === null ? given.origin : { ...given.origin, ...at }
-    const name = `${path}${z.core.toDotPath(part).replace(/^(?=\w)/, '.')}`
+    const name = path + partText(part)
     if (told.has(name)) return []
     told.add(name)
     // What is wrong with the whole of a structure (no list, no JSON) is told like everything else; of a part it knows more.
@@ -241,6 +245,24 @@ function problemsWith(setting: Setting, given: Given, error: z.ZodError): Config
       errorAt(origin, name, isPart ? message : `${shown(setting, value)} does not fit; give ${facts.form}`)
     ]
   })
+}
+
+/** A problem with each part that is concerned. What zod says of itself is for programmers. */
+function partsOf(issue: z.core.$ZodIssue): Array<{ part: readonly PropertyKey[]; message: string }> {
+  const { path: part, message } = issue
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map(key => ({ part: [...part, key], message: 'there is no such field: take it out' }))
+  if (issue.code !== 'invalid_type' || !message.startsWith('Invalid input')) return [{ part, message }]
+  const form = forms[issue.expected] ?? issue.expected
+  const isMissing = message.endsWith('received undefined')
+  return [{ part, message: isMissing ? `is missing: give ${form}` : `give ${form}` }]
+}
+
+const forms: Readonly<Record<string, string>> = {
+  string: 'a text in double quotes',
+  array: 'a list [ ... ]',
+  object: 'an object { ... }',
+  number: 'a number'
 }
 
 async function secretFrom(

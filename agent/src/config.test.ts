@@ -66,9 +66,19 @@ describe('mirrors', () => {
     ['query', { ...go, upstream: 'https://x.example/?a' }, /\.upstream: .*leave out \?/],
     ['pattern', { ...go, private: ['corp.example/**'] }, /mirrors\[0\]\.private\[0\]: .*module path/],
     ['token', { ...go, deny: ['x.example', 'x.example/{sha1}'] }, /mirrors\[0\]\.deny\[1\]: .*module path/],
-    ['database', { ...go, sumdb: { name: 'sum.example' } }, /mirrors\[0\]\.sumdb\.url: /],
+    [
+      'database',
+      { ...go, sumdb: { name: 'sum.example' } },
+      /mirrors\[0\]\.sumdb\.url: is missing: give a text/
+    ],
+    ['list', { ...go, hosts: 'mirror.example' }, /mirrors\[0\]\.hosts: give a list/],
+    ['more', { ...go, wat: 1 }, /mirrors\[0\]\.wat: there is no such field/],
     ['host', { ...go, hosts: ['mirror.example:80'] }, /mirrors\[0\]\.hosts\[0\]: .*without port/],
-    ['rule of another kind', { ...go, kind: 'tree', allow: [] }, /mirrors\[0\]: .*allow/]
+    [
+      'rule of another kind',
+      { ...go, kind: 'tree', allow: [] },
+      /mirrors\[0\]\.allow: there is no such field/
+    ]
   ])('tell what is wrong with a %s, and no secret', async (_, mirror, expected) => {
     await writeConfig({ mirrors: [mirror] })
     const message = await problemsOf(load({}))

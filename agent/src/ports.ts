@@ -108,6 +108,7 @@ export interface StorePort {
 export type UpstreamRange = { readonly start: Bytes; readonly end: Bytes | null } | { readonly suffix: Bytes }
 
 export interface UpstreamRequest {
+  /** Its path and query are sent as they are spelled. */
   readonly url: string
   /** GET or HEAD for content; anything but CONNECT for what the proxy passes through. */
   readonly method: string

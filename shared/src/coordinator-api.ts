@@ -84,11 +84,17 @@ export interface HeartbeatRequest {
   readonly purgesVersion?: number | undefined
 }
 
+/** An agent of the site, and where it can be dialled. */
+export interface HandedOut {
+  readonly id: AgentId
+  readonly addresses: readonly string[]
+}
+
 export interface HeartbeatResponse {
   /** The coordinator's clock when it answered. */
   readonly time: Millis
   readonly credential: Credential | null
-  readonly handout: ReadonlyArray<{ readonly id: AgentId; readonly addresses: readonly string[] }>
+  readonly handout: readonly HandedOut[]
   readonly revocations: RevocationList | null
   readonly heartbeatMs: Millis
   /** Left out by a coordinator that does not know of purges. */
@@ -166,10 +172,14 @@ export const renewResponseShape: z.ZodType<RenewResponse> = z.object({
   time: count
 })
 
+export const handoutShape: z.ZodType<readonly HandedOut[]> = z
+  .array(z.object({ id: agentId, addresses: z.array(multiaddrText).max(16) }))
+  .max(handoutMax)
+
 export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   time: count,
   credential: credentialShape.nullable(),
-  handout: z.array(z.object({ id: agentId, addresses: z.array(multiaddrText).max(16) })).max(handoutMax),
+  handout: handoutShape,
   revocations: revocationListShape.nullable(),
   heartbeatMs,
   purges: z

@@ -13,6 +13,8 @@ export type ProxyFault =
   | { readonly kind: 'status'; readonly status: number }
   /** Nothing comes, and nothing ends. */
   | { readonly kind: 'hang' }
+  /** What comes is no HTTP. */
+  | { readonly kind: 'garbage' }
   /** So much of the body comes, and then the connection's end or nothing more. */
   | { readonly kind: 'stop'; readonly afterBytes: Bytes; readonly how: 'reset' | 'hang' }
 
@@ -58,6 +60,7 @@ export async function startFaultyProxy(seed = 1): Promise<FaultyProxy> {
     const fault = note(req)
     if (fault?.kind === 'hang') return
     if (fault?.kind === 'reset') return void req.socket.resetAndDestroy()
+    if (fault?.kind === 'garbage') return void req.socket.end('nonsense\r\n\r\n')
     if (fault?.kind === 'status') {
       req.resume()
       return void res.writeHead(fault.status, { 'content-length': 5 }).end('sorry')
@@ -83,6 +86,7 @@ export async function startFaultyProxy(seed = 1): Promise<FaultyProxy> {
     const fault = note(req)
     if (fault?.kind === 'hang') return
     if (fault?.kind === 'reset') return void socket.resetAndDestroy()
+    if (fault?.kind === 'garbage') return void socket.end('nonsense\r\n\r\n')
     if (fault?.kind === 'status')
       return void socket.end(`HTTP/1.1 ${fault.status} no\r\ncontent-length: 0\r\n\r\n`)
     const { hostname, port: to } = new URL(`http://${req.url}`)

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import type { ClientLimits } from '@starling/shared/policy/access.ts'
 import { readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
 import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
 import { createLeafMaker, makeCa, type Ca } from '@starling/agent/intercept/certificates.ts'
@@ -72,6 +73,7 @@ export interface HouseOptions {
   readonly remembered?: unknown
   readonly now?: () => Millis
   readonly port: number
+  readonly limits?: ClientLimits
 }
 
 export async function openHouse(given: HouseOptions): Promise<House> {
@@ -103,7 +105,12 @@ export async function openHouse(given: HouseOptions): Promise<House> {
   const content = given.content?.(upstream) ?? swarm(upstream)
   const proxy = await createProxy(
     { content, upstream, cache: createHttpCache(null, silent), intercept, log: silent },
-    { host: '127.0.0.1', port: 0, connectPorts: [given.port] }
+    {
+      host: '127.0.0.1',
+      port: 0,
+      connectPorts: [given.port],
+      ...(given.limits === undefined ? {} : { limits: given.limits })
+    }
   )
   closers.push(() => proxy.close())
   const { authorities } = await commands.list()

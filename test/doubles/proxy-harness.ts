@@ -24,7 +24,12 @@ import {
 import { createLog } from '@starling/agent/log.ts'
 import type { AccessLogPort, ContentPort, UpstreamPort, Wish } from '@starling/agent/ports.ts'
 import { createHttpCache, type HttpCache } from '@starling/agent/proxy/http-cache/http-cache.ts'
-import { createProxy, type Proxy, type ProxyOptions } from '@starling/agent/proxy/http-proxy.ts'
+import {
+  createProxy,
+  type Proxy,
+  type ProxyOptions,
+  type ProxyRules
+} from '@starling/agent/proxy/http-proxy.ts'
 import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/upstream.ts'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import { judgeResponse } from '@starling/shared/http-sharing.ts'
@@ -170,6 +175,17 @@ export async function proxyOf(
   )
   closers.push(() => proxy.close())
   return proxy
+}
+
+/** What a running proxy can be told, as it is by default. */
+export const defaultRules: ProxyRules = {
+  connectHosts: [],
+  connectPorts: [],
+  wsus: null,
+  pacHosts: [],
+  clients: [],
+  rules: [],
+  mirrors: []
 }
 
 /** The upstream's own proxy is this very proxy: as when an agent is told to use itself. */

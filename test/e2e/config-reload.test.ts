@@ -1,12 +1,20 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ConfigSetting } from '@starling/agent/ports.ts'
+import type { AgentStatus, ConfigSetting } from '@starling/agent/ports.ts'
 import { afterAll, expect, test } from 'vitest'
 import { download } from './client.ts'
 import { openHouse } from './harness.ts'
-import { agentProgram, poll, startAgent, type AgentHandle } from './site.ts'
+import {
+  agentProgram,
+  coordinatorProgram,
+  poll,
+  startAgent,
+  startCoordinator,
+  type AgentHandle
+} from './site.ts'
 import { startOrigin } from '../doubles/origin.ts'
 import { seededContent } from '../doubles/content.ts'
+import { cleanUp, serve } from '../doubles/proxy-harness.ts'
 
 const house = openHouse()
 afterAll(() => house.close())
@@ -16,6 +24,23 @@ const noticedWithinMs = 15_000
 
 const problemsOf = (agent: AgentHandle, isRight: (problems: string) => boolean) =>
   poll(noticedWithinMs, async () => (await agent.status()).problems.join('\n'), isRight)
+
+/** The file alone says what is in it: the command line would beat it. */
+function startFromFile(name: string, folder: string) {
+  const ports = ['listen', 'bulk', 'proxy', 'page'].flatMap(part => [`--${part}-port`, '0'])
+  return house.start(name, agentProgram, [
+    'run',
+    '--data',
+    folder,
+    '--json',
+    '--stop-on-stdin-end',
+    '--mdns',
+    'off',
+    '--listen-host',
+    '127.0.0.1',
+    ...ports
+  ])
+}
 
 test('a running agent takes over its changed file, goes on with a bad one and says so, and is glad of the next', async () => {
   const folder = house.folder('reload')
@@ -61,27 +86,49 @@ test('a running agent takes over its changed file, goes on with a bad one and sa
   })
 })
 
+test('mirrors and rules change at once, for where redirects lead, too', async () => {
+  const origin = await serve((request, response) => {
+    if (request.url!.startsWith('/tree/moved')) response.writeHead(302, { location: '/secret/a.txt' })
+    response.end('hello')
+  })
+  house.keep(cleanUp)
+  const folder = house.folder('mirrors')
+  const file = join(folder, 'config.json')
+  const write = (mirror: string, rules: unknown[] = []): Promise<void> =>
+    writeFile(
+      file,
+      JSON.stringify({
+        upstream: { allowPrivate: ['127.0.0.1'] },
+        mirrors: [{ kind: 'tree', name: mirror, upstream: `${origin}/tree/` }],
+        proxy: { rules }
+      })
+    )
+  await write('old')
+  const running = await startFromFile('mirrors', folder)
+  const statusOf = async (path: string) =>
+    (await download(null, `${String(running.ready.proxy)}${path}`)).status
+  const reload = async (): Promise<void> => {
+    expect(await house.run(agentProgram, ['config', 'reload', '--data', folder])).toMatchObject({ code: 0 })
+  }
+  expect(await statusOf('/m/old/moved')).toBe(200)
+
+  await write('new')
+  await reload()
+  expect([await statusOf('/m/old/moved'), await statusOf('/m/new/moved')]).toEqual([404, 200])
+
+  await write('new', [{ name: 'no-secrets', action: 'deny', paths: ['/secret/**'] }])
+  await reload()
+  expect([await statusOf('/m/new/moved?2'), await statusOf('/m/new/a.txt')]).toEqual([502, 200])
+})
+
 test('what the proxy allows changes at once, when it is told to reload', async () => {
   const origin = await startOrigin()
   house.keep(() => origin.close())
   origin.put('/a.bin', seededContent('reload', 1000))
   const folder = house.folder('allow')
   const file = join(folder, 'config.json')
-  // The file alone says what may be asked: the command line would beat it.
   await writeFile(file, '{}')
-  const ports = ['listen', 'bulk', 'proxy', 'page'].flatMap(name => [`--${name}-port`, '0'])
-  const running = await house.start('allow', agentProgram, [
-    'run',
-    '--data',
-    folder,
-    '--json',
-    '--stop-on-stdin-end',
-    '--mdns',
-    'off',
-    '--listen-host',
-    '127.0.0.1',
-    ...ports
-  ])
+  const running = await startFromFile('allow', folder)
   const statusOf = async () => (await download(String(running.ready.proxy), `${origin.url}/a.bin`)).status
   expect(await statusOf()).toBe(502)
 
@@ -96,4 +143,45 @@ test('what the proxy allows changes at once, when it is told to reload', async (
   expect(refused.code).toBe(1)
   expect(refused.stdout).toMatch(/config\.json:1:33 {2}upstream\.allowPrivate: "127\.0\.0\.1\/77"/)
   expect(await statusOf()).toBe(200)
+})
+
+test('the gateway in a coordinator is checked and reloads like every agent', async () => {
+  const coordinator = await startCoordinator(house)
+  const folder = join(coordinator.folder, 'gateway')
+  const file = join(folder, 'config.json')
+  const status = async () => {
+    const response = await fetch(`${String(coordinator.gatewayPage)}/api/v1/status`)
+    return (await response.json()) as AgentStatus
+  }
+  await writeFile(file, '{ "policy": { "uploadSlots": 5 } }')
+  expect(
+    await poll(
+      noticedWithinMs,
+      async () => (await status()).policy.uploadSlots,
+      value => value === 5
+    )
+  ).toBe(5)
+
+  // What settings have to do with each other is held against it, too.
+  const servers = [{ name: 'north', kind: 'direct' }]
+  await writeFile(file, JSON.stringify({ upstream: { servers, rules: [{ use: ['south'] }] } }))
+  const problems = await poll(
+    noticedWithinMs,
+    async () => (await status()).problems.join('\n'),
+    text => text !== ''
+  )
+  expect(problems).toMatch(
+    /stays in force:\n.*config\.json:1:\d+ {2}upstream\.rules\[0\]\.use\[0\]: names south/
+  )
+  await coordinator.stop()
+
+  const again = await house.run(
+    coordinatorProgram,
+    ['run', '--data', coordinator.folder, '--listen', '127.0.0.1:0'],
+    // The secret of other agents of this machine is none of its business.
+    { STARLING_FLEET_SECRET: 'nonsense' }
+  )
+  expect(again.code).not.toBe(0)
+  expect(again.stderr).toMatch(/config\.json:1:\d+ {2}upstream\.rules\[0\]\.use\[0\]: names south/)
+  expect(again.stderr).not.toMatch(/nonsense|fleet secret/)
 })

@@ -162,6 +162,21 @@ describe('an agent', () => {
     expect(far.link.state()).toMatchObject({ kind: 'connected', problem: null })
   })
 
+  it('finds those others again after a restart without coordinator', async () => {
+    const coordinator = await lab.coordinator()
+    const one = await lab.agent(await lab.ticket(coordinator), { address: '/ip4/127.0.0.1/tcp/1001' })
+    const two = await lab.agent(await lab.ticket(coordinator), { address: '/ip4/127.0.0.1/tcp/1002' })
+    for (const { link } of [one, two]) await link.start()
+    await eventually(() => {
+      expect(two.hints.size).toBe(1)
+    })
+    await two.link.stop()
+    await coordinator.stop()
+    const after = await lab.agent(null, { identity: two.identity, folder: two.folder })
+    await after.link.start()
+    expect([...after.hints]).toEqual([[one.identity.agentId, ['/ip4/127.0.0.1/tcp/1001']]])
+  })
+
   it('gets a new credential in the second half of its life', async () => {
     const clock = movableClock()
     const coordinator = await lab.coordinator({}, clock)

@@ -1,5 +1,6 @@
 /** The coordinator of the virtual world: its real core, heartbeats, and connections to whom it hands out. */
 import { createCoordinatorCore } from '@starling/coordinator/core/coordinator.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { World } from './world.ts'
@@ -13,6 +14,8 @@ export class SimCoordinator {
   down = false
   heartbeats = 0
   readonly #world: World
+  /** What an agent keeps on its disk. */
+  readonly #handedOut = new Map<SimAgent, readonly AgentId[]>()
   readonly #core = createCoordinatorCore({ heartbeatMs })
 
   constructor(world: World) {
@@ -28,7 +31,15 @@ export class SimCoordinator {
       this.#beat(agent)
     })
     agent.onRestart = () => {
+      this.#dial(agent)
       this.#heartbeat(agent)
+    }
+  }
+
+  #dial(agent: SimAgent): void {
+    for (const id of this.#handedOut.get(agent) ?? []) {
+      const peer = this.#world.agents.get(id)
+      if (peer !== undefined) this.#world.network.connect(agent, peer)
     }
   }
 
@@ -50,10 +61,11 @@ export class SimCoordinator {
     )
     for (const effect of effects) {
       if (effect.type !== 'hand-out') continue
-      for (const { id } of effect.peers) {
-        const peer = this.#world.agents.get(id)
-        if (peer !== undefined) this.#world.network.connect(agent, peer)
-      }
+      this.#handedOut.set(
+        agent,
+        effect.peers.map(({ id }) => id)
+      )
+      this.#dial(agent)
     }
   }
 }

@@ -48,6 +48,16 @@ describe('starling ca', () => {
     }
   })
 
+  it('writes the certificate over an older one, and over nothing else', async () => {
+    await list('files.example')
+    await line.run('ca', 'init')
+    const file = join(line.folder, 'ca.cer')
+    for (let times = 0; times < 2; times++) expect(await line.run('ca', 'export', file)).toBe(exitCodes.ok)
+    expect(await line.run('ca', 'export', filesIn(line.folder).interceptCa)).toBe(exitCodes.failed)
+    expect(line.notes.join('')).toMatch(/is no certificate: choose another name/)
+    expect((await shown()).authorities).toHaveLength(1)
+  })
+
   it('makes no second one for the same list, but a successor for another list', async () => {
     await list('files.example')
     await line.run('ca', 'init')

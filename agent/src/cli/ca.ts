@@ -1,6 +1,6 @@
 /** `starling ca`: the CA of TLS interception, made, shown, and given out to be deployed. Its key is never given out. */
 import { X509Certificate } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
@@ -45,11 +45,27 @@ export async function caExport(
   if (options.file === null || options.file === '-') return terminal.print(pem)
   const file = resolve(options.file)
   const isDer = /\.(cer|crt|der)$/i.test(file)
+  await refuseOther(file)
   await mkdir(dirname(file), { recursive: true })
   await writeFile(file, isDer ? new X509Certificate(youngest.certificatePem).raw : `${pem}\n`)
   terminal.print(options.json ? JSON.stringify({ file, sha256: youngest.sha256 }) : file)
   if (isDer && authorities.length > 1)
     terminal.note('Beside it the one before still counts; leave that deployed until it has expired.')
+}
+
+/** What is there and is no certificate may be a key, and the CA's own key lies one slip of the keyboard away. */
+async function refuseOther(file: string): Promise<void> {
+  const there = await readFile(file).catch(() => null)
+  if (there === null) return
+  try {
+    new X509Certificate(there)
+  } catch (cause) {
+    throw new StarlingError(
+      'file-there',
+      `${file} is there and is no certificate: choose another name, or remove it`,
+      { cause }
+    )
+  }
 }
 
 export async function caShow(options: Options, tools: CommandTools): Promise<void> {

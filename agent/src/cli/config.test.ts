@@ -76,6 +76,27 @@ describe('check', () => {
     expect(await line.run('config', 'check')).toBe(0)
   })
 
+  it('holds the upstream rules against what there is, and names the entry and its line', async () => {
+    const upstream = {
+      servers: [{ name: 'north', kind: 'proxy', url: 'http://p.example:3128', credentialsFile: 'north.txt' }],
+      rules: [{ use: ['north'] }, { classes: ['window-update'], use: ['noth'] }]
+    }
+    await write(JSON.stringify({ ...quiet, upstream }, null, 2))
+    expect(await line.run('config', 'check', '--offline')).toBe(1)
+    const written = (await readFile(filesIn(line.folder).config, 'utf8')).split('\n')
+    const place = (text: string) => {
+      const index = written.findIndex(one => one.includes(text))
+      return `:${index + 1}:${written[index]!.search(/"[^"]*",?$/) + 1}  `
+    }
+    expect(line.out.toSorted()).toEqual(
+      [
+        `${place('north.txt')}upstream.servers[0].credentialsFile: ${join(line.folder, 'north.txt')} is not there`,
+        `${place('window-update')}upstream.rules[1].classes[0]: names window-update, which is no content class; did you mean windows-update?`,
+        `${place('"noth"')}upstream.rules[1].use[0]: names noth, which is no server. There are: north`
+      ].map(text => filesIn(line.folder).config + text)
+    )
+  })
+
   it('finds a port that is taken, which is an error but for the cache host', async () => {
     const port = await takenPort()
     await write({ ...quiet, proxy: { port } })

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { configSource } from '../config-reload.ts'
 import { configOf, type ConfigSources } from '../config-sources.ts'
 import { createLog } from '../log.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
@@ -24,12 +25,7 @@ const stopWithinMs: Millis = 20 * secondMs
 export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
   const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
   try {
-    // A copy: what is taken out of the environment below is needed when the configuration is read again.
-    const sources = { ...options.sources, env: { ...options.sources.env } }
-    const source = {
-      first: await services.readConfig(sources),
-      read: () => services.readConfig(sources)
-    }
+    const source = await configSource(sources => services.readConfig(sources), options.sources)
     const config = configOf(source.first)
     // Programs that the agent starts have no business with it.
     delete process.env['STARLING_FLEET_SECRET']

@@ -29,6 +29,7 @@ import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { CoordinatorLinkPort, PeersPort } from '../ports.ts'
 import { createApiClient, type Dial } from './api-client.ts'
+import { createHandoutMemory } from './handout-memory.ts'
 import {
   loadMembership,
   loadRevocations,
@@ -111,6 +112,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   const { identity, trust, peers, report, log, clock = Date.now, random = Math.random } = parts
   const { dataFolder, version } = settings
   const client = createApiClient(identity.dial)
+  const handouts = createHandoutMemory(dataFolder, identity)
   let membership: Membership | null = null
   let ticket: Ticket | null = null
   let revocationsVersion = -1
@@ -233,7 +235,9 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     purgesUnknown = answer.purges === undefined
     await takePurges(answer.purges, fleet)
     const others = answer.handout.filter(({ id }) => id !== identity.agentId)
-    if (others.length > 0) peers.hint(others)
+    if (others.length === 0) return
+    peers.hint(others)
+    await handouts.note(others, clock())
   }
 
   /** One contact of whatever kind is due; never throws. */
@@ -328,6 +332,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     },
     async start() {
       await prepare()
+      if (member() !== null) peers.hint(await handouts.recall())
       if (stopped) return
       // `prepare` may have asked in vain a moment ago.
       if (failures > 0) schedule()

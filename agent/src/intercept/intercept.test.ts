@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import { connect as connectTls } from 'node:tls'
 import { duplexPair } from 'node:stream'
 import { promisify } from 'node:util'
-import { dayMs } from '@starling/shared/units.ts'
+import { connect as connectHttp2 } from 'node:http2'
+import { dayMs, KiB, MiB } from '@starling/shared/units.ts'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   caAt,
@@ -18,6 +19,7 @@ import {
   type Ask,
   type House
 } from '../../../test/doubles/intercept-harness.ts'
+import { limitsShape } from '@starling/shared/policy/access.ts'
 import { beginsLikeTls } from './opening.ts'
 import { cleanUp, content, etag, sha256, swarm } from '../../../test/doubles/proxy-harness.ts'
 
@@ -204,6 +206,9 @@ describe('is tunnelled as it is', () => {
       true,
       true
     ])
+    // Whose makers say that they must not be inspected.
+    const more = ['winatp-gw-weu3', 'ekcert.spserv', 'wdcpalt', 'x.dm'].map(name => `${name}.microsoft.com`)
+    expect(more.map(wants)).toEqual([false, false, false, false])
     expect(house.intercept.wants({ host: 'files.example', port: 8443, client: '' })).toBe(false)
     expect(['a.files.example', '192.0.2.1', '[::1]', 'example'].map(wants)).toEqual([
       false,
@@ -298,6 +303,26 @@ describe('who does not take our certificate', () => {
     ])
   })
 
+  test('is not told by one that has spoken, if only of itself, or too much at once', async () => {
+    const { port } = await origin()
+    const house = await openHouse({ port })
+    const authority = `localhost:${port}`
+    for (let times = 0; times < 3; times++) {
+      const stocked = await tlsThrough(house.proxy, authority, { ca: house.ca, ALPNProtocols: ['h2'] })
+      const session = connectHttp2(`https://${authority}`, { createConnection: () => stocked })
+      session.on('error', () => {})
+      await once(session, 'localSettings')
+      stocked.destroy()
+      const chatty = await tlsThrough(house.proxy, authority, { ca: house.ca })
+      chatty.on('error', () => {})
+      chatty.write(`GET / HTTP/1.1\r\nhost: ${authority}\r\nx: ${'x'.repeat(40 * KiB)}\r\n\r\n`)
+      const [answer] = (await once(chatty, 'data')) as [Buffer]
+      expect(String(answer)).toMatch(/^HTTP\/1.1 431 /)
+      chatty.destroy()
+    }
+    await expect.poll(() => house.intercept.view()).toMatchObject({ opened: 6, rejected: 0, tunnelled: [] })
+  })
+
   test('so is one that says its name in the handshake', async () => {
     const { port } = await origin()
     const house = await openHouse({ port })
@@ -335,6 +360,29 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
       expect(house.intercept.wants({ host: 'localhost', port, client: who })).toBe(false)
   }
 )
+
+test.each([
+  ['http/1.1', http1],
+  ['h2', http2]
+] as const)('what a client may take is counted once, on its tunnel, over %s', async (alpn, speak) => {
+  const port = await tlsOrigin((_req, res) => void res.end(Buffer.alloc(200 * KiB)))
+  const limits = { ...limitsShape.parse({}), local: true, connections: 4, bytesPerDay: MiB }
+  const house = await openHouse({ port, limits })
+  const authority = `localhost:${port}`
+  for (let connection = 0; connection < 3; connection++) {
+    const socket = await tlsThrough(house.proxy, authority, { ca: house.ca, ALPNProtocols: [alpn] })
+    const ask = await speak(socket, authority)
+    const told =
+      alpn === 'h2' ? await Promise.all([ask('/a'), ask('/b')]) : [await ask('/a'), await ask('/b')]
+    // After two connections it has taken 800 KiB, which counted twice would be too much.
+    expect(told.map(({ status }) => status)).toEqual([200, 200])
+    socket.destroy()
+  }
+  // The proxy hears of the third one's end a moment later.
+  const again = () => tunnel(house.proxy, authority).then(String, String)
+  await expect.poll(again).toMatch(/429/)
+  expect(house.proxy.tally().refused).toEqual({ 'bytes-per-day': 1 })
+})
 
 test('closing the proxy ends opened connections', async () => {
   const port = await tlsOrigin(() => {})

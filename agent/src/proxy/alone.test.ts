@@ -135,7 +135,7 @@ describe('an upgrade', () => {
   })
 
   test.each<[string, string, string, string]>([
-    ['to private ground', 'http://10.0.0.1/', '', '502 .*allowPrivate'],
+    ['to private ground', 'http://10.0.0.1/', '', '403 .*allowPrivate'],
     ['with an address that is none', 'http://[/', '', '400 .*address']
   ])('%s is refused', async (_name, url, lines, expected) => {
     const text = await say(
@@ -209,6 +209,6 @@ describe('OPTIONS of a server as a whole', () => {
 
   test('of one that cannot be reached is 502', async () => {
     const answer = await ask(await proxyOf(swarm(), {}, upstreamOf({})), 'http://10.0.0.1', {}, 'OPTIONS')
-    expect([answer.status, answer.body.toString()]).toEqual([502, expect.stringContaining('allowPrivate')])
+    expect([answer.status, answer.body.toString()]).toEqual([403, expect.stringContaining('allowPrivate')])
   })
 })

@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { requestTargetOf } from '@starling/shared/request-target.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { TunnelPort } from '../ports.ts'
 import { endToEnd, explanation, hasBody, headersOf, viaOf } from './fields.ts'
@@ -110,7 +111,7 @@ async function ask(
   { req, headers, url, signal }: Alone,
   added: HeaderList
 ): Promise<ClientRequest> {
-  const { hostname, port, host, pathname, search } = new URL(url)
+  const { hostname, port, host } = new URL(url)
   const ownVia = viaOf(headers, req.httpVersion, via)
   const kept = endToEnd(headers).filter(
     ([name]) => !['host', 'via', 'content-length', 'expect'].includes(name)
@@ -119,7 +120,7 @@ async function ask(
   const asked = request({
     createConnection: () => remote as Duplex,
     method: req.method,
-    path: req.method === 'OPTIONS' ? '*' : `${pathname}${search}`,
+    path: req.method === 'OPTIONS' ? '*' : (requestTargetOf(url) ?? '/'),
     headers: [['Host', host], ...kept, ['Via', ownVia], ...added].flat(),
     setHost: false,
     signal,

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cleanUp, proxyOf, say, swarm } from '../../../test/doubles/proxy-harness.ts'
+import { cleanUp, defaultRules, proxyOf, say, swarm } from '../../../test/doubles/proxy-harness.ts'
 import { createClientCheck } from './clients.ts'
 
 afterEach(cleanUp)
@@ -51,9 +51,8 @@ test.runIf(own !== undefined)('who is not listed is told so, and whoever is, is 
   const open = await proxyOf(swarm(), { host: '0.0.0.0', clients: [own!] })
   expect(await say({ ...open, address: own! }, ask)).toMatch(/^HTTP\/1\.1 206 /)
 
-  const rules = { connectHosts: [], connectPorts: [], wsus: null, pacHosts: [] }
-  closed.reconfigure({ ...rules, clients: [own!] })
+  closed.reconfigure({ ...defaultRules, clients: [own!] })
   expect(await say(at, ask)).toMatch(/^HTTP\/1\.1 206 /)
-  expect(() => closed.reconfigure({ ...rules, clients: ['office'] })).toThrow(/proxy\.clients/)
+  expect(() => closed.reconfigure({ ...defaultRules, clients: ['office'] })).toThrow(/proxy\.clients/)
   expect(await say(at, ask)).toMatch(/^HTTP\/1\.1 206 /)
 })

@@ -3,6 +3,7 @@ import { connect, createServer as createNetServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   cleanUp,
+  defaultRules,
   closers,
   listen,
   proxyOf,
@@ -31,7 +32,7 @@ describe('CONNECT', () => {
     const port = await echo()
     const proxy = await proxyOf(swarm())
     const asked = `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nhost: x\r\n\r\n`
-    const rules = { connectHosts: [], clients: [], wsus: null, pacHosts: ['files.example'] }
+    const rules = { ...defaultRules, pacHosts: ['files.example'] }
     expect(await say(proxy, asked)).toMatch(/^HTTP\/1\.1 403 /)
     proxy.reconfigure({ ...rules, connectPorts: [port] })
     const socket = connect(proxy.port, proxy.address)
@@ -62,9 +63,9 @@ describe('CONNECT', () => {
 
   test.each<[string, string, string]>([
     ['127.0.0.1:25', '403', 'ports 443, 80'],
-    ['10.0.0.1:443', '502', 'allowPrivate'],
-    ['[::1]:443', '502', 'allowPrivate'],
-    ['localhost.localhost:443', '502', 'allowPrivate'],
+    ['10.0.0.1:443', '403', 'allowPrivate'],
+    ['[::1]:443', '403', 'allowPrivate'],
+    ['localhost.localhost:443', '403', 'allowPrivate'],
     ['example.com', '400', 'host and a port'],
     ['example.com:0', '400', 'host and a port'],
     ['a/b:443', '400', '']

@@ -8,6 +8,7 @@ import {
   cleanUp,
   closers,
   content,
+  defaultRules,
   listen,
   origin,
   proxyOf,
@@ -87,6 +88,19 @@ describe('a rule refuses', () => {
     expect((await ask(proxy, 'http://other.example/a.iso')).status).toBe(200)
     expect(source.wishes).toHaveLength(1)
     expect(proxy.tally().refused).toEqual({ 'no-video': 1, 'no-secrets': 1 })
+  })
+
+  test('from the moment on that it is given, and until it is taken back', async () => {
+    const proxy = await proxyOf(swarm(), { rules })
+    const status = async () => (await ask(proxy, 'http://video.example/a.iso')).status
+    expect(await status()).toBe(403)
+    proxy.reconfigure({ ...defaultRules, rules: [] })
+    expect(await status()).toBe(200)
+    proxy.reconfigure({ ...defaultRules, rules })
+    expect(await status()).toBe(403)
+    const broken: ProxyRule[] = [{ name: 'odd', action: 'deny', clients: ['everybody'] }]
+    expect(() => proxy.reconfigure({ ...defaultRules, rules: broken })).toThrow(/proxy\.rules \(odd\)/)
+    expect(await status()).toBe(403)
   })
 
   test('a method with 405 and those that may be used', async () => {
@@ -446,6 +460,22 @@ describe('a line is written', () => {
     expect(line).toMatchObject({ method: 'CONNECT', host: `127.0.0.1:${port}`, face: 'tunnel', status: 200 })
     expect(line).toMatchObject({ path: null, class: null, rule: null, received: 1000 })
     expect(line.bytes).toBeGreaterThanOrEqual(1000)
+  })
+
+  test('for a tunnel that names more than a host and a port, without it', async () => {
+    const rules: ProxyRule[] = [{ name: 'no-video', action: 'deny', hosts: ['video.example'] }]
+    const { proxy, next, audits } = await logged({ rules })
+    for (const [authority, told] of [
+      ['me:secret@video.example:443', 'video.example:443'],
+      ['me:secret@other.example:443', 'other.example:443'],
+      ['other.example:443?token=secret', 'other.example:443'],
+      ['other.example:443/secret', 'other.example:443']
+    ] as const) {
+      await say(proxy, `CONNECT ${authority} HTTP/1.1\r\nhost: x\r\n\r\n`)
+      expect((await next()).host).toBe(told)
+    }
+    expect(JSON.stringify(audits)).not.toContain('secret')
+    expect(audits).toHaveLength(1)
   })
 
   test('for an upgrade that the origin does not want', async () => {

@@ -12,15 +12,16 @@ import type { Duplex } from 'node:stream'
 import { codeOf } from '@starling/shared/errors.ts'
 import { headerOf } from '@starling/shared/http-fields.ts'
 import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import type { ClientLimits, OwnRefusal, ProxyRule } from '@starling/shared/policy/access.ts'
+import type { ClientLimits, OwnRefusal } from '@starling/shared/policy/access.ts'
 import { withoutQuery } from '../log.ts'
 import type { AccessLine, AccessLogPort } from '../ports.ts'
 import { isLocal } from './clients.ts'
 import { createClientLimits, dayBytesOf, localDay, type DayBytes } from './client-limits.ts'
 import { isStrict, type Face, type Faced } from './face.ts'
 import { headersOf } from './fields.ts'
-import { askedOf, createFilters, type Denial } from './filters.ts'
+import { askedOf, type Denial, type Filters } from './filters.ts'
 import { closeWithText, failureOf, replyWithError, replyWithText, statusOf, wholeSeconds } from './replies.ts'
+import type { Reply } from './mirrors/aim.ts'
 import type { Tally, Way } from './tally.ts'
 import { uploadTooLarge, type UploadCount } from './upload-limit.ts'
 import { agentFamily } from './user-agent.ts'
@@ -33,14 +34,18 @@ export interface DoorParts {
 }
 
 export interface DoorOptions {
-  readonly rules: readonly ProxyRule[]
+  /** What holds at first. */
+  readonly filters: Filters
   readonly limits: ClientLimits
   /** Where the bytes of the day outlive a restart. */
   readonly day: { readonly before: unknown; keep(bytes: DayBytes): Promise<void> } | null
 }
 
 export interface Door {
-  readonly connected: (socket: Socket) => void
+  /** @param isWithin it comes out of another one that has been counted, of which TLS was opened */
+  connected(socket: Socket, isWithin: boolean): void
+  /** What began as a tunnel is one no longer: its requests come here as well. */
+  opened(socket: Duplex): void
   /** A network that is not served. */
   stranger(socket: Socket): void
   /** What could not be read as a request. */
@@ -52,11 +57,13 @@ export interface Door {
   /** For CONNECT, and for what else leaves HTTP behind. @param target null: it is an authority, as of CONNECT */
   opensTunnel(req: IncomingMessage, socket: Duplex, target?: Target | null): boolean
   /** Answers what has no target that may be fetched. */
-  refuse(res: ServerResponse, refused: Extract<Faced, { kind: 'refused' }>): void
+  refuse(res: ServerResponse, refused: Extract<Faced, { kind: 'refused' }> | Reply): void
   loop(res: ServerResponse): void
   /** Counts for all and for this visit. */
   tallyOf(res: ServerResponse): Tally
   uploadOf(res: ServerResponse): UploadCount
+  /** From now on these hold; whoever has been let in stays. */
+  follow(filters: Filters): void
   /** Keeps the bytes of the day once more. */
   close(): Promise<void>
 }
@@ -70,6 +77,8 @@ interface Guest {
   readonly client: string
   /** Held to the limits of a client. */
   readonly isLimited: boolean
+  /** See `connected`: whose bytes it moves has been charged with them. */
+  readonly isWithin: boolean
   /** Of what the socket has moved. */
   charged: Bytes
   isTunnel: boolean
@@ -81,7 +90,7 @@ const sweepMs: Millis = minuteMs
 export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   const { tally, log, now } = parts
   const { limits: numbers } = options
-  const filters = createFilters(options.rules)
+  let { filters } = options
   const limits = createClientLimits(numbers, localDay, dayBytesOf(options.day?.before))
   const guests = new Map<Duplex, Guest>()
   const turnedAway = new WeakSet<Duplex>()
@@ -91,7 +100,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
 
   function charge(socket: Duplex): void {
     const guest = guests.get(socket)
-    if (!hasQuota || guest === undefined || !guest.isLimited) return
+    if (!hasQuota || guest === undefined || !guest.isLimited || guest.isWithin) return
     const { bytesWritten, bytesRead } = socket as Socket
     const moved = bytesWritten + bytesRead
     limits.moved(guest.client, moved - guest.charged, now())
@@ -144,8 +153,8 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   }
 
   function denialOf(visit: Visit, target: Target): Denial | null {
-    if (options.rules.length === 0) return null
-    return filters.denialOf(askedOf(new URL(target.url), visit.method ?? '', visit.client))
+    if (filters.isEmpty) return null
+    return filters.denialOf(askedOf(target.url, visit.method ?? '', visit.client))
   }
 
   function left(res: ServerResponse, visit: Visit): void {
@@ -180,21 +189,27 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   }
 
   return {
-    connected(socket) {
+    connected(socket, isWithin) {
       const client = clientOf(socket)
       const isLimited = numbers.local || !isLocal(client)
-      const refusal = isLimited ? limits.connected(client, now()) : null
+      const isCounted = isLimited && !isWithin
+      const refusal = isCounted ? limits.connected(client, now()) : null
       if (refusal !== null) {
         turnedAway.add(socket)
         refused(client, refusal.rule, null)
         return closeWithText(socket, 429, refusal.text, refusal.retryAfterMs)
       }
-      guests.set(socket, { client, isLimited, charged: 0, isTunnel: false })
+      guests.set(socket, { client, isLimited, isWithin, charged: 0, isTunnel: false })
       socket.once('close', () => {
         charge(socket)
         guests.delete(socket)
-        if (isLimited) limits.disconnected(client)
+        if (isCounted) limits.disconnected(client)
       })
+    },
+
+    opened(socket) {
+      const guest = guests.get(socket)
+      if (guest !== undefined) guest.isTunnel = false
     },
 
     stranger(socket) {
@@ -259,9 +274,9 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
         visit.received = socketNow.bytesRead - bytesRead
         const told = statusOf(socket)
         // Refused elsewhere: its port or host (connect.ts), its address (upstream).
+        denyFor(visit, failureOf(socket))
         const rule = told === null ? undefined : ruleOfTunnel[told]
         if (visit.rule === null && rule !== undefined) deny(visit, rule)
-        denyFor(visit, failureOf(socket))
         const established = target === null ? 200 : 101
         const status = told ?? (visit.bytes > 0 ? established : null)
         note(visit, status, true, performance.now() - visit.startedAt)
@@ -274,11 +289,11 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
         return false
       }
       if (guest?.isLimited === true) limits.ended(visit.client)
-      const authority = URL.parse(`http://${visit.tunnel}`)
+      const authority = `http://${visit.tunnel}`
       const denial =
         target !== null
           ? denialOf(visit, target)
-          : authority === null
+          : !URL.canParse(authority)
             ? null
             : filters.denialOf({ ...askedOf(authority, 'CONNECT', visit.client), path: null })
       if (denial === null) return true
@@ -287,10 +302,14 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       return false
     },
 
-    refuse(res, { status, text }) {
+    refuse(res, refused) {
       const visit = visits.get(res)!
+      const { kind, status, text } = refused
+      if (kind === 'reply') visit.target = mirrorAddressOf(res.req)
       // The others cannot be understood, which is nobody's rule.
-      if (status === 502) deny(visit, 'cache-host-origin')
+      const rule = kind === 'reply' ? refused.rule : status === 502 ? 'cache-host-origin' : null
+      if (rule !== null) deny(visit, rule)
+      if (kind === 'reply' && refused.allow !== null) res.setHeader('allow', refused.allow)
       replyWithText(res, status, text)
     },
 
@@ -322,6 +341,10 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
     uploadOf(res) {
       const visit = visits.get(res)!
       return { bytesMax: numbers.uploadBytes, came: bytes => void (visit.received += bytes) }
+    },
+
+    follow(next) {
+      filters = next
     },
 
     async close() {
@@ -397,7 +420,8 @@ function clientOf(socket: Duplex): string {
 }
 
 function hostOf({ target, tunnel }: Visit): string | null {
-  const host = target === null ? tunnel : new URL(target.url).host
+  // An authority is written down as it came, but for what may be a password or a secret in it.
+  const host = target === null ? (tunnel?.replace(/^.*@|[/?#].*$/gs, '') ?? null) : new URL(target.url).host
   return host === null ? null : host.slice(0, hostCharsMax)
 }
 
@@ -405,6 +429,12 @@ function hostOf({ target, tunnel }: Visit): string | null {
 function wholeAddressOf({ url }: IncomingMessage): Target | null {
   const parsed = /^https?:/i.test(url ?? '') ? URL.parse(url ?? '') : null
   return parsed === null ? null : { face: 'forward', url: parsed.href }
+}
+
+/** As the client wrote it: upstream there is none of what a mirror refuses. */
+function mirrorAddressOf({ headers, url }: IncomingMessage): Target | null {
+  const parsed = URL.parse(`http://${headers.host ?? ''}${url ?? ''}`)
+  return parsed === null ? null : { face: 'mirror', url: parsed.href }
 }
 
 /** Before more is known: whoever asks for a path takes us for a server, but not of Windows if it is a mirror's. */

@@ -11,7 +11,7 @@ export interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly method: string
-  /** Absolute, without fragment. */
+  /** Absolute, without fragment; path and query as the client spelled them. */
   readonly url: string
   /** As they came. */
   readonly headers: HeaderList

@@ -53,7 +53,7 @@ describe('a client that waits for a 100 before it sends a body', () => {
   })
 
   test.each<[string, string, string]>([
-    ['an origin that may not be asked', headOf('http://10.0.0.1/'), '502'],
+    ['an origin that may not be asked', headOf('http://10.0.0.1/'), '403'],
     ['an address that is none', headOf('http://[/'), '400'],
     ['another scheme', headOf('ftp://x/'), '400']
   ])('gets a refusal instead, and the connection ends: %s', async (_name, head, status) => {

@@ -12,6 +12,7 @@
  * `http://127.0.0.1:17831/x?cacheHostOrigin=router` must not get anything from the router.
  */
 import { isIP } from 'node:net'
+import { addressAsSpelled } from '@starling/shared/request-target.ts'
 
 export type Face = 'forward' | 'cache-host' | 'alternate' | 'mirror'
 
@@ -21,7 +22,7 @@ export function isStrict(face: Face, method: string | undefined): boolean {
 }
 
 export type Faced =
-  /** `url` is absolute, without fragment. */
+  /** `url` is absolute, without fragment; path and query as the client spelled them. */
   | { readonly kind: 'target'; readonly face: Exclude<Face, 'mirror'>; readonly url: string }
   /** `rest` stands behind `/m/<name>/`, with its query. */
   | { readonly kind: 'mirror'; readonly name: string; readonly rest: string }
@@ -45,10 +46,9 @@ const wsusPath =
  */
 export function faceOf(target: string, host: string | null, options: FaceOptions): Faced {
   if (/^https?:\/\//i.test(target)) {
-    const url = URL.parse(target)
+    const url = addressAsSpelled(target)
     if (url === null) return { kind: 'refused', status: 400, text: 'this address cannot be understood' }
-    url.hash = ''
-    return { kind: 'target', face: 'forward', url: url.href }
+    return { kind: 'target', face: 'forward', url }
   }
   if (!target.startsWith('/')) {
     return { kind: 'refused', status: 400, text: 'this request line is neither a path nor an http address' }
@@ -74,14 +74,13 @@ export function faceOf(target: string, host: string | null, options: FaceOptions
 
 /** A refusal is a 502: after a 4xx Delivery Optimization stays away from that origin for a quarter of an hour. */
 function cacheHost(origin: string, path: string, options: FaceOptions): Faced {
-  const url = /^[a-z0-9._-]+(:\d{1,5})?$/i.test(origin) ? URL.parse(`http://${origin}${path}`) : null
+  const url = /^[a-z0-9._-]+(:\d{1,5})?$/i.test(origin) ? addressAsSpelled(`http://${origin}${path}`) : null
   if (url === null) return { kind: 'refused', status: 502, text: 'cacheHostOrigin is not the name of a host' }
-  url.hash = ''
-  if (options.cacheHostAllows(url.href)) return { kind: 'target', face: 'cache-host', url: url.href }
+  if (options.cacheHostAllows(url)) return { kind: 'target', face: 'cache-host', url }
   return {
     kind: 'refused',
     status: 502,
-    text: `${url.host} is not a host that this cache serves: add it to cacheHost.origins if it should be`
+    text: `${new URL(url).host} is not a host that this cache serves: add it to cacheHost.origins if it should be`
   }
 }
 
@@ -94,8 +93,7 @@ function alternate(path: string, { wsus }: FaceOptions): Faced {
       text: 'this looks like a request to a WSUS, but none is named: set proxy.wsus to its address'
     }
   }
-  url.hash = ''
-  return { kind: 'target', face: 'alternate', url: url.href }
+  return { kind: 'target', face: 'alternate', url: addressAsSpelled(`${url.origin}${path}`) ?? url.href }
 }
 
 /** Takes all `cacheHostOrigin` off the query; the last one counts. What is left keeps its order and spelling: it is signed. */

@@ -97,7 +97,7 @@ test('a redirect must not lead where a request may not, unless that is for some 
     deny({ hosts: ['bad.example'] }),
     deny({ name: 'some', hosts: ['half.example'], clients: ['10.0.0.0/8'] })
   ])
-  expect(() => check(new URL('https://bad.example/x'))).toThrow(/redirects to bad\.example.*rule no /)
-  expect(() => check(new URL('http://half.example/x'))).not.toThrow()
-  expect(() => check(new URL('http://good.example/x'))).not.toThrow()
+  expect(() => check('https://bad.example/x')).toThrow(/redirects to bad\.example.*rule no /)
+  expect(() => check('http://half.example/x')).not.toThrow()
+  expect(() => check('http://good.example/x')).not.toThrow()
 })

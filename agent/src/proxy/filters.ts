@@ -4,11 +4,14 @@
  * host what is refused as a proxy.
  *
  * Servers take many spellings for one path, so a rule is compared with the plainest: percent signs undone, slashes single,
- * case aside. That a path is denied which its server would tell from a denied one is the lesser evil.
+ * case aside. That a path is denied which its server would tell from a denied one is the lesser evil. What is sent is the client's
+ * own spelling, so of a path that is read in two ways (in `/a//../b` some servers go up from the empty segment, some from
+ * `a`) each must be allowed.
  */
 import { matchGlob, parseGlob } from '@starling/shared/content-classes/glob.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { ProxyRule } from '@starling/shared/policy/access.ts'
+import { requestTargetOf } from '@starling/shared/request-target.ts'
 import { networkCheck } from './clients.ts'
 import { isListed } from './host-patterns.ts'
 
@@ -17,7 +20,7 @@ export interface Asked {
   /** Without brackets. */
   readonly host: string
   readonly port: number
-  /** Null: a tunnel, which does not show it. */
+  /** As it is spelled. Null: a tunnel, which does not show it. */
   readonly path: string | null
   readonly client: string | undefined
 }
@@ -32,6 +35,8 @@ export interface Denial {
 }
 
 export interface Filters {
+  /** Nobody need say what is asked for. */
+  readonly isEmpty: boolean
   /** Null: it may be asked. */
   denialOf(asked: Asked): Denial | null
 }
@@ -43,12 +48,14 @@ const usualMethods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'
 export function createFilters(rules: readonly ProxyRule[]): Filters {
   const compiled = rules.map(rule => ({ rule, fits: compile(rule) }))
   const decisive = (asked: Asked): ProxyRule | null => {
-    const plain = { ...asked, path: asked.path === null ? null : plainPath(asked.path) }
-    return compiled.find(({ fits }) => fits(plain))?.rule ?? null
+    const deciding = readingsOf(asked.path).map(
+      path => compiled.find(({ fits }) => fits({ ...asked, path }))?.rule ?? null
+    )
+    return deciding.find(rule => rule?.action === 'deny') ?? deciding[0] ?? null
   }
   return {
+    isEmpty: rules.length === 0,
     denialOf(asked) {
-      if (compiled.length === 0) return null
       const rule = decisive(asked)
       if (rule === null || rule.action === 'allow') return null
       const allow =
@@ -72,21 +79,26 @@ export function createFilters(rules: readonly ProxyRule[]): Filters {
  * asked is not known there, since the answer is for all: rules for some clients do not count.
  * @throws StarlingError `redirect-denied`
  */
-export function createRedirectCheck(rules: readonly ProxyRule[]): (url: URL) => void {
+export function createRedirectCheck(rules: readonly ProxyRule[]): (url: string) => void {
   const filters = createFilters(rules)
   return url => {
     const denial = filters.denialOf(askedOf(url, 'GET', undefined))
     if (denial !== null)
-      throw new StarlingError('redirect-denied', `the origin redirects to ${url.host}: ${denial.text}`)
+      throw new StarlingError(
+        'redirect-denied',
+        `the origin redirects to ${new URL(url).host}: ${denial.text}`
+      )
   }
 }
 
-export function askedOf(url: URL, method: string, client: string | undefined): Asked {
+/** @param address absolute */
+export function askedOf(address: string, method: string, client: string | undefined): Asked {
+  const url = new URL(address)
   return {
     method,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
-    path: url.pathname,
+    path: requestTargetOf(address)?.replace(/\?.*$/s, '') ?? null,
     client
   }
 }
@@ -100,6 +112,13 @@ function compile(rule: ProxyRule): (asked: Asked) => boolean {
     (hosts === undefined || isListed(hosts, host, port)) &&
     (paths === undefined || (path !== null && paths.some(glob => matchGlob(glob, path) !== null))) &&
     (clients === null || clients(client))
+}
+
+/** What a server may make of it: as it is spelled, and as the parser of URLs has it. */
+function readingsOf(path: string | null): ReadonlyArray<string | null> {
+  if (path === null) return [null]
+  const parsed = URL.parse(`http://host${path}`)?.pathname ?? path
+  return [...new Set([plainPath(path), plainPath(parsed)])]
 }
 
 /** Undone twice: some servers do so too, and `%2570` is how one gets past those who do it once. */

@@ -36,6 +36,7 @@ import { createDoor, type DoorOptions } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { faceOf, isStrict } from './face.ts'
 import { endToEnd, hasPassed, headersOf } from './fields.ts'
+import { createFilters } from './filters.ts'
 import { framingProblem } from './framing.ts'
 import { createGets } from './get.ts'
 import type { HttpCache } from './http-cache/http-cache.ts'
@@ -111,7 +112,7 @@ export interface ProxyOptions {
 
 /** What may change while it runs. */
 export type ProxyRules = Required<
-  Pick<ProxyOptions, 'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients'>
+  Pick<ProxyOptions, 'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients' | 'rules' | 'mirrors'>
 >
 
 export interface Proxy {
@@ -120,7 +121,10 @@ export interface Proxy {
   /** Why `cacheHost` could not be listened on; null: it could, or was not to be. */
   readonly cacheHostProblem: string | null
   tally(): ProxyTally
-  /** Takes up what may change while it runs; connections that are open stay. */
+  /**
+   * Takes up what may change while it runs; connections that are open stay.
+   * @throws StarlingError `bad-config`, `bad-content-class`, with nothing changed
+   */
   reconfigure(rules: ProxyRules): void
   /** Forgets what it remembers and keeps of whatever matches. */
   purge(matches: (key: string, contentClass: string) => boolean): Promise<void>
@@ -144,13 +148,15 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     connectPorts: options.connectPorts ?? [],
     wsus: options.wsus ?? null,
     pacHosts: options.pacHosts ?? [],
-    clients: options.clients ?? []
+    clients: options.clients ?? [],
+    rules: options.rules ?? [],
+    mirrors: options.mirrors ?? []
   }
   let mayAsk = createClientCheck(rules.clients)
   const limits = options.limits ?? limitsShape.parse({})
   const door = createDoor(
     { tally, log: given.accessLog ?? null, classOf: url => recognise(url).contentClass, now },
-    { rules: options.rules ?? [], limits, day: options.day ?? null }
+    { filters: createFilters(rules.rules), limits, day: options.day ?? null }
   )
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
@@ -188,7 +194,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     },
     cacheHostAllows: (url: string) => options.cacheHostAllows?.(url) ?? false
   }
-  const mirrors = createMirrors(options.mirrors ?? [], hostname())
+  let mirrors = createMirrors(rules.mirrors, hostname())
   const interceptions = createInterceptions()
   const connecting = {
     ...(given.intercept === undefined ? {} : { intercept: given.intercept }),
@@ -222,10 +228,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     if (faced.kind === 'pac') return replyWithPac(req, res)
     const target =
       faced.kind === 'mirror' ? mirrors({ ...faced, method, host }) : { ...faced, mirrored: null }
-    if (target.kind === 'reply') {
-      if (target.allow !== null) res.setHeader('allow', target.allow)
-      return replyWithText(res, target.status, target.text)
-    }
+    if (target.kind === 'reply') return door.refuse(res, target)
     const { url, mirrored } = target
     const headers = mirrored === null ? came : askedOfMirror(came, mirrored)
     if (hasPassed(headers, via)) {
@@ -371,22 +374,27 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     server.maxHeadersCount = requestHeadersMax
     server.maxConnections = connectionsMax
     server.setTimeout(clientIdleMs)
-    server.on('connection', door.connected)
+    server.on('connection', socket => door.connected(socket, interceptions.of(socket) !== undefined))
     server.on('clientError', door.unreadable)
     server.on('connect', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       if (interceptions.of(req.socket) !== undefined)
         return closeWithText(socket, 400, 'a tunnel within a connection to a host leads nowhere')
       if (!door.opensTunnel(req, socket)) return
-      void answerConnect(connecting, req, socket, first, opened => interceptions.serve(server, opened))
+      void answerConnect(connecting, req, socket, first, opened => {
+        door.opened(socket)
+        interceptions.serve(server, opened)
+      })
     })
     server.on('upgrade', (req: IncomingMessage, socket: Duplex, first: Buffer) => {
       if (refuseClient(req.socket)) return closeWithText(socket, 403, strangersText)
       void upgrade(req, socket, first)
     })
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-      if (error.code?.startsWith('HPE_') === true)
-        interceptions.of(socket)?.unfit('what the client says in TLS is not HTTP')
+      const opened = interceptions.of(socket)
+      if (error.code === 'HPE_HEADER_OVERFLOW') opened?.heard()
+      else if (error.code?.startsWith('HPE_') === true)
+        opened?.unfit('what the client says in TLS is not HTTP')
       unparsed.close(error, socket)
     })
     await new Promise<void>((resolve, reject) => {
@@ -423,7 +431,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     cacheHostProblem,
     tally: () => tally.now(),
     reconfigure(next) {
-      mayAsk = createClientCheck(next.clients)
+      // All that may refuse comes first.
+      const checked = [createClientCheck(next.clients), createFilters(next.rules)] as const
+      mirrors = createMirrors(next.mirrors, hostname())
+      mayAsk = checked[0]
+      door.follow(checked[1])
       rules = next
     },
     async purge(matches) {

@@ -15,8 +15,11 @@ import { clientIdleMs, http2HeaderBytesMax, requestHeadersMax, streamsMax } from
 import { copyingPair } from './copying-pair.ts'
 import { headersOf } from './fields.ts'
 
-/** @param connect gives our server a new connection */
-export function serveHttp2(socket: Duplex, connect: (connection: Duplex) => void): void {
+/**
+ * @param connect gives our server a new connection
+ * @param heard the client has said something, if only its settings
+ */
+export function serveHttp2(socket: Duplex, connect: (connection: Duplex) => void, heard: () => void): void {
   const session = performServerHandshake(socket, {
     maxHeaderListPairs: requestHeadersMax,
     // What an origin has sent twice is handed on twice, as over HTTP/1.1.
@@ -27,6 +30,7 @@ export function serveHttp2(socket: Duplex, connect: (connection: Duplex) => void
       maxHeaderListSize: http2HeaderBytesMax
     }
   })
+  session.once('remoteSettings', heard)
   session.on('error', () => socket.destroy())
   session.setTimeout(clientIdleMs, () => session.close())
   session.on('stream', (stream, _headers, _flags, rawHeaders) => {

@@ -7,6 +7,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { headerOf, tokensOf, type HeaderList } from '@starling/shared/http-fields.ts'
+import { addressAsSpelled } from '@starling/shared/request-target.ts'
 import type { OpenedTls } from '../ports.ts'
 import type { Faced } from './face.ts'
 import { serveHttp2 } from './http2.ts'
@@ -31,7 +32,7 @@ export function createInterceptions(): Interceptions {
         if (connection !== socket) Object.assign(connection, { remoteAddress })
         server.emit('connection', connection)
       }
-      if (opened.protocol === 'h2') serveHttp2(socket, take)
+      if (opened.protocol === 'h2') serveHttp2(socket, take, () => opened.heard())
       else take(socket)
     }
   }
@@ -46,8 +47,9 @@ export function facedWithin(opened: OpenedTls, target: string, headers: HeaderLi
   const host = opened.port === 443 ? opened.host : `${opened.host}:${opened.port}`
   const origin = new URL(`https://${host}`).origin
   const named = headerOf(headers, 'host')
-  const url = target.startsWith('/') ? URL.parse(`${origin}${target}`) : URL.parse(target)
-  if (url === null || !/^(\/|https?:\/\/)/i.test(target))
+  const address = addressAsSpelled(target.startsWith('/') ? `${origin}${target}` : target)
+  const url = address === null ? null : URL.parse(address)
+  if (address === null || url === null || !/^(\/|https?:\/\/)/i.test(target))
     return { kind: 'refused', status: 400, text: 'this request line is neither a path nor an https address' }
   if (url.origin !== origin || (named !== null && URL.parse(`https://${named}`)?.origin !== origin)) {
     return {
@@ -61,6 +63,5 @@ export function facedWithin(opened: OpenedTls, target: string, headers: HeaderLi
     opened.unfit('the client asks for an upgrade, as for websockets')
     return { kind: 'refused', status: 501, text: 'from now on this host is tunnelled: try again' }
   }
-  url.hash = ''
-  return { kind: 'target', face: 'forward', url: url.href }
+  return { kind: 'target', face: 'forward', url: address }
 }

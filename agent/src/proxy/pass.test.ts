@@ -166,8 +166,8 @@ describe('what is not shared', () => {
 
   test.each<[string, number, string]>([
     ['http://no-such-host.invalid/', 502, 'cannot be reached'],
-    ['http://169.254.169.254/latest', 502, 'allowPrivate'],
-    ['http://127.0.0.2/', 502, 'allowPrivate']
+    ['http://169.254.169.254/latest', 403, 'allowPrivate'],
+    ['http://127.0.0.2/', 403, 'allowPrivate']
   ])('%s: %d, and a text that helps', async (url, status, text) => {
     const answer = await ask(await proxyOf(swarm()), url, { authorization: 'x' })
     expect([answer.status, answer.headers['content-type']]).toEqual([status, 'text/plain; charset=utf-8'])

@@ -89,7 +89,7 @@ export function passFailed(
   )
   if (res.headersSent)
     breakOff(exchange, response?.headers.some(([name]) => name === 'content-length') ?? false)
-  else replyWithError(res, error)
+  else replyWithError(res, error, exchange.strict)
 }
 
 /**

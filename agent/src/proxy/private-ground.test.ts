@@ -41,7 +41,7 @@ describe.each(places)('%s', place => {
   test.each(['GET', 'POST'])('is refused to a %s', async method => {
     const { ask, port, heard } = await beside()
     expect(await ask(`${method} http://${place}:${port}/a.iso`)).toMatch(
-      /^HTTP\/1\.1 502 .*upstream\.allowPrivate/s
+      /^HTTP\/1\.1 403 .*upstream\.allowPrivate/s
     )
     expect(heard).toEqual([])
   })
@@ -49,7 +49,7 @@ describe.each(places)('%s', place => {
   test('is refused to CONNECT', async () => {
     const { ask, port, heard } = await beside()
     // Brackets around a mapped address with dots are no authority that this proxy reads: that is a 400.
-    expect(await ask(`CONNECT ${place}:${port}`)).toMatch(/^HTTP\/1\.1 (502 .*upstream\.allowPrivate|400 )/s)
+    expect(await ask(`CONNECT ${place}:${port}`)).toMatch(/^HTTP\/1\.1 (403 .*upstream\.allowPrivate|400 )/s)
     expect(heard).toEqual([])
   })
 

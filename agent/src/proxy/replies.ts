@@ -8,11 +8,15 @@ import { lingerMs } from './limits.ts'
 /**
  * Never 4xx for what somebody else could still deliver: Delivery Optimization stays away from a whole host for a
  * quarter of an hour after one, while a 5xx makes it go to the origin at once.
+ * @param strict whether the client takes us for a cache host: it gets no 403 (see strict.ts)
  */
-export function statusFor(error: unknown): number {
+function statusFor(error: unknown, strict: boolean): number {
   switch (codeOf(error)) {
     case 'bad-url':
       return 400
+    case 'upstream-refused-address':
+    case 'redirect-denied':
+      return strict ? 502 : 403
     case 'upload-too-large':
       return 413
     case 'upstream-timeout':
@@ -54,11 +58,11 @@ export function replyWithText(res: ServerResponse, status: number, text: string)
   res.end(res.req.method === 'HEAD' ? undefined : body)
 }
 
-export function replyWithError(res: ServerResponse, error: unknown): void {
+export function replyWithError(res: ServerResponse, error: unknown, strict = false): void {
   const code = codeOf(error)
   failures.set(res, code)
   if (code === 'upload-too-large') res.once('finish', () => linger(res))
-  replyWithText(res, statusFor(error), messageOf(error))
+  replyWithText(res, statusFor(error, strict), messageOf(error))
 }
 
 /**
@@ -108,7 +112,7 @@ export function closeWithText(
 
 export function closeWithError(socket: Duplex, error: unknown): void {
   failures.set(socket, codeOf(error))
-  closeWithText(socket, statusFor(error), messageOf(error))
+  closeWithText(socket, statusFor(error, false), messageOf(error))
 }
 
 /** As Retry-After wants them: too late rather than too early. */

@@ -4,6 +4,7 @@
  * timers hold no process up.
  */
 import { messageOf } from '@starling/shared/errors.ts'
+import { requestTargetOf } from '@starling/shared/request-target.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { UpstreamProbe } from '@starling/shared/policy/upstreams.ts'
@@ -70,7 +71,7 @@ async function ask({ label, route }: Server, probe: UpstreamProbe, stopped: Abor
   const { dispatcher, ...way } =
     probe.url === undefined
       ? { dispatcher: route.proxy!.pool, path: probe.path!, headers: {} }
-      : route.way(new URL(probe.url), {})
+      : route.way(new URL(probe.url), requestTargetOf(probe.url) ?? '/', {})
   const { statusCode, body } = await dispatcher.request({ ...way, method: 'GET', signal } as never)
   body.on('error', () => {}).destroy()
   if (statusCode !== probe.status)

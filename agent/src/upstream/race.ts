@@ -118,14 +118,15 @@ export function race<Answer>(rules: RaceRules<Answer>): Promise<Answer> {
   function failed({ server }: Runner, cause: unknown): void {
     if (isSettled) return
     const problem = rules.explain(cause, server)
-    if (problem.code === 'aborted' || problem.code === 'upstream-refused-address') return fail(problem)
+    if (problem.code === 'aborted') return fail(problem)
     const blame = blameFor(cause)
     if (blame === 'sure') server.blame(true)
     if (blame === 'maybe') inDoubt.push(server)
     failures.push(problem)
-    const how = rules.mayRepeat(cause)
-    if (how === 'never') return fail(problem)
+    // Who was asked beside it may still answer.
     if (running.size > 0) return
+    const how = problem.code === 'upstream-refused-address' ? 'never' : rules.mayRepeat(cause)
+    if (how === 'never') return fail(problem)
     const next = how === 'free' ? waiting[0] : another()
     if (next !== null && next !== undefined) start(next, 'retry')
     else if (bad !== null) {

@@ -13,8 +13,8 @@ import type { PlannedServer } from './plan.ts'
 import { timed, type Timings } from './timings.ts'
 
 export interface Route {
-  /** The rest of a request is the same for all routes. */
-  way(url: URL, headers: Record<string, string>): Way
+  /** The rest of a request is the same for all routes. @param target path and query, as they are to be sent */
+  way(url: URL, target: string, headers: Record<string, string>): Way
   /** The proxy; null on the direct way, where a socket is a socket. */
   readonly proxy: Proxy | null
   close(): Promise<void>
@@ -69,7 +69,7 @@ function directRoute(timings: Timings, { check, timeouts, ca }: RouteOptions): R
   })
   return {
     proxy: null,
-    way: (url, headers) => ({ dispatcher, origin: url.origin, path: pathOf(url), headers }),
+    way: (url, target, headers) => ({ dispatcher, origin: url.origin, path: target, headers }),
     close: () => dispatcher.destroy()
   }
 }
@@ -94,17 +94,17 @@ function proxyRoute(server: PlannedServer, timings: Timings, { timeouts, ca }: R
   })
   return {
     proxy,
-    way: (target, own) =>
-      target.protocol === 'http:'
+    way: (asked, target, own) =>
+      asked.protocol === 'http:'
         ? {
             dispatcher: pool,
             origin: url.origin,
-            path: `${target.origin}${pathOf(target)}`,
-            headers: { ...own, host: target.host, ...headers },
+            path: `${asked.origin}${target}`,
+            headers: { ...own, host: asked.host, ...headers },
             // undici would take it from Host and reconnect whenever that changes.
             servername
           }
-        : { dispatcher: tunnelled, origin: target.origin, path: pathOf(target), headers: own },
+        : { dispatcher: tunnelled, origin: asked.origin, path: target, headers: own },
     close: async () => {
       await Promise.all([pool.destroy(), tunnelled.destroy()])
     }
@@ -141,10 +141,6 @@ function throughTunnel(
 export function placeOf(url: URL): { host: string; port: number } {
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
   return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port }
-}
-
-function pathOf(url: URL): string {
-  return `${url.pathname}${url.search}`
 }
 
 function connectOptions({ connectMs }: UpstreamTimeouts, ca: readonly string[]) {

@@ -25,6 +25,10 @@ const origin = () => serve((_req, res) => res.end('content'))
 const viewOf = (port: ReturnType<typeof upstream>, name: string) =>
   port.upstreams().find(one => one.name === name)!
 
+async function viewed(isSo: () => boolean): Promise<void> {
+  await expect.poll(isSo, { interval: 5 }).toBe(true)
+}
+
 describe('a server that fails', () => {
   test('is not asked any more as soon as it cannot be connected to, and by one request when its rest is over', async () => {
     const [url, a, b] = [await origin(), await faultyProxy(), await faultyProxy()]
@@ -140,6 +144,20 @@ describe('hedges', () => {
     expect(a.targets.length).toBeLessThanOrEqual(12)
     expect(viewOf(port, 'b').hedges).toBeGreaterThanOrEqual(6)
     expect(viewOf(port, 'a')).toMatchObject({ state: 'down', inFlight: 0 })
+  })
+
+  test('that fail cost the first answer nothing, whatever they say', async () => {
+    const [a, b] = [await faultyProxy(), await faultyProxy()]
+    b.fault = { kind: 'garbage' }
+    const port = upstream({
+      servers: [server('a', a.url, { weight: 1000 }), server('b', b.url)],
+      hedgeMsMin: 20
+    })
+    const url = await serve((_req, res) => {
+      void viewed(() => viewOf(port, 'b').failures === 1).then(() => res.end('late'))
+    })
+    expect(await ask(port, url)).toMatchObject([{ via: 'proxy a' }, 'late'])
+    expect(viewOf(port, 'b').hedges).toBe(1)
   })
 
   test.each([

@@ -7,6 +7,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Dispatcher } from 'undici'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { addressAsSpelled, requestTargetOf } from '@starling/shared/request-target.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type {
@@ -50,7 +51,7 @@ export interface UpstreamOptions extends Partial<PlanOptions> {
   readonly recognise?: (url: string) => { readonly key: string; readonly contentClass: string }
   readonly now?: () => Millis
   /** Throws a StarlingError where a redirect must not lead. */
-  readonly mayFollow?: (url: URL) => void
+  readonly mayFollow?: (url: string) => void
 }
 
 export interface Upstream extends UpstreamPort, TunnelPort {
@@ -116,7 +117,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
 
   async function send(
     request: UpstreamRequest,
-    url: URL,
+    { url, target }: Address,
     headers: Record<string, string>,
     { why, avoid }: Ask
   ): Promise<Answered> {
@@ -153,7 +154,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
     }
 
     async function ask(server: Server, again: number, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-      const { dispatcher, ...way } = server.route.way(url, headers)
+      const { dispatcher, ...way } = server.route.way(url, target, headers)
       try {
         return await dispatcher.request({
           ...way,
@@ -202,24 +203,24 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       // One signal may stand behind all the requests of a transfer.
       setMaxListeners(0, request.signal)
       budget.asked()
-      let url = parseTarget(request.url)
+      let address = addressOf(request.url)
       let headers = headersOf(request)
       for (let hops = 0; ; hops++) {
-        const answered = await send(request, url, headers, { why: 'first', avoid: null })
+        const answered = await send(request, address, headers, { why: 'first', avoid: null })
         const { response } = answered
-        const next = request.followRedirects === false ? null : redirectTarget(response, url)
+        const next = request.followRedirects === false ? null : redirectTarget(response, address.url)
         if (next === null) {
           // What was not redirected is told in the caller's own spelling, so that the two can be compared.
           const told = hops === 0 ? { ...response, url: request.url } : response
           let server = answered.server
-          const [place, asked] = [url, headers]
+          const [place, asked] = [address, headers]
           return resumable(told, request, rest => {
             if (!budget.take()) return null
             const again = { ...request, range: rest, ifRange: rest.validator }
             return send(again, place, headersForRest(asked, rest), { why: 'resume', avoid: server }).then(
               more => {
                 log.info(
-                  { what: place.host, server: more.server.label, at: rest.start },
+                  { what: place.url.host, server: more.server.label, at: rest.start },
                   'a broken body goes on'
                 )
                 server = more.server
@@ -230,14 +231,15 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
         }
         response.cancel()
         options.mayFollow?.(next)
+        const there = addressOf(next)
         if (hops === redirectsMax) {
           throw new StarlingError(
             'upstream-bad-answer',
             `${withoutQuery(request.url)} redirects more than ${redirectsMax} times`
           )
         }
-        headers = headersFor(next, url, headers)
-        url = next
+        headers = headersFor(there.url, address.url, headers)
+        address = there
       }
     },
     tunnel: async target => {
@@ -276,7 +278,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       })
     },
     roundTrip: async (text, signal) => {
-      const url = parseTarget(text)
+      const { url } = addressOf(text)
       const place = placeOf(url)
       const { key, contentClass } = named(url)
       const { ready, resting } = inOrder(groupsFor({ ...place, contentClass }), key, now())
@@ -335,12 +337,19 @@ function watched(response: UpstreamResponse, request: UpstreamRequest, errand: E
   }
 }
 
-function parseTarget(text: string): URL {
+interface Address {
+  readonly url: URL
+  /** Path and query as they are spelled, and sent. */
+  readonly target: string
+}
+
+function addressOf(text: string): Address {
   const url = URL.parse(text)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+  const target = requestTargetOf(text)
+  if (url === null || target === null) {
     throw new StarlingError('bad-url', `${withoutQuery(text).slice(0, 200)} is not an http or https address`)
   }
-  return url
+  return { url, target }
 }
 
 function headersOf(request: UpstreamRequest): Record<string, string> {
@@ -361,7 +370,7 @@ function headersOf(request: UpstreamRequest): Record<string, string> {
 }
 
 /** Null if the response is not a redirect that can be followed: then it is the answer. */
-function redirectTarget(response: UpstreamResponse, from: URL): URL | null {
+function redirectTarget(response: UpstreamResponse, from: URL): string | null {
   if (![301, 302, 303, 307, 308].includes(response.status)) return null
   const location = response.headers.find(([name]) => name === 'location')?.[1]
   const target = location === undefined ? null : URL.parse(location, from.href)
@@ -375,7 +384,9 @@ function redirectTarget(response: UpstreamResponse, from: URL): URL | null {
   // Who asks for https must not get what somebody on the way of plain http could have changed, nor by way of a redirect.
   if (from.protocol === 'https:' && target.protocol === 'http:') return null
   target.hash = ''
-  return target
+  // Signed as they are spelled are above all the addresses that redirects lead to.
+  const spelled = addressAsSpelled(/^\/(?!\/)/.test(location!) ? from.origin + location! : location!)
+  return spelled !== null && URL.parse(spelled)?.href === target.href ? spelled : target.href
 }
 
 /** What identifies the client stays with the origin that it was meant for. */

@@ -84,8 +84,19 @@ test.each([
 })
 
 describe('everything else', () => {
+  test.each(['/a/../b', '/a/.', '/%2E./b', '/a\\b', '/..'])(
+    'is not shared at a path that can be read in two ways (%s)',
+    path => {
+      expect(recognise(`http://example.com${path}?c`).neverShared).toMatch(/dot segments/)
+    }
+  )
+
+  test.each(['/a..b', '/...', '/..%2fb', '//a', '/a?b=/../c\\'])('is shared at %s', path => {
+    expect(recognise(`http://example.com${path}`).neverShared).toBeNull()
+  })
+
   test('has its normalised address as key', () => {
-    expect(recognise('http://Example.COM:80/a/../b%2fc?y=2&x=%e4#top')).toMatchObject({
+    expect(recognise('http://Example.COM:80/b%2fc?y=2&x=%e4#top')).toMatchObject({
       contentClass: 'generic',
       key: 'example.com/b%2Fc?y=2&x=%E4',
       rangeFirst: false,

@@ -55,6 +55,8 @@ function recognised(rule: ContentClass, url: HttpUrl, promised: PromisedDigest |
 
 function problemOf(url: HttpUrl, key: string): string | null {
   if (url.hasCredentials) return 'the URL carries a user name or a password'
+  // It is sent as it is spelled and named by what it means to us: what came for it may be another's.
+  if (url.isAmbiguous) return 'the path has dot segments or backslashes, which servers read in different ways'
   if (key.length > keyLengthMax) return `the URL is longer than ${keyLengthMax} characters`
   return null
 }

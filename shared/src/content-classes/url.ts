@@ -27,6 +27,8 @@ export interface HttpUrl {
   /** Between `?` and `#`, without either. */
   readonly query: string
   readonly hasCredentials: boolean
+  /** As it is spelled, servers may read another path in it: dot segments, backslashes. */
+  readonly isAmbiguous: boolean
 }
 
 /** @throws StarlingError `bad-url` */
@@ -41,9 +43,12 @@ export function parseHttpUrl(text: string): HttpUrl {
     port: url.port,
     path: upperEncodings(url.pathname),
     query: upperEncodings(url.search.replace(/^\?/, '')),
-    hasCredentials: url.username !== '' || url.password !== ''
+    hasCredentials: url.username !== '' || url.password !== '',
+    isAmbiguous: ambiguous.test(text.replace(/[?#].*$/s, ''))
   }
 }
+
+const ambiguous = /\\|\/(?:\.|%2e){1,2}(?:\/|$)/i
 
 /** `%2f` and `%2F` are the same (RFC 3986, 6.2.2.1), and real clients send both. */
 function upperEncodings(text: string): string {

@@ -58,7 +58,11 @@ export const ownRefusals = [
   'cache-host-origin',
   'loop',
   'private-address',
-  'redirects'
+  'redirects',
+  'mirror-hosts',
+  'mirror-methods',
+  'mirror-modules',
+  'mirror-private'
 ] as const
 export type OwnRefusal = (typeof ownRefusals)[number]
 

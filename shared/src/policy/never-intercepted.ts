@@ -3,8 +3,11 @@
  * break, what people sign in with, and what is nobody's business (money, health). As data, so that it can be read and grown.
  * Each name stands for itself and all below it. The list cannot know every bank: list hosts to intercept, not the world.
  *
- * Microsoft's: learn.microsoft.com, "Manage connection endpoints", and what Windows Update, activation, Intune and Defender say
- * about TLS inspection. Their content comes by plain http anyway; only control goes over TLS.
+ * Microsoft's: learn.microsoft.com, "Manage connection endpoints", and what these say about TLS inspection: "Proxy requirements"
+ * of Delivery Optimization; "Network endpoints for Microsoft Intune", also of its government clouds (management, Store,
+ * device health); Entra's "Configure Microsoft Entra hybrid join", "application proxy" and "pass-through authentication";
+ * "Configure your network environment" of Defender for Endpoint and for Identity. Their content comes by plain http
+ * anyway; only control goes over TLS.
  */
 export const neverIntercepted: readonly string[] = [
   // Delivery Optimization's services, the Store's, Windows Update's (*.do.dsp.mp, *.delivery.mp, tsfe.trafficshaping.dsp.mp;
@@ -21,18 +24,35 @@ export const neverIntercepted: readonly string[] = [
   'login.microsoft.com',
   'login.windows.net',
   'login.live.com',
+  'sts.windows.net',
+  'microsoftazuread-sso.com',
+  'microsoftonline.us',
+  'partner.microsoftonline.cn',
   'enterpriseregistration.windows.net',
   'enterpriseenrollment.microsoft.com',
   'manage.microsoft.com',
   'dm.microsoft.com',
-  'has.spserv.microsoft.com',
+  'manage.microsoft.us',
+  'dm.microsoft.us',
+  // Device health, by certificates of the TPM: has, ekcert; Azure Attestation.
+  'spserv.microsoft.com',
+  'attest.azure.net',
+  // Connectors of Entra, which show certificates of their own.
+  'msappproxy.net',
   'notify.windows.com',
   'wns.windows.com',
   'events.data.microsoft.com',
   'smartscreen.microsoft.com',
+  'smartscreen-prod.microsoft.com',
   'wdcp.microsoft.com',
+  'wdcpalt.microsoft.com',
   'wd.microsoft.com',
   'security.microsoft.com',
+  'security.microsoft.us',
+  'atp.azure.com',
+  ...['cus', 'cus3', 'eus', 'eus3', 'neu', 'neu3', 'weu', 'weu3', 'uks', 'ukw', 'usmt', 'usmv'].map(
+    region => `winatp-gw-${region}.microsoft.com`
+  ),
   // Others who pin, or whom people sign in with.
   'apple.com',
   'icloud.com',

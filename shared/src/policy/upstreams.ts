@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { parseHttpUrl, type HttpUrl } from '../content-classes/url.ts'
 import { StarlingError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
 import { hourMs, secondMs, type Millis } from '../units.ts'
 import { millisFromText } from './quantities.ts'
 
@@ -142,33 +143,73 @@ export const upstreamRulesSchema: z.ZodType<readonly UpstreamRule[]> = z
   )
   .max(rulesMax)
 
-/**
- * What the settings of `upstream` mean for each other.
- * @throws StarlingError `bad-config`, naming the entry and its field
- */
-export function checkUpstream(given: {
+interface GivenUpstream {
   readonly proxies: readonly string[]
   readonly servers: readonly UpstreamServer[]
   readonly rules: readonly UpstreamRule[]
-}): void {
-  const bad = (where: string, what: string): StarlingError =>
-    new StarlingError('bad-config', `upstream.${where} ${what}`)
-  if (given.proxies.length > 0 && given.servers.length > 0)
-    throw bad('proxies', 'and upstream.servers are both given: make the proxies entries of servers')
-  const names = given.servers.map(one => one.name)
-  given.rules.forEach(({ use }, rule) => {
-    const seen = new Set<string>()
-    use.forEach((group, at) => {
-      for (const one of [group].flat()) {
-        const where = `rules[${rule}].use[${at}]`
-        if (!names.includes(one))
-          throw bad(where, `names ${one}, which is no server. There are: ${names.join(', ') || 'none'}`)
-        if (seen.has(one)) throw bad(where, `names ${one} again: once is enough`)
-        seen.add(one)
-      }
-    })
-  })
 }
+
+/** What is wrong with the settings of `upstream` beside each other. */
+export interface UpstreamFinding {
+  readonly setting: 'upstream.proxies' | 'upstream.servers' | 'upstream.rules'
+  readonly part: readonly PropertyKey[]
+  readonly message: string
+}
+
+export function upstreamFindings({ proxies, servers, rules }: GivenUpstream): UpstreamFinding[] {
+  const both = {
+    setting: 'upstream.proxies',
+    part: [],
+    message: 'and upstream.servers are both given: make the proxies entries of servers'
+  } as const
+  const names = servers.map(one => one.name)
+  return [
+    ...(proxies.length > 0 && servers.length > 0 ? [both] : []),
+    ...rules.flatMap(({ use }, rule) => {
+      const seen = new Set<string>()
+      return use.flatMap((group, at) =>
+        [group].flat().flatMap((one): UpstreamFinding[] => {
+          const message = problemWithUse(one, names, seen)
+          seen.add(one)
+          return message === null ? [] : [{ setting: 'upstream.rules', part: [rule, 'use', at], message }]
+        })
+      )
+    })
+  ]
+}
+
+function problemWithUse(one: string, names: readonly string[], seen: ReadonlySet<string>): string | null {
+  if (seen.has(one)) return `names ${one} again: once is enough`
+  if (names.includes(one)) return null
+  return `names ${one}, which is no server. There are: ${names.join(', ') || 'none'}`
+}
+
+/** @param known ids of all content classes */
+export function classFindings(rules: readonly UpstreamRule[], known: readonly string[]): UpstreamFinding[] {
+  return rules.flatMap(({ classes = [] }, rule) =>
+    classes.flatMap((one, at): UpstreamFinding[] => {
+      if (known.includes(one)) return []
+      const meant = nearestName(one, known)
+      const hint =
+        meant === null
+          ? 'docs/CLASSES.md lists them, and `contentClasses` adds more'
+          : `did you mean ${meant}?`
+      const message = `names ${one}, which is no content class; ${hint}`
+      return [{ setting: 'upstream.rules', part: [rule, 'classes', at], message }]
+    })
+  )
+}
+
+/** @throws StarlingError `bad-config`, naming the entry and its field */
+export function checkUpstream(given: GivenUpstream): void {
+  const [first] = upstreamFindings(given)
+  if (first === undefined) return
+  throw new StarlingError('bad-config', `${first.setting}${partText(first.part)} ${first.message}`)
+}
+
+/** `[0].use[1]` */
+export const partText = (part: readonly PropertyKey[]): string =>
+  z.core.toDotPath([...part]).replace(/^(?=\w)/, '.')
 
 function isServerAddress(text: string): boolean {
   const url = webAddress(text)

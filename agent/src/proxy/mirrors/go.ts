@@ -8,7 +8,7 @@
 import { matchGlob, parseGlob, type Glob } from '@starling/shared/content-classes/glob.ts'
 import type { GoMirror } from '../../mirror-config.ts'
 import { joined } from './joined.ts'
-import { reply, type Aim, type Aimed } from './aim.ts'
+import { onlyRead, reply, type Aim, type Aimed, type Reply } from './aim.ts'
 
 interface Rule {
   readonly pattern: string
@@ -34,14 +34,21 @@ export function goAim(config: GoMirror): Aim {
   const allowed = config.allow.map(ruleOf)
   const listed = (what: string): string => `in the mirror ${config.name} (${what})`
 
-  function refusal(module: string): string | null {
+  function refusal(module: string): Reply | null {
     const hidden = firstOf(mayNotLeave, module)
-    if (hidden !== null)
-      return `${module} is private by the rule ${hidden} ${listed('private')}: have GOPRIVATE name it, and fetch it directly`
+    if (hidden !== null) {
+      const rule = `is private by the rule ${hidden} ${listed('private')}`
+      return reply(404, `${module} ${rule}: have GOPRIVATE name it, and fetch it directly`, 'mirror-private')
+    }
     const forbidden = firstOf(denied, module)
-    if (forbidden !== null) return `${module} is denied by the rule ${forbidden} ${listed('deny')}`
+    if (forbidden !== null)
+      return reply(404, `${module} is denied by the rule ${forbidden} ${listed('deny')}`, 'mirror-modules')
     if (allowed.length > 0 && firstOf(allowed, module) === null)
-      return `${module} is not among the modules that are allowed ${listed('allow')}`
+      return reply(
+        404,
+        `${module} is not among the modules that are allowed ${listed('allow')}`,
+        'mirror-modules'
+      )
     return null
   }
 
@@ -61,7 +68,8 @@ export function goAim(config: GoMirror): Aim {
     const hidden = module === null ? null : firstOf(mayNotLeave, module)
     if (hidden !== null) {
       const rule = `is private by the rule ${hidden} ${listed('private')}`
-      return reply(404, `${module} ${rule}, and not looked up in public: have GOPRIVATE or GONOSUMDB name it`)
+      const text = `${module} ${rule}, and not looked up in public: have GOPRIVATE or GONOSUMDB name it`
+      return reply(404, text, 'mirror-private')
     }
     const isTile = ofTile.test(asked)
     if (module === null && !isTile && asked !== 'latest') return noPath
@@ -70,14 +78,13 @@ export function goAim(config: GoMirror): Aim {
   }
 
   return (method, rest) => {
-    if (method !== 'GET' && method !== 'HEAD')
-      return reply(405, 'a Go module proxy is only read (GET, HEAD)', 'GET, HEAD')
+    if (method !== 'GET' && method !== 'HEAD') return onlyRead('a Go module proxy is only read (GET, HEAD)')
     const path = decoded(rest.replace(/\?.*$/s, ''))
     if (path.startsWith('sumdb/')) return aimAtSumdb(path.slice('sumdb/'.length))
     const [, escaped] = ofModule.exec(path) ?? []
     if (escaped === undefined) return noPath
     const refused = refusal(unescaped(escaped))
-    if (refused !== null) return reply(404, refused)
+    if (refused !== null) return refused
     const url = joined(config.upstream, path)
     return url === null ? noPath : { kind: 'target', url, isImmutable: false, isMetadata: false }
   }

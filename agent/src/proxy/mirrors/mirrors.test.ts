@@ -8,6 +8,7 @@ import {
   ask,
   cleanUp,
   closers,
+  defaultRules,
   proxyOf,
   swarm,
   upstreamOf,
@@ -15,6 +16,7 @@ import {
 } from '../../../../test/doubles/proxy-harness.ts'
 import type { ProxyRule } from '@starling/shared/policy/access.ts'
 import type { MirrorConfig } from '../../mirror-config.ts'
+import type { AccessLine } from '../../ports.ts'
 import type { Proxy } from '../http-proxy.ts'
 
 afterEach(async () => {
@@ -30,6 +32,8 @@ interface Stage {
   readonly how: (path: string) => Promise<string>
   /** The upstream's machine is switched off. */
   readonly close: () => Promise<void>
+  readonly lines: AccessLine[]
+  readonly audits: unknown[]
 }
 
 const sumdb = { name: 'sum.example', url: '/sum/' }
@@ -59,13 +63,20 @@ async function setUp(front?: Front, rules: readonly ProxyRule[] = []): Promise<S
     { kind: 'tree', name: 'debian', upstream: `${origin.url}/debian/`, ...common }
   ]
   const upstream = upstreamOf()
-  const proxy = await proxyOf(swarm(upstream), { mirrors, rules }, upstream)
+  const lines: AccessLine[] = []
+  const audits: unknown[] = []
+  const accessLog = {
+    notesRequests: true,
+    note: (line: AccessLine) => void lines.push(line),
+    audit: (line: unknown) => void audits.push(line)
+  }
+  const proxy = await proxyOf(swarm(upstream), { mirrors, rules }, upstream, undefined, accessLog)
   const get: Stage['get'] = (path, headers, method) => ask(proxy, path, headers, method)
   const how = async (path: string): Promise<string> => {
     const { status, headers } = await get(path)
     return `${status} ${String(headers['x-starling'])}`
   }
-  return { origin, proxy, get, how, close }
+  return { origin, proxy, get, how, close, lines, audits }
 }
 
 const list = '/m/go/example.com/mod/@v/list'
@@ -75,6 +86,14 @@ const withModule = async (front?: Front): Promise<Stage> => {
   putGoModules(stage.origin, '/go', [{ path: 'example.com/mod', version: 'v1.0.0' }])
   return stage
 }
+
+test('a mirror comes and goes while the proxy runs', async () => {
+  const { proxy, get, origin } = await withModule()
+  const tree = { kind: 'tree' as const, name: 'files', upstream: `${origin.url}/go/`, hosts: [] }
+  proxy.reconfigure({ ...defaultRules, mirrors: [tree] })
+  expect((await get(list)).body.toString()).toMatch(/no mirror is called "go"; there is files/)
+  expect((await get('/m/files/example.com/mod/@v/list')).status).toBe(200)
+})
 
 describe('a Go module proxy', () => {
   test('keeps what never changes, and what changes for as long as it is fresh', async () => {
@@ -105,6 +124,37 @@ describe('a Go module proxy', () => {
     const { get } = await withModule()
     const { status, headers } = await get(zip, {}, 'PUT')
     expect([status, headers.allow]).toEqual([405, 'GET, HEAD'])
+  })
+
+  test('has its refusals counted, and written down with what was asked for', async () => {
+    const { proxy, get, lines, audits } = await withModule()
+    await get('/m/go/example.com/bad/@v/list?x')
+    await get('/m/go/corp.example/secret/@latest')
+    await get('/m/go/sumdb/sum.example/lookup/corp.example/secret@v1.0.0')
+    await get(zip, {}, 'PUT')
+    await get(zip, { host: 'evil.example' })
+    await get('/m/go/no-path')
+    expect(proxy.tally().refused).toEqual({
+      'mirror-modules': 1,
+      'mirror-private': 2,
+      'mirror-methods': 1,
+      'mirror-hosts': 1
+    })
+    await vi.waitUntil(() => lines.length === 6)
+    expect(lines[0]).toMatchObject({
+      face: 'mirror',
+      host: `127.0.0.1:${proxy.port}`,
+      path: '/m/go/example.com/bad/@v/list',
+      status: 404,
+      rule: 'mirror-modules'
+    })
+    expect(lines.map(({ rule }) => rule).slice(3)).toEqual(['mirror-methods', 'mirror-hosts', null])
+    expect(audits).toHaveLength(5)
+    expect(audits[4]).toEqual({
+      who: '127.0.0.1',
+      what: 'refused',
+      detail: { rule: 'mirror-hosts', host: 'evil.example' }
+    })
   })
 
   test('goes on without its upstream: what never changes for ever, lists for a week', async () => {

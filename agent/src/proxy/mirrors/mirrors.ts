@@ -54,7 +54,8 @@ export function createMirrors(
       return reply(
         403,
         `the mirror ${name} does not answer to ${JSON.stringify(host ?? '')}: ` +
-          `use this machine's address, or list the name in mirrors (${name}, hosts)`
+          `use this machine's address, or list the name in mirrors (${name}, hosts)`,
+        'mirror-hosts'
       )
     const aimed = aim(method, rest)
     if (aimed.kind === 'reply') return aimed

@@ -3,17 +3,15 @@
  * too, though it is asked by POST. What changes something belongs to the registry itself, where tokens are meant for.
  */
 import type { NpmMirror } from '../../mirror-config.ts'
-import { reply, type Aim } from './aim.ts'
+import { onlyRead, reply, type Aim } from './aim.ts'
 import { joined } from './joined.ts'
 
 export function npmAim({ name, upstream }: NpmMirror): Aim {
   return (method, rest) => {
     const isRead = method === 'GET' || method === 'HEAD'
     if (!isRead && !(method === 'POST' && rest.startsWith('-/npm/v1/security/')))
-      return reply(
-        405,
-        `the mirror ${name} is only read: publish, log in and deprecate at ${upstream} itself (npm --registry)`,
-        'GET, HEAD'
+      return onlyRead(
+        `the mirror ${name} is only read: publish, log in and deprecate at ${upstream} itself (npm --registry)`
       )
     // Only here a slash may be encoded: the name of a scoped package is one segment.
     const scoped = /^((?:@|%40)[a-z0-9._~-]+)%2f/i.exec(rest)
