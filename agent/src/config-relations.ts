@@ -6,9 +6,9 @@
  * A warning about defaults alone is not told: nobody wrote them, so nobody can have meant something else.
  */
 import { isIP } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { classesWith, genericClass } from '@starling/shared/content-classes/classes.ts'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
-import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@starling/shared/errors.ts'
 import { policyDefaults, type PolicyName } from '@starling/shared/policy/policy.ts'
 import { policyProblems } from '@starling/shared/policy/problems.ts'
@@ -53,14 +53,14 @@ const relation = (
 export const relations: readonly Relation[] = [
   { severity: 'error', look: sharedPorts },
   { severity: 'error', look: proxiesThatAreThisOne },
+  { severity: 'error', look: config => policyFindings(config, 'error') },
+  { severity: 'warning', look: config => policyFindings(config, 'warning') },
   { severity: 'error', look: ({ upstream }) => upstreamFindings(upstream).map(ofUpstream) },
   {
     severity: 'error',
     look: ({ upstream, contentClasses }) =>
       classFindings(upstream.rules, classIds(contentClasses)).map(ofUpstream)
   },
-  { severity: 'error', look: config => policyFindings(config, 'error') },
-  { severity: 'warning', look: config => policyFindings(config, 'warning') },
   relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
   relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
     try {

@@ -115,7 +115,7 @@ test.each<[string, object, ReadonlyArray<string>]>([
   [
     'a rule for a server that is not there',
     { upstreamServers: [], upstreamRules: [{ use: ['gw-1'] }] },
-    ['error upstreamRules']
+    ['error upstreamRules[0].use[0]']
   ],
   [
     'a network at two sites',

@@ -3,11 +3,10 @@
  * refuses the document; a warning is for whoever wrote it. What another layer says is not known here, so no relation is an error that another
  * layer could mend.
  */
-import { z } from 'zod'
-import { messageOf } from '../errors.ts'
+import type { z } from 'zod'
 import { nearestName } from '../nearest-name.ts'
 import { policyField, policyFields, type PolicyDocument, type PolicyName } from './policy.ts'
-import { checkUpstream } from './upstreams.ts'
+import { partText, upstreamFindings } from './upstreams.ts'
 
 export interface PolicyProblem {
   readonly severity: 'error' | 'warning'
@@ -67,7 +66,7 @@ function misfits(name: string, value: unknown, error: z.ZodError): PolicyProblem
   }
   return parts.map(({ path, message }) => ({
     severity: 'error',
-    name: `${name}${z.core.toDotPath(path).replace(/^(?=\w)/, '.')}`,
+    name: `${name}${partText(path)}`,
     message
   }))
 }
@@ -150,12 +149,11 @@ const relations: readonly Relation[] = [
   ],
   ({ upstreamServers: servers, upstreamRules: rules }) => {
     if (servers === undefined || rules === undefined) return []
-    try {
-      checkUpstream({ proxies: [], servers, rules })
-      return []
-    } catch (thrown) {
-      return [error('upstreamRules', messageOf(thrown).replace(/^upstream\./, ''))]
-    }
+    return upstreamFindings({ proxies: [], servers, rules }).map(({ part, message }) => ({
+      severity: 'error',
+      name: `upstreamRules${partText(part)}`,
+      message
+    }))
   },
   ({ siteDefinitions = [] }) => {
     const all = siteDefinitions.flatMap(({ id, networks = [] }) => networks.map(network => ({ id, network })))
