@@ -80,12 +80,15 @@ export function createRegistryReader(run: ProgramRun, program: string): Registry
     if (cut === -1) throw unreadable(path, 'not even the root can be read')
     const parent = path.slice(0, cut)
     const children = await query([parent])
-    if (children === null) return isThere(parent).then(there => {
-      if (there) throw unreadable(parent, 'access denied')
-      return false
-    })
+    if (children === null)
+      return isThere(parent).then(there => {
+        if (there) throw unreadable(parent, 'access denied')
+        return false
+      })
     const name = path.slice(cut).toLowerCase()
-    return children.split(/\r?\n/).some(line => line.startsWith('HKEY_') && line.trimEnd().toLowerCase().endsWith(name))
+    return children
+      .split(/\r?\n/)
+      .some(line => line.startsWith('HKEY_') && line.trimEnd().toLowerCase().endsWith(name))
   }
 
   return async path => {

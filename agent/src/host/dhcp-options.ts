@@ -11,7 +11,7 @@ const headBytes = 20
 export function dhcpOptionsFrom(blob: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const view = new DataView(blob.buffer, blob.byteOffset, blob.byteLength)
   const options = new Map<number, Uint8Array>()
-  for (let at = 0; at + headBytes <= blob.length; ) {
+  for (let at = 0; at + headBytes <= blob.length;) {
     const [code, isOfVendor, length] = [
       view.getUint32(at, true),
       view.getUint32(at + 12, true),

@@ -56,14 +56,18 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
       const value = await Promise.race([
         read(),
         new Promise<never>((_, reject) => {
-          late = setTimeout(() => reject(new Error(`no answer within ${readingMsMax / secondMs} s`)), readingMsMax)
+          late = setTimeout(
+            () => reject(new Error(`no answer within ${readingMsMax / secondMs} s`)),
+            readingMsMax
+          )
           late.unref()
         })
       ])
       failing.delete(what)
       return value
     } catch (error) {
-      if (!failing.has(what)) log.warn({ what, problem: messageOf(error) }, 'a state of this machine is unknown')
+      if (!failing.has(what))
+        log.warn({ what, problem: messageOf(error) }, 'a state of this machine is unknown')
       failing.add(what)
       return null
     } finally {

@@ -32,7 +32,10 @@ export async function linuxNetworks(root: string): Promise<Networks> {
 
 /** `/proc/net/route`: interface, destination, gateway ... in hexadecimal, under a line of headings. */
 function waysOutFrom(table: string): ReadonlySet<string> {
-  const rows = table.split('\n').slice(1).map(line => line.trim().split(/\s+/))
+  const rows = table
+    .split('\n')
+    .slice(1)
+    .map(line => line.trim().split(/\s+/))
   return new Set(rows.flatMap(([name, destination]) => (destination === '00000000' ? [name!] : [])))
 }
 

@@ -29,7 +29,8 @@ export function windowsReader(run: ProgramRun, readRegistry: RegistryReader): Sy
   async function ask<Answer>(script: string, parse: (text: string) => Answer | null): Promise<Answer> {
     const { exitCode, output } = await run('powershell.exe', powershellArgs(script), programMsMax)
     const answer = parse(output)
-    if (answer === null) throw new Error(`powershell.exe ended with ${exitCode} and no answer that can be read`)
+    if (answer === null)
+      throw new Error(`powershell.exe ended with ${exitCode} and no answer that can be read`)
     return answer
   }
 
@@ -77,9 +78,7 @@ export function unixReader(platform: NodeJS.Platform): SystemReader {
       return hasBattery ? { isPresent: true, onBattery: !acConnected, percent } : noBattery
     },
     networks: async () =>
-      platform === 'linux'
-        ? await linuxNetworks('/')
-        : { adapters: [], isMetered: null, hasSystemVpn: null },
+      platform === 'linux' ? await linuxNetworks('/') : { adapters: [], isMetered: null, hasSystemVpn: null },
     directory: async () => nowhere
   }
 }
