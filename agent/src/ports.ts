@@ -694,8 +694,8 @@ export interface PurgeResult {
 
 /** Where a value comes from. Later ones beat earlier ones; config-sources.ts has the order. */
 export interface ConfigOrigin {
-  readonly kind: 'default' | 'file' | 'environment' | 'command line'
-  /** The file, the variable or the option; empty for a default. */
+  readonly kind: 'default' | 'coordinator' | 'file' | 'environment' | 'command line' | 'registry'
+  /** The scope and version, the file, the variable, the option, the value's place; empty for a default. */
   readonly name: string
   /** In the file, both from 1. */
   readonly line: number | null
@@ -727,4 +727,26 @@ export interface ConfigReload {
   readonly taken: readonly string[]
   /** Settings whose new value takes effect at the next start. */
   readonly waiting: readonly string[]
+}
+
+/** A value of policy from a source that is no file: the registry, the coordinator. */
+export interface SourcedValue {
+  /** As the policy schema has it, where it is known there. */
+  readonly name: string
+  readonly value: unknown
+  /** `HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Starling\\DOMaxCacheSize`, `site:north version 7`. */
+  readonly place: string
+}
+
+export interface MachinePolicy {
+  readonly values: readonly SourcedValue[]
+  /** Sentences: what could not be read. */
+  readonly problems: readonly string[]
+}
+
+/** What this machine's admin enforces. */
+export interface MachinePolicyPort {
+  read(): Promise<MachinePolicy>
+  /** @returns what ends it */
+  watch(changed: () => void): () => void
 }

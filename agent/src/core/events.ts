@@ -12,6 +12,7 @@ import type { LocalTime } from '@starling/shared/policy/hours.ts'
 import type { KeptPurge, Purge } from '@starling/shared/purge.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
+import type { Nearness, Sharing } from './sharing.ts'
 
 /** Names a local client's wish for a key until it is answered. Given by the shell, unique in the process. */
 export type WishId = number
@@ -94,6 +95,8 @@ export type AgentEvent =
       readonly peer: AgentId
       readonly site: SiteId
       readonly role: 'agent' | 'gateway'
+      /** Absent: as near as can be. */
+      readonly near?: Nearness
     }
   | { readonly type: 'peer-left'; readonly peer: AgentId }
   /** Shapes, signatures and the issuer's right to sign were checked by the shell. */
@@ -169,6 +172,7 @@ export type AgentEvent =
   /** The other agents of the site that are known, connected or not. */
   | { readonly type: 'site-changed'; readonly others: readonly AgentId[] }
   | { readonly type: 'policy-changed'; readonly policy: CorePolicy }
+  | { readonly type: 'sharing-changed'; readonly sharing: Sharing }
   | { readonly type: 'woke' }
 
 export type AgentEffect =
