@@ -46,6 +46,8 @@ export interface StoredTransfer {
   readonly lastUsedAt: Millis
   readonly pinned: boolean
   readonly contentId: ContentId | null
+  /** Null: it is not complete, or was so before this was written down. */
+  readonly completedAt: Millis | null
 }
 
 /** As it was found at start. */
@@ -94,6 +96,8 @@ export interface StorePort {
   touch(transfer: TransferId, at: Millis): void
   list(): readonly StoredTransfer[]
   usage(): Promise<StoreUsage>
+  /** From now on; what is over it already stays until it is removed. */
+  limit(limits: { readonly quotaBytes: Bytes; readonly floorBytes: Bytes }): void
   /** Reads and hashes every kept chunk; bad ones are dropped. */
   verify(): AsyncIterable<VerifyResult>
   /** Small facts that outlive a restart: bans, serials. JSON values. */

@@ -14,7 +14,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around, PeerKind } from './around.ts'
 import { Bandwidth } from './bandwidth.ts'
-import { chooseEvictions } from './eviction.ts'
+import { chooseEvictions, chooseExpired } from './eviction.ts'
 import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
 import { busyRetryMs } from './limits.ts'
 import { PeerScores } from './peer-score.ts'
@@ -260,6 +260,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         }
         const swarm = new Swarm(event.head, this.#around, now, event.have)
         swarm.lastUsedAt = event.lastUsedAt
+        // What an older program completed was complete when it was used last, or earlier.
+        swarm.completedAt = event.completedAt ?? (event.have.full ? event.lastUsedAt : null)
         swarm.pinned = event.pinned
         for (const digests of event.digests) swarm.digests.add(digests)
         this.#swarms.set(swarm.transfer, swarm)
@@ -455,11 +457,17 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       transfer: swarm.transfer,
       keptBytes: swarm.keptBytes,
       lastUsedAt: swarm.lastUsedAt,
+      completedAt: swarm.completedAt,
       copies: swarm.members.complete(),
       pinned: swarm.pinned,
       atWork: swarm.atWork
     }))
-    for (const transfer of chooseEvictions(swarms, disk)) this.#around.effect({ type: 'evict', transfer })
+    const expired = new Set(
+      disk.ageMsMax === undefined ? [] : chooseExpired(swarms, disk.ageMsMax, this.#now)
+    )
+    const others = swarms.filter(({ transfer }) => !expired.has(transfer))
+    for (const transfer of [...expired, ...chooseEvictions(others, disk)])
+      this.#around.effect({ type: 'evict', transfer })
   }
 
   #forget(transfer: TransferId): void {

@@ -147,6 +147,8 @@ export type AgentEvent =
       /** Of `have`, what none of the batches covers: fetched by this agent itself, and never signed. */
       readonly unsigned: readonly DigestEntry[]
       readonly lastUsedAt: Millis
+      /** Absent or null: it is not complete, or nobody knows since when. */
+      readonly completedAt?: Millis | null
       readonly pinned: boolean
     }
   | { readonly type: 'transfer-pinned'; readonly transfer: TransferId; readonly pinned: boolean }
@@ -157,6 +159,8 @@ export type AgentEvent =
       readonly quotaBytes: Bytes
       readonly freeBytes: Bytes
       readonly floorBytes: Bytes
+      /** Complete content is kept for so long; absent: as long as there is room. */
+      readonly ageMsMax?: Millis
     }
   // ---- the rest of the world
   /** No peer said it: this machine's admin, the coordinator, or an earlier life, from which it was kept. */

@@ -56,6 +56,8 @@ export class Swarm {
   readonly fetching: Fetching
   pinned = false
   lastUsedAt: Millis
+  /** Null: it is not. */
+  completedAt: Millis | null = null
   readonly #around: Around
   readonly #interest: Interest
   readonly #gossip: FetcherGossip
@@ -380,6 +382,7 @@ export class Swarm {
     this.#refresh(chunk)
     if (this.have.full && !this.#settled) {
       this.#settled = true
+      this.completedAt = now
       this.#finished(now)
       this.#around.effect({ type: 'transfer-complete', transfer: this.transfer })
     }
@@ -394,7 +397,10 @@ export class Swarm {
   dropped(chunk: number): void {
     this.#held.delete(chunk)
     // A kept chunk that can no longer be read counts as never had.
-    if (this.have.clear(chunk)) this.#settled = false
+    if (this.have.clear(chunk)) {
+      this.#settled = false
+      this.completedAt = null
+    }
     // It is dropped because nobody needs it any more: who stood at it has read it, even if that is told only later.
     this.wants.passed(chunk)
     this.#refresh(chunk)
