@@ -329,7 +329,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     const given = new Set([...this.#joined.keys()].filter(peer => this.#givesTo(peer)))
     for (const [peer, { role, far }] of this.#peers) {
       const { near } = this.#joined.get(peer)!
-      const stays = isPeer(sharing, this.#around.role, { role }, near) && this.#isFar(peer, role, sharing) === far
+      const stays =
+        isPeer(sharing, this.#around.role, { role }, near) && this.#isFar(peer, role, sharing) === far
       // Who has become another kind of peer comes back as one.
       if (!stays) this.#around.effect({ type: 'hang-up', peer, reason: 'policy' })
     }
@@ -421,7 +422,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   #known(head: SignedHead, url: string | null, wishes: Iterable<WishId>): void {
     let swarm = this.#swarms.get(head.transfer)
     if (swarm === undefined && head.head.length < this.#sharing.contentBytesMin) {
-      for (const wish of wishes) this.#around.effect({ type: 'pass-wish', wish, reason: 'too small to be shared here' })
+      for (const wish of wishes)
+        this.#around.effect({ type: 'pass-wish', wish, reason: 'too small to be shared here' })
       return
     }
     if (swarm === undefined) {

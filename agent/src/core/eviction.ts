@@ -39,7 +39,10 @@ const slackPercent = 5
 /** What has been complete for longer than policy allows. Nobody is cut off for it: what is at work goes at the next look. */
 export function chooseExpired(transfers: Iterable<Evictable>, ageMsMax: Millis, now: Millis): TransferId[] {
   return [...transfers]
-    .filter(({ completedAt, pinned, atWork }) => completedAt !== null && !pinned && !atWork && completedAt + ageMsMax <= now)
+    .filter(
+      ({ completedAt, pinned, atWork }) =>
+        completedAt !== null && !pinned && !atWork && completedAt + ageMsMax <= now
+    )
     .map(({ transfer }) => transfer)
 }
 

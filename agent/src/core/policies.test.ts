@@ -198,7 +198,7 @@ describe('eviction', () => {
     transfer,
     keptBytes: 100 * MiB,
     lastUsedAt,
-    completedAt: null,
+    completedAt: null as number | null,
     copies: 5,
     pinned: false,
     atWork: false,
@@ -235,7 +235,8 @@ describe('eviction', () => {
   })
 
   test('what has been complete for too long goes, unless it is pinned, at work or not complete at all', () => {
-    const at = (transfer: string, completedAt: number | null, more = {}) => kept(transfer, 0, { completedAt, ...more })
+    const at = (transfer: string, completedAt: number | null, more = {}) =>
+      kept(transfer, 0, { completedAt, ...more })
     expect(
       chooseExpired(
         [

@@ -1,7 +1,7 @@
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import { transferIdOf, type Head, type SignedHead } from '@starling/shared/manifest.ts'
 import { keyHashOf } from '@starling/shared/manifest.ts'
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import { MiB } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { describe, expect, it } from 'vitest'
@@ -66,7 +66,14 @@ function headOf(changes: Partial<Head> = {}): SignedHead {
 
 /** An agent that has all of one content. */
 function agentThatHas(head: SignedHead) {
-  const core = createAgentCore({ self: 'me', role: 'agent', site: 'lab', policy: policyDefaults, seed: 1, bans: [] })
+  const core = createAgentCore({
+    self: 'me',
+    role: 'agent',
+    site: 'lab',
+    policy: corePolicyDefaults,
+    seed: 1,
+    bans: []
+  })
   const emit = (event: AgentEvent): AgentEffect[] => core.step(event, 1000)
   const signed = { ...head.signed }
   emit({
@@ -89,13 +96,20 @@ function agentThatHas(head: SignedHead) {
     core,
     join: (peer: string, more: Partial<AgentEvent & { type: 'peer-joined' }> = {}) =>
       emit({ type: 'peer-joined', peer, site: 'lab', role: 'agent', ...more }),
-    share: (sharing: Partial<Sharing>) => emit({ type: 'sharing-changed', sharing: { ...shareWithSite, ...sharing } }),
+    share: (sharing: Partial<Sharing>) =>
+      emit({ type: 'sharing-changed', sharing: { ...shareWithSite, ...sharing } }),
     hear: (message: SwarmMessage, peer = 'one') => emit({ type: 'peer-said', peer, message }),
     interested: (peer = 'one') =>
       emit({
         type: 'peer-said',
         peer,
-        message: { type: 'interested', transfer: head.transfer, weight: 500, background: false, wants: [[0, 8]] }
+        message: {
+          type: 'interested',
+          transfer: head.transfer,
+          weight: 500,
+          background: false,
+          wants: [[0, 8]]
+        }
       }),
     ask: (peer = 'one') => emit({ type: 'chunk-asked', upload: 1, peer, transfer: head.transfer, chunk: 0 })
   }
@@ -132,10 +146,23 @@ describe('an agent that may not give', () => {
     const other = headOf({ key: 'origin.example/new.msi' })
     one.share({ gives: false })
     one.join('one')
-    one.emit({ type: 'content-wanted', wish: 1, key: keyHashOf('origin.example/new.msi'), url, rangeFirst: true })
+    one.emit({
+      type: 'content-wanted',
+      wish: 1,
+      key: keyHashOf('origin.example/new.msi'),
+      url,
+      rangeFirst: true
+    })
     const effects = [
       ...one.hear({ type: 'head', head: other }),
-      ...one.emit({ type: 'range-wanted', reader: 1, transfer: other.transfer, start: 0, end: 8 * MiB, background: false }),
+      ...one.emit({
+        type: 'range-wanted',
+        reader: 1,
+        transfer: other.transfer,
+        start: 0,
+        end: 8 * MiB,
+        background: false
+      }),
       ...one.hear({ type: 'bitfield', transfer: other.transfer, bits: new Bitfield(8).toBytes(), claims: [] })
     ]
     for (let at = one.core.wakeAt(); at !== null && at < 4000; at = one.core.wakeAt())

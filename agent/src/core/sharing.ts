@@ -35,7 +35,12 @@ export const shareWithSite: Sharing = {
 }
 
 /** Whether there is any talk with this peer. */
-export function isPeer({ scope, within }: Sharing, self: Role, peer: { readonly role: Role }, near: Nearness): boolean {
+export function isPeer(
+  { scope, within }: Sharing,
+  self: Role,
+  peer: { readonly role: Role },
+  near: Nearness
+): boolean {
   // A gateway is there for whoever may speak with it, and whoever speaks with one has the gateway's own policy to thank for it.
   if (peer.role === 'gateway' || self === 'gateway') return true
   if (scope === 'nobody' || (scope === 'group' && !near.sameGroup)) return false

@@ -34,7 +34,10 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function hostOf(system: Partial<SystemReader>, { log = createLog('silent', 'test'), addresses = ['10.1.2.3/24'] } = {}) {
+function hostOf(
+  system: Partial<SystemReader>,
+  { log = createLog('silent', 'test'), addresses = ['10.1.2.3/24'] } = {}
+) {
   const told: HostFacts[] = []
   const own = { addresses }
   const host = createHost({
@@ -76,7 +79,9 @@ describe("the machine's state", () => {
   })
 
   it('goes by the cable where there is one beside the Wi-Fi', async () => {
-    const { host } = hostOf({ networks: async () => networks(adapter({ kind: 'wifi' }), adapter({ id: '{B}' })) })
+    const { host } = hostOf({
+      networks: async () => networks(adapter({ kind: 'wifi' }), adapter({ id: '{B}' }))
+    })
     await host.start(10_000)
     expect(host.now().wifi).toBe(false)
   })
@@ -134,10 +139,15 @@ describe("Linux's networks", () => {
       await put('sys/class/net/wlan0/type', '1\n')
       await put('sys/class/net/wlan0/wireless/x', '')
       await put('sys/class/net/wg0/type', '65534\n')
-      await put('proc/net/route', 'Iface\tDestination\tGateway\nwlan0\t00000000\t0102A8C0\neth0\t0000A8C0\t00000000\n')
+      await put(
+        'proc/net/route',
+        'Iface\tDestination\tGateway\nwlan0\t00000000\t0102A8C0\neth0\t0000A8C0\t00000000\n'
+      )
       await put('etc/resolv.conf', '# made\nsearch Corp.Example other.example\nnameserver 10.0.0.1\n')
       const found = await linuxNetworks(root)
-      expect(found.adapters.map(({ name, kind, isWayOut, dnsSuffix }) => [name, kind, isWayOut, dnsSuffix])).toEqual([
+      expect(
+        found.adapters.map(({ name, kind, isWayOut, dnsSuffix }) => [name, kind, isWayOut, dnsSuffix])
+      ).toEqual([
         ['eth0', 'wired', false, null],
         ['wg0', 'tunnel', false, null],
         ['wlan0', 'wifi', true, 'corp.example']

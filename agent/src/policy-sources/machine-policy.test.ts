@@ -8,7 +8,9 @@ function policyOf(tree: Tree) {
   const read: RegistryReader = async path => {
     const lines = tree[path]
     if (lines instanceof Error) throw lines
-    return lines === undefined ? null : registryFromText(`${path.replace('HKLM', 'HKEY_LOCAL_MACHINE')}\n${lines}`)
+    return lines === undefined
+      ? null
+      : registryFromText(`${path.replace('HKLM', 'HKEY_LOCAL_MACHINE')}\n${lines}`)
   }
   return createMachinePolicy(read, { isThisMachine: host => ['localhost', 'pc-7'].includes(host) })
 }
@@ -32,18 +34,28 @@ describe("the machine's policy", () => {
   })
 
   it("is Starling's before Group Policy's before MDM's", async () => {
-    const all = { [policyKeys.mdm]: mode(3), [policyKeys.groupPolicy]: mode(2), [policyKeys.starling]: honour + mode(1) }
+    const all = {
+      [policyKeys.mdm]: mode(3),
+      [policyKeys.groupPolicy]: mode(2),
+      [policyKeys.starling]: honour + mode(1)
+    }
     const modeOf = async (tree: Tree) => asObject((await policyOf(tree).read()).values)['DODownloadMode']
     expect(await modeOf(all)).toBe(1)
     expect(await modeOf({ ...all, [policyKeys.starling]: honour })).toBe(2)
-    expect(await modeOf({ ...all, [policyKeys.starling]: honour, [policyKeys.groupPolicy]: undefined })).toBe(3)
+    expect(await modeOf({ ...all, [policyKeys.starling]: honour, [policyKeys.groupPolicy]: undefined })).toBe(
+      3
+    )
   })
 
   it('never makes this machine its own cache host, which is what Windows is told where it asks us', async () => {
     const hosts = async (text: string) =>
       asObject(
-        (await policyOf({ [policyKeys.starling]: honour, [policyKeys.groupPolicy]: `    DOCacheHost    REG_SZ    ${text}` }).read())
-          .values
+        (
+          await policyOf({
+            [policyKeys.starling]: honour,
+            [policyKeys.groupPolicy]: `    DOCacheHost    REG_SZ    ${text}`
+          }).read()
+        ).values
       )['DOCacheHost']
     expect(await hosts('localhost,gw.example')).toEqual(['gw.example'])
     expect(await hosts('localhost, pc-7')).toBeUndefined()
@@ -54,7 +66,10 @@ describe("the machine's policy", () => {
     const policy = policyOf(tree)
     await policy.read()
     tree[policyKeys.starling] = new Error('access denied')
-    expect(await policy.read()).toMatchObject({ values: [{ name: 'DODownloadMode', value: 0 }], problems: ['access denied'] })
+    expect(await policy.read()).toMatchObject({
+      values: [{ name: 'DODownloadMode', value: 0 }],
+      problems: ['access denied']
+    })
   })
 
   it('is told when it has changed, and not when it has not', async () => {

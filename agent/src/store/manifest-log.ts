@@ -49,7 +49,15 @@ export function newEpoch(): string {
 }
 
 export function newManifest(head: SignedHead): ManifestState {
-  return { head, epoch: newEpoch(), kept: new Map(), digests: [], pinned: false, contentId: null, completedAt: null }
+  return {
+    head,
+    epoch: newEpoch(),
+    kept: new Map(),
+    digests: [],
+    pinned: false,
+    contentId: null,
+    completedAt: null
+  }
 }
 
 export function headFrame(state: Pick<ManifestState, 'head' | 'epoch'>): ManifestFrame {

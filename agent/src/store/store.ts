@@ -372,7 +372,10 @@ async function forgetOldPlace(facts: Facts, content: string, log: Log): Promise<
   try {
     if (typeof before === 'string') {
       await removeContent(before)
-      log.info({ from: before, to: content }, 'the content lies elsewhere now; what was kept in the old place is removed')
+      log.info(
+        { from: before, to: content },
+        'the content lies elsewhere now; what was kept in the old place is removed'
+      )
     }
     await facts.remember(contentPlace, content)
   } catch (error) {

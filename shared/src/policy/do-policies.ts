@@ -109,7 +109,10 @@ export const doShape = {
     z.string().min(1).max(1024).nullable(),
     { word: 'place', form: 'a drive letter like D:, a folder, or a variable like %SystemDrive%' },
     null,
-    { what: 'The drive or folder in which the cache lies', why: 'Not set: in the data folder, which the system protects' }
+    {
+      what: 'The drive or folder in which the cache lies',
+      why: 'Not set: in the data folder, which the system protects'
+    }
   ),
   DOMinBackgroundQos: amountField(
     null,
