@@ -14,12 +14,15 @@ import type {
   SignedDigests,
   SignedHead
 } from '@starling/shared/manifest.ts'
+import type { Effective } from '@starling/shared/policy/effective.ts'
+import type { HostFacts, Measured } from '@starling/shared/policy/host-facts.ts'
 import type { PurgeRequest, SignedPurge } from '@starling/shared/purge.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { AgentEvent, CorePolicy, FetchId, FlowId, RoundTrip, UploadId, WanRates } from './core/events.ts'
 
 /** The core's words that shells use. */
+export type { Nearness, Sharing } from './core/sharing.ts'
 export type {
   AgentEvent,
   Fact,
@@ -122,6 +125,8 @@ export interface UpstreamRequest {
   readonly followRedirects?: boolean
   /** Waits minutes and not seconds for an answer: for what the proxy passes through (long polls, slow services). */
   readonly patient?: boolean
+  /** Nobody waits for it. Absent: somebody does. */
+  readonly isBackground?: boolean
   /** What is asked for with a Range header; null: everything. */
   readonly range: UpstreamRange | null
   /** Strong validator for If-Range / If-Match style checks; null: none. */
@@ -263,6 +268,8 @@ export interface PeersPort {
   /** Addresses from the coordinator or from config: dialled when not yet connected. */
   hint(peers: ReadonlyArray<{ readonly id: AgentId | null; readonly addresses: readonly string[] }>): void
   /** Peers that must not be spoken with from now on: hung up and not accepted again. */
+  /** Whom we share with has changed: everybody is greeted anew, those turned away before as well. */
+  regroup(reason: string): void
   forbid(peers: readonly AgentId[], reason: string): void
   /** Whether the peer's `hello` was accepted and still counts. */
   linked(peer: AgentId): boolean
@@ -322,7 +329,8 @@ export interface TrustPort {
   /** The proof this agent shows in `hello`; null: it has none and speaks to no one. */
   proof(): Proof | null
   /** Null if fine, else the reason for people and counters ('other-fleet', 'expired', 'revoked', ...). */
-  checkPeer(peer: AgentId, proof: Proof): string | null
+  /** @param anySite its site is of no importance: it is of our group */
+  checkPeer(peer: AgentId, proof: Proof, anySite?: boolean): string | null
   /** Verifies the signature and the issuer's right to sign. `proof` travels with relayed digests of strangers. */
   checkHead(head: SignedHead): string | null
   checkDigests(digests: SignedDigests, proof: Proof | null): string | null
@@ -682,6 +690,7 @@ export interface PageActions {
   reloadConfig(): Promise<ConfigReload>
   /** @throws StarlingError `bad-query`, `no-access-log` */
   requests(query: RequestQuery): Promise<RequestPage>
+  showPolicy(): PolicyView
   audit: AccessLogPort['audit']
 }
 
@@ -698,7 +707,7 @@ export interface PurgeResult {
 
 /** Where a value comes from. Later ones beat earlier ones; config-sources.ts has the order. */
 export interface ConfigOrigin {
-  readonly kind: 'default' | 'coordinator' | 'file' | 'environment' | 'command line' | 'registry'
+  readonly kind: 'default' | 'program' | 'coordinator' | 'file' | 'environment' | 'command line' | 'registry'
   /** The scope and version, the file, the variable, the option, the value's place; empty for a default. */
   readonly name: string
   /** In the file, both from 1. */
@@ -746,6 +755,18 @@ export interface MachinePolicy {
   readonly values: readonly SourcedValue[]
   /** Sentences: what could not be read. */
   readonly problems: readonly string[]
+}
+
+/** Policy as it is in force, and why. */
+export interface PolicyView {
+  readonly values: ReadonlyArray<{
+    readonly name: string
+    readonly value: unknown
+    readonly origin: ConfigOrigin
+  }>
+  readonly host: HostFacts
+  readonly measured: Measured
+  readonly effective: Effective
 }
 
 /** What this machine's admin enforces. */

@@ -3,12 +3,18 @@
  * is started without a shell, so that no argument is ever taken for a command.
  */
 import { execFile } from 'node:child_process'
+import { win32 } from 'node:path'
 import { MiB, type Millis } from '@starling/shared/units.ts'
 
 export interface ProgramResult {
   /** Null: it was ended, because it took too long or printed too much. */
   readonly exitCode: number | null
   readonly output: string
+}
+
+/** By its place, so that no program of that name elsewhere is started in its stead. */
+export function systemProgram(name: string, systemRoot: string | undefined): string {
+  return win32.join(systemRoot ?? 'C:\\Windows', 'System32', name)
 }
 
 export interface ProgramRun {

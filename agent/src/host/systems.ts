@@ -1,8 +1,7 @@
 /** How each thing is read on this system. What a system cannot tell is said as unknown, never guessed. */
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import systeminformation from 'systeminformation'
-import type { RegistryReader } from '../registry.ts'
-import type { ProgramRun } from '../run-program.ts'
+import { createRegistryReader, type RegistryReader } from '../registry.ts'
+import { systemProgram, type ProgramRun } from '../run-program.ts'
 import { batteryFromJson, noBattery, powerScript, type Battery } from './battery.ts'
 import type { Directory } from './facts.ts'
 import { linuxNetworks } from './linux-networks.ts'
@@ -25,9 +24,15 @@ export interface SystemReader {
 /** PowerShell alone needs 0.3 s on a fast machine and several on a busy one that has just started. */
 const programMsMax: Millis = 20 * secondMs
 
-export function windowsReader(run: ProgramRun, readRegistry: RegistryReader): SystemReader {
+function windowsReader(
+  run: ProgramRun,
+  readRegistry: RegistryReader,
+  systemRoot: string | undefined
+): SystemReader {
+  const powershell = systemProgram('WindowsPowerShell\\v1.0\\powershell.exe', systemRoot)
+  const nltest = systemProgram('nltest.exe', systemRoot)
   async function ask<Answer>(script: string, parse: (text: string) => Answer | null): Promise<Answer> {
-    const { exitCode, output } = await run('powershell.exe', powershellArgs(script), programMsMax)
+    const { exitCode, output } = await run(powershell, powershellArgs(script), programMsMax)
     const answer = parse(output)
     if (answer === null)
       throw new Error(`powershell.exe ended with ${exitCode} and no answer that can be read`)
@@ -36,7 +41,7 @@ export function windowsReader(run: ProgramRun, readRegistry: RegistryReader): Sy
 
   /** Not every Windows has nltest, and only a member of a domain has something to ask. */
   async function domainSid(): Promise<string | null> {
-    const answer = await run('nltest.exe', ['/domain_trusts', '/v'], programMsMax).catch(() => null)
+    const answer = await run(nltest, ['/domain_trusts', '/v'], programMsMax).catch(() => null)
     return answer === null ? null : domainSidFrom(answer.output)
   }
 
@@ -70,11 +75,23 @@ const nowhere: Directory = {
   dhcp: { groupId: null, cacheHosts: null }
 }
 
+/** Of this system. */
+export function systemReader(
+  run: ProgramRun,
+  env: Readonly<Record<string, string | undefined>>
+): SystemReader {
+  if (process.platform !== 'win32') return unixReader(process.platform)
+  const reg = systemProgram('reg.exe', env['SystemRoot'])
+  return windowsReader(run, createRegistryReader(run, reg), env['SystemRoot'])
+}
+
 /** Linux, and for the battery every other system too. */
-export function unixReader(platform: NodeJS.Platform): SystemReader {
+function unixReader(platform: NodeJS.Platform): SystemReader {
   return {
     async battery() {
-      const { hasBattery, acConnected, percent } = await systeminformation.battery()
+      // Loaded when it is first wanted: it is large, and most agents run on Windows.
+      const { battery } = await import('systeminformation')
+      const { hasBattery, acConnected, percent } = await battery()
       return hasBattery ? { isPresent: true, onBattery: !acConnected, percent } : noBattery
     },
     networks: async () =>
