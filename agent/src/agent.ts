@@ -149,6 +149,8 @@ async function start(
   const powerless = gatewayWithSecret(config)
   if (powerless !== null) throw new StarlingError('bad-config', powerless)
   const live = createLiveConfig(config, source, { log, apply: applyConfig })
+  /** As `live` has it, but already while a change is taken over. */
+  let inForce = config
   const classes = () => live.now().contentClasses
   const startedAt = Date.now()
   const version = await ownVersion()
@@ -283,7 +285,7 @@ async function start(
   await store.remember(remembered.config, shown)
 
   const policy = createPolicyState({
-    policy: () => policyOf(live.now()),
+    policy: () => policyOf(inForce),
     host: () => host.now(),
     measured: () => ({
       wanBytesPerSecond: lineMeter.bytesPerSecond,
@@ -380,7 +382,7 @@ async function start(
     })
   }
 
-  const corePolicy = (): CorePolicy => corePolicyOf(policy.now(), role, policyOf(live.now()))
+  const corePolicy = (): CorePolicy => corePolicyOf(policy.now(), role, policyOf(inForce))
   const init: AgentCoreInit = { self, role, site, policy: corePolicy(), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())
@@ -497,6 +499,7 @@ async function start(
 
   /** What a running agent takes over of a changed configuration (config-live.ts). */
   function applyConfig(next: AgentConfig, before: AgentConfig): void {
+    inForce = next
     // First what may refuse.
     upstream.allowPrivate([...next.upstream.allowPrivate, ...policy.now().cacheHosts.hosts])
     proxy?.reconfigure({ ...next.proxy, connectPorts: next.proxy.connectPorts.map(Number) })

@@ -140,7 +140,12 @@ export async function startLocalPage(
       values: [],
       host: unknownHost,
       measured: nothingMeasured,
-      effective: effectivePolicy({ policy: policyDefaults, host: unknownHost, time: null, measured: nothingMeasured })
+      effective: effectivePolicy({
+        policy: policyDefaults,
+        host: unknownHost,
+        time: null,
+        measured: nothingMeasured
+      })
     }),
     async *verify() {
       yield* local.verifyResults

@@ -1,4 +1,5 @@
 /** How each thing is read on this system. What a system cannot tell is said as unknown, never guessed. */
+import { readFile } from 'node:fs/promises'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { createRegistryReader, type RegistryReader } from '../registry.ts'
 import { systemProgram, type ProgramRun } from '../run-program.ts'
@@ -75,12 +76,28 @@ const nowhere: Directory = {
   dhcp: { groupId: null, cacheHosts: null }
 }
 
+const noNetworks: Networks = { adapters: [], isMetered: null, hasSystemVpn: null }
+
+/** A machine that a test has made up: a JSON file with what each reading gives. */
+function madeReader(file: string): SystemReader {
+  const part = async (name: string): Promise<unknown> =>
+    (JSON.parse(await readFile(file, 'utf8')) as Readonly<Record<string, unknown>>)[name]
+  return {
+    battery: async () => ((await part('battery')) as Battery | undefined) ?? noBattery,
+    networks: async () => ((await part('networks')) as Networks | undefined) ?? noNetworks,
+    directory: async () => ((await part('directory')) as Directory | undefined) ?? nowhere
+  }
+}
+
 /** Of this system. */
 export function systemReader(
   run: ProgramRun,
   env: Readonly<Record<string, string | undefined>>
 ): SystemReader {
-  if (process.platform !== 'win32') return unixReader(process.platform)
+  if (process.platform !== 'win32') {
+    const made = env['STARLING_DEV_HOST']
+    return made === undefined ? unixReader(process.platform) : madeReader(made)
+  }
   const reg = systemProgram('reg.exe', env['SystemRoot'])
   return windowsReader(run, createRegistryReader(run, reg), env['SystemRoot'])
 }
@@ -94,8 +111,7 @@ function unixReader(platform: NodeJS.Platform): SystemReader {
       const { hasBattery, acConnected, percent } = await battery()
       return hasBattery ? { isPresent: true, onBattery: !acConnected, percent } : noBattery
     },
-    networks: async () =>
-      platform === 'linux' ? await linuxNetworks('/') : { adapters: [], isMetered: null, hasSystemVpn: null },
+    networks: async () => (platform === 'linux' ? await linuxNetworks('/') : noNetworks),
     directory: async () => nowhere
   }
 }
