@@ -27,7 +27,7 @@ const valueLine = /^ {4}(.*?) {4}(REG_[A-Z0-9_]+)(?: {4}(.*))?$/
 export function registryFromText(text: string): readonly RegistryKey[] {
   const keys: Array<{ path: string; values: RegistryValue[] }> = []
   for (const line of text.split(/\r?\n/)) {
-    if (/^HKEY_/.test(line)) keys.push({ path: line.trimEnd(), values: [] })
+    if (line.startsWith('HKEY_')) keys.push({ path: line.trimEnd(), values: [] })
     const [, name, type, data = ''] = valueLine.exec(line) ?? []
     const value = type === undefined ? null : dataFrom(type, data)
     if (value !== null) keys.at(-1)?.values.push({ name: name!, data: value })

@@ -36,7 +36,7 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
     const source: ConfigSource = {
       first: await services.readConfig(sources),
       read: () => services.readConfig(sources),
-      watchMachine: services.watchMachinePolicy,
+      watchMachine: changed => services.watchMachinePolicy(changed),
       setCoordinatorPolicy(values) {
         coordinator = values
       }

@@ -91,7 +91,7 @@ describe("the machine's state", () => {
     const log = createLog('silent', 'test')
     const warnings: unknown[] = []
     vi.spyOn(log, 'warn').mockImplementation((about: unknown) => void warnings.push(about))
-    const networkReads = vi.fn(() => Promise.reject(new Error('no such service')))
+    const networkReads = vi.fn<SystemReader['networks']>(() => Promise.reject(new Error('no such service')))
     const { host, own } = hostOf({ networks: networkReads }, { log })
     await host.start(10_000)
     expect(host.now()).toMatchObject({ metered: false, vpn: false, adapters: [], subnets: ['10.1.2.3/24'] })
@@ -104,7 +104,7 @@ describe("the machine's state", () => {
 
   it('asks the system for its networks again when an address has changed, not each time', async () => {
     vi.useFakeTimers({ toFake: ['setInterval'] })
-    const networkReads = vi.fn(async () => networks(adapter()))
+    const networkReads = vi.fn<SystemReader['networks']>(async () => networks(adapter()))
     const { host, own } = hostOf({ networks: networkReads })
     await host.start(10_000)
     vi.advanceTimersByTime(30_000)

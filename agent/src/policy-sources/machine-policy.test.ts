@@ -78,7 +78,7 @@ describe("the machine's policy", () => {
       const tree: Tree = { [policyKeys.starling]: mode(0) }
       const policy = policyOf(tree)
       await policy.read()
-      const changed = vi.fn()
+      const changed = vi.fn<() => void>()
       const stop = policy.watch(changed)
       await vi.advanceTimersByTimeAsync(30_000)
       expect(changed).not.toHaveBeenCalled()

@@ -3,7 +3,7 @@
  * them: the origin's path on the cache host, and `cacheHostOrigin` with the origin's name. In the order listed, one at a time; what one cannot
  * give the origin is asked for. They speak http only, so what is https goes to the origin.
  */
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { messageOf } from '@starling/shared/errors.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
@@ -29,8 +29,10 @@ export function withCacheHosts<Upstream extends UpstreamPort>(
     readonly isForCacheHosts: (url: string) => boolean
     readonly log: Log
     readonly now: () => Millis
+    readonly pause?: (ms: Millis, signal: AbortSignal) => Promise<unknown>
   }
 ): Upstream {
+  const pause = parts.pause ?? ((ms, signal) => wait(ms, undefined, { signal }))
   const restsUntil = new Map<string, Millis>()
 
   /** Null: it cannot help. */
@@ -76,7 +78,7 @@ export function withCacheHosts<Upstream extends UpstreamPort>(
         if (response !== null) return response
       }
       if (parts.now() + roundMs > until) return await upstream.request(one)
-      await pause(roundMs, undefined, { signal: one.signal })
+      await pause(roundMs, one.signal)
     }
   }
 
