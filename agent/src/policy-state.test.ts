@@ -107,6 +107,13 @@ describe('what policy comes to', () => {
     })
   })
 
+  it('DOMinBackgroundQos: a background download that gets less from peers does not wait for them', () => {
+    const patienceMs = (document: PolicyDocument) =>
+      corePolicyOf(stateOf(document).state.now(), 'agent', policyDefaults).delayBackgroundDownloadFromHttpMs
+    expect(patienceMs({ DOMinBackgroundQos: 512 })).toBe(2000)
+    expect(patienceMs({ DOMinBackgroundQos: 1, DODelayBackgroundDownloadFromHttp: 60 })).toBe(60_000)
+  })
+
   it('is not asked of a gateway, which is there for its site', () => {
     const { around, state } = stateOf({ DODownloadMode: 0 })
     around.host = { ...unknownHost, onBattery: true, vpn: true, ramBytes: GiB }

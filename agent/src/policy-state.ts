@@ -6,7 +6,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
 import type { HostFacts, Measured } from '@starling/shared/policy/host-facts.ts'
 import { policyFields, policyDefaults, type WholePolicy } from '@starling/shared/policy/policy.ts'
-import { minuteMs } from '@starling/shared/units.ts'
+import { minuteMs, secondMs } from '@starling/shared/units.ts'
+import { chunkBytesDefault } from '@starling/shared/chunking.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import type { ConfigSetting, PolicyView, Sharing } from './ports.ts'
 import type { CorePolicy } from '@starling/shared/policy/core-policy.ts'
@@ -84,8 +85,19 @@ export function createPolicyState(parts: PolicyParts): PolicyState {
  * A gateway is there for its site, and its admin has put it there: what policy asks of endpoints before they share (memory, batteries, VPNs) is
  * not asked of it.
  */
-export function corePolicyOf({ core }: Effective, role: Role, { uploadSlots }: WholePolicy): CorePolicy {
-  return role === 'gateway' ? { ...core, uploadSlots, upstreamWeight: 1000 } : core
+export function corePolicyOf(
+  { core, minBackgroundBytesPerSecond }: Effective,
+  role: Role,
+  { uploadSlots }: WholePolicy
+): CorePolicy {
+  // DOMinBackgroundQos: when the next chunk has not come in the time that it takes at that speed, it is fetched over the WAN.
+  const chunkMs =
+    minBackgroundBytesPerSecond === null
+      ? Infinity
+      : Math.ceil((chunkBytesDefault * secondMs) / minBackgroundBytesPerSecond)
+  const delayBackgroundDownloadFromHttpMs = Math.min(core.delayBackgroundDownloadFromHttpMs, chunkMs)
+  const endpoint = { ...core, delayBackgroundDownloadFromHttpMs }
+  return role === 'gateway' ? { ...endpoint, uploadSlots, upstreamWeight: 1000 } : endpoint
 }
 
 export function sharingOf({ peers, upload, uploadToOtherSites, cache }: Effective, role: Role): Sharing {
