@@ -75,7 +75,6 @@ export interface CacheRules {
 export function effectivePolicy({ policy, host, time, measured }: PolicyInput): Effective {
   const upload = mayUpload(policy, host)
   const core: CorePolicy = {
-    ...ratesOf(policy, host, measured),
     upstreamSlots: policy.upstreamSlots,
     siteUpstreamSlots: policy.siteUpstreamSlots,
     uploadSlots: upload.allowed ? policy.uploadSlots : 0,
@@ -83,7 +82,8 @@ export function effectivePolicy({ policy, host, time, measured }: PolicyInput): 
     delayForegroundDownloadFromHttpMs: policy.DODelayForegroundDownloadFromHttp * secondMs,
     delayBackgroundDownloadFromHttpMs: policy.DODelayBackgroundDownloadFromHttp * secondMs,
     maxBackgroundQueueDelayMs: policy.maxBackgroundQueueDelayMs,
-    upstreamWeight: policy.upstreamWeight
+    upstreamWeight: policy.upstreamWeight,
+    ...ratesOf(policy, host, measured)
   }
   return {
     site: siteFor(policy, host),

@@ -65,6 +65,9 @@ export function windowHours(
   const [from, to] = [values[`${name}From`], values[`${name}To`]]
   if (values[name] !== 1 || from === null || to === null || lineBytesPerSecond === null) return []
   const rateOf = (share: number) => strictest([usual, Math.round((lineBytesPerSecond * share) / 100)])
-  const within = `daily ${from}-${to} ${rateOf(values[`${name}In`])}`
-  return from === to ? [within] : [within, `daily ${to}-${from} ${rateOf(values[`${name}Out`])}`]
+  // The first that fits counts, so a window of a whole day leaves nothing outside.
+  return [
+    `daily ${from}-${to} ${rateOf(values[`${name}In`])}`,
+    `daily ${to}-${from} ${rateOf(values[`${name}Out`])}`
+  ]
 }
