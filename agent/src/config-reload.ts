@@ -9,7 +9,7 @@ import { problemText } from './config-problem.ts'
 import type { ConfigReading, ConfigSources } from './config-sources.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
-import type { ConfigProblem, ConfigReload, ConfigSetting } from './ports.ts'
+import type { ConfigProblem, ConfigReload, ConfigSetting, SourcedValue } from './ports.ts'
 
 /** Where a running agent's configuration comes from. */
 export interface ConfigSource {
@@ -17,16 +17,32 @@ export interface ConfigSource {
   readonly first: ConfigReading
   /** From the same sources, as they are now. */
   readonly read: () => Promise<ConfigReading>
+  /** Tells when the machine's policy has changed; absent: there is none. @returns what ends it */
+  readonly watchMachine?: (changed: () => void) => () => void
+  /** What the coordinator says from now on; counts with the next `read`. Absent: there is none. */
+  readonly setCoordinatorPolicy?: (values: readonly SourcedValue[]) => void
 }
 
-/** @param read see readCheckedConfig */
+/**
+ * @param read see readCheckedConfig
+ * @param watchMachine absent: the machine's policy does not change while the agent runs
+ */
 export async function configSource(
   read: (sources: ConfigSources) => Promise<ConfigReading>,
-  given: ConfigSources
+  given: ConfigSources,
+  watchMachine?: (changed: () => void) => () => void
 ): Promise<ConfigSource> {
+  let coordinator: readonly SourcedValue[] = []
   // A copy: what is taken out of the environment later is needed when the configuration is read again.
-  const sources = { ...given, env: { ...given.env } }
-  return { first: await read(sources), read: () => read(sources) }
+  const sources = { ...given, env: { ...given.env }, coordinator: () => coordinator }
+  return {
+    first: await read(sources),
+    read: () => read(sources),
+    setCoordinatorPolicy(values) {
+      coordinator = values
+    },
+    ...(watchMachine === undefined ? {} : { watchMachine })
+  }
 }
 
 export interface LiveConfig {

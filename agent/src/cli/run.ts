@@ -25,7 +25,11 @@ const stopWithinMs: Millis = 20 * secondMs
 export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
   const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
   try {
-    const source = await configSource(sources => services.readConfig(sources), options.sources)
+    const source = await configSource(
+      sources => services.readConfig(sources),
+      options.sources,
+      changed => services.watchMachinePolicy(changed)
+    )
     const config = configOf(source.first)
     // Programs that the agent starts have no business with it.
     delete process.env['STARLING_FLEET_SECRET']
