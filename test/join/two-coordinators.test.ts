@@ -2,6 +2,7 @@
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatTicket, parseTicket } from '@starling/shared/ticket.ts'
+import { minuteMs } from '@starling/shared/units.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { findPostgres, startPostgres, type Postgres } from '../doubles/postgres.ts'
 import { createJoinLab } from './lab.ts'
@@ -23,7 +24,7 @@ describe.skipIf(programs === null)('two coordinators on one PostgreSQL', { timeo
     const [data, otherData] = [await lab.folder(), await lab.folder()]
     const one = await lab.coordinator({ data, database })
     await copyFile(join(data, 'fleet.key'), join(otherData, 'fleet.key'))
-    const other = await lab.coordinator({ data: otherData, database })
+    const other = await lab.coordinator({ data: otherData, database, heartbeatMs: minuteMs })
     expect([other.fleet, other.id === one.id]).toEqual([one.fleet, false])
 
     // One machine joins with the ticket at the one; nobody else may at the other.
@@ -41,7 +42,7 @@ describe.skipIf(programs === null)('two coordinators on one PostgreSQL', { timeo
     // It lost its answer and tries the other: there it is the same machine, and is seen.
     const again = await lab.agent(atOther, { identity: agent.identity })
     await again.link.prepare()
-    again.link.start()
+    await again.link.start()
     await vi.waitFor(async () => {
       expect(await other.status()).toMatchObject({ agents: 1, online: 1 })
     })

@@ -4,6 +4,7 @@ import { agentStore } from '@starling/coordinator/store/agents.ts'
 import type { AgentRecord } from '@starling/coordinator/ports.ts'
 import { expect, it } from 'vitest'
 import type { StoreContract } from './contract.ts'
+import { hearing } from './hearing.ts'
 
 const log = createLog('silent')
 const agent: AgentRecord = {
@@ -57,6 +58,20 @@ export const agentsContract: StoreContract = harness => {
     expect(done.filter(Boolean)).toHaveLength(names.length)
     expect(await stores[1]?.revocations()).toEqual({ version: names.length, agents: names })
     for (const store of stores) await store.close()
+  })
+
+  it('tells all coordinators who came and who was put out', async () => {
+    const heard: Array<string | null> = []
+    const told = hearing(heard)
+    ;(await harness.rival()).listen('agents', told.handler)
+    await told.until(1)
+    const store = agentStore(harness.database, log)
+    await store.putAgent(agent)
+    await told.until(2)
+    await store.revoke('a', 7, '')
+    await told.until(3)
+    expect(heard).toEqual([null, 'a', 'a'])
+    await store.close()
   })
 
   it('writes down in one go who of 20,000 was heard', { timeout: 60_000 }, async () => {
