@@ -2,7 +2,7 @@
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { ScopePolicy } from './rollout-plan.ts'
+import type { ScopePolicy } from '@starling/shared/rollout-plan.ts'
 
 /** How an agent stands to the policy that it is to have now. */
 export type Standing =

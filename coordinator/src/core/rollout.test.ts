@@ -13,7 +13,7 @@ import {
   versionFor,
   type ScopePolicy,
   type Stage
-} from './rollout-plan.ts'
+} from '@starling/shared/rollout-plan.ts'
 import { createRolloutCore, judgeEveryMs, type RolloutCore } from './rollout.ts'
 
 const id = (n: number): AgentId => `12D3KooW${String(n).padStart(44, 'z').replaceAll('0', 'o')}`

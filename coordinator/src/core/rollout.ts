@@ -17,7 +17,7 @@ import {
   type Figures,
   type Reached
 } from './rollout-health.ts'
-import { advance, isActive, isReached, pause, rollBack, type Rollout, type ScopePolicy } from './rollout-plan.ts'
+import { advance, isActive, isReached, pause, rollBack, type Rollout, type ScopePolicy } from '@starling/shared/rollout-plan.ts'
 
 /** A judgement looks at every agent once; nothing changes so fast that it were too late then. */
 export const judgeEveryMs: Millis = 5 * secondMs

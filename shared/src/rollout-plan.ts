@@ -7,10 +7,10 @@
  * coordinator and after every restart, an agent that joins in the middle has its place, and the next rollout begins
  * with other machines.
  */
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import { concerns, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
-import { hash32 } from '@starling/shared/prng.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import type { AgentId, SiteId } from './ids.ts'
+import { concerns, type PolicyScope, type ScopedMember } from './policy-scope.ts'
+import { hash32 } from './prng.ts'
+import type { Millis } from './units.ts'
 
 /** Counts up within its scope, from 1. */
 export type PolicyVersion = number
