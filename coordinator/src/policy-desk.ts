@@ -3,7 +3,7 @@
  * is said share one content, one digest and one signature; there are as many as sites and stages make different ones.
  */
 import { scopesOf, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
-import { isActive, versionFor, type PolicyVersion, type ScopePolicy } from '@starling/shared/rollout-plan.ts'
+import { isActive, versionFor, type PolicyVersion, type ScopePolicy, type Standing } from '@starling/shared/rollout-plan.ts'
 import {
   policyDigest,
   type PolicyContent,
@@ -14,7 +14,7 @@ import {
 } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Authority } from './ports.ts'
-import type { PolicyDesk, PolicyStore, Standing } from './policy-ports.ts'
+import type { PolicyDesk, PolicyStore } from './policy-ports.ts'
 
 export interface LoadedDesk extends PolicyDesk {
   /** Reads what the database says now. */

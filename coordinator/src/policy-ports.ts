@@ -1,7 +1,7 @@
 /** What the parts of the policy service are to each other. */
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
-import type { PolicyVersion, ScopePolicy } from '@starling/shared/rollout-plan.ts'
+import type { PolicyVersion, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 
@@ -24,14 +24,6 @@ export interface PolicyRecord {
   /** Against the version before it. */
   readonly changes: readonly PolicyChange[]
 }
-
-/** How an agent stands to the policy that it is to have now. */
-export type Standing =
-  | { readonly kind: 'has' }
-  | { readonly kind: 'awaited' }
-  | { readonly kind: 'refused'; readonly reason: string }
-  /** A program that does not know of policies yet. */
-  | { readonly kind: 'unaware' }
 
 /** What a rollout watches of an agent, as it was heard by any coordinator. */
 export interface HeardRecord {

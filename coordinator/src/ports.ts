@@ -3,7 +3,10 @@ import type { PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
+import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
+import type { RolloutCore, RolloutView } from './core/rollout.ts'
+import type { RolloutEvent } from './core/rollout-events.ts'
 
 // ------------------------------------------------------------------------------------------------- store
 
@@ -89,6 +92,7 @@ export interface Authority {
     body: { readonly version: number; readonly agents: readonly AgentId[] },
     now: Millis
   ): RevocationList
+  policy(body: Pick<SignedPolicy, 'number' | 'scopes'>, now: Millis): SignedPolicy
 }
 
 // ------------------------------------------------------------------------------------------------- decisions
@@ -110,3 +114,5 @@ export interface Handout {
   readonly id: AgentId
   readonly addresses: readonly string[]
 }
+
+export type { RolloutCore, RolloutEvent, RolloutView }

@@ -55,6 +55,14 @@ export interface ScopePolicy {
   readonly rollout: Rollout | null
 }
 
+/** How an agent stands to the policy that it is to have now. */
+export type Standing =
+  | { readonly kind: 'has' }
+  | { readonly kind: 'awaited' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** A program that does not know of policies yet. */
+  | { readonly kind: 'unaware' }
+
 export const wholeScope: StageMembers = { percent: 100 }
 
 export function isActive(rollout: Rollout | null): rollout is Rollout {

@@ -2,15 +2,7 @@
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { ScopePolicy } from '@starling/shared/rollout-plan.ts'
-
-/** How an agent stands to the policy that it is to have now. */
-export type Standing =
-  | { readonly kind: 'has' }
-  | { readonly kind: 'awaited' }
-  | { readonly kind: 'refused'; readonly reason: string }
-  /** A program that does not know of policies yet. */
-  | { readonly kind: 'unaware' }
+import type { ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 
 export type RolloutEvent =
   /** Loaded at start, or changed by whomever. */

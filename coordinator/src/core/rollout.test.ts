@@ -2,7 +2,7 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import { Prng } from '@starling/shared/prng.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { describe, expect, it } from 'vitest'
-import type { RolloutEffect, Standing } from './rollout-events.ts'
+import type { RolloutEffect } from './rollout-events.ts'
 import { lostAfterMs } from './rollout-health.ts'
 import {
   begin,
@@ -12,7 +12,8 @@ import {
   rollBack,
   versionFor,
   type ScopePolicy,
-  type Stage
+  type Stage,
+  type Standing
 } from '@starling/shared/rollout-plan.ts'
 import { createRolloutCore, judgeEveryMs, type RolloutCore } from './rollout.ts'
 

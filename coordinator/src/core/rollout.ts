@@ -7,7 +7,7 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import type { Machine } from '@starling/shared/machine.ts'
 import { concerns, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import type { RolloutEffect, RolloutEvent, Standing } from './rollout-events.ts'
+import type { RolloutEffect, RolloutEvent } from './rollout-events.ts'
 import {
   DownloadWindow,
   isEnough,
@@ -17,7 +17,7 @@ import {
   type Figures,
   type Reached
 } from './rollout-health.ts'
-import { advance, isActive, isReached, pause, rollBack, type Rollout, type ScopePolicy } from '@starling/shared/rollout-plan.ts'
+import { advance, isActive, isReached, pause, rollBack, type Rollout, type ScopePolicy, type Standing } from '@starling/shared/rollout-plan.ts'
 
 /** A judgement looks at every agent once; nothing changes so fast that it were too late then. */
 export const judgeEveryMs: Millis = 5 * secondMs

@@ -4,9 +4,9 @@
  */
 import { sql } from 'kysely'
 import type { AgentId } from '@starling/shared/ids.ts'
-import type { ScopePolicy } from '@starling/shared/rollout-plan.ts'
+import type { ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument } from '@starling/shared/signed-policy.ts'
-import type { HeardRecord, PolicyChange, PolicyRecord, PolicyStore, Standing } from '../policy-ports.ts'
+import type { HeardRecord, PolicyChange, PolicyRecord, PolicyStore } from '../policy-ports.ts'
 import { nextNumber } from './counters.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
