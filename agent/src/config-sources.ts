@@ -15,7 +15,7 @@ import { z } from 'zod'
 import { readConfigText, type Position } from './config-file.ts'
 import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '@starling/shared/nearest-name.ts'
 import type { ConfigOrigin, ConfigProblem, ConfigSetting } from './ports.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>

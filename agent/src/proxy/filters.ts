@@ -8,7 +8,7 @@
  */
 import { matchGlob, parseGlob } from '@starling/shared/content-classes/glob.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
-import type { ProxyRule } from '../config-access.ts'
+import type { ProxyRule } from '@starling/shared/policy/access.ts'
 import { networkCheck } from './clients.ts'
 import { isListed } from './host-patterns.ts'
 

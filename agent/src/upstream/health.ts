@@ -6,7 +6,7 @@
 import { messageOf } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
-import type { UpstreamProbe } from '../upstream-schema.ts'
+import type { UpstreamProbe } from '@starling/shared/policy/upstreams.ts'
 import { blameFor, TurnedAway } from './errors.ts'
 import { isInDoubt } from './health-state.ts'
 import { probeInDoubtMs } from './limits.ts'
