@@ -14,6 +14,8 @@ export interface AgentRecord {
   readonly agent: AgentId
   readonly site: SiteId
   readonly role: Role
+  /** Of policies; null: in none. */
+  readonly group: string | null
   readonly version: string
   readonly enrolledAt: Millis
   readonly lastHeardAt: Millis | null
@@ -43,6 +45,8 @@ export interface AgentStore {
   agents(): Promise<readonly AgentRecord[]>
   agent(agent: AgentId): Promise<AgentRecord | null>
   putAgent(agent: AgentRecord): Promise<void>
+  /** @returns false for an unknown agent */
+  setGroup(agent: AgentId, group: string | null): Promise<boolean>
   /** Gathered, and written together with what else is heard within seconds. */
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */

@@ -13,6 +13,7 @@ import {
   type PolicyRecordView,
   type PolicyScopeView
 } from '@starling/shared/admin-api/policy.ts'
+import { setAgentGroup } from '@starling/shared/admin-api/fleet.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import { parseDuration } from '../config.ts'
 import type { AdminOptions } from './admin.ts'
@@ -151,6 +152,16 @@ export async function rollBack(options: Reasoned, version: number | null | undef
   out(options, await (await createAdminClient(data)).ask(rollBackPolicy, { params: { scope }, body }))
 }
 
+export async function setGroup(
+  { data, json }: AdminOptions,
+  agent: string,
+  group: string | null
+): Promise<void> {
+  const answer = await (await createAdminClient(data)).ask(setAgentGroup, { params: { agent }, body: { group } })
+  if (json) return print(JSON.stringify(answer))
+  print(group === null ? `${agent} is in no group.` : `${agent} is in the group ${group}.`)
+}
+
 function out({ json }: AdminOptions, policy: PolicyScopeView): void {
   print(json ? JSON.stringify(policy) : rolloutText(policy))
 }
@@ -169,7 +180,7 @@ async function documentIn(file: string): Promise<Record<string, unknown>> {
 
 /** `1,10,50,100`, `site:berlin,100`, `group:pilots,100`. */
 function stagesOf({ stages, hold, atOnce }: Staged): { stages?: Array<{ who: StageWho; holdMs: number | null }> } {
-  if (stages === undefined && hold === undefined && atOnce !== true) return {}
+  if (stages === undefined && hold === '10m' && atOnce !== true) return {}
   const holdMs = hold === 'manual' ? null : parseDuration(hold ?? '10m')
   const words = (atOnce === true ? '100' : (stages ?? '1,10,50,100')).split(',')
   return { stages: words.map(word => ({ who: whoOf(word.trim()), holdMs })) }

@@ -6,7 +6,7 @@ import { sql } from 'kysely'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument } from '@starling/shared/signed-policy.ts'
-import type { HeardRecord, PolicyChange, PolicyRecord, PolicyStore } from '../policy-ports.ts'
+import type { PolicyChange, PolicyRecord, PolicyStore } from '../policy-ports.ts'
 import { nextNumber } from './counters.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
@@ -77,20 +77,20 @@ export function policyStore(database: Database): PolicyStore {
       return rows.map(recordOf)
     },
     async policies() {
-      // In one transaction, so that the number is not of another moment than what it numbers.
-      return await database.transaction(async transaction => {
-        const number = await transaction
-          .selectFrom('counters')
-          .select('value')
-          .where('name', '=', numberName)
-          .forShare()
-          .executeTakeFirst()
-        const rows = await transaction.selectFrom('policies').selectAll().orderBy('scope').execute()
-        return {
-          number: number?.value ?? 0,
-          scopes: rows.map(({ revision, state }) => ({ policy: JSON.parse(state) as ScopePolicy, revision }))
-        }
-      })
+      // One statement, so that the number is not of another moment than what it numbers.
+      const rows = await db
+        .selectFrom('counters')
+        .leftJoin('policies', join => join.onTrue())
+        .select(['counters.value as number', 'policies.revision', 'policies.state'])
+        .where('counters.name', '=', numberName)
+        .orderBy('policies.scope')
+        .execute()
+      return {
+        number: rows[0]?.number ?? 0,
+        scopes: rows.flatMap(({ revision, state }) =>
+          revision === null || state === null ? [] : [{ policy: JSON.parse(state) as ScopePolicy, revision }]
+        )
+      }
     },
     async change(after, revision, at) {
       return await database.transaction(async (transaction, notify) => {
@@ -187,7 +187,7 @@ export function policyStore(database: Database): PolicyStore {
         .select([
           'policyHeard.agent',
           'agents.site',
-          'agents.groupName',
+          'agents.group',
           'heardAt',
           'standing',
           'downloads',
@@ -196,20 +196,7 @@ export function policyStore(database: Database): PolicyStore {
         .where('policyHeard.notedAt', '>=', notedAt)
         .where('agents.revokedAt', 'is', null)
         .execute()
-      return rows.map(
-        ({ agent, site, groupName, heardAt, standing, downloads, errors }): HeardRecord & {
-          site: string
-          group: string | null
-        } => ({
-          agent,
-          site,
-          group: groupName,
-          heardAt,
-          standing: JSON.parse(standing) as Standing,
-          downloads,
-          errors
-        })
-      )
+      return rows.map(row => ({ ...row, standing: JSON.parse(row.standing) as Standing }))
     }
   }
 }
