@@ -55,6 +55,8 @@ export interface TestAgent {
   /** How often a trial has asked for that: when it began, and when it was over. */
   looks: number
   problem: string | null
+  /** Why it says that it cannot act on what comes; null: it can. */
+  whyNotApplied: string | null
 }
 
 export interface JoinLab {
@@ -112,7 +114,8 @@ export function createJoinLab(): JoinLab {
         applied: [] as Array<readonly ScopedPolicy[]>,
         reach,
         looks: 0,
-        problem: null as string | null
+        problem: null as string | null,
+        whyNotApplied: null as string | null
       }
       const whole = await createLinkIdentity(identity)
       let connections = 0
@@ -128,7 +131,10 @@ export function createJoinLab(): JoinLab {
           self: identity.agentId,
           files: linkIdentity,
           verify: verifyPolicy,
-          apply: scopes => void heard.applied.push(scopes),
+          apply(scopes) {
+            heard.applied.push(scopes)
+            return Promise.resolve(heard.whyNotApplied)
+          },
           reach() {
             heard.looks++
             return heard.reach

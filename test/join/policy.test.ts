@@ -201,6 +201,22 @@ describe('an agent refuses', () => {
   })
 })
 
+describe('a policy that does not go together with the rest of the configuration', () => {
+  it('is refused with the reason, and the one before stays', async () => {
+    const coordinator = await lab.coordinator(rareHeartbeats)
+    const agent = await started(coordinator)
+    await give(coordinator, { uploadSlots: 1 })
+    await eventually(() => {
+      expect(saidTo(agent)).toHaveLength(1)
+    })
+    const had = agent.policy.report()
+    const { signed, fleet } = await signer(coordinator)
+    agent.whyNotApplied = 'the port is taken'
+    expect(await agent.policy.take(signed({ uploadSlots: 2 }), fleet)).toBe(true)
+    expect(agent.policy.report()).toMatchObject({ ...had, refused: { reason: 'the port is taken' } })
+  })
+})
+
 describe('a policy that cuts agents off', () => {
   const online = { peers: 0, upstreamTried: 10, upstreamFailed: 1 }
 

@@ -32,8 +32,11 @@ export interface PolicyParts {
   readonly self: AgentId
   readonly files: Pick<MembershipFiles, 'readFile' | 'writeFile'>
   readonly verify: (policy: SignedPolicy) => boolean
-  /** Acts on it from now on: the first scope counts most, and names stand in them that are known and in range. */
-  readonly apply: (scopes: readonly ScopedPolicy[]) => void
+  /**
+   * Acts on it from now on: the first scope counts most, and names stand in them that are known and in range.
+   * @returns why it cannot, and goes on with what was before; null: it does
+   */
+  readonly apply: (scopes: readonly ScopedPolicy[]) => Promise<string | null>
   readonly reach: () => Reach
   /** What an admin should know; null: all is well again. */
   readonly problem: (sentence: string | null) => void
@@ -89,14 +92,17 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     kept = next
   }
 
-  function act(policy: SignedPolicy | null): void {
+  /** @returns why it cannot be acted on */
+  async function act(policy: SignedPolicy | null): Promise<string | null> {
     const { scopes, unknown } = known(policy)
-    parts.apply(scopes)
+    const whyNot = await parts.apply(scopes)
+    if (whyNot !== null) return whyNot
     parts.problem(
       unknown.length === 0
         ? null
         : `The coordinator's policy has names that this version does not know: ${unknown.slice(0, 8).join(', ')}. Update this agent.`
     )
+    return null
   }
 
   function refuse(policy: SignedPolicy, reason: string): void {
@@ -104,8 +110,8 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     log.warn({ number: policy.number, reason }, 'policy refused')
   }
 
-  function beginTrial(): void {
-    const before = parts.reach()
+  /** @param before what could be reached without it */
+  function beginTrial(before: Reach): void {
     reached = false
     clearTimeout(timer)
     timer = setTimeout(() => {
@@ -127,7 +133,9 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
   async function goBack(trial: SignedPolicy, why: string): Promise<void> {
     // Acted on first: if the disk fails, too, being reachable is worth more than being remembered.
     refuse(trial, why)
-    act(kept.good)
+    clearTimeout(timer)
+    const whyNot = await act(kept.good)
+    if (whyNot !== null) log.error({ why: whyNot }, 'the policy from before cannot be gone back to')
     await keep({ ...kept, trial: null, starts: 0 })
   }
 
@@ -151,12 +159,17 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
         return
       }
       const { trial } = kept
-      if (trial === null) return act(policy)
+      if (trial === null) {
+        const whyNot = await act(policy)
+        if (whyNot !== null) log.error({ why: whyNot }, 'the kept policy cannot be acted on')
+        return
+      }
       if (kept.starts >= startsInTrialMax)
         return await goBack(trial, `this agent was started ${kept.starts} times while it was on trial`)
       await keep({ ...kept, starts: kept.starts + 1 })
-      act(trial)
-      beginTrial()
+      beginTrial(parts.reach())
+      const whyNot = await act(trial)
+      if (whyNot !== null) await goBack(trial, whyNot)
     },
     report() {
       const policy = inForce()
@@ -179,11 +192,17 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
           return isNew
         }
         if (now !== null && policyDigest(now) === digest) return false
+        const [before, reach] = [kept, parts.reach()]
         // One that is still on trial has not proven to be good; what was before it has.
-        await keep({ ...kept, trial: policy, starts: 0, number: policy.number })
+        await keep({ ...before, trial: policy, starts: 0, number: policy.number })
+        const whyNotNow = await act(policy)
+        if (whyNotNow !== null) {
+          refuse(policy, whyNotNow)
+          await keep({ ...before, number: policy.number })
+          return true
+        }
         refused = null
-        beginTrial()
-        act(policy)
+        beginTrial(reach)
         log.info({ number: policy.number, scopes: policy.scopes.map(({ scope, version }) => `${scope} ${version}`) }, 'policy taken')
         return true
       })
