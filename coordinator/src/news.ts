@@ -14,8 +14,11 @@ import type { PolicyDesk } from './policy-ports.ts'
 
 /** Each is a socket and a few KB. Those beyond hear of it with their heartbeats, half a minute later. */
 const waitersMax = 10_000
-/** Between two lots the event loop serves others: waking all at once would hold heartbeats up for a second. */
-const wokenPerTurn = 250
+/**
+ * Between two lots the event loop serves others: waking all at once would hold heartbeats up for a second. Smaller lots
+ * would have the first ask again before the last have heard.
+ */
+const wokenPerTurn = 1000
 
 export interface News {
   /**

@@ -11,10 +11,11 @@ import { measure, type Bar, type Bench, type BenchResult } from './bench.ts'
 import { bulk } from './bulk.ts'
 import { httpBenches } from './http/http.ts'
 import { idle } from './idle.ts'
+import { policyPush } from './policy-push.ts'
 import { swarm3, swarm3Secret } from './swarm.ts'
 import { upstreams } from './upstreams.ts'
 
-const benches: readonly Bench[] = [swarm3, swarm3Secret, bulk, idle, upstreams, ...httpBenches]
+const benches: readonly Bench[] = [swarm3, swarm3Secret, bulk, idle, upstreams, policyPush, ...httpBenches]
 
 /** A name stands for itself or, as `http` does for `http/hit-1`, for its family. */
 const isNamed = (bench: Bench, name: string): boolean =>

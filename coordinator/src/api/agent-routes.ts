@@ -9,9 +9,11 @@ import {
   newsRequestShape,
   type EnrolResponse,
   type HeartbeatResponse,
+  type NewsResponse,
   type RenewResponse
 } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, assert } from '@starling/shared/errors.ts'
+import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
@@ -81,8 +83,22 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
       gone.abort()
     })
     const news = await policy.news.wait(member, decodeBody(newsRequestShape, bytesOf(request)), gone.signal)
-    return news === null ? reply.code(204).send() : send(reply, news)
+    if (news === null) return reply.code(204).send()
+    return reply.type(agentContentType).send(encodedNews(news))
   })
+}
+
+/** Thousands are told the same within a second. */
+const encodedPolicies = new WeakMap<SignedPolicy, Buffer>()
+
+function encodedNews(news: NewsResponse): Buffer {
+  const { policy, revocations, purges } = news
+  const isPolicyOnly = policy !== null && revocations === null && purges === undefined
+  const known = isPolicyOnly ? encodedPolicies.get(policy) : undefined
+  if (known !== undefined) return known
+  const encoded = Buffer.from(encodeBody(news))
+  if (isPolicyOnly) encodedPolicies.set(policy, encoded)
+  return encoded
 }
 
 function bytesOf(request: FastifyRequest): Uint8Array {
