@@ -165,7 +165,9 @@ const statuses: Readonly<Record<string, number>> = {
   'policy-busy': 409,
   'news-full': 503,
   'bad-body': 400,
-  'bad-url': 400
+  'bad-url': 400,
+  'store-away': 503,
+  'store-full': 503
 }
 
 function statusOf(error: FastifyError | StarlingError): number {
