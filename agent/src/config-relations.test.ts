@@ -40,6 +40,31 @@ function look(given: Given, secret: Uint8Array | null = null, surroundings = aro
 const secret = new Uint8Array(32)
 const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp, right: Given]> = [
   [
+    'a window of hours that only begins',
+    {
+      policy: {
+        DOSetHoursToLimitBackgroundDownloadBandwidth: 1,
+        DOSetHoursToLimitBackgroundDownloadBandwidthFrom: 8,
+        DOSetHoursToLimitBackgroundDownloadBandwidthIn: 20
+      }
+    },
+    /^error policy\.DOSetHoursToLimitBackgroundDownloadBandwidth: the window has only one of its ends/,
+    {
+      policy: {
+        DOSetHoursToLimitBackgroundDownloadBandwidth: 1,
+        DOSetHoursToLimitBackgroundDownloadBandwidthFrom: 8,
+        DOSetHoursToLimitBackgroundDownloadBandwidthTo: 18,
+        DOSetHoursToLimitBackgroundDownloadBandwidthIn: 20
+      }
+    }
+  ],
+  [
+    'a group without its mode',
+    { policy: { DOGroupIdSource: 1 } },
+    /^warning policy\.DOGroupIdSource: means something only with DODownloadMode 2/,
+    { policy: { DODownloadMode: 2, DOGroupIdSource: 1 } }
+  ],
+  [
     'two listeners on one port',
     { page: { port: 17831 } },
     /^error page\.port: page and proxy cannot both listen on port 17831/,

@@ -6,7 +6,10 @@
  * A warning about defaults alone is not told: nobody wrote them, so nobody can have meant something else.
  */
 import { isIP } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@starling/shared/errors.ts'
+import { policyDefaults, type PolicyName } from '@starling/shared/policy/policy.ts'
+import { policyProblems } from '@starling/shared/policy/problems.ts'
 import { bytesToText } from '@starling/shared/policy/quantities.ts'
 import { valueAt, type ConfigReading } from './config-sources.ts'
 import type { Surroundings } from './config-surroundings.ts'
@@ -40,6 +43,8 @@ const relation = (
 export const relations: readonly Relation[] = [
   { severity: 'error', look: sharedPorts },
   { severity: 'error', look: proxiesThatAreThisOne },
+  { severity: 'error', look: config => policyFindings(config, 'error') },
+  { severity: 'warning', look: config => policyFindings(config, 'warning') },
   relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
   relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
     try {
@@ -109,6 +114,25 @@ export const relations: readonly Relation[] = [
     }
   )
 ]
+
+/** What is said at its default means what it would mean unsaid. */
+function policyFindings({ policy }: AgentConfig, severity: Relation['severity']): Finding[] {
+  const said = Object.entries(policy).filter(
+    ([name, value]) => !isDeepStrictEqual(value, policyDefaults[name as PolicyName])
+  )
+  return policyProblems(Object.fromEntries(said))
+    .filter(problem => problem.severity === severity)
+    .map(({ name, message }) => ({ about: [`policy.${name}`, ...partsOf(name, said)], message }))
+}
+
+/** What is missing was written nowhere: the problem is told where its neighbours are. */
+function partsOf(name: string, said: ReadonlyArray<readonly [string, unknown]>): string[] {
+  const group = name.replace(/(From|To|In|Out)$/, '')
+  return said
+    .map(([other]) => other)
+    .filter(other => other.startsWith(group))
+    .map(other => `policy.${other}`)
+}
 
 /** What the relations find, each problem where the first of its settings was given. */
 export function relationProblems(

@@ -5,7 +5,7 @@
  */
 import { wanRates } from '@starling/shared/policy/core-policy.ts'
 import type { LocalTime } from '@starling/shared/policy/hours.ts'
-import { minuteMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { Budget } from './budget.ts'
 import type { AgentEffect, CorePolicy, RoundTrip, WanRates } from './events.ts'
 import { Yielding } from './yielding.ts'

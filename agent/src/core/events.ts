@@ -11,7 +11,7 @@ import type { Digest, DigestEntry, SignedDigests, SignedHead } from '@starling/s
 import type { CorePolicy, WanRates } from '@starling/shared/policy/core-policy.ts'
 import type { LocalTime } from '@starling/shared/policy/hours.ts'
 import type { KeptPurge, Purge } from '@starling/shared/purge.ts'
-import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 
 export type { CorePolicy, WanRates }

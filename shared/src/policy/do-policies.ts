@@ -59,8 +59,7 @@ export const doShape = {
     { 0: 'none', 1: 'subnet', 2: 'local discovery' },
     {
       what: 'Whom of its site or group this agent shares with: 0 all, 1 those in its own subnets, 2 those whom it hears by multicast',
-      why: 'Windows 10 has 0 and Windows 11 has 1: a site is defined here and not guessed from a public address, so all of it is near, over several subnets too',
-      stricter: 'higher'
+      why: 'Windows 10 has 0 and Windows 11 has 1: a site is defined here and not guessed from a public address, so all of it is near, over several subnets too'
     }
   ),
   DOMinRAMAllowedToPeer: amountField(4, gigabytes, {
@@ -87,8 +86,7 @@ export const doShape = {
     { min: 1, max: 100, unit: '%' },
     {
       what: 'The most that the cache may use, as a share of its volume',
-      why: 'Not set: cacheQuotaBytes holds (Microsoft has 20 %); set, it counts in place of it. The share is of the volume and not of what happens to be free, else a full cache would shrink itself',
-      stricter: 'lower'
+      why: 'Not set: cacheQuotaBytes holds (Microsoft has 20 %); set, it counts in place of it. The share is of the volume and not of what happens to be free, else a full cache would shrink itself'
     }
   ),
   DOAbsoluteMaxCacheSize: amountField(
@@ -96,8 +94,7 @@ export const doShape = {
     { min: 0, max: dwordMax, unit: 'GB' },
     {
       what: 'The most that the cache may use, in place of DOMaxCacheSize and cacheQuotaBytes; 0: all but what must stay free',
-      why: "Microsoft's page of 2024 has no default, the one of 2022 has 10 GB. Not set: DOMaxCacheSize holds, or cacheQuotaBytes",
-      stricter: 'lower-not-0'
+      why: "Microsoft's page of 2024 has no default, the one of 2022 has 10 GB. Not set: DOMaxCacheSize holds, or cacheQuotaBytes"
     }
   ),
   DOMaxCacheAge: amountField(0, seconds, {
@@ -109,15 +106,17 @@ export const doShape = {
     z.string().min(1).max(1024).nullable(),
     { word: 'place', form: 'a drive letter like D:, a folder, or a variable like %SystemDrive%' },
     null,
-    { what: 'The drive or folder in which the cache lies', why: 'Not set: in the data folder, which the system protects' }
+    {
+      what: 'The drive or folder in which the cache lies',
+      why: 'Not set: in the data folder, which the system protects'
+    }
   ),
   DOMinBackgroundQos: amountField(
     null,
     { min: 1, max: dwordMax, unit: 'KB/s' },
     {
       what: 'A download in the background that gets less from peers takes the rest over the WAN',
-      why: "Microsoft's pages say 500, 2500 and 20480. Not set: agents of a site know what each of them fetches, and a second copy over the WAN would only be faster for one of them",
-      stricter: 'lower'
+      why: "Microsoft's pages say 500, 2500 and 20480. Not set: agents of a site know what each of them fetches, and a second copy over the WAN would only be faster for one of them"
     }
   ),
   DOMonthlyUploadDataCap: amountField(
@@ -150,7 +149,8 @@ export const doShape = {
   }),
   DOMinBatteryPercentageAllowedToUpload: amountField(0, percent, {
     what: 'On battery, this agent gives to others while the battery is at least so full; 0: not on battery. It downloads in any case',
-    why: "Microsoft's: nobody's day gets shorter for the sake of others. Its pages advise 40 and 60 where laptops are all there is"
+    why: "Microsoft's: nobody's day gets shorter for the sake of others. Its pages advise 40 and 60 where laptops are all there is",
+    stricter: 'higher-or-0'
   }),
   DOPercentageMaxForegroundBandwidth: amountField(0, percent, {
     what: 'The share of the WAN line that downloads somebody waits for may take; 0: no limit',
@@ -207,19 +207,19 @@ export const doShape = {
   ),
   DOMaxDownloadBandwidth: amountField(0, kilobytes, {
     what: 'The most that this agent takes over the WAN, in the foreground and in the background; 0: no limit',
-    why: 'Superseded in Windows 10 2004; holds where the two newer ones are not set',
+    why: 'Superseded in Windows 10 2004. Of an old and a new name the smaller limit holds',
     stricter: 'lower-not-0',
     insteadUse: 'DOMaxForegroundDownloadBandwidth and DOMaxBackgroundDownloadBandwidth'
   }),
   DOPercentageMaxDownloadBandwidth: amountField(0, percent, {
     what: 'The share of the WAN line that downloads may take, in the foreground and in the background; 0: no limit',
-    why: 'Superseded in Windows 10 2004; holds where the two newer ones are not set',
+    why: 'Superseded in Windows 10 2004. Of an old and a new name the smaller limit holds',
     stricter: 'lower-not-0',
     insteadUse: 'DOPercentageMaxForegroundBandwidth and DOPercentageMaxBackgroundBandwidth'
   }),
   DOMaxUploadBandwidth: amountField(0, kilobytes, {
     what: 'The most that this agent gives to peers; 0: no limit',
-    why: 'Superseded in Windows 10 2004; holds beside maxLanUploadBytesPerSecond',
+    why: 'Superseded in Windows 10 2004. Of this and maxLanUploadBytesPerSecond the smaller limit holds',
     stricter: 'lower-not-0',
     insteadUse: 'maxLanUploadBytesPerSecond'
   })

@@ -75,15 +75,15 @@ export interface CacheRules {
 export function effectivePolicy({ policy, host, time, measured }: PolicyInput): Effective {
   const upload = mayUpload(policy, host)
   const core: CorePolicy = {
-    ...ratesOf(policy, host, measured),
     upstreamSlots: policy.upstreamSlots,
     siteUpstreamSlots: policy.siteUpstreamSlots,
     uploadSlots: upload.allowed ? policy.uploadSlots : 0,
     downloadSlots: policy.downloadSlots,
-    delayForegroundDownloadFromHttpMs: seconds(policy.DODelayForegroundDownloadFromHttp) ?? 0,
-    delayBackgroundDownloadFromHttpMs: seconds(policy.DODelayBackgroundDownloadFromHttp) ?? 0,
+    delayForegroundDownloadFromHttpMs: policy.DODelayForegroundDownloadFromHttp * secondMs,
+    delayBackgroundDownloadFromHttpMs: policy.DODelayBackgroundDownloadFromHttp * secondMs,
     maxBackgroundQueueDelayMs: policy.maxBackgroundQueueDelayMs,
-    upstreamWeight: policy.upstreamWeight
+    upstreamWeight: policy.upstreamWeight,
+    ...ratesOf(policy, host, measured)
   }
   return {
     site: siteFor(policy, host),
@@ -138,8 +138,8 @@ function cacheRules(policy: WholePolicy, host: HostFacts): CacheRules {
     quotaBytes: quotaOf(policy, host),
     smallQuotaBytes: policy.cacheSmallQuotaBytes,
     floorBytes: policy.cacheFloorBytes,
-    ageMsMax: policy.DOMaxCacheAge === 0 ? null : seconds(policy.DOMaxCacheAge),
-    contentBytesMin: (policy.DOMinFileSizeToCache ?? 0) * MiB,
+    ageMsMax: policy.DOMaxCacheAge === 0 ? null : policy.DOMaxCacheAge * secondMs,
+    contentBytesMin: policy.DOMinFileSizeToCache * MiB,
     place: policy.DOModifyCacheDrive
   }
 }

@@ -20,10 +20,10 @@ export interface FieldDoc {
 }
 
 /**
- * `lower`: less is stricter. `lower-not-0`: the same, but 0 means no limit. `higher`: more is stricter. `off`, `on`: that is the stricter
- * side of a switch, and 0 or 1 of a flag. `fewer`: a list that allows things.
+ * `lower`: less is stricter. `lower-not-0`: the same, but 0 means no limit. `higher`: more is stricter. `higher-or-0`: the same, but 0 is the
+ * strictest. `off`, `on`: that is the stricter side of a switch, and 0 or 1 of a flag. `fewer`: a list that allows things.
  */
-export type Stricter = 'lower' | 'lower-not-0' | 'higher' | 'off' | 'on' | 'fewer'
+export type Stricter = 'lower' | 'lower-not-0' | 'higher' | 'higher-or-0' | 'off' | 'on' | 'fewer'
 
 interface Limits {
   readonly min: number
@@ -104,23 +104,27 @@ export function countField(byDefault: number, limits: Limits, doc: FieldDoc): z.
 }
 
 /** A number in a unit of its own, not ours: of a policy that others have named. Null: not set. */
+export function amountField(byDefault: number, amount: Amount, doc: FieldDoc): z.ZodType<number>
+export function amountField(byDefault: null, amount: Amount, doc: FieldDoc): z.ZodType<number | null>
 export function amountField(
   byDefault: number | null,
   { unit, ...limits }: Amount,
   doc: FieldDoc
 ): z.ZodType<number | null> {
-  const form = `a whole number of ${unit} from ${limits.min} to ${limits.max}`
+  const form = `a whole number (${unit}) from ${limits.min} to ${limits.max}`
   return numeric(byDefault, whole(limits), form, doc, { unit })
 }
 
 /** A number that stands for something. Null: not set. */
+export function codeField(byDefault: number, codes: Codes, doc: FieldDoc): z.ZodType<number>
+export function codeField(byDefault: null, codes: Codes, doc: FieldDoc): z.ZodType<number | null>
 export function codeField(byDefault: number | null, codes: Codes, doc: FieldDoc): z.ZodType<number | null> {
   const numbers = Object.keys(codes).map(Number)
   const form = `one of ${numbers.map(code => `${code} (${codes[code]})`).join(', ')}`
   return numeric(byDefault, z.literal(numbers), form, doc, { codes })
 }
 
-/** 0 or 1, as the registry has what is on or off; the words will do as well. Null: not set. */
+/** 0 or 1, as the registry has what is on or off; the words will do as well. */
 export function flagField(byDefault: 0 | 1, doc: FieldDoc): z.ZodType<number> {
   const codes = { 0: 'no', 1: 'yes' }
   const read = (text: string) => ({ true: 1, false: 0, null: null })[String(booleanFromText(text))]

@@ -46,9 +46,9 @@ export function mayPeer(policy: WholePolicy, host: HostFacts): Verdict {
   // Firmware and graphics take their part of what the machine was sold with.
   const ramGigabytes = host.ramBytes === null ? Infinity : Math.ceil(host.ramBytes / GiB)
   const { DOMinRAMAllowedToPeer: ram, DOMinDiskSizeAllowedToPeer: disk } = policy
-  if (ramGigabytes < (ram ?? 0))
+  if (ramGigabytes < ram)
     return no(`the machine has ${ramGigabytes} GB of memory, and DOMinRAMAllowedToPeer asks for ${ram} GB`)
-  if (host.diskBytes !== null && host.diskBytes < (disk ?? 0) * diskGigabyte) {
+  if (host.diskBytes !== null && host.diskBytes < disk * diskGigabyte) {
     const has = Math.floor(host.diskBytes / diskGigabyte)
     return no(`the cache's volume has ${has} GB, and DOMinDiskSizeAllowedToPeer asks for ${disk} GB`)
   }
@@ -63,9 +63,9 @@ export function mayUpload(policy: WholePolicy, host: HostFacts): Verdict {
   const peering = mayPeer(policy, host)
   if (!peering.allowed) return peering
   if (uploadSlots === 0) return no('uploadSlots is 0')
-  if (host.onBattery && (least ?? 0) === 0)
+  if (host.onBattery && least === 0)
     return no('the machine is on battery, and DOMinBatteryPercentageAllowedToUpload is 0')
-  if (host.onBattery && host.batteryPercent !== null && host.batteryPercent < least!)
+  if (host.onBattery && host.batteryPercent !== null && host.batteryPercent < least)
     return no(
       `the battery is at ${host.batteryPercent} %, and DOMinBatteryPercentageAllowedToUpload asks for ${least} %`
     )
@@ -77,7 +77,7 @@ export function mayUpload(policy: WholePolicy, host: HostFacts): Verdict {
 export function mayUploadFar(policy: WholePolicy, host: HostFacts, measured: Measured): Verdict {
   const near = mayUpload(policy, host)
   if (!near.allowed) return near
-  const cap = policy.DOMonthlyUploadDataCap ?? 0
+  const cap = policy.DOMonthlyUploadDataCap
   return measured.farUploadBytesThisMonth < cap * GiB
     ? yes
     : no(`other sites were given the ${cap} GB of DOMonthlyUploadDataCap this month`)
@@ -115,7 +115,7 @@ function groupOf({ DOGroupId, DOGroupIdSource }: WholePolicy, host: HostFacts): 
     case 4:
       return sources[DOGroupIdSource] ?? usual
     default:
-      return sources[DOGroupIdSource ?? 0] ?? null
+      return sources[DOGroupIdSource] ?? null
   }
 }
 

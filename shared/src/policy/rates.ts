@@ -60,17 +60,13 @@ function lineOf(
   return wanLineBytesPerSecond === 0 ? wanBytesPerSecond : wanLineBytesPerSecond
 }
 
-/** The first that is set: the newer name before the superseded one. */
-function firstSet(values: ReadonlyArray<number | null>): number {
-  return values.find(value => value !== null && value !== 0) ?? 0
-}
-
-function kilobytes(...values: ReadonlyArray<number | null>): BytesPerSecond {
-  return firstSet(values) * KiB
+/** Of a newer name and the one that it superseded. */
+function kilobytes(...values: readonly number[]): BytesPerSecond {
+  return strictest(values.map(value => value * KiB))
 }
 
 /** At least a byte a second: 0 would be no limit. */
-function share(line: BytesPerSecond | null, ...percentages: ReadonlyArray<number | null>): BytesPerSecond {
-  const percentage = firstSet(percentages)
+function share(line: BytesPerSecond | null, ...percentages: readonly number[]): BytesPerSecond {
+  const percentage = strictest(percentages)
   return line === null || percentage === 0 ? 0 : Math.max(1, Math.round((line * percentage) / 100))
 }

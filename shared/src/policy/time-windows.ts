@@ -2,13 +2,14 @@
  * Delivery Optimization's time windows: five values that belong together. While the first is 1, the percentage `In` holds from the
  * hour `From` up to the hour `To` of each day, and `Out` outside. A window whose end is not after its start goes over midnight.
  */
+import type { z } from 'zod'
 import type { BytesPerSecond } from '../units.ts'
 import { amountField, flagField } from './fields.ts'
 import { strictest } from './hours.ts'
 
 type Kind = 'Foreground' | 'Background'
 
-const hour = { min: 0, max: 23, unit: 'the hour' }
+const hour = { min: 0, max: 23, unit: 'h' }
 const percent = { min: 0, max: 100, unit: '%' }
 const nameOf = <K extends Kind>(kind: K) => `DOSetHoursToLimit${kind}DownloadBandwidth` as const
 
@@ -23,10 +24,7 @@ function shapeOf<K extends Kind>(kind: K, downloads: string) {
   return {
     [name]: flagField(0, {
       what: `Whether ${downloads} are limited to one share of the WAN line within hours of the day, and to another outside`,
-      why:
-        'hoursToLimit' +
-        kind +
-        'Download has days and absolute rates; these five are for estates that have them already'
+      why: `hoursToLimit${kind}Download has days and absolute rates; these five are for estates that have them already`
     }),
     [`${name}From`]: amountField(null, hour, {
       what: `Local hour at which the window for ${downloads} begins`,
@@ -38,7 +36,9 @@ function shapeOf<K extends Kind>(kind: K, downloads: string) {
     }),
     [`${name}In`]: share('within'),
     [`${name}Out`]: share('outside')
-  } as Record<`${typeof name}${'' | 'From' | 'To' | 'In' | 'Out'}`, ReturnType<typeof amountField>>
+    // A computed name widens to any text.
+  } as Record<`${typeof name}${'' | 'In' | 'Out'}`, z.ZodType<number>> &
+    Record<`${typeof name}${'From' | 'To'}`, z.ZodType<number | null>>
 }
 
 export const timeWindowShape = {
@@ -46,7 +46,9 @@ export const timeWindowShape = {
   ...shapeOf('Background', 'downloads in the background')
 }
 
-export type WindowValues = { readonly [Name in keyof typeof timeWindowShape]: number | null }
+export type WindowValues = {
+  readonly [Name in keyof typeof timeWindowShape]: z.infer<(typeof timeWindowShape)[Name]>
+}
 
 /**
  * The window as hours of the week, in the text that hours.ts reads.
@@ -62,8 +64,10 @@ export function windowHours(
   const name = nameOf(kind)
   const [from, to] = [values[`${name}From`], values[`${name}To`]]
   if (values[name] !== 1 || from === null || to === null || lineBytesPerSecond === null) return []
-  const rateOf = (share: number | null) =>
-    strictest([usual, Math.round((lineBytesPerSecond * (share ?? 0)) / 100)])
-  const within = `daily ${from}-${to} ${rateOf(values[`${name}In`])}`
-  return from === to ? [within] : [within, `daily ${to}-${from} ${rateOf(values[`${name}Out`])}`]
+  const rateOf = (share: number) => strictest([usual, Math.round((lineBytesPerSecond * share) / 100)])
+  // The first that fits counts, so a window of a whole day leaves nothing outside.
+  return [
+    `daily ${from}-${to} ${rateOf(values[`${name}In`])}`,
+    `daily ${to}-${from} ${rateOf(values[`${name}Out`])}`
+  ]
 }
