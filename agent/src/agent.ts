@@ -3,22 +3,23 @@
  * only file that knows everything; it decides nothing.
  */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { getCACertificates } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import { cacheHostAllows } from '@starling/shared/content-classes/cache-host.ts'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import { effectivePolicy } from '@starling/shared/policy/effective.ts'
-import { nothingMeasured, unknownHost } from '@starling/shared/policy/host-facts.ts'
+import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
+import { nothingMeasured } from '@starling/shared/policy/host-facts.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
-import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { createAccessLog } from './access-log/access-log.ts'
 import { loadConfig, type ConfigSources } from './config-sources.ts'
@@ -26,6 +27,14 @@ import { createBulkTls } from './bulk/bulk-tls.ts'
 import { gatewayWithSecret } from './config-relations.ts'
 import { createLiveConfig, type ConfigSource } from './config-reload.ts'
 import { watchFile } from './config-watch.ts'
+import { contentFolderOf } from './cache-place.ts'
+import { createFarUploads } from './far-uploads.ts'
+import { createHost } from './host/host.ts'
+import { systemReader, type SystemReader } from './host/systems.ts'
+import { createLineMeter } from './line-meter.ts'
+import { corePolicyOf, createPolicyState, sharingOf, type PolicyState } from './policy-state.ts'
+import { runProgram } from './run-program.ts'
+import { withCacheHosts } from './upstream/cache-hosts.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
@@ -48,7 +57,7 @@ import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
-import type { AgentStatus, PeersPort } from './ports.ts'
+import type { AgentStatus, ConfigReload, PeersPort, SourcedValue } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'
@@ -72,8 +81,15 @@ export interface Agent {
   readonly proxyAddress: string
   readonly pageAddress: string
   status(): Promise<AgentStatus>
+  /** What the coordinator's policy says, least special scope first. @throws StarlingError `config-fixed` */
+  setCoordinatorPolicy(values: readonly SourcedValue[]): Promise<ConfigReload>
   stop(): Promise<void>
 }
+
+/** At the start what takes longer is not waited for: PowerShell on a machine that has just booted. */
+const firstLookMsMax: Millis = 5 * secondMs
+/** A download of ten seconds has one whole look in it. */
+const lineLookMs: Millis = 5 * secondMs
 
 /** Names under which the store remembers what is not about content. */
 const remembered = {
@@ -81,12 +97,21 @@ const remembered = {
   trust: 'trust',
   clientBytes: 'client-bytes',
   config: 'config',
-  tunnelled: 'tunnelled'
+  tunnelled: 'tunnelled',
+  farUploads: 'far-uploads',
+  wanLine: 'wan-line'
 } as const
 
 /** The configuration as `starling run` reads it. @throws StarlingError `bad-config`, and those of reading secrets */
 export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConfig> {
   return await loadConfig(sources, { readFile: readSecretFile, parse: parseFleetSecret })
+}
+
+export interface AgentTools {
+  readonly log: Log
+  readonly source?: ConfigSource | null
+  /** How the machine's state is read; by default as this system tells it. */
+  readonly system?: SystemReader
 }
 
 /**
@@ -95,7 +120,7 @@ export async function loadAgentConfig(sources: ConfigSources): Promise<AgentConf
  */
 export async function createAgent(
   config: AgentConfig,
-  { log, source = null }: { readonly log: Log; readonly source?: ConfigSource | null }
+  { log, source = null, system = systemReader(runProgram, process.env) }: AgentTools
 ): Promise<Agent> {
   const undo: Array<() => Promise<unknown> | void> = []
   const stop = async (): Promise<void> => {
@@ -108,7 +133,7 @@ export async function createAgent(
     }
   }
   try {
-    return await start(config, log, source, undo, stop)
+    return await start(config, { log, source, system }, undo, stop)
   } catch (error) {
     await stop()
     throw error
@@ -117,26 +142,45 @@ export async function createAgent(
 
 async function start(
   config: AgentConfig,
-  log: Log,
-  source: ConfigSource | null,
+  { log, source, system }: Required<AgentTools>,
   undo: Array<() => Promise<unknown> | void>,
   stop: () => Promise<void>
 ): Promise<Agent> {
   const powerless = gatewayWithSecret(config)
   if (powerless !== null) throw new StarlingError('bad-config', powerless)
   const live = createLiveConfig(config, source, { log, apply: applyConfig })
+  /** As `live` has it, but already while a change is taken over. */
+  let inForce = config
   const classes = () => live.now().contentClasses
   const startedAt = Date.now()
   const version = await ownVersion()
+  await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
+  let contentFolder: string | null = null
+  let policyState: PolicyState | null = null
+  const host = createHost({
+    system,
+    cacheFolder: () => contentFolder ?? config.dataFolder,
+    changed: () => policyState?.look(),
+    log
+  })
+  undo.push(() => {
+    host.stop()
+  })
+  await host.start(firstLookMsMax)
+  const atStart = effectivePolicy({
+    policy: policyOf(config),
+    host: host.now(),
+    time: null,
+    measured: nothingMeasured
+  })
+  contentFolder = placeOf(atStart.cache.place)
   const store = await createStore(
     { log },
-    {
-      folder: config.dataFolder,
-      quotaBytes: config.cache.quotaBytes,
-      floorBytes: config.cache.floorBytes
-    }
+    { folder: config.dataFolder, contentFolder, ...limitsOf(atStart.cache) }
   )
   undo.push(() => store.close())
+  const farUploads = createFarUploads(await store.recall(remembered.farUploads))
+  const lineMeter = createLineMeter(await store.recall(remembered.wanLine))
   const identity = await loadOrCreateIdentity(config.dataFolder)
   const self = identity.agentId
 
@@ -144,7 +188,7 @@ async function start(
     self,
     clock: Date.now,
     membersMaySign: config.membersMaySign,
-    fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: config.site }
+    fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: atStart.site.id }
   })
   trust.restore(await store.recall(remembered.trust))
 
@@ -179,7 +223,7 @@ async function start(
         trust,
         peers: {
           hint: hints => {
-            peers?.hint(hints)
+            if (policyState?.now().asksForPeers !== false) peers?.hint(hints)
           },
           forbid: (agents, reason) => {
             peers?.forbid(agents, reason)
@@ -223,7 +267,7 @@ async function start(
   }
   // While no coordinator answers, the ticket knows where this agent belongs.
   const ticketSite = config.ticket === null ? null : parseTicket(config.ticket).site
-  const site = member?.site ?? ticketSite ?? config.site
+  const site = member?.site ?? ticketSite ?? atStart.site.id
   const role = member?.role ?? config.role
 
   const accessLog = createAccessLog(
@@ -240,19 +284,44 @@ async function start(
   if (changed !== null) accessLog.audit({ who: 'start', what: 'config', detail: changed })
   await store.remember(remembered.config, shown)
 
+  const policy = createPolicyState({
+    policy: () => policyOf(inForce),
+    host: () => host.now(),
+    measured: () => ({
+      wanBytesPerSecond: lineMeter.bytesPerSecond,
+      farUploadBytesThisMonth: farUploads.now()
+    }),
+    changed: followPolicy
+  })
+  policyState = policy
+  undo.push(() => {
+    policy.stop()
+  })
+
   const intercept = config.intercept.enabled ? await startIntercept() : null
   undo.push(() => intercept?.stop())
   const asking = createUpstream(
     { log },
     {
       ...config.upstream,
+      allowPrivate: [...config.upstream.allowPrivate, ...policy.now().cacheHosts.hosts],
       ca: intercept === null ? [] : systemCas(),
       mayFollow: createRedirectCheck(config.proxy.rules),
       credentials: await upstreamCredentials(config, readSecretFile),
       recognise: url => recognise(url, classes())
     }
   )
-  const upstream = watchUpstream(asking, (url, why) => intercept?.originRefused(url, why))
+  const mayUseCacheHost = (url: string): boolean =>
+    cacheHostAllows(url, classes()) || isListedOrigin(url, live.now().cacheHost.origins)
+  const upstream = withCacheHosts(
+    watchUpstream(asking, (url, why) => intercept?.originRefused(url, why)),
+    {
+      rules: () => policy.now().cacheHosts,
+      isForCacheHosts: mayUseCacheHost,
+      log,
+      now: () => performance.now()
+    }
+  )
   undo.push(() => upstream.close())
 
   async function startIntercept(): Promise<Intercept> {
@@ -296,12 +365,14 @@ async function start(
       fleetTag: fleetTag(config, member),
       mdns: config.mdns,
       cacheHostPort: announcedPort(config, role),
+      group: () => policy.now().peers.group,
       choose: known => chooseNeighbours(self, known),
       staticPeers: config.staticPeers
     }
   )
   peers = network
   const roles = new Map<AgentId, Role>()
+  const sites = new Map<AgentId, SiteId>()
 
   function record(path: string): Trace {
     log.info({ path }, 'all events are recorded, with the URLs that clients ask for')
@@ -311,13 +382,8 @@ async function start(
     })
   }
 
-  const corePolicy = (now: AgentConfig): CorePolicy => {
-    const policy = policyOf(now)
-    // Until the machine is looked at: as if nothing were known of it.
-    const { core } = effectivePolicy({ policy, host: unknownHost, time: null, measured: nothingMeasured })
-    return role === 'gateway' ? { ...core, upstreamWeight: 1000 } : core
-  }
-  const init: AgentCoreInit = { self, role, site, policy: corePolicy(config), seed: hash32(self), bans }
+  const corePolicy = (): CorePolicy => corePolicyOf(policy.now(), role, policyOf(inForce))
+  const init: AgentCoreInit = { self, role, site, policy: corePolicy(), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())
   const core = trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace)
@@ -338,12 +404,20 @@ async function start(
   let proxy: Proxy | null = null
 
   function emit(event: AgentEvent): void {
-    if (event.type === 'peer-joined') roles.set(event.peer, event.role)
+    if (event.type === 'peer-joined') {
+      roles.set(event.peer, event.role)
+      sites.set(event.peer, event.site)
+    }
     if (event.type === 'peer-left') {
       roles.delete(event.peer)
+      sites.delete(event.peer)
       bulk.forget(event.peer)
     }
-    peerBytes.note(event)
+    const given = peerBytes.note(event)
+    if (given !== null && sites.get(given.peer) !== site) {
+      farUploads.add(given.bytes)
+      policy.look()
+    }
     loop.emit(event)
     if (event.type === 'chunk-stored') lookAtDisk(event.kept ? diskLookBusyMs : 0)
   }
@@ -353,7 +427,11 @@ async function start(
     upstream,
     bulk,
     signer,
-    recognise: url => recognise(url, classes()),
+    recognise: url => {
+      const recognised = recognise(url, classes())
+      const { contentBytesMin } = policy.now().cache
+      return { ...recognised, minBytes: Math.max(recognised.minBytes, contentBytesMin) }
+    },
     emit,
     now: Date.now,
     log,
@@ -401,29 +479,66 @@ async function start(
     trustKept = snapshot
     await store.remember(remembered.trust, snapshot)
   }
+  const keepMeasures = async (): Promise<void> => {
+    await store.remember(remembered.farUploads, farUploads.snapshot())
+    await store.remember(remembered.wanLine, lineMeter.bytesPerSecond)
+  }
   let trustKept = trust.snapshot()
   // A crash costs a minute of knowledge about serials, not all of it.
   const trustTimer = setInterval(() => {
-    keepTrust().catch((error: unknown) => {
-      log.warn({ problem: messageOf(error) }, 'what is known of issuers could not be kept')
+    Promise.all([keepTrust(), keepMeasures()]).catch((error: unknown) => {
+      log.warn({ problem: messageOf(error) }, 'what is known of issuers and measured could not be kept')
     })
   }, minuteMs)
   trustTimer.unref()
   undo.push(async () => {
     clearInterval(trustTimer)
     await keepTrust()
+    await keepMeasures()
   })
 
   /** What a running agent takes over of a changed configuration (config-live.ts). */
   function applyConfig(next: AgentConfig, before: AgentConfig): void {
+    inForce = next
     // First what may refuse.
-    upstream.allowPrivate(next.upstream.allowPrivate)
+    upstream.allowPrivate([...next.upstream.allowPrivate, ...policy.now().cacheHosts.hosts])
     proxy?.reconfigure({ ...next.proxy, connectPorts: next.proxy.connectPorts.map(Number) })
     // Its children follow.
     log.level = next.logLevel
-    if (next.policy !== before.policy) emit({ type: 'policy-changed', policy: corePolicy(next) })
+    policy.look()
     const added = next.staticPeers.filter(peer => !before.staticPeers.includes(peer))
     if (added.length > 0) network.hint([{ id: null, addresses: added }])
+  }
+
+  /** Policy comes to something else than before: it was changed, or the machine or the hour has. */
+  function followPolicy(next: Effective, before: Effective): void {
+    emit({ type: 'policy-changed', policy: corePolicy() })
+    const sharing = sharingOf(next, role)
+    if (!isDeepStrictEqual(sharing, sharingOf(before, role))) emit({ type: 'sharing-changed', sharing })
+    if (!isDeepStrictEqual(next.peers, before.peers)) network.regroup('policy')
+    if (!isDeepStrictEqual(next.cache, before.cache)) {
+      store.limit(limitsOf(next.cache))
+      lookAtDisk(0)
+    }
+    if (!isDeepStrictEqual(next.cacheHosts.hosts, before.cacheHosts.hosts))
+      upstream.allowPrivate([...live.now().upstream.allowPrivate, ...next.cacheHosts.hosts])
+    if (member === null && next.site.id !== before.site.id)
+      problem(
+        `This machine is at site ${next.site.id} now (${next.site.why}): restart the agent to take that up.`
+      )
+    const { peering, upload } = next
+    log.info({ peering, upload }, 'policy comes to something else than before')
+  }
+
+  /** Null: in the data folder. */
+  function placeOf(place: string | null): string | null {
+    if (place === null) return null
+    try {
+      return contentFolderOf(place, process.env, process.platform)
+    } catch (error) {
+      log.error(messageOf(error))
+      return null
+    }
   }
 
   /** Digests of somebody else are of use only to who can check that he may sign: we pass on his proof. */
@@ -432,15 +547,26 @@ async function start(
     return { ...message, proof: trust.proofOf(message.digests.signed.issuer) }
   }
 
+  emit({ type: 'sharing-changed', sharing: sharingOf(policy.now(), role) })
   purging.tellKept()
   for (const { contentId: _, ...loaded } of await store.load()) {
     emit({ type: 'transfer-loaded', ...loaded })
   }
-  const lookAtDisk = watchDisk(store, emit, log)
+  const lookAtDisk = watchDisk(store, emit, log, () => policy.now().cache.ageMsMax)
   undo.push(() => {
     lookAtDisk.stop()
   })
 
+  policy.start()
+  const measuring = setInterval(() => {
+    const { all, foreground, background } = policy.now().rates
+    const isLimited = all !== null || foreground !== null || background !== null
+    lineMeter.note(flows.totals().fromUpstream, isLimited, Date.now())
+  }, lineLookMs)
+  measuring.unref()
+  undo.push(() => {
+    clearInterval(measuring)
+  })
   await network.start(emit)
   undo.push(() => network.stop())
 
@@ -485,8 +611,8 @@ async function start(
       classes,
       mirrors: config.mirrors,
       cacheHost: config.cacheHost.enabled ? config.cacheHost : null,
-      cacheHostAllows: url =>
-        cacheHostAllows(url, classes()) || isListedOrigin(url, live.now().cacheHost.origins)
+      passesAll: () => (policy.now().keeps ? null : 'DODownloadMode is 100'),
+      cacheHostAllows: mayUseCacheHost
     }
   )
   proxy = listening
@@ -525,7 +651,7 @@ async function start(
       ...(reporter.purgesDropped() > 0 ? [['purge-flood', reporter.purgesDropped()] as const] : []),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
-    policy: corePolicy(live.now()),
+    policy: corePolicy(),
     contentClasses: classes(),
     problems: [...live.problems(), ...reporter.problems()]
   })
@@ -543,6 +669,7 @@ async function start(
           flows.evict(transfer)
         },
         purge: async request => await purging.purge(targetOf(request)),
+        showPolicy: () => policy.view(source === null ? [] : live.settings()),
         showConfig: () => live.settings(),
         reloadConfig: () => live.reload(),
         requests: async query => {
@@ -577,8 +704,19 @@ async function start(
       watch.stop()
     })
   }
+  undo.push(
+    source?.watchMachine?.(() => {
+      live.reload().catch((error: unknown) => {
+        log.error({ problem: messageOf(error) }, 'the changed machine policy could not be read')
+      })
+    }) ?? (() => {})
+  )
+  async function setCoordinatorPolicy(values: readonly SourcedValue[]): Promise<ConfigReload> {
+    source?.setCoordinatorPolicy?.(values)
+    return await live.reload()
+  }
   log.info({ agent: self, site, role, proxy: proxyAddress, page: page.address }, 'agent is up')
-  return { id: self, site, role, proxyAddress, pageAddress: page.address, status, stop }
+  return { id: self, site, role, proxyAddress, pageAddress: page.address, status, setCoordinatorPolicy, stop }
 }
 
 /**
@@ -588,6 +726,11 @@ async function start(
 function systemCas(): string[] {
   const system = getCACertificates('system')
   return system.length === 0 ? [] : [...system, ...getCACertificates('extra')]
+}
+
+/** No quota at all is one that is never reached. */
+function limitsOf({ quotaBytes, floorBytes }: Effective['cache']): { quotaBytes: Bytes; floorBytes: Bytes } {
+  return { quotaBytes: quotaBytes ?? Number.MAX_SAFE_INTEGER, floorBytes }
 }
 
 /** Null: nobody is told. */

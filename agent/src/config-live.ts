@@ -7,8 +7,12 @@ import { valueAt } from './config-sources.ts'
 import { settings, type AgentConfig } from './config.ts'
 
 /** By path, or by the group it is in (with a dot at the end). True where every change will do. */
-const live: Readonly<Record<string, true | ((now: unknown, next: unknown) => boolean)>> = {
+const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => boolean)>> = {
   'policy.': true,
+  // What is kept there is not carried over while it is read.
+  'policy.DOModifyCacheDrive': false,
+  'cache.quotaBytes': true,
+  'cache.floorBytes': true,
   logLevel: true,
   contentClasses: true,
   'proxy.clients': true,

@@ -9,7 +9,7 @@ import { problemText } from './config-problem.ts'
 import type { ConfigReading } from './config-sources.ts'
 import type { AgentConfig } from './config.ts'
 import type { Log } from './log.ts'
-import type { ConfigProblem, ConfigReload, ConfigSetting } from './ports.ts'
+import type { ConfigProblem, ConfigReload, ConfigSetting, SourcedValue } from './ports.ts'
 
 /** Where a running agent's configuration comes from. */
 export interface ConfigSource {
@@ -17,6 +17,10 @@ export interface ConfigSource {
   readonly first: ConfigReading
   /** From the same sources, as they are now. */
   readonly read: () => Promise<ConfigReading>
+  /** Tells when the machine's policy has changed; absent: there is none. @returns what ends it */
+  readonly watchMachine?: (changed: () => void) => () => void
+  /** What the coordinator says from now on; counts with the next `read`. Absent: there is none. */
+  readonly setCoordinatorPolicy?: (values: readonly SourcedValue[]) => void
 }
 
 export interface LiveConfig {

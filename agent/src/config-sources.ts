@@ -1,6 +1,6 @@
 /**
- * Where a configuration comes from, and who wins: defaults < `config.json` in the data folder < environment < command
- * line. Every value keeps its origin, so that a problem names the field, where its value came from and what to write
+ * Where a configuration comes from, and who wins: defaults < the coordinator's policy < `config.json` in the data folder < environment <
+ * command line < the machine's policy in the registry. Every value keeps its origin, so that a problem names the field, where its value came from and what to write
  * instead; all problems are told at once. Names that nothing reads are problems too: a typing error must not silently leave a
  * default in force.
  *
@@ -16,7 +16,8 @@ import { readConfigText, type Position } from './config-file.ts'
 import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
 import { nearestName } from '@starling/shared/nearest-name.ts'
-import type { ConfigOrigin, ConfigProblem, ConfigSetting } from './ports.ts'
+import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
+import type { ConfigOrigin, ConfigProblem, ConfigSetting, MachinePolicy, SourcedValue } from './ports.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -28,6 +29,10 @@ export interface ConfigSources {
   readonly env: Environment
   /** Instead of config.json in the data folder; it must be there then. */
   readonly file?: string | null
+  /** The coordinator's policy as it was taken last, the most special scope behind the others. */
+  readonly coordinator?: () => readonly SourcedValue[]
+  /** What this machine's admin enforces. */
+  readonly machine?: () => Promise<MachinePolicy>
 }
 
 interface Given {
@@ -98,9 +103,11 @@ export async function readConfig(sources: ConfigSources, secrets: SecretReader):
   const file = sources.file ?? filesIn(dataFolder).config
   // Each beats those before it.
   const layers: readonly Layer[] = [
+    fromPolicy('coordinator', { values: sources.coordinator?.() ?? [], problems: [] }),
     await fromFile(file, sources.file !== undefined && sources.file !== null),
     fromEnvironment(sources.env),
-    fromCommandLine(sources.commandLine)
+    fromCommandLine(sources.commandLine),
+    fromPolicy('registry', (await sources.machine?.()) ?? { values: [], problems: [] })
   ]
   const given = new Map(layers.flatMap(layer => [...layer.given]))
   const problems = layers.flatMap(layer => layer.problems)
@@ -199,6 +206,44 @@ function fromCommandLine(values: ReadonlyMap<string, string>): Layer {
     const origin: ConfigOrigin = { kind: 'command line', name, line: null, column: null }
     if (setting === undefined) problems.push(errorAt(origin, path, unknownName(path)))
     else given.set(path, { value, origin, partAt: () => null })
+  }
+  return { given, problems }
+}
+
+/**
+ * Values under the names of policy. One that does not fit is passed over here, before it hides what a lower layer says: what an admin
+ * of thousands of machines mistypes must not keep them from starting.
+ */
+function fromPolicy(kind: 'coordinator' | 'registry', { values, problems: unread }: MachinePolicy): Layer {
+  const given = new Map<string, Given>()
+  const problems: ConfigProblem[] = unread.map(message => ({
+    severity: 'warning',
+    setting: '',
+    origin: { kind, name: '', line: null, column: null },
+    message
+  }))
+  for (const { name, value, place } of values) {
+    const origin: ConfigOrigin = { kind, name: place, line: null, column: null }
+    const path = policyField(name)?.configKey
+    const setting = settings.find(one => one.path === path)
+    const one: Given = { value, origin, partAt: () => null }
+    const found = setting === undefined ? null : setting.schema.safeParse(value)
+    if (setting === undefined || found === null) {
+      const meant = nearestName(
+        name,
+        policyFields.map(field => field.name)
+      )
+      const hint = meant === null ? 'docs/POLICY.md lists them' : `did you mean ${meant}?`
+      problems.push({ severity: 'warning', setting: name, origin, message: `no such policy; ${hint}` })
+    } else if (found.success) given.set(setting.path, one)
+    else
+      problems.push(
+        ...problemsWith(setting, one, found.error).map(problem => ({
+          ...problem,
+          severity: 'warning' as const,
+          message: `${problem.message}. It is passed over`
+        }))
+      )
   }
   return { given, problems }
 }

@@ -4,7 +4,7 @@
  * it is first wanted: `starling status` should not wait for LevelDB and libp2p.
  */
 import { readFile } from 'node:fs/promises'
-import { totalmem } from 'node:os'
+import { hostname, networkInterfaces, totalmem } from 'node:os'
 import type { Joined, Services } from './cli/services.ts'
 import { runCommandLine } from './cli/program.ts'
 import { createTerminal } from './cli/terminal.ts'
@@ -12,6 +12,9 @@ import { readCheckedConfig } from './config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
+import { createMachinePolicy } from './policy-sources/machine-policy.ts'
+import { createRegistryReader } from './registry.ts'
+import { runProgram, systemProgram } from './run-program.ts'
 import { filesIn } from './config.ts'
 import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
 
@@ -19,6 +22,27 @@ import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
 const log = createLog('error', 'cli')
 
 const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
+
+/** On other systems there is no registry, and no policy in it; tests have a program that looks like one. */
+const registryProgram =
+  process.platform === 'win32'
+    ? systemProgram('reg.exe', process.env['SystemRoot'])
+    : (process.env['STARLING_DEV_REG'] ?? null)
+
+const machinePolicy = createMachinePolicy(
+  registryProgram === null ? async () => null : createRegistryReader(runProgram, registryProgram),
+  { isThisMachine }
+)
+
+function isThisMachine(host: string): boolean {
+  const own = Object.values(networkInterfaces()).flatMap(links => links?.map(({ address }) => address) ?? [])
+  const names = ['localhost', hostname().toLowerCase(), hostname().toLowerCase().split('.')[0], ...own]
+  return (
+    host.startsWith('127.') ||
+    names.includes(host.toLowerCase()) ||
+    names.includes(host.toLowerCase().split('.')[0])
+  )
+}
 
 const services: Services = {
   createAgent: async (config, tools) => (await import('./agent.ts')).createAgent(config, tools),
@@ -33,7 +57,9 @@ const services: Services = {
       filesIn(dataFolder).interceptCa,
       hosts
     ),
-  readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
+  readConfig: sources =>
+    readCheckedConfig({ ...sources, machine: () => machinePolicy.read() }, secrets, upstreamRefusal),
+  watchMachinePolicy: changed => machinePolicy.watch(changed),
   resolvedRefusal,
   secrets: {
     ...secrets,

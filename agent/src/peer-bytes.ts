@@ -5,7 +5,8 @@ import type { Bytes } from '@starling/shared/units.ts'
 import type { AgentEvent, UploadId } from './ports.ts'
 
 export interface PeerBytes {
-  note(event: AgentEvent): void
+  /** @returns what was given to whom, when an upload has ended by it. */
+  note(event: AgentEvent): { readonly peer: AgentId; readonly bytes: Bytes } | null
   of(peer: AgentId): { readonly bytesFrom: Bytes; readonly bytesTo: Bytes }
 }
 
@@ -30,8 +31,12 @@ export function createPeerBytes(
       } else if (event.type === 'upload-ended') {
         const peer = uploads.get(event.upload)
         uploads.delete(event.upload)
-        if (peer !== undefined) add(given, peer, event.bytes)
+        if (peer !== undefined) {
+          add(given, peer, event.bytes)
+          return { peer, bytes: event.bytes }
+        }
       }
+      return null
     },
     of: peer => ({ bytesFrom: taken.get(peer) ?? 0, bytesTo: given.get(peer) ?? 0 })
   }

@@ -14,12 +14,15 @@ import type {
   SignedDigests,
   SignedHead
 } from '@starling/shared/manifest.ts'
+import type { Effective } from '@starling/shared/policy/effective.ts'
+import type { HostFacts, Measured } from '@starling/shared/policy/host-facts.ts'
 import type { PurgeRequest, SignedPurge } from '@starling/shared/purge.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { AgentEvent, CorePolicy, FetchId, FlowId, RoundTrip, UploadId, WanRates } from './core/events.ts'
 
 /** The core's words that shells use. */
+export type { Nearness, Sharing } from './core/sharing.ts'
 export type {
   AgentEvent,
   Fact,
@@ -46,6 +49,8 @@ export interface StoredTransfer {
   readonly lastUsedAt: Millis
   readonly pinned: boolean
   readonly contentId: ContentId | null
+  /** Null: it is not complete, or was so before this was written down. */
+  readonly completedAt: Millis | null
 }
 
 /** As it was found at start. */
@@ -94,6 +99,8 @@ export interface StorePort {
   touch(transfer: TransferId, at: Millis): void
   list(): readonly StoredTransfer[]
   usage(): Promise<StoreUsage>
+  /** From now on; what is over it already stays until it is removed. */
+  limit(limits: { readonly quotaBytes: Bytes; readonly floorBytes: Bytes }): void
   /** Reads and hashes every kept chunk; bad ones are dropped. */
   verify(): AsyncIterable<VerifyResult>
   /** Small facts that outlive a restart: bans, serials. JSON values. */
@@ -118,6 +125,8 @@ export interface UpstreamRequest {
   readonly followRedirects?: boolean
   /** Waits minutes and not seconds for an answer: for what the proxy passes through (long polls, slow services). */
   readonly patient?: boolean
+  /** Nobody waits for it. Absent: somebody does. */
+  readonly isBackground?: boolean
   /** What is asked for with a Range header; null: everything. */
   readonly range: UpstreamRange | null
   /** Strong validator for If-Range / If-Match style checks; null: none. */
@@ -259,6 +268,8 @@ export interface PeersPort {
   /** Addresses from the coordinator or from config: dialled when not yet connected. */
   hint(peers: ReadonlyArray<{ readonly id: AgentId | null; readonly addresses: readonly string[] }>): void
   /** Peers that must not be spoken with from now on: hung up and not accepted again. */
+  /** Whom we share with has changed: everybody is greeted anew, those turned away before as well. */
+  regroup(reason: string): void
   forbid(peers: readonly AgentId[], reason: string): void
   /** Whether the peer's `hello` was accepted and still counts. */
   linked(peer: AgentId): boolean
@@ -318,7 +329,8 @@ export interface TrustPort {
   /** The proof this agent shows in `hello`; null: it has none and speaks to no one. */
   proof(): Proof | null
   /** Null if fine, else the reason for people and counters ('other-fleet', 'expired', 'revoked', ...). */
-  checkPeer(peer: AgentId, proof: Proof): string | null
+  /** @param anySite its site is of no importance: it is of our group */
+  checkPeer(peer: AgentId, proof: Proof, anySite?: boolean): string | null
   /** Verifies the signature and the issuer's right to sign. `proof` travels with relayed digests of strangers. */
   checkHead(head: SignedHead): string | null
   checkDigests(digests: SignedDigests, proof: Proof | null): string | null
@@ -678,6 +690,7 @@ export interface PageActions {
   reloadConfig(): Promise<ConfigReload>
   /** @throws StarlingError `bad-query`, `no-access-log` */
   requests(query: RequestQuery): Promise<RequestPage>
+  showPolicy(): PolicyView
   audit: AccessLogPort['audit']
 }
 
@@ -694,8 +707,8 @@ export interface PurgeResult {
 
 /** Where a value comes from. Later ones beat earlier ones; config-sources.ts has the order. */
 export interface ConfigOrigin {
-  readonly kind: 'default' | 'file' | 'environment' | 'command line'
-  /** The file, the variable or the option; empty for a default. */
+  readonly kind: 'default' | 'program' | 'coordinator' | 'file' | 'environment' | 'command line' | 'registry'
+  /** The scope and version, the file, the variable, the option, the value's place; empty for a default. */
   readonly name: string
   /** In the file, both from 1. */
   readonly line: number | null
@@ -727,4 +740,38 @@ export interface ConfigReload {
   readonly taken: readonly string[]
   /** Settings whose new value takes effect at the next start. */
   readonly waiting: readonly string[]
+}
+
+/** A value of policy from a source that is no file: the registry, the coordinator. */
+export interface SourcedValue {
+  /** As the policy schema has it, where it is known there. */
+  readonly name: string
+  readonly value: unknown
+  /** `HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Starling\\DOMaxCacheSize`, `site:north version 7`. */
+  readonly place: string
+}
+
+export interface MachinePolicy {
+  readonly values: readonly SourcedValue[]
+  /** Sentences: what could not be read. */
+  readonly problems: readonly string[]
+}
+
+/** Policy as it is in force, and why. */
+export interface PolicyView {
+  readonly values: ReadonlyArray<{
+    readonly name: string
+    readonly value: unknown
+    readonly origin: ConfigOrigin
+  }>
+  readonly host: HostFacts
+  readonly measured: Measured
+  readonly effective: Effective
+}
+
+/** What this machine's admin enforces. */
+export interface MachinePolicyPort {
+  read(): Promise<MachinePolicy>
+  /** @returns what ends it */
+  watch(changed: () => void): () => void
 }

@@ -11,7 +11,8 @@ export const diskLookBusyMs: Millis = secondMs
 export function watchDisk(
   store: StorePort,
   emit: (event: AgentEvent) => void,
-  log: Log
+  log: Log,
+  ageMsMax: () => Millis | null
 ): ((withinMs: Millis) => void) & { stop(): void } {
   let timer: NodeJS.Timeout | null = null
   let dueAt = Infinity
@@ -26,7 +27,8 @@ export function watchDisk(
         .usage()
         .then(
           usage => {
-            emit({ type: 'disk-changed', ...usage })
+            const age = ageMsMax()
+            emit({ type: 'disk-changed', ...usage, ...(age === null ? {} : { ageMsMax: age }) })
           },
           (error: unknown) => {
             log.warn({ problem: messageOf(error) }, 'the disk cannot be looked at')

@@ -146,6 +146,18 @@ export function storeContract(name: string, make: MakeStore): void {
       expect((await store.usage()).usedBytes).toBe(2 * chunkBytes)
     })
 
+    it('keeps to another quota from the moment that it is told', async () => {
+      const chunkBytes = one.chunk(0).length
+      const store = await made(chunkBytes)
+      await store.open(one.head())
+      const put = (chunk: number) => store.put(one.id, chunk, one.digest(chunk), one.chunk(chunk))
+      expect([await put(0), await put(1)]).toEqual(['kept', 'full'])
+      store.limit({ quotaBytes: 2 * chunkBytes, floorBytes: 0 })
+      expect([await put(1), await put(2)]).toEqual(['kept', 'full'])
+      store.limit({ quotaBytes: 0, floorBytes: 0 })
+      expect(await store.usage()).toMatchObject({ usedBytes: 2 * chunkBytes, quotaBytes: 0 })
+    })
+
     it('opens idempotently and keeps the newest head', async () => {
       const store = await made()
       await store.open(one.head(2))
@@ -184,12 +196,12 @@ export function storeContract(name: string, make: MakeStore): void {
       const expected = contentIdOf({ length, chunkBytes, digests })
       expect(await store.complete(one.id, digests)).toBe(expected)
       expect(await store.complete(one.id, digests)).toBe(expected)
-      expect(store.list()[0]).toMatchObject({ contentId: expected, have: { full: true } })
+      expect(store.list()[0]).toMatchObject({ contentId: expected, completedAt: 1000, have: { full: true } })
       await expect(store.complete(one.id, [...digests].reverse())).rejects.toMatchObject({
         code: 'digest-differs'
       })
       await store.drop(one.id, 0)
-      expect(store.list()[0]!.contentId).toBeNull()
+      expect(store.list()[0]).toMatchObject({ contentId: null, completedAt: null })
     })
 
     it('keeps empty content too', async () => {

@@ -19,7 +19,9 @@ import type {
   TransferView,
   VerifyResult
 } from '@starling/agent/ports.ts'
-import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
+import { corePolicyDefaults, effectivePolicy } from '@starling/shared/policy/effective.ts'
+import { nothingMeasured, unknownHost } from '@starling/shared/policy/host-facts.ts'
+import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import { GiB, MiB, hourMs, minuteMs } from '@starling/shared/units.ts'
 
 export const selfId = '12D3KooWGnUXVRBBVuPVnGpqvjWUB5dTyRhcLVzMUWNfFkXNsm3v'
@@ -134,6 +136,17 @@ export async function startLocalPage(
   const listeners = new Set<() => void>()
   const asked: string[] = []
   const actions: PageActions = {
+    showPolicy: () => ({
+      values: [],
+      host: unknownHost,
+      measured: nothingMeasured,
+      effective: effectivePolicy({
+        policy: policyDefaults,
+        host: unknownHost,
+        time: null,
+        measured: nothingMeasured
+      })
+    }),
     async *verify() {
       yield* local.verifyResults
     },

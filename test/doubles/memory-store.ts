@@ -31,10 +31,13 @@ interface Kept {
   lastUsedAt: Millis
   pinned: boolean
   contentId: ContentId | null
+  completedAt: Millis | null
 }
 
 export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort {
-  const { quotaBytes = Number.MAX_SAFE_INTEGER, now = Date.now } = tunables
+  const { now = Date.now } = tunables
+  let { quotaBytes = Number.MAX_SAFE_INTEGER } = tunables
+  let floorBytes = 0
   const transfers = new Map<TransferId, Kept>()
   const facts = new Map<string, string>()
   let usedBytes = 0
@@ -51,6 +54,7 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
     usedBytes -= kept.chunks.get(chunk)!.bytes.length
     kept.chunks.delete(chunk)
     kept.contentId = null
+    kept.completedAt = null
   }
 
   function snapshot(kept: Kept): StoredTransfer {
@@ -60,7 +64,8 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
       digests: [...kept.digests],
       lastUsedAt: kept.lastUsedAt,
       pinned: kept.pinned,
-      contentId: kept.contentId
+      contentId: kept.contentId,
+      completedAt: kept.completedAt
     }
   }
 
@@ -82,7 +87,8 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
           digests: [],
           lastUsedAt: now(),
           pinned: false,
-          contentId: null
+          contentId: null,
+          completedAt: null
         })
         return
       }
@@ -161,7 +167,9 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
         )
       }
       const { length, chunkBytes } = kept.head.head
-      kept.contentId = contentIdOf({ length, chunkBytes, digests })
+      const contentId = contentIdOf({ length, chunkBytes, digests })
+      if (kept.contentId !== contentId) kept.completedAt = now()
+      kept.contentId = contentId
       return kept.contentId
     },
 
@@ -188,7 +196,10 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
 
     list: () => [...transfers.values()].map(snapshot),
 
-    usage: async () => ({ usedBytes, quotaBytes, freeBytes: Number.MAX_SAFE_INTEGER, floorBytes: 0 }),
+    usage: async () => ({ usedBytes, quotaBytes, freeBytes: Number.MAX_SAFE_INTEGER, floorBytes }),
+    limit(limits) {
+      ;({ quotaBytes, floorBytes } = limits)
+    },
 
     async *verify() {
       for (const [transfer, kept] of transfers) {

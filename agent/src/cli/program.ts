@@ -13,6 +13,7 @@ import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
 import { explainUrl } from './explain.ts'
 import { fetchUrl } from './fetch.ts'
 import { joinFleet } from './join.ts'
+import { showPolicy } from './policy.ts'
 import { showRequests } from './requests.ts'
 import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
@@ -238,6 +239,20 @@ ${exitCodesHelp}`
     ['starling config reload']
   ).action((options: Common) => reloadConfig(common(options), tools))
 
+  const policy = program
+    .command('policy')
+    .description('What policy says, and what follows from it on this machine.')
+  command(
+    policy,
+    'show',
+    "Show each value of policy that is set and where it comes from, this machine's state, and what follows.",
+    ['starling policy show', 'starling policy show --all', 'starling policy show --json']
+  )
+    .option('--all', 'the defaults as well')
+    .action((options: Common & { all?: boolean }) =>
+      showPolicy({ ...common(options), all: options.all === true }, tools)
+    )
+
   const cache = program
     .command('cache')
     .description('See and change what is kept. Works while the agent runs, and while it does not.')
@@ -350,7 +365,8 @@ function addRun(run: Command, tools: CommandTools): void {
   run.addHelpText('after', ({ command: shown }) =>
     shown === run
       ? `
-Settings come from, each beating the one before: the defaults, config.json in the data folder, the environment, these options.
+Settings come from, each beating the one before: the defaults, the coordinator's policy, config.json in the data folder, the environment,
+these options, the machine's policy in the registry.
 What is --cache-quota here is STARLING_CACHE_QUOTA there, and "cache": { "quotaBytes": ... } in config.json.
 The fleet secret comes from fleet.secret in the data folder, another file, or the environment (STARLING_FLEET_SECRET).
 

@@ -6,7 +6,9 @@ import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { configOf, type ConfigSources } from '../config-sources.ts'
+import type { ConfigSource } from '../config-reload.ts'
 import { createLog } from '../log.ts'
+import type { SourcedValue } from '../ports.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
 import { exitCodes } from './exit.ts'
 import type { CommandTools, RunningAgent } from './services.ts'
@@ -25,10 +27,19 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
   const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
   try {
     // A copy: what is taken out of the environment below is needed when the configuration is read again.
-    const sources = { ...options.sources, env: { ...options.sources.env } }
-    const source = {
+    let coordinator: readonly SourcedValue[] = []
+    const sources = {
+      ...options.sources,
+      env: { ...options.sources.env },
+      coordinator: () => coordinator
+    }
+    const source: ConfigSource = {
       first: await services.readConfig(sources),
-      read: () => services.readConfig(sources)
+      read: () => services.readConfig(sources),
+      watchMachine: changed => services.watchMachinePolicy(changed),
+      setCoordinatorPolicy(values) {
+        coordinator = values
+      }
     }
     const config = configOf(source.first)
     // Programs that the agent starts have no business with it.

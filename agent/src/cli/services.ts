@@ -32,6 +32,8 @@ export interface Services {
   ): Promise<RunningAgent>
   /** Read, and held against itself and this machine. */
   readConfig(sources: ConfigSources): Promise<ConfigReading>
+  /** Tells when what this machine's admin enforces has changed. @returns what ends it */
+  watchMachinePolicy(changed: () => void): () => void
   /** Why what this name leads to would be refused upstream by this `upstream.allowPrivate`; null: it would not. */
   resolvedRefusal(allowPrivate: readonly string[], host: string, port: number): Promise<string | null>
   /** Shows the ticket to its coordinator and keeps the membership in the data folder. */

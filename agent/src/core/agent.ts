@@ -14,7 +14,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import type { Around, PeerKind } from './around.ts'
 import { Bandwidth } from './bandwidth.ts'
-import { chooseEvictions } from './eviction.ts'
+import { chooseEvictions, chooseExpired } from './eviction.ts'
 import type { AgentEffect, AgentEvent, CorePolicy, ReaderId, WishId } from './events.ts'
 import { busyRetryMs } from './limits.ts'
 import { PeerScores } from './peer-score.ts'
@@ -22,8 +22,17 @@ import { Purging } from './purging.ts'
 import { seedOf } from './rendezvous.ts'
 import { RequestWindow } from './request-window.ts'
 import { Resolving } from './resolving.ts'
+import { givesTo, isPeer, shareWithSite, type Nearness, type Sharing } from './sharing.ts'
 import { Swarm } from './swarm.ts'
 import { Uploads } from './uploads.ts'
+
+interface Joined {
+  readonly near: Nearness
+  /** By its proof, whatever group we share. */
+  readonly isOfOtherSite: boolean
+}
+
+const nearest: Nearness = { sameGroup: true, sameSubnet: true, sameLink: true }
 
 export interface AgentCoreInit {
   readonly self: AgentId
@@ -43,6 +52,7 @@ export function createAgentCore(init: AgentCoreInit): Machine<AgentEvent, AgentE
 class AgentCore implements Machine<AgentEvent, AgentEffect> {
   readonly #around: Around
   readonly #peers = new Map<AgentId, PeerKind>()
+  readonly #joined = new Map<AgentId, Joined>()
   readonly #site: SiteId
   readonly #scores = new PeerScores()
   readonly #uploads = new Uploads()
@@ -53,6 +63,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
   readonly #purging: Purging
   readonly #bandwidth: Bandwidth
   #policy: CorePolicy
+  #sharing: Sharing = shareWithSite
   #effects: AgentEffect[] = []
   #lastId = 0
   #now: Millis = 0
@@ -78,6 +89,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       peers: this.#peers,
       isAwake: false,
       policy: () => this.#policy,
+      givesTo: peer => this.#givesTo(peer),
+      willingness: () => (this.#sharing.gives ? this.#policy.upstreamWeight : 0),
       requests: new RequestWindow(),
       site: { others: [], aloneSince: null },
       lanDown: this.#bandwidth.lanDown,
@@ -160,13 +173,14 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
           this.#around.effect({ type: 'hang-up', peer: event.peer, reason: 'banned' })
           break
         }
-        this.#peers.set(event.peer, { role: event.role, far: event.site !== this.#site })
+        if (!this.#join(event)) break
         this.#around.site.aloneSince = null
         this.#purging.joined(event.peer)
         for (const swarm of this.#active) swarm.peerJoined(event.peer)
         this.#resolving.joined(event.peer)
         break
       case 'peer-left':
+        this.#joined.delete(event.peer)
         this.#peers.delete(event.peer)
         if (this.#peers.size === 0) this.#around.site.aloneSince = now
         this.#scores.left(event.peer)
@@ -246,6 +260,8 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         }
         const swarm = new Swarm(event.head, this.#around, now, event.have)
         swarm.lastUsedAt = event.lastUsedAt
+        // What an older program completed was complete when it was used last, or earlier.
+        swarm.completedAt = event.completedAt ?? (event.have.full ? event.lastUsedAt : null)
         swarm.pinned = event.pinned
         for (const digests of event.digests) swarm.digests.add(digests)
         this.#swarms.set(swarm.transfer, swarm)
@@ -282,11 +298,52 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
         this.#bandwidth.policyChanged()
         for (const swarm of this.#active) this.#advance(swarm)
         break
+      case 'sharing-changed':
+        this.#share(event.sharing)
+        break
       case 'woke':
         if (this.#resolvingWake !== null && this.#resolvingWake <= now) this.#advanceResolving()
         for (const swarm of this.#active) if (swarm.wake !== null && swarm.wake <= now) this.#advance(swarm)
         break
     }
+  }
+
+  /** @returns false: there is to be no talk with it. */
+  #join({ peer, role, site, near = nearest }: AgentEvent & { type: 'peer-joined' }): boolean {
+    if (!isPeer(this.#sharing, this.#around.role, { role }, near)) {
+      this.#around.effect({ type: 'hang-up', peer, reason: 'policy' })
+      return false
+    }
+    this.#joined.set(peer, { near, isOfOtherSite: site !== this.#site })
+    this.#peers.set(peer, { role, far: this.#isFar(peer, role, this.#sharing) })
+    return true
+  }
+
+  /** Agents of a group are one site, wherever they are; a gateway is at its own. */
+  #isFar(peer: AgentId, role: Role, { scope }: Sharing): boolean {
+    const { near, isOfOtherSite } = this.#joined.get(peer)!
+    return role === 'agent' && scope === 'group' && near.sameGroup ? false : isOfOtherSite
+  }
+
+  #share(sharing: Sharing): void {
+    const given = new Set([...this.#joined.keys()].filter(peer => this.#givesTo(peer)))
+    for (const [peer, { role, far }] of this.#peers) {
+      const { near } = this.#joined.get(peer)!
+      const stays =
+        isPeer(sharing, this.#around.role, { role }, near) && this.#isFar(peer, role, sharing) === far
+      // Who has become another kind of peer comes back as one.
+      if (!stays) this.#around.effect({ type: 'hang-up', peer, reason: 'policy' })
+    }
+    this.#sharing = sharing
+    const nowGiven = [...this.#joined.keys()].filter(peer => this.#givesTo(peer) && !given.has(peer))
+    for (const swarm of this.#swarms.values()) {
+      swarm.sharingChanged(nowGiven, this.#now)
+      if (this.#active.has(swarm)) this.#advance(swarm)
+    }
+  }
+
+  #givesTo(peer: AgentId): boolean {
+    return givesTo(this.#sharing, this.#around.role, this.#joined.get(peer)?.isOfOtherSite === true)
   }
 
   #peerSaid(peer: AgentId, message: SwarmMessage): void {
@@ -346,7 +403,7 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
 
   #chunkAsked(event: AgentEvent & { type: 'chunk-asked' }): void {
     const swarm = this.#swarms.get(event.transfer)
-    if (swarm === undefined || !swarm.have.has(event.chunk)) {
+    if (swarm === undefined || !swarm.have.has(event.chunk) || !this.#givesTo(event.peer)) {
       this.#around.effect({ type: 'refuse', upload: event.upload, reason: 'gone', retryAfterMs: 0 })
       return
     }
@@ -364,6 +421,11 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
 
   #known(head: SignedHead, url: string | null, wishes: Iterable<WishId>): void {
     let swarm = this.#swarms.get(head.transfer)
+    if (swarm === undefined && head.head.length < this.#sharing.contentBytesMin) {
+      for (const wish of wishes)
+        this.#around.effect({ type: 'pass-wish', wish, reason: 'too small to be shared here' })
+      return
+    }
     if (swarm === undefined) {
       swarm = new Swarm(head, this.#around, this.#now)
       this.#swarms.set(head.transfer, swarm)
@@ -397,11 +459,17 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
       transfer: swarm.transfer,
       keptBytes: swarm.keptBytes,
       lastUsedAt: swarm.lastUsedAt,
+      completedAt: swarm.completedAt,
       copies: swarm.members.complete(),
       pinned: swarm.pinned,
       atWork: swarm.atWork
     }))
-    for (const transfer of chooseEvictions(swarms, disk)) this.#around.effect({ type: 'evict', transfer })
+    const expired = new Set(
+      disk.ageMsMax === undefined ? [] : chooseExpired(swarms, disk.ageMsMax, this.#now)
+    )
+    const others = swarms.filter(({ transfer }) => !expired.has(transfer))
+    for (const transfer of [...expired, ...chooseEvictions(others, disk)])
+      this.#around.effect({ type: 'evict', transfer })
   }
 
   #forget(transfer: TransferId): void {

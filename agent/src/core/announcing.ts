@@ -98,7 +98,9 @@ export class Announcing {
     if (chunks.length === 0) return
     // Who has them does not need to know: that is half of all haves in a large site.
     const { scores } = this.#around
-    const to = this.#members.lacking(chunks, peer => scores.isTroubled(peer))
+    const to = this.#members
+      .lacking(chunks, peer => scores.isTroubled(peer))
+      .filter(peer => this.#around.givesTo(peer))
     const message = { type: 'have', transfer: this.#transfer, chunks } as const
     if (to.length > 0) this.#around.effect({ type: 'say', to, message })
   }

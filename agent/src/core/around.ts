@@ -41,6 +41,10 @@ export interface Around {
    */
   isAwake: boolean
   policy(): CorePolicy
+  /** Whether the peer gets chunks from us, and so should know which we have. */
+  givesTo(peer: AgentId): boolean
+  /** How willing this agent is to fetch for its site: not at all while it gives nothing. */
+  willingness(): number
   /** Chunk requests to peers over all swarms; counted by those who begin and end them. */
   readonly requests: RequestWindow
   /** What may come from peers, over all transfers. */

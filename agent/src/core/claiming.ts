@@ -191,9 +191,10 @@ export class Claiming {
       this.claims.release(extent, record.claimant)
   }
 
-  /** Claims in force, for a newcomer. */
-  inForce(): Claim[] {
+  /** Claims in force, for a newcomer; ours only if it gets what we fetch. */
+  inForce(withOurs: boolean): Claim[] {
     return [...this.claims.all()]
+      .filter(({ claimant }) => withOurs || claimant !== this.#around.self)
       .slice(0, 64)
       .map(({ extent, claimant, sequence, bytesDone }) => ({ extent, claimant, sequence, bytesDone }))
   }
@@ -366,6 +367,8 @@ export class Claiming {
       if (gatewayUntil !== null) return gatewayUntil
       if (
         !this.#swarm.fetchers.has(this.#around.self) &&
+        // Who gives nothing is no fetcher of its site, but where there is none it is its own.
+        this.#swarm.fetchers.top.length > 0 &&
         (isLargeSite(this.#around) || this.#swarm.fetchers.top.length >= fetchersMax)
       )
         return null
@@ -506,7 +509,7 @@ export class Claiming {
   #self(): Candidate {
     return {
       id: this.#around.self,
-      weight: this.#around.policy().upstreamWeight,
+      weight: this.#around.willingness(),
       seed: this.#around.selfSeed
     }
   }

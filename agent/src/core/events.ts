@@ -13,6 +13,7 @@ import type { LocalTime } from '@starling/shared/policy/hours.ts'
 import type { KeptPurge, Purge } from '@starling/shared/purge.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
+import type { Nearness, Sharing } from './sharing.ts'
 
 export type { CorePolicy, WanRates }
 
@@ -97,6 +98,8 @@ export type AgentEvent =
       readonly peer: AgentId
       readonly site: SiteId
       readonly role: 'agent' | 'gateway'
+      /** Absent: as near as can be. */
+      readonly near?: Nearness
     }
   | { readonly type: 'peer-left'; readonly peer: AgentId }
   /** Shapes, signatures and the issuer's right to sign were checked by the shell. */
@@ -147,6 +150,8 @@ export type AgentEvent =
       /** Of `have`, what none of the batches covers: fetched by this agent itself, and never signed. */
       readonly unsigned: readonly DigestEntry[]
       readonly lastUsedAt: Millis
+      /** Absent or null: it is not complete, or nobody knows since when. */
+      readonly completedAt?: Millis | null
       readonly pinned: boolean
     }
   | { readonly type: 'transfer-pinned'; readonly transfer: TransferId; readonly pinned: boolean }
@@ -157,6 +162,8 @@ export type AgentEvent =
       readonly quotaBytes: Bytes
       readonly freeBytes: Bytes
       readonly floorBytes: Bytes
+      /** Complete content is kept for so long; absent: as long as there is room. */
+      readonly ageMsMax?: Millis
     }
   // ---- the rest of the world
   /** No peer said it: this machine's admin, the coordinator, or an earlier life, from which it was kept. */
@@ -172,6 +179,7 @@ export type AgentEvent =
   /** The other agents of the site that are known, connected or not. */
   | { readonly type: 'site-changed'; readonly others: readonly AgentId[] }
   | { readonly type: 'policy-changed'; readonly policy: CorePolicy }
+  | { readonly type: 'sharing-changed'; readonly sharing: Sharing }
   | { readonly type: 'woke' }
 
 export type AgentEffect =

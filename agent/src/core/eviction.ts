@@ -11,6 +11,8 @@ export interface Evictable {
   readonly transfer: TransferId
   readonly keptBytes: Bytes
   readonly lastUsedAt: Millis
+  /** Null: it is not complete. */
+  readonly completedAt: Millis | null
   /** Peers of the site that are known to have all of it. */
   readonly copies: number
   readonly pinned: boolean
@@ -33,6 +35,16 @@ const copiesMin = 2
 const rareBonusMs: Millis = 3 * dayMs
 /** Freed beyond what is needed: this part of the quota. */
 const slackPercent = 5
+
+/** What has been complete for longer than policy allows. Nobody is cut off for it: what is at work goes at the next look. */
+export function chooseExpired(transfers: Iterable<Evictable>, ageMsMax: Millis, now: Millis): TransferId[] {
+  return [...transfers]
+    .filter(
+      ({ completedAt, pinned, atWork }) =>
+        completedAt !== null && !pinned && !atWork && completedAt + ageMsMax <= now
+    )
+    .map(({ transfer }) => transfer)
+}
 
 /** Transfers to remove, oldest first; empty when the disk is fine or nothing may go. */
 export function chooseEvictions(transfers: Iterable<Evictable>, disk: DiskState): TransferId[] {

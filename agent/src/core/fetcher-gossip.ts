@@ -82,7 +82,7 @@ export class FetcherGossip {
   }
 
   #noteSelf(now: Millis): void {
-    this.#fetchers.note(this.#around.self, this.#around.policy().upstreamWeight, now)
+    this.#fetchers.note(this.#around.self, this.#around.willingness(), now)
   }
 
   #changed(now: Millis): void {

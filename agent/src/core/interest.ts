@@ -45,7 +45,7 @@ export class Interest {
 
   /** Tells the site when what is wanted is not what was told. */
   tellChanges(): void {
-    const told = [this.#wants.foreground, ...this.#spans()].join(' ')
+    const told = [this.#around.willingness(), this.#wants.foreground, ...this.#spans()].join(' ')
     if (told === this.#told) return
     this.#told = told
     this.#say([...this.#around.peers.keys()], this.#spans())
@@ -79,7 +79,7 @@ export class Interest {
 
   #say(to: readonly AgentId[], wants: ReadonlyArray<readonly [start: number, end: number]>): void {
     if (to.length === 0) return
-    const weight = this.#around.policy().upstreamWeight
+    const weight = this.#around.willingness()
     this.#around.effect({
       type: 'say',
       to,

@@ -3,7 +3,7 @@ import { dayMs, MiB } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
 import { ChunkPicker } from './chunk-picker.ts'
 import { Claims } from './claims.ts'
-import { chooseEvictions } from './eviction.ts'
+import { chooseEvictions, chooseExpired } from './eviction.ts'
 import { blameCooldownMs, claimStallMs, strikesForBan } from './limits.ts'
 import { chooseNeighbours } from './neighbours.ts'
 import { PeerScores } from './peer-score.ts'
@@ -198,6 +198,7 @@ describe('eviction', () => {
     transfer,
     keptBytes: 100 * MiB,
     lastUsedAt,
+    completedAt: null as number | null,
     copies: 5,
     pinned: false,
     atWork: false,
@@ -231,6 +232,24 @@ describe('eviction', () => {
         disk(400)
       )
     ).toEqual(['free'])
+  })
+
+  test('what has been complete for too long goes, unless it is pinned, at work or not complete at all', () => {
+    const at = (transfer: string, completedAt: number | null, more = {}) =>
+      kept(transfer, 0, { completedAt, ...more })
+    expect(
+      chooseExpired(
+        [
+          at('old', 1000),
+          at('young', 1001),
+          at('part', null),
+          at('pinned', 0, { pinned: true }),
+          at('busy', 0, { atWork: true })
+        ],
+        dayMs,
+        1000 + dayMs
+      )
+    ).toEqual(['old'])
   })
 
   test('a volume that runs full counts like a full quota', () => {

@@ -56,6 +56,8 @@ export class Swarm {
   readonly fetching: Fetching
   pinned = false
   lastUsedAt: Millis
+  /** Null: it is not. */
+  completedAt: Millis | null = null
   readonly #around: Around
   readonly #interest: Interest
   readonly #gossip: FetcherGossip
@@ -116,10 +118,11 @@ export class Swarm {
         vouched: chunk => around.role !== 'gateway' || this.digests.of(chunk) !== undefined,
         onlyAhead: () => (this.#diskFull ? heldWindowChunks : null),
         say: (message, toAll) => {
-          this.#say(toAll === true ? [...around.peers.keys()] : this.members.nearLeechers(), {
-            ...message,
-            transfer: this.transfer
-          })
+          const to = toAll === true ? [...around.peers.keys()] : this.members.nearLeechers()
+          this.#say(
+            to.filter(peer => around.givesTo(peer)),
+            { ...message, transfer: this.transfer }
+          )
         },
         refresh: (first, end) => {
           for (let chunk = first; chunk < end; chunk++) this.fetching.refresh(chunk)
@@ -272,12 +275,7 @@ export class Swarm {
     this.members.interestChanged()
     if (!member.far) this.#gossip.note(member.id, message.weight, now)
     if (isNew) {
-      this.#say([member.id], {
-        type: 'bitfield',
-        transfer: this.transfer,
-        bits: this.#announced().toBytes(),
-        claims: this.claiming.inForce()
-      })
+      this.#tellAll(member.id)
       // Whoever is connected has heard of our own interest; a gateway's words are also the sign that it is at work.
       const isGateway = this.#around.role === 'gateway'
       if (isGateway || member.wasIgnorant) this.#interest.answer(member.id, isGateway && this.#url !== null)
@@ -287,6 +285,24 @@ export class Swarm {
       this.lastUsedAt = now
       this.#wantsChanged(now)
     }
+  }
+
+  /** Whether we give, and to whom, is not what it was. */
+  sharingChanged(nowGiven: readonly AgentId[], now: Millis): void {
+    for (const peer of nowGiven) if (this.members.get(peer)?.interested === true) this.#tellAll(peer)
+    if (!this.wants.any) return
+    this.#gossip.begin(now)
+    this.#interest.tellChanges()
+  }
+
+  #tellAll(peer: AgentId): void {
+    const gives = this.#around.givesTo(peer)
+    this.#say([peer], {
+      type: 'bitfield',
+      transfer: this.transfer,
+      bits: (gives ? this.#announced() : new Bitfield(this.chunks)).toBytes(),
+      claims: this.claiming.inForce(gives)
+    })
   }
 
   #heardBitfield(member: Member, bits: Uint8Array, claims: readonly Claim[], now: Millis): void {
@@ -366,6 +382,7 @@ export class Swarm {
     this.#refresh(chunk)
     if (this.have.full && !this.#settled) {
       this.#settled = true
+      this.completedAt = now
       this.#finished(now)
       this.#around.effect({ type: 'transfer-complete', transfer: this.transfer })
     }
@@ -380,7 +397,10 @@ export class Swarm {
   dropped(chunk: number): void {
     this.#held.delete(chunk)
     // A kept chunk that can no longer be read counts as never had.
-    if (this.have.clear(chunk)) this.#settled = false
+    if (this.have.clear(chunk)) {
+      this.#settled = false
+      this.completedAt = null
+    }
     // It is dropped because nobody needs it any more: who stood at it has read it, even if that is told only later.
     this.wants.passed(chunk)
     this.#refresh(chunk)

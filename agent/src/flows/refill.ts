@@ -37,6 +37,7 @@ export function createRefill(parts: {
         headers: headersForMore(transfer.upstreamHeaders),
         range,
         ifRange: transfer.head.head.validator || null,
+        isBackground: transfer.isBackground,
         signal
       })
     } catch (error) {

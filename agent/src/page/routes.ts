@@ -128,6 +128,14 @@ export const routes: readonly Route[] = [
     }
   },
   {
+    method: 'GET',
+    path: '/api/v1/policy',
+    change: true,
+    async answer(tools, response) {
+      sendJson(response, 200, tools.actions.showPolicy())
+    }
+  },
+  {
     method: 'POST',
     path: '/api/v1/config/reload',
     change: true,

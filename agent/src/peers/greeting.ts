@@ -6,22 +6,26 @@ import { protocolVersion, type Hello, type Message } from '@starling/shared/wire
 import type { Proof, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { TrustPort } from '../ports.ts'
+import { groupWord, isOfGroup } from './near.ts'
 
 export interface Ourselves {
   readonly site: SiteId
   readonly role: Role
   /** Where we serve chunks, told to others. */
   readonly bulkPort: number
+  /** Of agents at any site, told as a hash; null: there is the site alone. */
+  readonly group: () => string | null
 }
 
 export function makeHello(proof: Proof, us: Ourselves): Hello {
+  const group = us.group()
   return {
     type: 'hello',
     version: protocolVersion,
     proof,
     site: us.site,
     role: us.role,
-    capabilities: [],
+    capabilities: group === null ? [] : [groupWord(group)],
     bulkPort: us.bulkPort
   }
 }
@@ -32,10 +36,15 @@ export function provenRole(proof: Proof): Role {
 }
 
 /** @returns null when the peer may be served, else the reason why not. */
-export function checkHello(peer: AgentId, said: Message | null, trust: TrustPort): string | null {
+export function checkHello(
+  peer: AgentId,
+  said: Message | null,
+  trust: TrustPort,
+  group: string | null
+): string | null {
   if (said?.type !== 'hello') return 'no-hello'
   if (said.version !== protocolVersion) return 'other-version'
-  const untrusted = trust.checkPeer(peer, said.proof)
+  const untrusted = trust.checkPeer(peer, said.proof, isOfGroup(said.capabilities, group))
   if (untrusted !== null) return untrusted
   const { proof, site, role } = said
   // Whether the site that is proven may speak with ours, trust has decided; what is said must be what is proven.

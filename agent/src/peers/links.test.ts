@@ -75,8 +75,9 @@ describe('hello', () => {
         [b, a]
       ] as const) {
         expect(one.heard.map(({ type }) => type)).toEqual(['peer-joined', 'peer-said'])
+        const near = { sameGroup: false, sameSubnet: true, sameLink: true }
         expect(one.of('peer-joined')).toEqual([
-          { type: 'peer-joined', peer: other.peers.self, site: 'lab', role: 'agent' }
+          { type: 'peer-joined', peer: other.peers.self, site: 'lab', role: 'agent', near }
         ])
         expect([...one.peers.refusals()]).toEqual([])
       }

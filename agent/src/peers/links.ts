@@ -33,7 +33,7 @@ export interface LinksWorld {
   readonly trust: TrustPort
   readonly refusals: Refusals
   readonly log: Log
-  joined(peer: AgentId, hello: Hello): void
+  joined(peer: AgentId, hello: Hello, host: string | null): void
   left(peer: AgentId, reason: string, lastedMs: Millis): void
   said(peer: AgentId, message: SwarmMessage): void
 }
@@ -178,13 +178,13 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
   }
 
   function greeted(contact: Contact, link: Link, message: Message | null): void {
-    const reason = checkHello(contact.id, message, world.trust)
+    const reason = checkHello(contact.id, message, world.trust, world.us.group())
     if (reason !== null || message?.type !== 'hello') return drop(contact, link, 'us', reason ?? 'no-hello')
     if (!decides(contact) && !sayHello(contact, link)) return
     clearTimeout(link.deadline)
     link.hello = message
     link.openedAt = Date.now()
-    world.joined(contact.id, message)
+    world.joined(contact.id, message, socketHostOf(link.connection.remoteAddr))
   }
 
   function sayHello(contact: Contact, link: Link): boolean {
@@ -296,7 +296,7 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
     },
     recheck() {
       for (const [contact, link, hello] of open()) {
-        const reason = checkHello(contact.id, hello, world.trust)
+        const reason = checkHello(contact.id, hello, world.trust, world.us.group())
         if (reason !== null) drop(contact, link, 'us', reason)
       }
     },

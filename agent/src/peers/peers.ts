@@ -21,6 +21,7 @@ import { problemOf, withoutForeignClaims } from './hearsay.ts'
 import { createHost } from './host.ts'
 import { peersLimitsDefault, type PeersLimits } from './limits.ts'
 import { createLinks } from './links.ts'
+import { nearnessOf } from './near.ts'
 import { createRedial } from './redial.ts'
 import { createRefusals } from './refusals.ts'
 
@@ -40,6 +41,8 @@ export interface PeersOptions {
   readonly interfaces?: readonly string[]
   /** Multiaddrs from config, with or without `/p2p/<id>`. Dialled for ever. */
   readonly staticPeers?: readonly string[]
+  /** Whom we share with at any site; null: nobody but our own site's. Default: null. */
+  readonly group?: () => string | null
   /** Of the agents found by mDNS, whom to keep a connection with; all, when left out. */
   readonly choose?: (known: readonly AgentId[]) => ReadonlySet<AgentId>
   readonly limits?: Partial<PeersLimits>
@@ -60,6 +63,9 @@ export async function createPeers(
   const self = parseAgentId(peerIdFromPrivateKey(privateKey).toString())
   const refusals = createRefusals()
   const forbidden = new Set<AgentId>()
+  /** By multicast, some time. */
+  const heard = new Set<AgentId>()
+  const group = options.group ?? (() => null)
   let emit: Emit | null = null
   const timers: NodeJS.Timeout[] = []
 
@@ -87,13 +93,14 @@ export async function createPeers(
   const links = createLinks(
     {
       self,
-      us: { site: options.site, role: options.role, bulkPort: options.bulkPort },
+      us: { site: options.site, role: options.role, bulkPort: options.bulkPort, group },
       trust,
       refusals,
       log,
-      joined(peer, hello) {
+      joined(peer, hello, from) {
         redial.joined(peer)
-        emit?.({ type: 'peer-joined', peer, site: hello.site, role: provenRole(hello.proof) })
+        const near = nearnessOf(hello.capabilities, group(), from, heard.has(peer))
+        emit?.({ type: 'peer-joined', peer, site: hello.site, role: provenRole(hello.proof), near })
       },
       left(peer, _reason, lastedMs) {
         redial.left(peer, lastedMs)
@@ -136,7 +143,12 @@ export async function createPeers(
       // Without a proof we speak to no one, so nobody needs to find us.
       port: () => (trust.proof() === null ? null : portOf(host.getMultiaddrs())),
       found: (id, addresses) => {
-        if (!forbidden.has(id)) redial.hint('mdns', id, addresses)
+        if (forbidden.has(id)) return
+        redial.hint('mdns', id, addresses)
+        // Before it was heard it may have been turned away as one that is not on the link.
+        if (heard.has(id) || heard.size >= limits.hintsMax) return
+        heard.add(id)
+        redial.found(id)
       }
     },
     {
@@ -190,6 +202,10 @@ export async function createPeers(
     hint(hints) {
       for (const { id, addresses } of hints)
         if (id === null || !forbidden.has(id)) redial.hint('hint', id, addresses)
+    },
+    regroup(reason) {
+      for (const { id } of links.list()) links.hangUp(id, reason)
+      for (const id of redial.known()) redial.found(id)
     },
     forbid(ids, reason) {
       for (const id of ids) {

@@ -17,6 +17,8 @@ export interface Redial {
   want(id: AgentId): void
   /** Everyone in the book. */
   known(): AgentId[]
+  /** There is news of it: it is tried again now, if it is chosen. */
+  found(id: AgentId): void
   joined(id: AgentId): void
   left(id: AgentId, lastedMs: Millis): void
   /** Forgets what it knows of the peer. */
@@ -186,6 +188,9 @@ export function createRedial(world: RedialWorld, limits: PeersLimits): Redial {
         entry.foundOnly = false
         if (!world.connected(id)) schedule(entry, 0)
       }
+    },
+    found(id) {
+      for (const entry of of(id)) if (!world.connected(id)) schedule(entry, firstPause(entry))
     },
     joined(id) {
       for (const entry of of(id)) {

@@ -88,6 +88,8 @@ export interface ProxyOptions {
   readonly connectHosts?: readonly string[]
   /** Content classes of policy, as they are now. */
   readonly classes?: () => readonly ContentClass[]
+  /** Why nothing at all is kept or shared, as it is now; null: it is. */
+  readonly passesAll?: () => string | null
   /** Which URLs a cache host fetches; default: none. */
   cacheHostAllows?(url: string): boolean
   /** The WSUS behind us as alternate download server: `http://wsus.corp.example:8530`. */
@@ -274,6 +276,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   async function answerExchange(exchange: Exchange): Promise<void> {
     const { mirrored } = exchange
     const plain = recognise(exchange.url)
+    const passesAll = options.passesAll?.() ?? null
+    if (passesAll !== null) return passThrough(parts, exchange, passesAll)
     const recognised = mirrored?.isImmutable === true ? { ...plain, immutable: true } : plain
     // What is changed for each client is not what a transfer holds.
     const known = isExchanged(mirrored) ? undefined : heads.get(recognised.key)

@@ -28,6 +28,7 @@ import type { IndexRecord } from './index-db.ts'
 import type { TransferPaths } from './layout.ts'
 import {
   addDigests,
+  completeFrame,
   headFrame,
   newEpoch,
   settledManifest,
@@ -56,7 +57,7 @@ export interface KeptTransfer {
   /** The bits are cleared at once; it is durable when it resolves. */
   drop(chunks: readonly number[]): Promise<void>
   pin(pinned: boolean): Promise<void>
-  complete(digests: readonly Digest[]): Promise<ContentId>
+  complete(digests: readonly Digest[], at: Millis): Promise<ContentId>
   /** Brings what is written to the disk; then, and only then, the record may go into the index. */
   sync(): Promise<IndexRecord>
   /** Chunks whose bytes may not have reached the disk. */
@@ -145,8 +146,16 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
     digestOf: chunk => state.kept.get(chunk),
 
     snapshot() {
-      const { head, digests, pinned, contentId } = state
-      return { head, have: copy(have), digests: [...digests], lastUsedAt: kept.lastUsedAt, pinned, contentId }
+      const { head, digests, pinned, contentId, completedAt } = state
+      return {
+        head,
+        have: copy(have),
+        digests: [...digests],
+        lastUsedAt: kept.lastUsedAt,
+        pinned,
+        contentId,
+        completedAt
+      }
     },
 
     unsigned: () => uncovered(state.kept, state.digests),
@@ -215,6 +224,7 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
         state.kept.delete(chunk)
       }
       state.contentId = null
+      state.completedAt = null
       state.epoch = newEpoch()
       const done = append({ kind: 'dropped', chunks: gone, epoch: state.epoch }, true)
       dropping = done.catch(() => {})
@@ -227,7 +237,7 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
       await append({ kind: 'pinned', pinned }, true)
     },
 
-    async complete(digests) {
+    async complete(digests, at) {
       if (!have.full || digests.length !== chunks) {
         throw new StarlingError(
           'not-complete',
@@ -239,9 +249,10 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
       const contentId = contentIdOf({ length, chunkBytes, digests })
       if (state.contentId === contentId) return contentId
       state.contentId = contentId
+      state.completedAt = at
       await settle().catch(async () => {
         // No room, or a scanner holds the file: the long manifest says the same.
-        await append({ kind: 'complete', contentId })
+        await append(completeFrame(contentId, at))
       })
       return contentId
     },

@@ -6,6 +6,8 @@
  *     index/                                  LevelDB, and the lock on the whole folder (index-db.ts)
  *     facts.log                               small facts (facts.ts)
  *
+ * The content may lie in another folder, on another drive.
+ *
  * Nothing remote becomes a path: only an id of 64 hex digits does. And nothing is followed out of the folder: a link
  * or junction below it is refused, wherever it points, because we never make one.
  */
@@ -28,12 +30,14 @@ export interface Layout {
 }
 
 /** Makes the folders, for this account alone. The folder itself may be reached through a link; nothing below it may. */
-export async function createLayout(folder: string): Promise<Layout> {
+export async function createLayout(folder: string, contentFolder: string | null = null): Promise<Layout> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const root = await realpath(folder)
+  if (contentFolder !== null) await mkdir(contentFolder, { recursive: true, mode: 0o700 })
+  const contentRoot = contentFolder === null ? root : await realpath(contentFolder)
   const layout = {
     folder,
-    content: join(root, 'content'),
+    content: join(contentRoot, 'content'),
     index: join(root, 'index'),
     facts: join(root, 'facts.log')
   }

@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ContentId, TransferId } from '@starling/shared/ids.ts'
 import type { Digest, DigestEntry, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { decodeFrames, encodeFrame } from './frames.ts'
 import { equalBytes } from './hash.ts'
 
@@ -24,7 +25,8 @@ export type ManifestFrame =
   | { readonly kind: 'kept'; readonly entries: readonly DigestEntry[] }
   | { readonly kind: 'dropped'; readonly chunks: readonly number[]; readonly epoch: string }
   | { readonly kind: 'pinned'; readonly pinned: boolean }
-  | { readonly kind: 'complete'; readonly contentId: ContentId }
+  /** `at`: absent in what an older program wrote. */
+  | { readonly kind: 'complete'; readonly contentId: ContentId; readonly at?: Millis }
 
 /** A manifest of another format is not ours to read: the transfer is forgotten, it is only a cache. */
 const manifestFormat = 1
@@ -39,6 +41,7 @@ export interface ManifestState {
   readonly digests: SignedDigests[]
   pinned: boolean
   contentId: ContentId | null
+  completedAt: Millis | null
 }
 
 export function newEpoch(): string {
@@ -46,11 +49,23 @@ export function newEpoch(): string {
 }
 
 export function newManifest(head: SignedHead): ManifestState {
-  return { head, epoch: newEpoch(), kept: new Map(), digests: [], pinned: false, contentId: null }
+  return {
+    head,
+    epoch: newEpoch(),
+    kept: new Map(),
+    digests: [],
+    pinned: false,
+    contentId: null,
+    completedAt: null
+  }
 }
 
 export function headFrame(state: Pick<ManifestState, 'head' | 'epoch'>): ManifestFrame {
   return { kind: 'head', format: manifestFormat, head: state.head, epoch: state.epoch }
+}
+
+export function completeFrame(contentId: ContentId, at: Millis | null): ManifestFrame {
+  return at === null ? { kind: 'complete', contentId } : { kind: 'complete', contentId, at }
 }
 
 /** @returns null when not even the head can be read, or it is another transfer's. */
@@ -83,12 +98,14 @@ function applyFrame(state: ManifestState, frame: ManifestFrame): void {
       for (const chunk of frame.chunks) state.kept.delete(chunk)
       state.epoch = frame.epoch
       state.contentId = null
+      state.completedAt = null
       break
     case 'pinned':
       state.pinned = frame.pinned
       break
     case 'complete':
       state.contentId = frame.contentId
+      state.completedAt = frame.at ?? null
       break
     default: // A frame of a newer program: what it says is skipped, the rest still holds.
   }
@@ -103,7 +120,7 @@ export function settledManifest(state: ManifestState): Uint8Array {
     frames.push({ kind: 'kept', entries: entries.slice(at, at + keptPerFrameMax) })
   }
   if (state.pinned) frames.push({ kind: 'pinned', pinned: true })
-  if (state.contentId !== null) frames.push({ kind: 'complete', contentId: state.contentId })
+  if (state.contentId !== null) frames.push(completeFrame(state.contentId, state.completedAt))
   return Buffer.concat(frames.map(encodeFrame))
 }
 

@@ -23,9 +23,11 @@ export interface Space {
   /** Counts what was found at start, whatever the limits say. */
   found(bytes: Bytes): void
   usage(): Promise<StoreUsage>
+  limit(limits: { readonly quotaBytes: Bytes; readonly floorBytes: Bytes }): void
 }
 
-export function createSpace({ folder, quotaBytes, floorBytes }: SpaceTunables): Space {
+export function createSpace({ folder, ...limits }: SpaceTunables): Space {
+  let { quotaBytes, floorBytes } = limits
   let usedBytes = 0
   let freeBytes = 0
   let knownUntil = -Infinity
@@ -66,6 +68,9 @@ export function createSpace({ folder, quotaBytes, floorBytes }: SpaceTunables): 
     async usage() {
       if (performance.now() >= knownUntil) await askFree()
       return { usedBytes, quotaBytes, freeBytes, floorBytes }
+    },
+    limit(next) {
+      ;({ quotaBytes, floorBytes } = next)
     }
   }
 }

@@ -40,11 +40,14 @@ import { openIndex, type IndexRecord } from './index-db.ts'
 import { createKeptTransfer, digestDiffers, notKept, notOpen, type KeptTransfer } from './kept-transfer.ts'
 import { createLayout, makeFolder, pathsOf } from './layout.ts'
 import { newManifest } from './manifest-log.ts'
+import { removeContent } from './moved.ts'
 import { recover, type Recovered } from './recovery.ts'
 import { createSpace } from './space.ts'
 
 export interface StoreTunables {
   readonly folder: string
+  /** Where `content` is, when it is not in the folder. */
+  readonly contentFolder?: string | null
   readonly quotaBytes: Bytes
   /** What must stay free on the volume. */
   readonly floorBytes: Bytes
@@ -59,6 +62,8 @@ interface Collaborators {
   readonly log: Log
 }
 
+/** A fact: where the content was when the store was opened last. */
+const contentPlace = 'content-place'
 const syncDelayMsDefault: Millis = 1000
 /** Times of use matter to eviction only; a crash may cost the last seconds of them. */
 const useDelayMs: Millis = 10_000
@@ -76,7 +81,7 @@ export async function createStore(collaborators: Collaborators, tunables: StoreT
 /** Forgets the index and makes it anew from the content files: every kept chunk is hashed. */
 export async function rebuild(
   collaborators: Collaborators,
-  tunables: Pick<StoreTunables, 'folder'>
+  tunables: Pick<StoreTunables, 'folder' | 'contentFolder'>
 ): Promise<{ readonly transfers: number; readonly chunks: number; readonly bad: number }> {
   const { store, recovered } = await start(collaborators, { ...tunables, quotaBytes: 0, floorBytes: 0 }, true)
   await store.close()
@@ -89,10 +94,11 @@ async function start(
   forgetIndex: boolean
 ): Promise<{ store: StorePort; recovered: Recovered }> {
   const { syncDelayMs = syncDelayMsDefault, handlesMax = 64, now = Date.now } = tunables
-  const layout = await createLayout(tunables.folder)
+  const layout = await createLayout(tunables.folder, tunables.contentFolder ?? null)
   const index = await openIndex(log, layout, forgetIndex)
   const handles = createHandles(handlesMax)
-  const space = createSpace(tunables)
+  // The floor is of the drive that the content is on.
+  const space = createSpace({ ...tunables, folder: layout.content })
   const transfers = new Map<TransferId, KeptTransfer>()
   const flusher = createFlusher(sync)
   /** Puts under way, by transfer and chunk. */
@@ -235,6 +241,7 @@ async function start(
   }
 
   const { recovered, facts } = await recoverAll()
+  await forgetOldPlace(facts, layout.content, log)
   for (const kept of recovered.transfers) {
     transfers.set(kept.id, kept)
     space.found(kept.keptBytes())
@@ -293,7 +300,7 @@ async function start(
 
     async complete(transfer, digests) {
       const kept = opened(transfer)
-      const contentId = await kept.complete(digests)
+      const contentId = await kept.complete(digests, now())
       flusher.mark(kept, 0)
       return contentId
     },
@@ -330,6 +337,9 @@ async function start(
     },
 
     usage: async () => await space.usage(),
+    limit(limits) {
+      space.limit(limits)
+    },
 
     async *verify() {
       for (const kept of transfers.values()) {
@@ -353,6 +363,24 @@ async function start(
     }
   }
   return { store, recovered }
+}
+
+/** Where the content was before, if that was elsewhere. A place that cannot be cleared is tried again at the next start. */
+async function forgetOldPlace(facts: Facts, content: string, log: Log): Promise<void> {
+  const before = facts.recall(contentPlace)
+  if (before === content) return
+  try {
+    if (typeof before === 'string') {
+      await removeContent(before)
+      log.info(
+        { from: before, to: content },
+        'the content lies elsewhere now; what was kept in the old place is removed'
+      )
+    }
+    await facts.remember(contentPlace, content)
+  } catch (error) {
+    log.warn({ from: before, error }, 'what was kept in the old place could not be removed')
+  }
 }
 
 /** The disk is full, or the account's share of it. */

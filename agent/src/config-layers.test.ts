@@ -1,0 +1,80 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readConfig } from './config-sources.ts'
+import type { SourcedValue } from './ports.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'starling-layers-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const said = (name: string, value: unknown, place = 'somewhere'): SourcedValue => ({ name, value, place })
+const noSecrets = { readFile: async () => null, parse: () => new Uint8Array() }
+
+async function read(given: {
+  readonly registry?: readonly SourcedValue[]
+  readonly coordinator?: readonly SourcedValue[]
+  readonly commandLine?: Readonly<Record<string, string>>
+  readonly file?: object
+}) {
+  if (given.file !== undefined) await writeFile(join(folder, 'config.json'), JSON.stringify(given.file))
+  const reading = await readConfig(
+    {
+      dataFolder: folder,
+      env: {},
+      commandLine: new Map(Object.entries(given.commandLine ?? {})),
+      coordinator: () => given.coordinator ?? [],
+      machine: async () => ({ values: given.registry ?? [], problems: [] })
+    },
+    noSecrets
+  )
+  const from = (path: string) => reading.settings.find(one => one.path === path)!.origin
+  return { ...reading, from }
+}
+
+it('the registry counts before the command line, before the file, before the coordinator, before the defaults', async () => {
+  const all = {
+    registry: [said('uploadSlots', 1, 'HKLM\\x')],
+    commandLine: { 'policy.uploadSlots': '2' },
+    file: { policy: { uploadSlots: 3 } },
+    coordinator: [said('uploadSlots', 4, 'fleet version 7'), said('uploadSlots', 5, 'site:north version 2')]
+  }
+  const slots = async (given: Parameters<typeof read>[0]) => {
+    const { draft, from } = await read(given)
+    return [draft.policy.uploadSlots, from('policy.uploadSlots').kind]
+  }
+  expect(await slots({ coordinator: [] })).toEqual([8, 'default'])
+  // Of the coordinator's scopes the last one is the most special.
+  expect(await slots({ coordinator: all.coordinator })).toEqual([5, 'coordinator'])
+  expect(await slots({ ...all, registry: [], commandLine: {} })).toEqual([3, 'file'])
+  expect(await slots({ ...all, registry: [] })).toEqual([2, 'command line'])
+  expect(await slots(all)).toEqual([1, 'registry'])
+})
+
+it('a value that does not fit is passed over with its place, the others hold, and a lower layer shows again', async () => {
+  const { draft, problems } = await read({
+    registry: [
+      said('DOMaxCacheSize', 101, 'HKLM\\a'),
+      said('DODownloadMode', '2', 'HKLM\\b'),
+      said('DOMaxCacheAgee', 1, 'HKLM\\c')
+    ],
+    file: { policy: { DOMaxCacheSize: 30 } }
+  })
+  expect(draft.policy).toMatchObject({ DOMaxCacheSize: 30, DODownloadMode: 2 })
+  expect(problems).toMatchObject([
+    { severity: 'warning', origin: { kind: 'registry', name: 'HKLM\\a' } },
+    {
+      severity: 'warning',
+      setting: 'DOMaxCacheAgee',
+      message: expect.stringContaining('did you mean DOMaxCacheAge')
+    }
+  ])
+})
+
+it('policy reaches what has a key of its own in config.json', async () => {
+  const { draft, from } = await read({ registry: [said('cacheQuotaBytes', '5GiB')] })
+  expect([draft.cache.quotaBytes, from('cache.quotaBytes').kind]).toEqual([5 * 2 ** 30, 'registry'])
+})

@@ -1,0 +1,160 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createLog } from '../log.ts'
+import { noBattery } from './battery.ts'
+import { createHost, type Host } from './host.ts'
+import { linuxNetworks } from './linux-networks.ts'
+import type { SystemReader } from './systems.ts'
+import type { Adapter, Networks } from './windows-network.ts'
+
+const adapter = (change: Partial<Adapter> = {}): Adapter => ({
+  id: '{A}',
+  name: 'Ethernet',
+  description: 'Intel(R) I219',
+  kind: 'wired',
+  dnsSuffix: null,
+  isWayOut: true,
+  ...change
+})
+const networks = (...adapters: Adapter[]): Networks => ({ adapters, isMetered: false, hasSystemVpn: false })
+const nowhere = {
+  adSite: null,
+  dnsSuffix: null,
+  domainSid: null,
+  tenantId: null,
+  dhcp: { groupId: null, cacheHosts: null }
+}
+
+const hosts: Host[] = []
+afterEach(() => {
+  for (const host of hosts.splice(0)) host.stop()
+  vi.useRealTimers()
+})
+
+function hostOf(
+  system: Partial<SystemReader>,
+  { log = createLog('silent', 'test'), addresses = ['10.1.2.3/24'] } = {}
+) {
+  const told: HostFacts[] = []
+  const own = { addresses }
+  const host = createHost({
+    system: {
+      battery: async () => noBattery,
+      networks: async () => networks(adapter()),
+      directory: async () => nowhere,
+      ...system
+    },
+    cacheFolder: () => tmpdir(),
+    changed: facts => told.push(facts),
+    log,
+    subnets: () => own.addresses
+  })
+  hosts.push(host)
+  return { host, told, own }
+}
+
+describe("the machine's state", () => {
+  it('is there after the first look', async () => {
+    const { host, told } = hostOf({
+      battery: async () => ({ isPresent: true, onBattery: true, percent: 35 }),
+      networks: async () => networks(adapter({ kind: 'wifi', dnsSuffix: 'corp.example' })),
+      directory: async () => ({ ...nowhere, adSite: 'Berlin', dnsSuffix: 'other.example' })
+    })
+    await host.start(10_000)
+    expect(host.now()).toMatchObject({
+      onBattery: true,
+      batteryPercent: 35,
+      wifi: true,
+      subnets: ['10.1.2.3/24'],
+      adapters: ['Intel(R) I219', 'Ethernet'],
+      adSite: 'Berlin',
+      dnsSuffix: 'corp.example'
+    })
+    expect(host.now().ramBytes).toBeGreaterThan(0)
+    expect(host.now().diskFreeBytes).toBeGreaterThan(0)
+    expect(told.at(-1)).toEqual(host.now())
+  })
+
+  it('goes by the cable where there is one beside the Wi-Fi', async () => {
+    const { host } = hostOf({
+      networks: async () => networks(adapter({ kind: 'wifi' }), adapter({ id: '{B}' }))
+    })
+    await host.start(10_000)
+    expect(host.now().wifi).toBe(false)
+  })
+
+  it('is unknown where it cannot be read, and that is said once', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] })
+    const log = createLog('silent', 'test')
+    const warnings: unknown[] = []
+    vi.spyOn(log, 'warn').mockImplementation((about: unknown) => void warnings.push(about))
+    const networkReads = vi.fn<SystemReader['networks']>(() => Promise.reject(new Error('no such service')))
+    const { host, own } = hostOf({ networks: networkReads }, { log })
+    await host.start(10_000)
+    expect(host.now()).toMatchObject({ metered: false, vpn: false, adapters: [], subnets: ['10.1.2.3/24'] })
+    own.addresses = ['10.9.9.9/24']
+    vi.advanceTimersByTime(30_000)
+    await vi.waitFor(() => expect(networkReads).toHaveBeenCalledTimes(2))
+    await vi.waitFor(() => expect(host.now().subnets).toEqual(['10.9.9.9/24']))
+    expect(warnings).toMatchObject([{ what: 'networks' }])
+  })
+
+  it('asks the system for its networks again when an address has changed, not each time', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] })
+    const networkReads = vi.fn<SystemReader['networks']>(async () => networks(adapter()))
+    const { host, own } = hostOf({ networks: networkReads })
+    await host.start(10_000)
+    vi.advanceTimersByTime(30_000)
+    expect(networkReads).toHaveBeenCalledTimes(1)
+    own.addresses = []
+    await vi.waitFor(() => {
+      vi.advanceTimersByTime(30_000)
+      expect(networkReads).toHaveBeenCalledTimes(2)
+    })
+  })
+
+  it('is not waited for longer than asked', async () => {
+    const { host } = hostOf({ networks: () => new Promise<never>(() => {}) })
+    await host.start(1)
+    await vi.waitFor(() => expect(host.now().subnets).toEqual(['10.1.2.3/24']))
+    expect(host.now().adapters).toEqual([])
+  })
+})
+
+describe("Linux's networks", () => {
+  it('are what the kernel says: cable, Wi-Fi, tunnels, and which of them leads out', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'starling-net-'))
+    const put = async (path: string, text: string) => {
+      await mkdir(dirname(join(root, path)), { recursive: true })
+      await writeFile(join(root, path), text)
+    }
+    try {
+      await put('sys/class/net/lo/type', '772\n')
+      await put('sys/class/net/eth0/type', '1\n')
+      await put('sys/class/net/eth1/type', '1\n')
+      await put('sys/class/net/eth1/operstate', 'down\n')
+      await put('sys/class/net/wlan0/type', '1\n')
+      await put('sys/class/net/wlan0/wireless/x', '')
+      await put('sys/class/net/wg0/type', '65534\n')
+      await put(
+        'proc/net/route',
+        'Iface\tDestination\tGateway\nwlan0\t00000000\t0102A8C0\neth0\t0000A8C0\t00000000\n'
+      )
+      await put('etc/resolv.conf', '# made\nsearch Corp.Example other.example\nnameserver 10.0.0.1\n')
+      const found = await linuxNetworks(root)
+      expect(
+        found.adapters.map(({ name, kind, isWayOut, dnsSuffix }) => [name, kind, isWayOut, dnsSuffix])
+      ).toEqual([
+        ['eth0', 'wired', false, null],
+        ['wg0', 'tunnel', false, null],
+        ['wlan0', 'wifi', true, 'corp.example']
+      ])
+      expect(found.hasSystemVpn).toBe(true)
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+})

@@ -1,0 +1,96 @@
+import { describe, expect, it, vi } from 'vitest'
+import { registryFromText, type RegistryReader } from '../registry.ts'
+import { createMachinePolicy, policyKeys } from './machine-policy.ts'
+
+type Tree = Record<string, string | Error | undefined>
+
+function policyOf(tree: Tree) {
+  const read: RegistryReader = async path => {
+    const lines = tree[path]
+    if (lines instanceof Error) throw lines
+    return lines === undefined
+      ? null
+      : registryFromText(`${path.replace('HKLM', 'HKEY_LOCAL_MACHINE')}\n${lines}`)
+  }
+  return createMachinePolicy(read, { isThisMachine: host => ['localhost', 'pc-7'].includes(host) })
+}
+const asObject = (values: ReadonlyArray<{ name: string; value: unknown }>) =>
+  Object.fromEntries(values.map(({ name, value }) => [name, value]))
+
+const mode = (code: number) => `    DODownloadMode    REG_DWORD    0x${code.toString(16)}\n`
+const honour = '    honourDeliveryOptimizationPolicies    REG_DWORD    0x1\n'
+
+describe("the machine's policy", () => {
+  it('is nothing where there is no key', async () => {
+    expect(await policyOf({}).read()).toEqual({ values: [], problems: [] })
+  })
+
+  it("leaves Delivery Optimization's own values alone unless it is asked to honour them", async () => {
+    const tree = { [policyKeys.groupPolicy]: mode(2) }
+    expect((await policyOf(tree).read()).values).toEqual([])
+    const honoured = await policyOf({ ...tree, [policyKeys.starling]: honour }).read()
+    expect(asObject(honoured.values)).toEqual({ DODownloadMode: 2 })
+    expect(honoured.values[0]!.place).toContain('Microsoft\\Windows\\DeliveryOptimization\\DODownloadMode')
+  })
+
+  it("is Starling's before Group Policy's before MDM's", async () => {
+    const all = {
+      [policyKeys.mdm]: mode(3),
+      [policyKeys.groupPolicy]: mode(2),
+      [policyKeys.starling]: honour + mode(1)
+    }
+    const modeOf = async (tree: Tree) => asObject((await policyOf(tree).read()).values)['DODownloadMode']
+    expect(await modeOf(all)).toBe(1)
+    expect(await modeOf({ ...all, [policyKeys.starling]: honour })).toBe(2)
+    expect(await modeOf({ ...all, [policyKeys.starling]: honour, [policyKeys.groupPolicy]: undefined })).toBe(
+      3
+    )
+  })
+
+  it('never makes this machine its own cache host, which is what Windows is told where it asks us', async () => {
+    const hosts = async (text: string) =>
+      asObject(
+        (
+          await policyOf({
+            [policyKeys.starling]: honour,
+            [policyKeys.groupPolicy]: `    DOCacheHost    REG_SZ    ${text}`
+          }).read()
+        ).values
+      )['DOCacheHost']
+    expect(await hosts('localhost,gw.example')).toEqual(['gw.example'])
+    expect(await hosts('localhost, pc-7')).toBeUndefined()
+  })
+
+  it('stays as it was when it cannot be read, and says so', async () => {
+    const tree: Tree = { [policyKeys.starling]: mode(0) }
+    const policy = policyOf(tree)
+    await policy.read()
+    tree[policyKeys.starling] = new Error('access denied')
+    expect(await policy.read()).toMatchObject({
+      values: [{ name: 'DODownloadMode', value: 0 }],
+      problems: ['access denied']
+    })
+  })
+
+  it('is told when it has changed, and not when it has not', async () => {
+    vi.useFakeTimers()
+    try {
+      const tree: Tree = { [policyKeys.starling]: mode(0) }
+      const policy = policyOf(tree)
+      await policy.read()
+      const changed = vi.fn<() => void>()
+      const stop = policy.watch(changed)
+      await vi.advanceTimersByTimeAsync(30_000)
+      expect(changed).not.toHaveBeenCalled()
+      tree[policyKeys.starling] = mode(1)
+      await vi.advanceTimersByTimeAsync(30_000)
+      expect(changed).toHaveBeenCalledTimes(1)
+      stop()
+      tree[policyKeys.starling] = mode(2)
+      await vi.advanceTimersByTimeAsync(90_000)
+      expect(changed).toHaveBeenCalledTimes(1)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})

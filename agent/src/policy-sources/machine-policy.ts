@@ -1,0 +1,102 @@
+/**
+ * The policy that this machine's admin enforces in the registry: ours first, then, if asked for, what Delivery Optimization is told by
+ * Group Policy and by MDM. Read every half minute, since reg.exe costs some milliseconds and there is nothing to be notified by without
+ * native code; what could not be read stays as it was, for a policy must not vanish because a program failed.
+ */
+import { messageOf } from '@starling/shared/errors.ts'
+import { policyFields } from '@starling/shared/policy/policy.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { MachinePolicy, MachinePolicyPort, SourcedValue } from '../ports.ts'
+import type { RegistryReader } from '../registry.ts'
+import { valuesFrom } from './registry-values.ts'
+
+export const policyKeys = {
+  starling: 'HKLM\\SOFTWARE\\Policies\\Starling',
+  groupPolicy: 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
+  mdm: 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization'
+} as const
+
+/** In our key: whether the other two count. */
+export const honourName = 'honourDeliveryOptimizationPolicies'
+
+const lookEveryMs: Millis = 30 * secondMs
+
+const ours = policyFields.map(({ name }) => name)
+const theirs = policyFields.filter(({ from }) => from === 'delivery-optimization').map(({ name }) => name)
+
+export function createMachinePolicy(
+  readRegistry: RegistryReader,
+  { isThisMachine }: { readonly isThisMachine: (host: string) => boolean }
+): MachinePolicyPort {
+  /** By key, as it was read last. */
+  const known = new Map<string, readonly SourcedValue[]>()
+  let problems: string[] = []
+
+  async function valuesOf(key: string, names: readonly string[]): Promise<readonly SourcedValue[]> {
+    try {
+      const keys = await readRegistry(key)
+      known.set(key, keys === null ? [] : valuesFrom(keys, names))
+    } catch (error) {
+      problems.push(messageOf(error))
+    }
+    return known.get(key) ?? []
+  }
+
+  /** Of Microsoft's values: those that are policies of ours, too, and never that this machine is its own cache host. */
+  function taken(values: readonly SourcedValue[]): readonly SourcedValue[] {
+    return values
+      .filter(({ name }) => (theirs as readonly string[]).includes(name))
+      .flatMap(one => {
+        if (one.name !== 'DOCacheHost') return [one]
+        const hosts = hostsOf(one.value).filter(host => !isThisMachine(host))
+        return hosts.length === 0 ? [] : [{ ...one, value: hosts }]
+      })
+  }
+
+  async function read(): Promise<MachinePolicy> {
+    problems = []
+    const own = await valuesOf(policyKeys.starling, [...ours, honourName])
+    const honour = own.findLast(({ name }) => name === honourName)
+    const values = own.filter(one => one !== honour)
+    if (!isOn(honour?.value)) return { values, problems }
+    const mdm = taken(await valuesOf(policyKeys.mdm, theirs))
+    const groupPolicy = taken(await valuesOf(policyKeys.groupPolicy, theirs))
+    const names = (list: readonly SourcedValue[]) => new Set(list.map(({ name }) => name))
+    const [ownNames, groupNames] = [names(values), names(groupPolicy)]
+    return {
+      values: [
+        ...mdm.filter(({ name }) => !groupNames.has(name) && !ownNames.has(name)),
+        ...groupPolicy.filter(({ name }) => !ownNames.has(name)),
+        ...values
+      ],
+      problems
+    }
+  }
+
+  let last: MachinePolicy | null = null
+  const readAndKeep = async (): Promise<MachinePolicy> => (last = await read())
+
+  return {
+    read: readAndKeep,
+    watch(changed) {
+      const timer = setInterval(() => {
+        const before = last
+        void readAndKeep().then(now => {
+          if (!isDeepStrictEqual(now, before)) changed()
+        })
+      }, lookEveryMs)
+      timer.unref()
+      return () => {
+        clearInterval(timer)
+      }
+    }
+  }
+}
+
+function hostsOf(value: unknown): readonly string[] {
+  const list = Array.isArray(value) ? value.map(String) : String(value).split(',')
+  return list.map(host => host.trim()).filter(host => host !== '')
+}
+
+const isOn = (value: unknown): boolean => value === 1 || /^(1|on|yes|true)$/i.test(String(value))
