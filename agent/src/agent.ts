@@ -27,6 +27,7 @@ import { createBulkTls } from './bulk/bulk-tls.ts'
 import { readCheckedConfig } from './config-checked.ts'
 import { gatewayWithSecret } from './config-relations.ts'
 import { configSource, createLiveConfig, type ConfigSource } from './config-reload.ts'
+import { problemText } from './config-problem.ts'
 import { watchFile } from './config-watch.ts'
 import { contentFolderOf } from './cache-place.ts'
 import { createFarUploads } from './far-uploads.ts'
@@ -39,6 +40,7 @@ import { withCacheHosts } from './upstream/cache-hosts.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
+import { createPolicyKeeper, type PolicyKeeper } from './coordinator-link/policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
@@ -50,7 +52,7 @@ import { createTlsIdentity } from './identity/certificate.ts'
 import { loadOrCreateIdentity } from './identity/keys.ts'
 import { readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { parseFleetSecret } from './identity/secret.ts'
-import { verifyCredential, verifyRevocationList } from './identity/signatures.ts'
+import { verifyCredential, verifyPolicy, verifyRevocationList } from './identity/signatures.ts'
 import { createSigner } from './identity/signer.ts'
 import { agentIdOfSocket, dialAgent, identityServerOptions } from './identity/tls.ts'
 import { createTrust } from './identity/trust.ts'
@@ -163,6 +165,9 @@ async function start(
   let inForce = config
   const classes = () => live.now().contentClasses
   const startedAt = Date.now()
+  /** All parts stand. */
+  let isUp = false
+  const ended = () => (isUp ? proxy!.tally().ended : { all: 0, failed: 0 })
   const version = await ownVersion()
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
   let contentFolder: string | null = null
@@ -252,8 +257,10 @@ async function start(
             return purging.fromCoordinator(fleet, purges, to)
           }
         },
+        // Who is set up by a program of its own is not told by the coordinator what to do.
+        ...(source === null ? {} : { policy: createCoordinatorPolicy() }),
         report: () => ({
-          counters: { ...flows.totals() },
+          counters: { ...flows.totals(), downloads: ended().all, downloadErrors: ended().failed },
           host: { platform: process.platform, memoryBytes: totalmem() },
           swarm: store.list().map(({ head, have }) => ({ transfer: head.transfer, complete: have.full }))
         }),
@@ -707,6 +714,9 @@ async function start(
 
   if (link !== null) {
     const linked = link
+    // The kept policy has said what it says by now.
+    isUp = true
+    if (source !== null) await live.reload()
     await linked.start()
     undo.push(() => linked.stop())
   }
@@ -727,6 +737,48 @@ async function start(
       })
     }) ?? (() => {})
   )
+  function createCoordinatorPolicy(): PolicyKeeper {
+    return createPolicyKeeper(
+      {
+        self,
+        files: { readFile: readSecretFile, writeFile: writeSecretFile },
+        verify: verifyPolicy,
+        async apply(scopes) {
+          const values = scopes
+            .toReversed()
+            .flatMap(({ scope, version: of, document }) =>
+              Object.entries(document).map(([name, value]) => ({
+                name,
+                value,
+                place: `${scope} version ${of}`
+              }))
+            )
+          // What was kept is there before the parts that it is about: they are told when all stand.
+          if (!isUp) {
+            source?.setCoordinatorPolicy?.(values)
+            return null
+          }
+          const fault = (await setCoordinatorPolicy(values)).problems.find(
+            ({ severity }) => severity === 'error'
+          )
+          return fault === undefined ? null : problemText(fault)
+        },
+        reach: () => ({
+          peers: peers?.list().length ?? 0,
+          upstreamTried: upstreamSum('requests'),
+          upstreamFailed: upstreamSum('failures')
+        }),
+        problem(sentence) {
+          if (sentence !== null) problem(sentence)
+        },
+        log
+      },
+      config.dataFolder
+    )
+  }
+  function upstreamSum(what: 'requests' | 'failures'): number {
+    return isUp ? upstream.upstreams().reduce((sum, one) => sum + one[what], 0) : 0
+  }
   async function setCoordinatorPolicy(values: readonly SourcedValue[]): Promise<ConfigReload> {
     source?.setCoordinatorPolicy?.(values)
     return await live.reload()

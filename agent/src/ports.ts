@@ -570,6 +570,8 @@ export interface ProxyTally {
   readonly answers: { readonly swarm: number; readonly cache: number; readonly pass: number }
   /** Requests of clients or for targets that policy does not allow, by the rule that was in the way. */
   readonly refused: Readonly<Record<string, number>>
+  /** Requests that are over, and of these what was denied or answered with a 5xx: what a client calls a failed download. */
+  readonly ended: { readonly all: number; readonly failed: number }
   /** From the request to the first byte of the answer, and to its end. */
   readonly firstByte: ByWay<TimeSpread>
   readonly total: ByWay<TimeSpread>

@@ -14,13 +14,17 @@ import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
+import { createRolloutCore } from './core/rollout.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
 import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
+import type { Policies } from './policies.ts'
+import { startPolicyService } from './policy-service.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
+import { policyStore } from './store/policies.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit } from './store/audit.ts'
 import { createChange } from './store/change.ts'
@@ -58,6 +62,7 @@ export interface Coordinator {
   readonly purges: { purge(request: PurgeRequest, reason: string): ReturnType<Purges['purge']> }
   /** The code for the first admin, at the very first start only. */
   readonly firstAdmin: FirstAdminCode | null
+  readonly policies: Policies
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -119,6 +124,21 @@ export async function createCoordinator(
       credentialLifeMs: config.credentialLifeMs
     })
     const purges = createPurges(store, change, clock)
+    const policy = await startPolicyService(
+      {
+        store: policyStore(database),
+        fleet: store,
+        authority,
+        enrolment,
+        purges,
+        createCore: createRolloutCore,
+        listen: (channel, handler) => database.listen(channel, handler),
+        lead: onLeader => database.leader('rollouts', onLeader),
+        clock,
+        log
+      },
+      config
+    )
     const status = async (): Promise<StatusView> => {
       const agents = await store.agents()
       return {
@@ -137,6 +157,7 @@ export async function createCoordinator(
     const api = createApi(await createTlsIdentity(keys.coordinator), {
       enrolment,
       purges,
+      policy,
       fleet,
       store,
       clock,
@@ -151,6 +172,8 @@ export async function createCoordinator(
         (await store.agents()).map(agent => ({ ...agent, online: fleet.online(agent.agent) }))
     })
     undo.push(() => api.close())
+    // First, so that who waits for news is answered and not cut off.
+    undo.push(() => policy.stop())
     const listening = await api.listen(config.listen)
     addresses = reachableAddresses(config.advertise, listening)
     await writeRunningFile(config.dataFolder, {
@@ -191,6 +214,7 @@ export async function createCoordinator(
       },
       purges: { purge: (request, reason) => purges.purge(request, reason, byItself('content.purge')) },
       firstAdmin,
+      policies: policy.policies,
       routes: api.routes(),
       status,
       stop

@@ -7,6 +7,7 @@ const record = (agent: string, revokedAt: number | null = null): AgentRecord => 
   agent,
   site: 's',
   role: 'agent',
+  group: null,
   version: '1',
   enrolledAt: 1,
   lastHeardAt: null,

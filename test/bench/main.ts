@@ -13,6 +13,7 @@ import { goMirror } from './go-mirror.ts'
 import { httpBenches } from './http/http.ts'
 import { idle } from './idle.ts'
 import { interception } from './interception.ts'
+import { policyPush } from './policy-push.ts'
 import { swarm3, swarm3Secret } from './swarm.ts'
 import { upstreams } from './upstreams.ts'
 
@@ -22,6 +23,7 @@ const benches: readonly Bench[] = [
   bulk,
   idle,
   upstreams,
+  policyPush,
   interception,
   goMirror,
   ...httpBenches

@@ -14,6 +14,7 @@ const programs = findPostgres()
 const member: Omit<AgentRecord, 'agent'> = {
   site: 's',
   role: 'agent',
+  group: null,
   version: '1',
   enrolledAt: 1,
   lastHeardAt: null,

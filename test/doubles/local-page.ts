@@ -93,6 +93,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
       refused: {},
       firstByte: { swarm: noTimes, cache: noTimes, pass: noTimes },
       total: { swarm: noTimes, cache: noTimes, pass: noTimes },
+      ended: { all: 0, failed: 0 },
       wsusCalls: { scan: 0, sync: 0, report: 0, other: 0 }
     },
     logLinesLost: 0,

@@ -161,6 +161,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
     const totalMs = performance.now() - visit.startedAt
     if (visit.way !== null && visit.firstByteMs !== null) tally.timed(visit.way, visit.firstByteMs, totalMs)
     denyFor(visit, failureOf(res))
+    tally.ended(visit.rule !== null || (res.headersSent && res.statusCode >= 500))
     note(visit, res.headersSent ? res.statusCode : null, res.writableFinished, totalMs)
   }
 

@@ -10,6 +10,7 @@ export interface Tally {
   answered(way: Way): void
   /** @param rule a word of our own or a name from the configuration: it becomes a label of metrics */
   refused(rule: string): void
+  ended(failed: boolean): void
   timed(way: Way, firstByteMs: Millis, totalMs: Millis): void
   wsusCall(call: WsusCall): void
   now(): ProxyTally
@@ -25,11 +26,16 @@ export function createTally(): Tally {
   const firstByte = byWay(createSpread)
   const total = byWay(createSpread)
   const calls = Object.fromEntries(wsusCalls.map(call => [call, 0])) as Record<WsusCall, number>
+  const ended = { all: 0, failed: 0 }
   const refusals = new Map<string, number>()
   return {
     bytes: (count, way) => void (bytes[way] += count),
     answered: way => void answers[way]++,
     refused: rule => void refusals.set(rule, (refusals.get(rule) ?? 0) + 1),
+    ended(failed) {
+      ended.all++
+      if (failed) ended.failed++
+    },
     timed(way, firstByteMs, totalMs) {
       add(firstByte[way], firstByteMs)
       add(total[way], totalMs)
@@ -39,6 +45,7 @@ export function createTally(): Tally {
       bytes: { ...bytes },
       answers: { ...answers },
       refused: Object.fromEntries(refusals),
+      ended: { ...ended },
       firstByte: structuredClone(firstByte),
       total: structuredClone(total),
       wsusCalls: { ...calls }

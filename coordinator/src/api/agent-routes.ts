@@ -6,17 +6,20 @@ import {
   encodeBody,
   enrolRequestShape,
   heartbeatRequestShape,
+  newsRequestShape,
   type EnrolResponse,
   type HeartbeatResponse,
+  type NewsResponse,
   type RenewResponse
 } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, assert } from '@starling/shared/errors.ts'
+import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
-  const { enrolment, purges, fleet, store, clock, heartbeatMs } = parts
+  const { enrolment, purges, policy, fleet, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
 
   server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
@@ -64,12 +67,38 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
       credential: await enrolment.renewIfDue(member, body.credentialSerial),
       revocations: await enrolment.revocationsSince(body.revocationsVersion),
       purges: await purges.newsSince(body.purgesVersion),
+      policy: policy.heard(member, body),
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
       time: now(),
       heartbeatMs
     }
     return send(reply, answer)
   })
+
+  server.post(apiPaths.news, { config: { access: 'member' } }, async (request, reply) => {
+    const { member } = request
+    assert(member, 'access `member` sets the member')
+    const gone = new AbortController()
+    reply.raw.once('close', () => {
+      gone.abort()
+    })
+    const news = await policy.news.wait(member, decodeBody(newsRequestShape, bytesOf(request)), gone.signal)
+    if (news === null) return reply.code(204).send()
+    return reply.type(agentContentType).send(encodedNews(news))
+  })
+}
+
+/** Thousands are told the same within a second. */
+const encodedPolicies = new WeakMap<SignedPolicy, Buffer>()
+
+function encodedNews(news: NewsResponse): Buffer {
+  const { policy, revocations, purges } = news
+  const isPolicyOnly = policy !== null && revocations === null && purges === undefined
+  const known = isPolicyOnly ? encodedPolicies.get(policy) : undefined
+  if (known !== undefined) return known
+  const encoded = Buffer.from(encodeBody(news))
+  if (isPolicyOnly) encodedPolicies.set(policy, encoded)
+  return encoded
 }
 
 function bytesOf(request: FastifyRequest): Uint8Array {

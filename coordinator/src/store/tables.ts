@@ -5,6 +5,7 @@ import type { AuditTables } from './audit.ts'
 import type { CounterTables } from './counters.ts'
 import type { EventTables } from './events.ts'
 import type { FactTables } from './facts.ts'
+import type { PolicyTables } from './policies.ts'
 import type { PurgeTables } from './purges.ts'
 import type { SecretTables } from './secrets.ts'
 import type { TicketTables } from './tickets.ts'
@@ -17,6 +18,7 @@ export interface Tables
     CounterTables,
     EventTables,
     FactTables,
+    PolicyTables,
     PurgeTables,
     SecretTables,
     TicketTables {}

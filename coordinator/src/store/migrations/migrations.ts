@@ -3,6 +3,13 @@ import { membership } from './001-membership.ts'
 import { purges } from './002-purges.ts'
 import { severalCoordinators } from './003-several-coordinators.ts'
 import { controlPlane } from './004-control-plane.ts'
+import { policies } from './005-policies.ts'
 import type { Migration } from './migration.ts'
 
-export const migrations: readonly Migration[] = [membership, purges, severalCoordinators, controlPlane]
+export const migrations: readonly Migration[] = [
+  membership,
+  purges,
+  severalCoordinators,
+  controlPlane,
+  policies
+]
