@@ -16,7 +16,7 @@ import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { Purges } from '../purges.ts'
-import type { AuditLog, CoordinatorStore, FleetPort } from '../ports.ts'
+import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
 import type { Accounts } from '../accounts.ts'
 import { byActor } from '../by.ts'
 import { admit } from './access.ts'
@@ -27,6 +27,7 @@ import { addAuditRoutes } from './audit-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { createFailureBrake } from './rate-limit.ts'
 import { createRouter } from './route.ts'
+import { addUpkeepRoutes } from './upkeep-routes.ts'
 
 /** An agent's request is small; one that takes longer than this is not going to end. */
 const requestMsMax: Millis = 20 * secondMs
@@ -43,6 +44,7 @@ export interface ApiParts {
   readonly adminToken: string
   readonly accounts: Accounts
   readonly audit: AuditLog
+  readonly upkeep: Upkeep
   readonly addresses: () => readonly string[]
   readonly status: () => Promise<StatusView>
   readonly agents: () => Promise<readonly AgentView[]>
@@ -104,6 +106,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addAdminRoutes(route, parts)
   addAccountRoutes(route, parts)
   addAuditRoutes(route, parts.audit)
+  addUpkeepRoutes(route, parts.upkeep)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
