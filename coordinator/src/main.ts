@@ -18,15 +18,6 @@ import {
   revokeToken
 } from './cli/accounts.ts'
 import { createTicket, listAgents, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
-import {
-  backup,
-  exportAuditLog,
-  exportKeysTo,
-  importKeysFrom,
-  restore,
-  rotate,
-  verifyAuditLog
-} from './cli/upkeep.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
 import {
@@ -186,19 +177,26 @@ function addAccounts(program: Command): void {
     })
 }
 
+// Loaded only when wanted: they bring keys and, when no coordinator runs, a database.
+const upkeepCommands = () => import('./cli/upkeep.ts')
+
 function addUpkeep(program: Command): void {
   const upkeep = (parent: Command, name: string, what: string): Command =>
     command(parent, name, what).addOption(masterKeyFile).addOption(masterKeyDpapi)
   const audit = program.command('audit').description('What was done, and by whom.')
-  upkeep(audit, 'verify', 'Find any change, gap or cut in the audit log.').action(verifyAuditLog)
+  upkeep(audit, 'verify', 'Find any change, gap or cut in the audit log.').action(async options => {
+    await (await upkeepCommands()).verifyAuditLog(options)
+  })
   upkeep(audit, 'export', 'Write the audit log as JSON lines into a new file.')
     .argument('<file>')
     .action(async (file: string, options) => {
-      await exportAuditLog(options, file)
+      await (await upkeepCommands()).exportAuditLog(options, file)
     })
 
   const secrets = program.command('secrets').description('What is sealed in the database.')
-  upkeep(secrets, 'rotate', 'Seal all secrets anew under a new data key.').action(rotate)
+  upkeep(secrets, 'rotate', 'Seal all secrets anew under a new data key.').action(async options => {
+    await (await upkeepCommands()).rotate(options)
+  })
 
   upkeep(
     program,
@@ -207,24 +205,24 @@ function addUpkeep(program: Command): void {
   )
     .argument('<file>')
     .action(async (file: string, options) => {
-      await backup(options, file)
+      await (await upkeepCommands()).backup(options, file)
     })
   command(program, 'restore', 'Bring a backup back, into a data folder that is empty.')
     .argument('<file>')
     .action(async (file: string, options) => {
-      await restore(options, file)
+      await (await upkeepCommands()).restore(options, file)
     })
 
   const key = program.command('key').description('The keys of fleet and coordinator, and the master key.')
   upkeep(key, 'export', 'Write the keys into a new file, under a passphrase.')
     .argument('<file>')
     .action(async (file: string, options) => {
-      await exportKeysTo(options, file)
+      await (await upkeepCommands()).exportKeysTo(options, file)
     })
   command(key, 'import', 'Bring the keys back into a data folder that has none.')
     .argument('<file>')
     .action(async (file: string, options) => {
-      await importKeysFrom(options, file)
+      await (await upkeepCommands()).importKeysFrom(options, file)
     })
 }
 

@@ -24,7 +24,15 @@ afterEach(() => house.close())
 
 const start = (folder = data) =>
   house.start('coordinator', program, [
-    ...['run', '--data', folder, '--listen', '127.0.0.1:0', '--no-gateway', '--json', '--log-level', 'warn']
+    'run',
+    '--data',
+    folder,
+    '--listen',
+    '127.0.0.1:0',
+    '--no-gateway',
+    '--json',
+    '--log-level',
+    'warn'
   ])
 
 /** With a first line for stdin. */
