@@ -31,6 +31,8 @@ export interface CoordinatorConfig {
   readonly heartbeatMs: Millis
   readonly credentialLifeMs: Millis
   readonly masterKey: MasterKeyPlace
+  /** Entries of the audit log that are older are let go. */
+  readonly auditKeepMs: Millis
 }
 
 export interface DatabaseAccess {
@@ -42,6 +44,8 @@ export interface DatabaseAccess {
 /** Beside the agent's 17830 to 17832 (its config.ts says why there). */
 export const defaultPort = 17833
 export const defaultSite: SiteId = 'main'
+/** Two years: longer than most are asked about, and at a hundred entries a day some 30 MB. */
+const auditKeepMsDefault: Millis = 730 * dayMs
 
 export interface ConfigInput {
   readonly data: string
@@ -52,6 +56,7 @@ export interface ConfigInput {
   readonly gateway?: boolean | undefined
   readonly heartbeatMs?: Millis | undefined
   readonly credentialLifeMs?: Millis | undefined
+  readonly auditKeepMs?: Millis | undefined
   readonly masterKeyFile?: string | undefined
   readonly masterKeyDpapi?: boolean | undefined
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
@@ -68,6 +73,7 @@ export function createConfig(input: ConfigInput): CoordinatorConfig {
     gateway: input.gateway ?? true,
     heartbeatMs: input.heartbeatMs ?? heartbeatMsDefault,
     credentialLifeMs: input.credentialLifeMs ?? credentialLifeMs,
+    auditKeepMs: input.auditKeepMs ?? auditKeepMsDefault,
     masterKey: masterKeyPlace(
       resolve(input.data),
       { file: input.masterKeyFile, dpapi: input.masterKeyDpapi },

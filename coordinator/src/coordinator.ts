@@ -2,10 +2,12 @@
  * The composition root: reads nothing, decides nothing, puts the parts together and takes them apart again.
  */
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
-import { minuteMs, type Millis } from '@starling/shared/units.ts'
+import { hourMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { messageOf } from '@starling/shared/errors.ts'
 import type { PurgeRequest } from '@starling/shared/purge.ts'
 import { createAccounts, type FirstAdminCode } from './accounts.ts'
 import { loadOrCreateAdminToken, removeRunningFile, writeRunningFile } from './admin-files.ts'
@@ -21,16 +23,19 @@ import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
+import type { Upkeep } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
 import { policyStore } from './store/policies.ts'
 import { accountStore } from './store/accounts.ts'
-import { openAudit } from './store/audit.ts'
+import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
+import type { Database } from './store/database.ts'
 import { openDatabase } from './store/open.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
+import { createUpkeep } from './store/upkeep.ts'
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
 const gatewayTicketMs: Millis = 10 * minuteMs
@@ -89,11 +94,12 @@ export async function createCoordinator(
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
-    const database = await openDatabase(config.database ?? { folder: config.dataFolder }, log)
+    const { database, audit, upkeep } = await openKept(config, log, clock)
     undo.push(() => database.close())
     await claimForFleet(database, authority.fleet)
-    const secrets = await openSecrets(database, await loadMasterKey(config.masterKey), clock)
-    const audit = await openAudit(database, secrets, clock)
+    undo.push(
+      database.leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until))
+    )
     const change = createChange(database, audit)
     const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
@@ -164,6 +170,7 @@ export async function createCoordinator(
       adminToken,
       accounts,
       audit,
+      upkeep,
       log,
       status,
       heartbeatMs: config.heartbeatMs,
@@ -222,5 +229,54 @@ export async function createCoordinator(
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+interface Kept {
+  readonly database: Database
+  readonly audit: AuditChain
+  readonly upkeep: Upkeep
+}
+
+async function openKept(
+  { dataFolder, database: elsewhere, masterKey }: CoordinatorConfig,
+  log: Log,
+  clock: () => Millis
+): Promise<Kept> {
+  const database = await openDatabase(elsewhere ?? { folder: dataFolder }, log)
+  try {
+    const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock)
+    const audit = await openAudit(database, secrets, clock)
+    return { database, audit, upkeep: createUpkeep(database, { secrets, audit, dataFolder }) }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** What a coordinator keeps, for commands while none runs. @throws StarlingError `store-locked` when one does */
+export async function openOffline(
+  config: CoordinatorConfig,
+  log: Log
+): Promise<Omit<Kept, 'database'> & { close(): Promise<void> }> {
+  const { database, ...kept } = await openKept(config, log, Date.now)
+  return { ...kept, close: () => database.close() }
+}
+
+/** One coordinator does it for all, now and every hour. */
+async function keepAuditShort(
+  { auditKeepMs }: CoordinatorConfig,
+  audit: AuditChain,
+  log: Log,
+  clock: () => Millis,
+  until: AbortSignal
+): Promise<void> {
+  try {
+    do {
+      await audit.prune(clock() - auditKeepMs)
+    } while (!until.aborted && (await setTimeout(hourMs, true, { signal: until, ref: false })))
+  } catch (error) {
+    if (!until.aborted)
+      log.warn({ why: messageOf(error) }, 'old audit entries could not be let go; the next start tries again')
   }
 }

@@ -3,9 +3,21 @@
 import '@starling/agent/threads.ts'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { accountRoles } from '@starling/shared/admin-api/operation.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { isAgentId, type AgentId } from '@starling/shared/ids.ts'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import {
+  changeAccount,
+  createAccount,
+  createToken,
+  listAccounts,
+  listTokens,
+  offerFirstAdmin,
+  removeAccount,
+  resetPassword,
+  revokeToken
+} from './cli/accounts.ts'
 import { createTicket, listAgents, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
 import { addPolicyCommands } from './cli/policy-commands.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
@@ -16,10 +28,19 @@ import {
   readDatabaseAccess,
   type DatabaseInput
 } from './database-access.ts'
+import { masterKeyFileName, masterKeyVariable } from './master-key.ts'
 
 const dataFolder = new Option('--data <folder>', 'where keys and database live')
   .env('STARLING_COORDINATOR_DATA')
   .default(defaultDataFolder())
+const masterKeyFile = new Option(
+  '--master-key-file <file>',
+  `what wraps the keys of sealed secrets (env: ${masterKeyVariable}; default: ${masterKeyFileName} in --data)`
+)
+const masterKeyDpapi = new Option(
+  '--master-key-dpapi',
+  'Windows: keep the master key in --data under DPAPI'
+).default(false)
 const asJson = new Option('--json', 'answer in JSON').default(false)
 
 function createProgram(): Command {
@@ -47,14 +68,23 @@ function createProgram(): Command {
       `holds its password, readable by its owner only (or env: ${passwordVariable})`
     )
     .option('--heartbeat <span>', 'how often agents report', '30s')
+    .option('--audit-keep <span>', 'how long entries of the audit log are kept', '730d')
+    .addOption(masterKeyFile)
+    .addOption(masterKeyDpapi)
     .addOption(
       new Option('--log-level <level>', 'how much to log to stderr')
         .choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent'])
         .default('info')
     )
-    .action(async ({ heartbeat, json, logLevel, ...input }: RunInput) => {
+    .action(async ({ heartbeat, auditKeep, json, logLevel, ...input }: RunInput) => {
       const database = await readDatabaseAccess(input, process.env)
-      const config = createConfig({ ...input, database, heartbeatMs: parseDuration(heartbeat) })
+      const config = createConfig({
+        ...input,
+        database,
+        heartbeatMs: parseDuration(heartbeat),
+        auditKeepMs: parseDuration(auditKeep),
+        environment: process.env
+      })
       // Loaded only when wanted: the server, and even more so the gateway, which is a whole agent.
       const { run } = await import('./cli/run.ts')
       const startGateway = config.gateway ? (await import('./gateway.ts')).startGateway : null
@@ -98,7 +128,106 @@ function createProgram(): Command {
     .action(async (what: string, options) => {
       await purge(options, what)
     })
+  addAccounts(program)
+  addUpkeep(program)
   return program
+}
+
+function addAccounts(program: Command): void {
+  const role = (): Option =>
+    new Option('--role <role>', 'what they may do').choices(accountRoles).makeOptionMandatory()
+  command(program, 'first-admin', 'Print a new code that makes the first admin.').action(offerFirstAdmin)
+
+  const account = program.command('account').description('People who may sign in.')
+  const named = (name: string, what: string): Command =>
+    command(account, name, what).argument('<name>', 'lower case')
+  named('create', 'Make an account; the password is asked for, or read from stdin.')
+    .addOption(role())
+    .action(async (name: string, options) => {
+      await createAccount(options, name)
+    })
+  command(account, 'list', 'List accounts.').action(listAccounts)
+  named('disable', 'Let an account sign in no more, and end its sessions.').action(
+    async (name: string, options) => {
+      await changeAccount(options, name, { disabled: true })
+    }
+  )
+  named('enable', 'Let a disabled account sign in again.').action(async (name: string, options) => {
+    await changeAccount(options, name, { disabled: false })
+  })
+  named('password', 'Give an account a new password, and end its sessions.').action(
+    async (name: string, options) => {
+      await resetPassword(options, name)
+    }
+  )
+  named('remove', 'Remove an account.').action(async (name: string, options) => {
+    await removeAccount(options, name)
+  })
+
+  const token = program.command('token').description('What programs use the API with.')
+  command(token, 'create', 'Print a new API token. It is shown once.')
+    .argument('<name>', 'what it is for')
+    .addOption(role())
+    .option('--site <name>', 'for what concerns this site only')
+    .option('--expires <span>', 'until when, for example 12h or 90d', '90d')
+    .action(async (name: string, options) => {
+      await createToken(options, name)
+    })
+  command(token, 'list', 'List API tokens, without their secrets.').action(listTokens)
+  command(token, 'revoke', 'Revoke an API token, at once.')
+    .argument('<token>', 'its id, as "starling-coordinator token list" shows it')
+    .action(async (id: string, options) => {
+      await revokeToken(options, id)
+    })
+}
+
+// Loaded only when wanted: they bring keys and, when no coordinator runs, a database.
+const upkeepCommands = () => import('./cli/upkeep.ts')
+
+function addUpkeep(program: Command): void {
+  const upkeep = (parent: Command, name: string, what: string): Command =>
+    command(parent, name, what).addOption(masterKeyFile).addOption(masterKeyDpapi)
+  const audit = program.command('audit').description('What was done, and by whom.')
+  upkeep(audit, 'verify', 'Find any change, gap or cut in the audit log.').action(async options => {
+    await (await upkeepCommands()).verifyAuditLog(options)
+  })
+  upkeep(audit, 'export', 'Write the audit log as JSON lines into a new file.')
+    .argument('<file>')
+    .action(async (file: string, options) => {
+      await (await upkeepCommands()).exportAuditLog(options, file)
+    })
+
+  const secrets = program.command('secrets').description('What is sealed in the database.')
+  upkeep(secrets, 'rotate', 'Seal all secrets anew under a new data key.').action(async options => {
+    await (await upkeepCommands()).rotate(options)
+  })
+
+  upkeep(
+    program,
+    'backup',
+    'Write everything but the keys into a new file, whether the coordinator runs or not.'
+  )
+    .argument('<file>')
+    .action(async (file: string, options) => {
+      await (await upkeepCommands()).backup(options, file)
+    })
+  command(program, 'restore', 'Bring a backup back, into a data folder that is empty.')
+    .argument('<file>')
+    .action(async (file: string, options) => {
+      await (await upkeepCommands()).restore(options, file)
+    })
+
+  const key = program.command('key').description('The keys of fleet and coordinator, and the master key.')
+  upkeep(key, 'export', 'Write the keys into a new file, under a passphrase.')
+    .argument('<file>')
+    .action(async (file: string, options) => {
+      await (await upkeepCommands()).exportKeysTo(options, file)
+    })
+  command(key, 'import', 'Bring the keys back into a data folder that has none.')
+    .argument('<file>')
+    .action(async (file: string, options) => {
+      await (await upkeepCommands()).importKeysFrom(options, file)
+    })
 }
 
 interface RunInput extends DatabaseInput {
@@ -108,6 +237,9 @@ interface RunInput extends DatabaseInput {
   readonly site: string
   readonly gateway: boolean
   readonly heartbeat: string
+  readonly auditKeep: string
+  readonly masterKeyFile?: string
+  readonly masterKeyDpapi?: boolean
   readonly json: boolean
   readonly logLevel: string
 }

@@ -62,7 +62,8 @@ export async function derive(password: string, nonce: Uint8Array, cost: Cost): P
   })
 }
 
-function refuseWeak(password: string, name: string): void {
+/** @throws StarlingError `password-weak` */
+export function refuseWeak(password: string, name: string): void {
   if (password.length < passwordLengthMin || password.length > passwordLengthMax)
     throw weak(`has to have ${passwordLengthMin} to ${passwordLengthMax} characters`)
   if (password.toLowerCase().includes(name.toLowerCase())) throw weak('holds the name of the account')

@@ -288,4 +288,14 @@ export interface AccountStore {
   revokeToken(by: By, id: string, at: Millis): Promise<void>
 }
 
+// ------------------------------------------------------------------------------------------------- upkeep
+
+export interface Upkeep {
+  readonly kind: 'sqlite' | 'postgres'
+  /** @returns how many secrets were sealed anew */
+  rotateSecrets(by: By): Promise<number>
+  /** @returns the name of a consistent copy in the data folder; null where the database has tools of its own */
+  copyDatabase(): Promise<string | null>
+}
+
 export type { RolloutCore, RolloutEvent, RolloutView }

@@ -14,6 +14,7 @@ import {
   type Operation
 } from '@starling/shared/admin-api/operation.ts'
 import * as serviceOperations from '@starling/shared/admin-api/service.ts'
+import * as upkeepOperations from '@starling/shared/admin-api/upkeep.ts'
 import { agentContentType, apiPaths, encodeBody } from '@starling/shared/coordinator-api.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { hourMs, minuteMs } from '@starling/shared/units.ts'
@@ -21,7 +22,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bearer, hostOf, startControlPlane, type ControlPlane } from './control-plane.ts'
 
 const { createAccount, createToken, revokeToken, signIn } = accountOperations
-const operations = [accountOperations, auditOperations, fleetOperations, serviceOperations]
+const operations = [accountOperations, auditOperations, fleetOperations, serviceOperations, upkeepOperations]
   .flatMap(module => Object.values(module) as unknown[])
   .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
 const closed = operations.filter(({ access }) => access !== 'open')

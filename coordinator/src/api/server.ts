@@ -17,7 +17,7 @@ import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
-import type { AuditLog, CoordinatorStore, FleetPort } from '../ports.ts'
+import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
 import type { Accounts } from '../accounts.ts'
 import { byActor } from '../by.ts'
 import { admit } from './access.ts'
@@ -29,6 +29,7 @@ import { openApiOf } from './openapi.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
 import { createRouter } from './route.ts'
+import { addUpkeepRoutes } from './upkeep-routes.ts'
 
 /** An agent's request is small; one that takes longer than this is not going to end. */
 const requestMsMax: Millis = 20 * secondMs
@@ -46,6 +47,7 @@ export interface ApiParts {
   readonly adminToken: string
   readonly accounts: Accounts
   readonly audit: AuditLog
+  readonly upkeep: Upkeep
   readonly addresses: () => readonly string[]
   readonly status: () => Promise<StatusView>
   readonly agents: () => Promise<readonly AgentView[]>
@@ -108,6 +110,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addPolicyRoutes(route, parts.policy.policies)
   addAccountRoutes(route, parts)
   addAuditRoutes(route, parts.audit)
+  addUpkeepRoutes(route, parts.upkeep)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */

@@ -12,7 +12,10 @@ const configCodes = new Set([
   'identity-damaged',
   'secret-file-exposed',
   'secret-file-unreadable',
-  'admin-token-damaged'
+  'admin-token-damaged',
+  'master-key-missing',
+  'master-key-damaged',
+  'sealed-wrong'
 ])
 
 export function exitCodeOf(error: unknown): number {

@@ -1,8 +1,10 @@
 /** `starling-coordinator run`: until it is told to stop. */
+import { join } from 'node:path'
+import { firstAdminFileName } from '../accounts.ts'
 import type { CoordinatorConfig } from '../config.ts'
 import { createCoordinator, type StartGateway } from '../coordinator.ts'
 import { createLog } from '../log.ts'
-import { print } from './output.ts'
+import { print, when } from './output.ts'
 
 export interface RunOptions {
   readonly json: boolean
@@ -38,12 +40,20 @@ export async function run(
         fleet,
         site: config.site,
         gateway: status.gateway,
+        // Not the code itself: this line ends up in journals.
+        firstAdminFile: coordinator.firstAdmin === null ? null : join(config.dataFolder, firstAdminFileName),
         data: config.dataFolder,
         pid: process.pid
       })
     )
   } else {
     print(`The coordinator of fleet ${fleet} listens on ${addresses.join(', ')}`)
+    if (coordinator.firstAdmin !== null) {
+      const { code, expiresAt } = coordinator.firstAdmin
+      print(
+        `The code for the first admin is ${code} (once, until ${when(expiresAt)}; also in ${join(config.dataFolder, firstAdminFileName)}).`
+      )
+    }
     if (config.gateway) print(`Its gateway serves the site "${config.site}".`)
     print(
       'Next: "starling-coordinator ticket create" prints a ticket; on each machine: "starling join TICKET". Ctrl-C stops.'

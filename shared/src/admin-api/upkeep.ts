@@ -1,0 +1,27 @@
+/** What is done to the coordinator itself, by the administrator of its machine. */
+import { z } from 'zod'
+import { operation } from './operation.ts'
+
+export const rotateSecrets = operation({
+  method: 'POST',
+  path: '/api/v1/secrets/rotate',
+  access: 'admin',
+  localOnly: true,
+  summary: 'Seals all secrets anew under a new data key.',
+  action: 'secrets.rotate',
+  answer: z.object({ secrets: z.number().int().nonnegative() })
+})
+
+export const copyDatabase = operation({
+  method: 'POST',
+  path: '/api/v1/backups',
+  access: 'admin',
+  localOnly: true,
+  summary:
+    'Puts a consistent copy of the database into the data folder, from where the command line takes it.',
+  action: 'backup.create',
+  answer: z.object({
+    kind: z.enum(['sqlite', 'postgres']),
+    file: z.string().nullable().describe('name in the data folder; null: use pg_dump')
+  })
+})
