@@ -16,6 +16,7 @@ import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
 import { createLeafMaker, makeCa, type Ca } from '@starling/agent/intercept/certificates.ts'
 import { createIntercept, type Intercept } from '@starling/agent/intercept/intercept.ts'
 import { watchUpstream } from '@starling/agent/intercept/watch-upstream.ts'
+import type { ProxyRule } from '@starling/agent/config-access.ts'
 import { createLog } from '@starling/agent/log.ts'
 import type { CaPort, ContentPort, UpstreamPort } from '@starling/agent/ports.ts'
 import { isListed } from '@starling/agent/proxy/host-patterns.ts'
@@ -71,6 +72,7 @@ export interface HouseOptions {
   readonly content?: (upstream: UpstreamPort) => ContentPort
   readonly remembered?: unknown
   readonly now?: () => Millis
+  readonly rules?: readonly ProxyRule[]
   readonly port: number
 }
 
@@ -103,7 +105,7 @@ export async function openHouse(given: HouseOptions): Promise<House> {
   const content = given.content?.(upstream) ?? swarm(upstream)
   const proxy = await createProxy(
     { content, upstream, cache: createHttpCache(null, silent), intercept, log: silent },
-    { host: '127.0.0.1', port: 0, connectPorts: [given.port] }
+    { host: '127.0.0.1', port: 0, connectPorts: [given.port], rules: given.rules ?? [] }
   )
   closers.push(() => proxy.close())
   const { authorities } = await commands.list()

@@ -13,7 +13,7 @@ import { messageOf } from '@starling/shared/errors.ts'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
 import { clientIdleMs, http2HeaderBytesMax, requestHeadersMax, streamsMax } from './limits.ts'
 import { copyingPair } from './copying-pair.ts'
-import { headersOf } from './fields.ts'
+import { explanation, headersOf } from './fields.ts'
 
 /** @param connect gives our server a new connection */
 export function serveHttp2(socket: Duplex, connect: (connection: Duplex) => void): void {
@@ -101,7 +101,11 @@ function hand(response: IncomingMessage, stream: ServerHttp2Stream, method: stri
 
 function refuse(stream: ServerHttp2Stream, text: string): void {
   const body = `Starling: ${text}\n`
-  stream.respond({ ':status': 400, 'content-type': 'text/plain; charset=utf-8' })
+  stream.respond({
+    ':status': 400,
+    'content-type': 'text/plain; charset=utf-8',
+    'x-starling': explanation('own', 'reason=Bad Request')
+  })
   stream.end(body)
 }
 
