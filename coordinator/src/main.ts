@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command line `starling-coordinator`. */
-import '@starling/agent/threads.ts'
+import './threads.ts'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { accountRoles } from '@starling/shared/admin-api/operation.ts'

@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import type { ClientLimits } from '@starling/shared/policy/access.ts'
+import type { ClientLimits, ProxyRule } from '@starling/shared/policy/access.ts'
 import { readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
 import { createCaCommands } from '@starling/agent/intercept/ca-commands.ts'
 import { createLeafMaker, makeCa, type Ca } from '@starling/agent/intercept/certificates.ts'
@@ -73,6 +73,7 @@ export interface HouseOptions {
   readonly remembered?: unknown
   readonly now?: () => Millis
   readonly accessLog?: AccessLogPort
+  readonly rules?: readonly ProxyRule[]
   readonly port: number
   readonly limits?: ClientLimits
 }
@@ -110,6 +111,7 @@ export async function openHouse(given: HouseOptions): Promise<House> {
       host: '127.0.0.1',
       port: 0,
       connectPorts: [given.port],
+      rules: given.rules ?? [],
       ...(given.limits === undefined ? {} : { limits: given.limits })
     }
   )

@@ -57,7 +57,12 @@ async function startAgentWithNames(): Promise<string> {
   const file = join(folder, 'resolv.conf')
   await writeFile(file, `nameserver ${server}\noptions timeout:${deadMs / secondMs} attempts:1\n`)
   const ports = ['listen', 'bulk', 'proxy', 'page'].flatMap(part => [`--${part}-port`, '0'])
-  const agent = [
+  const program = house.beginOther('names', 'unshare', [
+    '-m',
+    'sh',
+    '-c',
+    'mount --bind "$0" /etc/resolv.conf && exec "$@"',
+    file,
     process.execPath,
     join(houseRoot, agentProgram),
     'run',
@@ -65,24 +70,14 @@ async function startAgentWithNames(): Promise<string> {
     folder,
     '--json',
     '--mdns',
-    'off'
-  ]
-  const program = house.beginOther('names', 'unshare', [
-    '-m',
-    'sh',
-    '-c',
-    'mount --bind "$0" /etc/resolv.conf && exec "$@"',
-    file,
-    ...[
-      ...agent,
-      '--listen-host',
-      '127.0.0.1',
-      '--upstream-allow-private',
-      '127.0.0.0/8',
-      '--proxy-limits-local',
-      'on',
-      ...ports
-    ]
+    'off',
+    '--listen-host',
+    '127.0.0.1',
+    '--upstream-allow-private',
+    '127.0.0.0/8',
+    '--proxy-limits-local',
+    'on',
+    ...ports
   ])
   return String((await untilReady(program)).ready.proxy)
 }

@@ -149,7 +149,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
     if (refusal.retryAfterMs !== undefined) res.setHeader('retry-after', wholeSeconds(refusal.retryAfterMs))
     if (refusal.allow !== undefined && refusal.allow.length > 0)
       res.setHeader('allow', refusal.allow.join(', '))
-    replyWithText(res, visit.isStrict ? 502 : refusal.status, refusal.text)
+    replyWithText(res, visit.isStrict ? 502 : refusal.status, refusal.text, refusal.rule)
   }
 
   function denialOf(visit: Visit, target: Target): Denial | null {
@@ -198,7 +198,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       if (refusal !== null) {
         turnedAway.add(socket)
         refused(client, refusal.rule, null)
-        return closeWithText(socket, 429, refusal.text, refusal.retryAfterMs)
+        return closeWithText(socket, 429, refusal.text, refusal.retryAfterMs, refusal.rule)
       }
       guests.set(socket, { client, isLimited, isWithin, charged: 0, isTunnel: false })
       socket.once('close', () => {
@@ -286,7 +286,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       const refusal = guest?.isLimited === true ? limits.asked(visit.client, now()) : null
       if (refusal !== null) {
         deny(visit, refusal.rule)
-        closeWithText(socket, 429, refusal.text, refusal.retryAfterMs)
+        closeWithText(socket, 429, refusal.text, refusal.retryAfterMs, refusal.rule)
         return false
       }
       if (guest?.isLimited === true) limits.ended(visit.client)
@@ -299,7 +299,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
             : filters.denialOf({ ...askedOf(authority, 'CONNECT', visit.client), path: null })
       if (denial === null) return true
       deny(visit, denial.rule)
-      closeWithText(socket, denial.status, denial.text)
+      closeWithText(socket, denial.status, denial.text, null, denial.rule)
       return false
     },
 
@@ -311,7 +311,7 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       const rule = kind === 'reply' ? refused.rule : status === 502 ? 'cache-host-origin' : null
       if (rule !== null) deny(visit, rule)
       if (kind === 'reply' && refused.allow !== null) res.setHeader('allow', refused.allow)
-      replyWithText(res, status, text)
+      replyWithText(res, status, text, rule)
     },
 
     loop(res) {

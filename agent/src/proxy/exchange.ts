@@ -1,5 +1,6 @@
 /** One request of a client and its response, with what all ways of answering need to know. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { codeOf, StarlingError } from '@starling/shared/errors.ts'
 import type { HeaderList } from '@starling/shared/http-fields.ts'
 import type { Mirrored } from './mirrors/mirrors.ts'
 import type { Owed } from './owed.ts'
@@ -40,7 +41,15 @@ export function followsRedirects({ strict, mirrored }: Exchange): boolean {
   return strict || mirrored !== null
 }
 
-/** Writes one part, and waits until the system has it: the part is the caller's again then. */
+/** Whether the client has gone away: then there is nothing to tell, and nothing is wrong. */
+export function hasLeft({ signal }: Exchange, error: unknown): boolean {
+  return signal.aborted || codeOf(error) === 'client-gone'
+}
+
+/**
+ * Writes one part, and waits until the system has it: the part is the caller's again then.
+ * @throws StarlingError `client-gone`, and the signal's reason
+ */
 export async function write(exchange: Exchange, part: Uint8Array, way: Way): Promise<void> {
   const { res, signal, tally, owed } = exchange
   signal.throwIfAborted()
@@ -51,7 +60,7 @@ export async function write(exchange: Exchange, part: Uint8Array, way: Way): Pro
     signal.addEventListener('abort', gone, { once: true })
     res.write(part, error => {
       signal.removeEventListener('abort', gone)
-      if (error) reject(error)
+      if (error) reject(new StarlingError('client-gone', 'the client went away', { cause: error }))
       else resolve()
     })
   })

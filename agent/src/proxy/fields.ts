@@ -60,6 +60,6 @@ export function hasPassed(headers: HeaderList, name: string): boolean {
 }
 
 /** The `X-Starling` response header, for admins: how an answer came about, and why not otherwise. */
-export function explanation(how: 'swarm' | 'cache' | 'pass', detail: string): string {
+export function explanation(how: 'swarm' | 'cache' | 'pass' | 'own', detail: string): string {
   return `${how}; ${detail.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)}`
 }

@@ -3,7 +3,8 @@
  * ways in which they come (face.ts). GETs of what can be shared are answered by get.ts; everything else passes
  * through untouched, so that a program that is told to use this proxy notices nothing but speed.
  *
- * Each answer says in `X-Starling` how it came about: `swarm; class=...`, `cache; class=...` or `pass; reason=...`.
+ * Each answer says in `X-Starling` how it came about: `swarm; class=...`, `cache; class=...` or `pass; reason=...`; where nobody
+ * else had a part in it, `own; reason=...`: the rule that refused it, or what went wrong.
  */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -12,7 +13,7 @@ import { hostname } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
-import { messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headerOf } from '@starling/shared/http-fields.ts'
 import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
@@ -360,6 +361,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       if (!door.opens(req, res)) return
       answer(req, res, takesBody).catch((error: unknown) => {
         if (res.destroyed) return
+        if (codeOf(error) === 'client-gone') return void res.destroy()
         log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
         replyWithError(res, error)
       })

@@ -23,7 +23,7 @@ import {
   streamsMax
 } from './limits.ts'
 import { copyingPair } from './copying-pair.ts'
-import { headersOf } from './fields.ts'
+import { explanation, headersOf } from './fields.ts'
 
 /**
  * @param connect gives our server a new connection
@@ -136,7 +136,11 @@ function hand(response: IncomingMessage, stream: ServerHttp2Stream, method: stri
 
 function refuse(stream: ServerHttp2Stream, text: string): void {
   const body = `Starling: ${text}\n`
-  stream.respond({ ':status': 400, 'content-type': 'text/plain; charset=utf-8' })
+  stream.respond({
+    ':status': 400,
+    'content-type': 'text/plain; charset=utf-8',
+    'x-starling': explanation('own', 'reason=Bad Request')
+  })
   stream.end(body)
 }
 

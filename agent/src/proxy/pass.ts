@@ -4,7 +4,7 @@ import { headerOf, tokensOf } from '@starling/shared/http-fields.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { UpstreamPort, UpstreamResponse } from '../ports.ts'
-import { breakOff, followsRedirects, write, type Exchange } from './exchange.ts'
+import { breakOff, followsRedirects, hasLeft, write, type Exchange } from './exchange.ts'
 import { asRecord, endToEnd, explanation, hasBody } from './fields.ts'
 import { asMirrored } from './mirrors/mirrored.ts'
 import { rangeHeader } from './range.ts'
@@ -82,8 +82,8 @@ export function passFailed(
   error: unknown,
   response: UpstreamResponse | null = null
 ): void {
-  const { res, url, signal } = exchange
-  if (signal.aborted) return void res.destroy()
+  const { res, url } = exchange
+  if (hasLeft(exchange, error)) return void res.destroy()
   log.info(
     { url: withoutQuery(url), problem: messageOf(error), begun: res.headersSent },
     'a passed request failed'

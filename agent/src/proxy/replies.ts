@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { codeOf, messageOf } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { explanation } from './fields.ts'
 import { lingerMs } from './limits.ts'
 
 /**
@@ -43,7 +44,13 @@ export const statusOf = (told: Duplex): number | null => statuses.get(told) ?? n
 /** For a request whose Via says that we have passed it on before. */
 export const loopText = 'this request comes from this very proxy: check the proxy settings for a loop'
 
-export function replyWithText(res: ServerResponse, status: number, text: string): void {
+/** @param why a word for what it is about, beside the text */
+export function replyWithText(
+  res: ServerResponse,
+  status: number,
+  text: string,
+  why: string | null = null
+): void {
   if (res.headersSent || res.destroyed) {
     res.destroy()
     return
@@ -53,7 +60,8 @@ export function replyWithText(res: ServerResponse, status: number, text: string)
     'content-type': 'text/plain; charset=utf-8',
     'content-length': body.length,
     'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff'
+    'x-content-type-options': 'nosniff',
+    'x-starling': ownAnswer(status, why)
   })
   res.end(res.req.method === 'HEAD' ? undefined : body)
 }
@@ -62,7 +70,7 @@ export function replyWithError(res: ServerResponse, error: unknown, strict = fal
   const code = codeOf(error)
   failures.set(res, code)
   if (code === 'upload-too-large') res.once('finish', () => linger(res))
-  replyWithText(res, statusFor(error, strict), messageOf(error))
+  replyWithText(res, statusFor(error, strict), messageOf(error), code)
 }
 
 /**
@@ -74,6 +82,10 @@ function linger({ req }: ServerResponse): void {
     if (!req.complete) req.socket.destroy()
   }, lingerMs).unref()
 }
+
+/** So that a proxy's own answer can be told from an origin's (`X-Starling`). */
+const ownAnswer = (status: number, why: string | null): string =>
+  explanation('own', `reason=${why ?? reasons[status] ?? status}`)
 
 const reasons: Record<number, string> = {
   400: 'Bad Request',
@@ -95,7 +107,8 @@ export function closeWithText(
   socket: Duplex,
   status: number,
   text: string,
-  retryAfterMs: Millis | null = null
+  retryAfterMs: Millis | null = null,
+  why: string | null = null
 ): void {
   statuses.set(socket, status)
   if (!socket.writable) {
@@ -105,14 +118,15 @@ export function closeWithText(
   const body = Buffer.from(`Starling: ${text}\n`)
   const head =
     `HTTP/1.1 ${status} ${reasons[status] ?? ''}\r\ncontent-type: text/plain; charset=utf-8\r\n` +
-    `content-length: ${body.length}\r\nconnection: close\r\n` +
+    `content-length: ${body.length}\r\nconnection: close\r\nx-starling: ${ownAnswer(status, why)}\r\n` +
     `${retryAfterMs === null ? '' : `retry-after: ${wholeSeconds(retryAfterMs)}\r\n`}\r\n`
   socket.end(Buffer.concat([Buffer.from(head), body]), () => socket.destroy())
 }
 
 export function closeWithError(socket: Duplex, error: unknown): void {
-  failures.set(socket, codeOf(error))
-  closeWithText(socket, statusFor(error, false), messageOf(error))
+  const code = codeOf(error)
+  failures.set(socket, code)
+  closeWithText(socket, statusFor(error, false), messageOf(error), null, code)
 }
 
 /** As Retry-After wants them: too late rather than too early. */

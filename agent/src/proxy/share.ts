@@ -14,7 +14,7 @@ import type { SignedHead } from '@starling/shared/manifest.ts'
 import { secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
 import type { ContentPort, UpstreamPort } from '../ports.ts'
-import { breakOff, write, type Exchange } from './exchange.ts'
+import { breakOff, hasLeft, write, type Exchange } from './exchange.ts'
 import { asRecord, explanation } from './fields.ts'
 import { rangeAddedBytesMax } from './limits.ts'
 import { passThrough } from './pass.ts'
@@ -90,7 +90,7 @@ async function sendParts(
       await send(parts.content.read(signed.transfer, span.start, span.end, signal, isBackgroundRead))
       continue
     } catch (error) {
-      if (signal.aborted) return void res.destroy()
+      if (hasLeft(exchange, error)) return void res.destroy()
       parts.log.warn(
         { url: withoutQuery(url), position, problem: messageOf(error) },
         'a shared answer failed'
@@ -102,7 +102,7 @@ async function sendParts(
     try {
       await send(resumed(parts, exchange, signed, position, span.end, onwardHeaders))
     } catch (error) {
-      if (!signal.aborted)
+      if (!hasLeft(exchange, error))
         parts.log.warn(
           { url: withoutQuery(url), position, problem: messageOf(error) },
           'nor could it be resumed'
