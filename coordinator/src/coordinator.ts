@@ -15,7 +15,9 @@ import type { Log } from './log.ts'
 import type { StatusView } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
-import { openSqliteStore } from './store/sqlite-store.ts'
+import { claimForFleet } from './store/facts.ts'
+import { openDatabase } from './store/open.ts'
+import { createStore } from './store/store.ts'
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
 const gatewayTicketMs: Millis = 10 * minuteMs
@@ -66,7 +68,10 @@ export async function createCoordinator(
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
-    const store = openSqliteStore(config.dataFolder)
+    const database = await openDatabase({ folder: config.dataFolder }, log)
+    undo.push(() => database.close())
+    await claimForFleet(database, authority.fleet)
+    const store = createStore(database, log)
     undo.push(() => store.close())
 
     const fleet = runCore(createCoordinatorCore(config), {

@@ -36,12 +36,19 @@ export interface EventRecord {
   readonly detail: string
 }
 
-/** What must outlive a restart. Promises, so that a database elsewhere can stand behind it too. */
-export interface CoordinatorStore {
+export interface AgentStore {
   agents(): Promise<readonly AgentRecord[]>
   agent(agent: AgentId): Promise<AgentRecord | null>
   putAgent(agent: AgentRecord): Promise<void>
+  /** Gathered, and written together with what else is heard within seconds. */
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
+  /** @returns false when it was revoked already. */
+  revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
+  /** The version grows by one with each revocation; 0 while there is none. */
+  revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
+}
+
+export interface TicketStore {
   createTicket(ticket: TicketRecord): Promise<void>
   ticket(id: string): Promise<TicketRecord | null>
   tickets(): Promise<ReadonlyArray<TicketRecord & { readonly uses: number }>>
@@ -55,16 +62,22 @@ export interface CoordinatorStore {
     readonly at: Millis
     readonly notAfter: Millis
   }): Promise<number>
-  /** @returns false when it was revoked already. */
-  revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
-  /** The version grows by one with each revocation; 0 while there is none. */
-  revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
+}
+
+export interface PurgeStore {
   /** Those that are too old to matter, or too many, are forgotten. @returns its number, which grows */
   purge(purge: Purge, reason: string): Promise<number>
   /** Those with a higher number, the oldest first, at most so many; and the highest number there is, or 0. */
   purgesAfter(number: number, countMax: number): Promise<PurgeNews>
+}
+
+export interface EventStore {
   note(event: EventRecord): Promise<void>
   events(countMax: number): Promise<readonly EventRecord[]>
+}
+
+/** What must outlive a restart. Promises, because the database may be elsewhere. */
+export interface CoordinatorStore extends AgentStore, TicketStore, PurgeStore, EventStore {
   close(): Promise<void>
 }
 

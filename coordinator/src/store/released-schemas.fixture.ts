@@ -1,5 +1,5 @@
-/** The tables, one entry a version: a database is brought forward step by step and never back. */
-export const migrations: readonly string[] = [
+/** The schema as 0.1.0 made it, for the test that brings it forward: never changed. */
+export const releasedSchemas: readonly string[] = [
   `
   CREATE TABLE agents (
     agent TEXT PRIMARY KEY,

@@ -1,0 +1,121 @@
+/**
+ * Who belongs, and who does so no more. What is heard of agents is gathered and written together: it needs no care, and
+ * a write to the disk for each of hundreds of heartbeats a second would.
+ */
+import type { Role } from '@starling/shared/credential.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import type { Log } from '../log.ts'
+import type { AgentRecord, AgentStore } from '../ports.ts'
+import { nextNumber } from './counters.ts'
+import type { Database } from './database.ts'
+import { givenRows } from './rows.ts'
+
+export interface AgentTables {
+  agents: {
+    agent: AgentId
+    site: string
+    role: Role
+    version: string
+    enrolledAt: number
+    lastHeardAt: number | null
+    revokedAt: number | null
+    revokedReason: string | null
+  }
+}
+
+export interface HeardLately {
+  /** Writes down who was heard. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A crash forgets who was heard within this time, and the next heartbeat says it again. */
+const heardFlushMs: Millis = 5 * secondMs
+const columns = ['agent', 'site', 'role', 'version', 'enrolledAt', 'lastHeardAt', 'revokedAt'] as const
+
+export function agentStore(database: Database, log: Log): AgentStore & HeardLately {
+  const { db, kind } = database
+  let heardSince = new Map<
+    AgentId,
+    { readonly agent: AgentId; readonly at: Millis; readonly version: string }
+  >()
+  const flushTimer = setInterval(() => void flushHeard(), heardFlushMs)
+  flushTimer.unref()
+
+  /** What cannot be written now is kept for the next time; there is at most one entry an agent. */
+  async function flushHeard(): Promise<void> {
+    if (heardSince.size === 0) return
+    const writing = heardSince
+    heardSince = new Map()
+    try {
+      await db
+        .updateTable('agents')
+        .from(givenRows(kind, { agent: 'text', at: 'integer', version: 'text' }, [...writing.values()]))
+        .set(from => ({ lastHeardAt: from.ref('given.at'), version: from.ref('given.version') }))
+        .whereRef('agents.agent', '=', 'given.agent')
+        .execute()
+    } catch (error) {
+      heardSince = new Map([...writing, ...heardSince])
+      log.warn({ why: messageOf(error) }, 'who was heard could not be written down; it is tried again')
+    }
+  }
+
+  return {
+    async agents(): Promise<readonly AgentRecord[]> {
+      await flushHeard()
+      return await db.selectFrom('agents').select(columns).orderBy('agent').execute()
+    },
+    async agent(agent) {
+      const found = await db
+        .selectFrom('agents')
+        .select(columns)
+        .where('agent', '=', agent)
+        .executeTakeFirst()
+      return found ?? null
+    },
+    async putAgent({ agent, site, role, version, enrolledAt, lastHeardAt }) {
+      await db
+        .insertInto('agents')
+        .values({ agent, site, role, version, enrolledAt, lastHeardAt })
+        .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, version }))
+        .execute()
+    },
+    async heard(agent, at, version) {
+      heardSince.set(agent, { agent, at, version })
+    },
+    async revoke(agent, at, reason) {
+      return await database.transaction(async (transaction, notify) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('agents')
+          .set({ revokedAt: at, revokedReason: reason })
+          .where('agent', '=', agent)
+          .where('revokedAt', 'is', null)
+          .executeTakeFirst()
+        if (numUpdatedRows === 0n) return false
+        await notify('revocations', String(await nextNumber(transaction, 'revocations')))
+        return true
+      })
+    },
+    async revocations() {
+      // One statement, so that list and version are of the same moment.
+      const rows = await db
+        .selectFrom('counters')
+        .leftJoin('agents', join => join.on('agents.revokedAt', 'is not', null))
+        .select(['counters.value as version', 'agents.agent'])
+        .where('counters.name', '=', 'revocations')
+        .orderBy('agents.agent')
+        .execute()
+      return {
+        version: rows[0]?.version ?? 0,
+        agents: rows.map(({ agent }) => agent).filter(agent => agent !== null)
+      }
+    },
+    flush: flushHeard,
+    async close() {
+      clearInterval(flushTimer)
+      await flushHeard()
+    }
+  }
+}

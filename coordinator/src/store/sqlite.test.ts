@@ -1,0 +1,102 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createLog } from '../log.ts'
+import { agentStore } from './agents.ts'
+import type { Database } from './database.ts'
+import { openDatabase } from './open.ts'
+import { purgeStore } from './purges.ts'
+import { releasedSchemas } from './released-schemas.fixture.ts'
+import { ticketStore } from './tickets.ts'
+
+const log = createLog('silent')
+let folder: string
+let path: string
+let opened: Database[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'starling-store-'))
+  path = join(folder, 'coordinator.db')
+})
+afterEach(async () => {
+  for (const database of opened) await database.close()
+  opened = []
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function open(): Promise<Database> {
+  const database = await openDatabase({ folder }, log)
+  opened.push(database)
+  return database
+}
+
+function writeBy(work: (db: DatabaseSync) => void): void {
+  const db = new DatabaseSync(path)
+  work(db)
+  db.close()
+}
+
+describe('a database file', () => {
+  it('has one owner', async () => {
+    await open()
+    await expect(open()).rejects.toMatchObject({ code: 'store-locked' })
+  })
+
+  it('of a newer version, or damaged, is left alone and said to be so', async () => {
+    await (await open()).close()
+    writeBy(db => {
+      db.exec('PRAGMA user_version = 999')
+    })
+    await expect(open()).rejects.toMatchObject({ code: 'store-newer' })
+    await rm(path)
+    await writeFile(path, 'this is no database, and long enough to be looked at'.repeat(100))
+    await expect(open()).rejects.toMatchObject({ code: 'store-damaged' })
+  })
+
+  it('answers more different statements than it keeps prepared', async () => {
+    const { db } = await open()
+    for (let width = 1; width <= 320; width++) {
+      const names = Array.from({ length: width }, (_, index) => `a${index}`)
+      expect(await db.selectFrom('agents').select('agent').where('agent', 'in', names).execute()).toEqual([])
+    }
+  })
+})
+
+describe.each([1, 2] as const)('a database of schema %i, as 0.1.0 wrote it', version => {
+  it('is brought forward with all that is in it', async () => {
+    writeBy(db => {
+      for (const schema of releasedSchemas.slice(0, version)) db.exec(schema)
+      db.exec(`PRAGMA user_version = ${version};
+        INSERT INTO agents VALUES ('a', 'office', 'agent', '0.1.0', 5, 6, NULL, NULL),
+          ('b', 'office', 'gateway', '0.1.0', 5, NULL, 7, 'lost'), ('c', 'office', 'agent', '0.1.0', 5, NULL, 8, '');
+        INSERT INTO tickets VALUES ('t', x'0100ff', 'office', 'agent', 2, 1, 100);
+        INSERT INTO ticket_uses VALUES ('t', 'a', 5);
+        INSERT INTO credentials (agent, issued_at, not_after) VALUES ('a', 5, 50), ('b', 5, 50);`)
+      if (version > 1) {
+        db.exec(`INSERT INTO purges (number, purged_at, kind, target, reason)
+          VALUES (41, 1, 'class', 'x', ''), (42, 2, 'key', 'y', '')`)
+      }
+    })
+    const database = await open()
+    const agents = agentStore(database, log)
+    expect(
+      (await agents.agents()).map(({ agent, lastHeardAt, revokedAt }) => [agent, lastHeardAt, revokedAt])
+    ).toEqual([
+      ['a', 6, null],
+      ['b', null, 7],
+      ['c', null, 8]
+    ])
+    expect(await agents.revocations()).toEqual({ version: 2, agents: ['b', 'c'] })
+    await agents.revoke('a', 9, '')
+    expect((await agents.revocations()).version).toBe(3)
+    const tickets = ticketStore(database)
+    expect(await tickets.tickets()).toMatchObject([
+      { id: 't', secretHash: new Uint8Array([1, 0, 255]), uses: 1 }
+    ])
+    expect(await tickets.issueSerial({ agent: 'a', at: 6, notAfter: 60 })).toBe(3)
+    const purged = await purgeStore(database).purge({ target: { kind: 'class', id: 'z' }, purgedAt: 3 }, '')
+    expect(purged).toBe(version > 1 ? 43 : 1)
+    await agents.close()
+  })
+})

@@ -1,0 +1,10 @@
+/** All tables as Kysely sees them: camelCase here, snake_case in the database. Each subject says its own. */
+import type { AgentTables } from './agents.ts'
+import type { CounterTables } from './counters.ts'
+import type { EventTables } from './events.ts'
+import type { FactTables } from './facts.ts'
+import type { PurgeTables } from './purges.ts'
+import type { TicketTables } from './tickets.ts'
+
+export interface Tables
+  extends AgentTables, CounterTables, EventTables, FactTables, PurgeTables, TicketTables {}

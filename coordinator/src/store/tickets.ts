@@ -1,0 +1,90 @@
+/** What new machines join with, who did, and what was issued to them. */
+import type { Role } from '@starling/shared/credential.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { dayMs, type Millis } from '@starling/shared/units.ts'
+import type { Generated } from 'kysely'
+import type { TicketStore } from '../ports.ts'
+import type { Database } from './database.ts'
+
+export interface TicketTables {
+  tickets: {
+    id: string
+    secretHash: Uint8Array
+    site: SiteId
+    role: Role
+    usesMax: number
+    createdAt: number
+    expiresAt: number
+  }
+  ticketUses: { ticket: string; agent: AgentId; usedAt: number }
+  credentials: { serial: Generated<number>; agent: AgentId; issuedAt: number; notAfter: number }
+}
+
+/** Audit needs the credentials that may still count somewhere, not those of last year. */
+const credentialsKeptMs: Millis = 40 * dayMs
+
+export function ticketStore(database: Database): TicketStore {
+  const { db } = database
+  return {
+    async createTicket(ticket) {
+      await db.insertInto('tickets').values(ticket).execute()
+    },
+    async ticket(id) {
+      return (await db.selectFrom('tickets').selectAll().where('id', '=', id).executeTakeFirst()) ?? null
+    },
+    async tickets() {
+      return await db
+        .selectFrom('tickets')
+        .selectAll()
+        .select(from =>
+          from
+            .selectFrom('ticketUses')
+            .select(from.fn.countAll<number>().as('count'))
+            .whereRef('ticketUses.ticket', '=', 'tickets.id')
+            .$asScalar()
+            .$notNull()
+            .as('uses')
+        )
+        .orderBy('createdAt')
+        .orderBy('id')
+        .execute()
+    },
+    async useTicket(id, agent, at) {
+      return await database.transaction(async transaction => {
+        // Whoever uses the same ticket waits here, so that the count stays true.
+        const ticket = await transaction
+          .selectFrom('tickets')
+          .select('usesMax')
+          .where('id', '=', id)
+          .forUpdate()
+          .executeTakeFirst()
+        if (ticket === undefined) return 'exhausted'
+        const users = await transaction
+          .selectFrom('ticketUses')
+          .select('agent')
+          .where('ticket', '=', id)
+          .execute()
+        if (users.some(user => user.agent === agent)) return 'used'
+        if (users.length >= ticket.usesMax) return 'exhausted'
+        await transaction.insertInto('ticketUses').values({ ticket: id, agent, usedAt: at }).execute()
+        return 'used'
+      })
+    },
+    async pruneTickets(at) {
+      await db.deleteFrom('tickets').where('expiresAt', '<', at).execute()
+    },
+    async issueSerial({ agent, at, notAfter }) {
+      const { serial } = await db
+        .insertInto('credentials')
+        .values({ agent, issuedAt: at, notAfter })
+        .returning('serial')
+        .executeTakeFirstOrThrow()
+      await db
+        .deleteFrom('credentials')
+        .where('agent', '=', agent)
+        .where('notAfter', '<', at - credentialsKeptMs)
+        .execute()
+      return serial
+    }
+  }
+}
