@@ -6,6 +6,15 @@ import { createTlsIdentity, type TlsIdentity } from '@starling/agent/identity/ce
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { dialAgent } from '@starling/agent/identity/tls.ts'
 import {
+  createTicket,
+  listAgents,
+  listTickets,
+  purgeContent,
+  revokeAgent,
+  showStatus
+} from '@starling/shared/admin-api/fleet.ts'
+import { showHealth, showOpenApi } from '@starling/shared/admin-api/service.ts'
+import {
   agentContentType,
   apiErrorShape,
   apiPaths,
@@ -93,15 +102,19 @@ const cbor = { 'content-type': agentContentType }
 describe('every route', () => {
   it('is closed to callers without credentials, and so is every path that does not exist', async () => {
     const routes = coordinator.routes.map(route => route.split(' ') as [string, string])
-    expect(routes.map(([, path]) => path)).toEqual(expect.arrayContaining(Object.values(apiPaths)))
+    expect(routes.map(([, path]) => path)).toEqual(
+      expect.arrayContaining([...Object.values(apiPaths), showStatus.path, createTicket.path])
+    )
     const closed: Array<[string, string]> = [
       ...routes,
       ['GET', '/'],
       ['GET', '/v1'],
       ['POST', '/v1/nothing'],
-      ['OPTIONS', '/v1/status']
+      ['OPTIONS', '/api/v1/status']
     ]
     for (const [method, path] of closed) {
+      // Tells that there is a coordinator, and nothing else.
+      if (path === showHealth.path) continue
       for (const tls of [null, stranger]) {
         const { status } = await ask(method, path, { tls })
         // The only thing that anybody with a key may do is to show a ticket; none was shown.
@@ -125,7 +138,7 @@ describe('every route', () => {
     const body = encodeBody({ secret: parseTicket(ticket).secret, version: '1' })
     expect((await ask('POST', apiPaths.enrol, { tls, headers: cbor, body })).status).toBe(200)
     const token = (await asAdmin()).authorization!
-    for (const path of [apiPaths.status, apiPaths.agents, apiPaths.tickets]) {
+    for (const path of [showStatus.path, listAgents.path, listTickets.path]) {
       for (const authorization of [
         token.slice(0, -1),
         token.slice('Bearer '.length),
@@ -143,6 +156,21 @@ describe('every route', () => {
   })
 })
 
+describe('the OpenAPI document', () => {
+  // After a change: `npm test -- coordinator.test -t OpenAPI -u`, and read the difference.
+  it('is the one in docs, and has every route that is not for agents', async () => {
+    const answer = await ask('GET', showOpenApi.path, { headers: await asAdmin() })
+    const document = JSON.parse(answer.text) as { paths: Record<string, object> }
+    await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot('../../docs/openapi.json')
+    const told = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map(method => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`)
+    )
+    const agents = Object.values(apiPaths).map(path => `POST ${path}`)
+    const real = coordinator.routes.filter(route => !route.startsWith('HEAD ') && !agents.includes(route))
+    expect(told.toSorted()).toEqual(real.toSorted())
+  })
+})
+
 describe('the admin', () => {
   it.skipIf(process.platform === 'win32')(
     'has a token and keys that only the owner of the data folder can read',
@@ -155,14 +183,14 @@ describe('the admin', () => {
 
   it('sees tickets without their secrets, and the secret is in no file', async () => {
     const headers = { ...(await asAdmin()), 'content-type': 'application/json' }
-    const made = await ask('POST', apiPaths.tickets, {
+    const made = await ask('POST', createTicket.path, {
       headers,
       body: Buffer.from(JSON.stringify({ uses: 2, expiresInMs: minuteMs }))
     })
     const { ticket } = JSON.parse(made.text) as { ticket: string }
     const { secret, site } = parseTicket(ticket)
     expect(site).toBe('main')
-    const list = await ask('GET', apiPaths.tickets, { headers: await asAdmin() })
+    const list = await ask('GET', createTicket.path, { headers: await asAdmin() })
     expect(JSON.parse(list.text)).toMatchObject({ tickets: [{ usesMax: 2, uses: 0, role: 'agent' }] })
     expect(list.text).not.toContain(secret)
     await coordinator.stop()
@@ -178,14 +206,14 @@ describe('the admin', () => {
     ['__proto__', '{"__proto__":{"role":"gateway"},"expiresInMs":60000}']
   ])('gets 400 for a ticket of %s', async (_, text) => {
     const headers = { ...(await asAdmin()), 'content-type': 'application/json' }
-    expect((await ask('POST', apiPaths.tickets, { headers, body: Buffer.from(text) })).status).toBe(400)
+    expect((await ask('POST', createTicket.path, { headers, body: Buffer.from(text) })).status).toBe(400)
     expect(await coordinator.enrolment.tickets()).toEqual([])
   })
 
   it('purges by URL, key or class, and gets 400 for anything else', async () => {
     const headers = { ...(await asAdmin()), 'content-type': 'application/json' }
     const purge = (order: object) =>
-      ask('POST', apiPaths.purge, { headers, body: Buffer.from(JSON.stringify(order)) })
+      ask('POST', purgeContent.path, { headers, body: Buffer.from(JSON.stringify(order)) })
     const done = await purge({ purge: { url: 'http://origin.example/a.msi' }, reason: 'withdrawn' })
     expect(JSON.parse(done.text)).toMatchObject({
       number: 1,
@@ -205,8 +233,10 @@ describe('the admin', () => {
 
   it('gets 404 for revoking somebody unknown', async () => {
     const headers = { ...(await asAdmin()), 'content-type': 'application/json' }
-    const body = Buffer.from(JSON.stringify({ agent: createIdentity().agentId }))
-    expect((await ask('POST', apiPaths.revoke, { headers, body })).status).toBe(404)
+    const revoke = (agent: string) =>
+      ask('POST', revokeAgent.path.replace('{agent}', agent), { headers, body: Buffer.from('{}') })
+    expect((await revoke(createIdentity().agentId)).status).toBe(404)
+    expect((await revoke('somebody')).status).toBe(400)
   })
 })
 
@@ -289,6 +319,7 @@ describe('a coordinator', () => {
   it('gives its gateway a ticket with that role, and stops it first', async () => {
     await coordinator.stop()
     const told: GatewayOptions[] = []
+    const described = { id: coordinator.id, site: 'hq', proxy: 'here', page: 'there' }
     let stopped = 0
     coordinator = await createCoordinator(createConfig({ data: folder, listen: '127.0.0.1:0', site: 'hq' }), {
       log,
@@ -298,7 +329,7 @@ describe('a coordinator', () => {
           stop: async () => {
             stopped++
           },
-          describe: () => ({ proxy: 'here' })
+          describe: () => described
         }
       }
     })
@@ -308,7 +339,7 @@ describe('a coordinator', () => {
       fleet: coordinator.fleet
     })
     expect((await coordinator.enrolment.tickets()).at(-1)).toMatchObject({ role: 'gateway', usesMax: 1 })
-    expect((await coordinator.status()).gateway).toEqual({ proxy: 'here' })
+    expect((await coordinator.status()).gateway).toEqual(described)
     await coordinator.stop()
     expect(stopped).toBe(1)
   })

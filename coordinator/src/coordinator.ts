@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
+import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { loadOrCreateAdminToken, removeRunningFile, writeRunningFile } from './admin-files.ts'
@@ -12,7 +13,6 @@ import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './con
 import { createCoordinatorCore } from './core/coordinator.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
-import type { StatusView } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
@@ -31,7 +31,7 @@ export interface GatewayOptions {
 }
 export interface RunningGateway {
   stop(): Promise<void>
-  describe(): unknown
+  describe(): NonNullable<StatusView['gateway']>
 }
 export type StartGateway = (options: GatewayOptions) => Promise<RunningGateway>
 

@@ -5,7 +5,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { clockToleranceMs, type Credential, type RevocationList } from '@starling/shared/credential.ts'
-import type { EnrolRequest, TicketRequest, TicketView } from '@starling/shared/coordinator-api.ts'
+import type { TicketRequest, TicketView } from '@starling/shared/admin-api/fleet.ts'
+import type { EnrolRequest } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { formatTicket } from '@starling/shared/ticket.ts'

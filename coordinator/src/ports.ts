@@ -1,5 +1,5 @@
 /** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
-import type { AgentView, PurgeNews, SwarmEntry, TicketView } from '@starling/shared/coordinator-api.ts'
+import type { PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
@@ -123,21 +123,3 @@ export interface Handout {
   readonly id: AgentId
   readonly addresses: readonly string[]
 }
-
-// ------------------------------------------------------------------------------------------------- what the API does
-
-export interface StatusView {
-  readonly coordinator: AgentId
-  readonly fleet: AgentId
-  readonly site: SiteId
-  readonly addresses: readonly string[]
-  readonly startedAt: Millis
-  readonly agents: number
-  readonly online: number
-  readonly gatewaysOnline: number
-  readonly revoked: number
-  readonly gateway: unknown
-  readonly events: readonly EventRecord[]
-}
-
-export type { AgentView, TicketView }

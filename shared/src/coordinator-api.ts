@@ -1,7 +1,7 @@
 /**
- * What agents and coordinator say to each other over HTTPS: paths, shapes, codec. Bodies of agents' routes are
- * dag-cbor (credentials hold bytes); admin's routes are JSON, for curl. Who calls is not in any body: the client's
- * certificate is over its identity key, so the TLS handshake has told the AgentId.
+ * What agents and coordinator say to each other over HTTPS: paths, shapes, codec. Bodies are dag-cbor (credentials
+ * hold bytes); what people ask, in JSON, is in admin-api/. Who calls is not in any body: the client's certificate is
+ * over its identity key, so the TLS handshake has told the AgentId.
  *
  * Both sides parse strictly what they receive, except that an agent skips fields it does not know, so that a
  * coordinator may be updated first.
@@ -10,8 +10,8 @@ import { decode, encode } from '@ipld/dag-cbor'
 import { z } from 'zod'
 import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
-import { isAgentId, isSiteId, isTransferId, type AgentId, type SiteId, type TransferId } from './ids.ts'
-import { purgeRequestShape, purgesPerAnswerMax } from './purge.ts'
+import { isAgentId, isTransferId, type AgentId, type TransferId } from './ids.ts'
+import { purgesPerAnswerMax } from './purge.ts'
 import { coordinatorAddressShape, ticketSecretShape } from './ticket.ts'
 import { KiB, secondMs, type Bytes, type Millis } from './units.ts'
 import { credentialShape, revocationListShape } from './wire.ts'
@@ -19,12 +19,7 @@ import { credentialShape, revocationListShape } from './wire.ts'
 export const apiPaths = {
   enrol: '/v1/enrol',
   renew: '/v1/renew',
-  heartbeat: '/v1/heartbeat',
-  status: '/v1/status',
-  tickets: '/v1/tickets',
-  agents: '/v1/agents',
-  revoke: '/v1/revoke',
-  purge: '/v1/purge'
+  heartbeat: '/v1/heartbeat'
 } as const
 
 export const agentContentType = 'application/cbor'
@@ -198,49 +193,6 @@ export const apiErrorShape: z.ZodType<ApiError> = z.object({
   code: z.string().max(64),
   message: z.string().max(2048)
 })
-
-/** What an admin asks for: `POST /v1/tickets`. */
-export const ticketRequestShape = z.strictObject({
-  site: z.string().refine(isSiteId).optional(),
-  role: z.enum(['agent', 'gateway']).default('agent'),
-  uses: z.number().int().min(1).max(1_000_000).default(1),
-  expiresInMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(366 * 24 * 3_600_000)
-})
-export type TicketRequest = z.infer<typeof ticketRequestShape>
-
-export const revokeRequestShape = z.strictObject({ agent: agentId, reason: z.string().max(256).default('') })
-
-/** `POST /v1/purge` */
-export const purgeOrderShape = z.strictObject({
-  purge: purgeRequestShape,
-  reason: z.string().max(256).default('')
-})
-
-/** A ticket as it is listed: never with its secret. */
-export interface TicketView {
-  readonly id: string
-  readonly site: SiteId
-  readonly role: Role
-  readonly uses: number
-  readonly usesMax: number
-  readonly createdAt: Millis
-  readonly expiresAt: Millis
-}
-
-export interface AgentView {
-  readonly agent: AgentId
-  readonly site: SiteId
-  readonly role: Role
-  readonly version: string
-  readonly enrolledAt: Millis
-  readonly lastHeardAt: Millis | null
-  readonly online: boolean
-  readonly revokedAt: Millis | null
-}
 
 export function encodeBody(
   body:

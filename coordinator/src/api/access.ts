@@ -4,27 +4,37 @@
  *
  * - `key`: anyone who has proven an AgentId in the TLS handshake (enrolment: the ticket decides).
  * - `member`: an enrolled agent that is not revoked.
- * - `admin`: this machine's administrator: whoever may read `admin.token` in the data folder, from this machine.
+ * - `viewer`, `auditor`, `operator`, `admin`: people and their programs (shared/src/admin-api/operation.ts), who show
+ *   a credential that `signedIn` knows; `admin.token` in the data folder is one, from this machine only.
+ * - `open`: anybody. For signing in, and to ask whether there is somebody.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { agentIdOfSocket } from '@starling/agent/identity/tls.ts'
+import { roleAllows, type AccountRole } from '@starling/shared/admin-api/operation.ts'
+import type { Actor } from '@starling/shared/admin-api/service.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { FastifyRequest } from 'fastify'
 import type { AgentRecord } from '../ports.ts'
 
-export type Access = 'key' | 'member' | 'admin'
+export type Access = 'open' | 'key' | 'member' | AccountRole
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
+    /** For the administrator of this machine alone. */
+    localOnly?: boolean
+    /** Whether the operation can be about one site: the rest is closed to who may see one site only. */
+    sited?: boolean
   }
   interface FastifyRequest {
     /** Set for `key` and `member`. */
     agent: AgentId | null
     /** Set for `member`. */
     member: AgentRecord | null
+    /** Set for the roles. */
+    actor: Actor | null
   }
 }
 
@@ -36,7 +46,10 @@ export interface Gatekeeper {
 
 /** @throws StarlingError with a code that `statusOf` knows */
 export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promise<void> {
-  switch (request.routeOptions.config.access) {
+  const { access, localOnly = false, sited = false } = request.routeOptions.config
+  switch (access) {
+    case 'open':
+      return
     case 'key':
       request.agent = callerOf(request)
       return
@@ -44,17 +57,47 @@ export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promis
       request.agent = callerOf(request)
       request.member = await keeper.member(request.agent)
       return
+    case 'viewer':
+    case 'auditor':
+    case 'operator':
     case 'admin':
-      if (!fromThisMachine(request) || !tokenMatches(request.headers.authorization, keeper.adminToken)) {
-        throw new StarlingError(
-          'admin-only',
-          'this is for the administrator of this machine: use starling-coordinator, as a user who may read its data folder'
-        )
-      }
+      request.actor = signedIn(request, keeper)
+      refuseRole(request.actor, { access, localOnly, sited })
       return
     case undefined:
       throw new StarlingError('closed', 'there is nothing here')
   }
+}
+
+function signedIn(request: FastifyRequest, keeper: Gatekeeper): Actor {
+  if (fromThisMachine(request) && tokenMatches(request.headers.authorization, keeper.adminToken))
+    return { kind: 'local', name: 'local', role: 'admin', site: null }
+  throw new StarlingError(
+    'not-signed-in',
+    'sign in first: on the machine of the coordinator, use starling-coordinator as a user who may read its data folder'
+  )
+}
+
+function refuseRole(
+  actor: Actor,
+  wanted: { readonly access: AccountRole; readonly localOnly: boolean; readonly sited: boolean }
+): void {
+  if (!roleAllows(actor.role, wanted.access))
+    throw new StarlingError(
+      'role-too-low',
+      `this asks for the role ${wanted.access}, and ${actor.name} has the role ${actor.role}: ask an administrator`
+    )
+  if (wanted.localOnly && actor.kind !== 'local')
+    throw new StarlingError(
+      'local-only',
+      'this is done on the machine of the coordinator only: use starling-coordinator there'
+    )
+  if (actor.site !== null && !wanted.sited) throw otherSite(actor.site)
+}
+
+/** What who may ask about one site only gets for everything else. */
+export function otherSite(site: string): StarlingError {
+  return new StarlingError('other-site', `this credential is for the site ${site} only: name that site`)
 }
 
 function callerOf(request: FastifyRequest): AgentId {

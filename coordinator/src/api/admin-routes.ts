@@ -1,52 +1,56 @@
-/** What the administrator of this machine asks, in JSON. */
+/** What people and their programs ask about the fleet. */
 import {
-  apiPaths,
-  purgeOrderShape,
-  revokeRequestShape,
-  ticketRequestShape
-} from '@starling/shared/coordinator-api.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
-import type { FastifyInstance } from 'fastify'
-import type { z } from 'zod'
+  createTicket,
+  listAgents,
+  listTickets,
+  purgeContent,
+  revokeAgent,
+  showStatus
+} from '@starling/shared/admin-api/fleet.ts'
+import { showHealth, showMe } from '@starling/shared/admin-api/service.ts'
+import type { SiteId } from '@starling/shared/ids.ts'
+import type { AddRoute } from './route.ts'
 import type { ApiParts } from './server.ts'
 
-const admin = { config: { access: 'admin' as const } }
-
 export function addAdminRoutes(
-  server: FastifyInstance,
-  { enrolment, purges, status, agents, log }: ApiParts
+  route: AddRoute,
+  {
+    enrolment,
+    purges,
+    status,
+    agents,
+    log
+  }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'agents' | 'log'>
 ): void {
-  server.get(apiPaths.status, admin, async () => await status())
-  server.get(apiPaths.agents, admin, async () => ({ agents: await agents() }))
-  server.get(apiPaths.tickets, admin, async () => ({ tickets: await enrolment.tickets() }))
+  route(showHealth, async () => ({ ok: true as const }))
+  route(showMe, async ({ actor }) => actor)
+  route(showStatus, async () => await status())
+  route(listAgents, async ({ query }) => ({ agents: ofSite(query.site, await agents()) }))
+  route(listTickets, async ({ query }) => ({ tickets: ofSite(query.site, await enrolment.tickets()) }))
 
-  server.post(apiPaths.tickets, admin, async request => {
-    const { ticket, view } = await enrolment.createTicket(parse(ticketRequestShape, request.body))
-    log.info({ id: view.id, site: view.site, role: view.role, usesMax: view.usesMax }, 'ticket created')
+  route(createTicket, async ({ body, actor }) => {
+    const { ticket, view } = await enrolment.createTicket(body)
+    const { id, site, role, usesMax } = view
+    log.info({ id, site, role, usesMax, by: actor.name }, 'ticket created')
     return { ticket, ...view }
   })
 
-  server.post(apiPaths.revoke, admin, async request => {
-    const { agent, reason } = parse(revokeRequestShape, request.body)
+  route(revokeAgent, async ({ params: { agent }, body: { reason }, actor }) => {
     const revoked = await enrolment.revoke(agent, reason)
-    log.info({ agent, reason }, revoked ? 'revoked' : 'was revoked already')
+    log.info({ agent, reason, by: actor.name }, revoked ? 'revoked' : 'was revoked already')
     return { agent, alreadyRevoked: !revoked }
   })
 
-  server.post(apiPaths.purge, admin, async request => {
-    const { purge, reason } = parse(purgeOrderShape, request.body)
+  route(purgeContent, async ({ body: { purge, reason }, actor }) => {
     const purged = await purges.purge(purge, reason)
-    log.info({ ...purged, reason }, 'purged')
+    log.info({ ...purged, reason, by: actor.name }, 'purged')
     return purged
   })
 }
 
-function parse<Shape extends z.ZodType>(shape: Shape, body: unknown): z.infer<Shape> {
-  const parsed = shape.safeParse(body)
-  if (parsed.success) return parsed.data
-  const first = parsed.error.issues[0]
-  throw new StarlingError(
-    'bad-body',
-    `the request is malformed at ${first?.path.join('.') || 'its root'}: ${first?.message ?? ''}`
-  )
+function ofSite<Item extends { readonly site: SiteId }>(
+  site: SiteId | undefined,
+  items: readonly Item[]
+): readonly Item[] {
+  return site === undefined ? items : items.filter(item => item.site === site)
 }

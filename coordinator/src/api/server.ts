@@ -1,16 +1,13 @@
 /**
  * The coordinator's HTTPS API: fastify with the coordinator's identity certificate. There is one port for agents
- * and for the local administrator; what sets them apart is access.ts.
+ * (/v1, CBOR) and for people and their programs (/api/v1, JSON); what sets them apart is access.ts.
  */
 import type { AddressInfo } from 'node:net'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
-import {
-  agentContentType,
-  encodeBody,
-  requestBytesMax,
-  type AgentView
-} from '@starling/shared/coordinator-api.ts'
+import type { AgentView, StatusView } from '@starling/shared/admin-api/fleet.ts'
+import { showOpenApi } from '@starling/shared/admin-api/service.ts'
+import { agentContentType, encodeBody, requestBytesMax } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
@@ -19,11 +16,13 @@ import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { Purges } from '../purges.ts'
-import type { CoordinatorStore, FleetPort, StatusView } from '../ports.ts'
+import type { CoordinatorStore, FleetPort } from '../ports.ts'
 import { admit } from './access.ts'
 import { addAdminRoutes } from './admin-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
+import { openApiOf } from './openapi.ts'
 import { createFailureBrake } from './rate-limit.ts'
+import { createRouter } from './route.ts'
 
 /** An agent's request is small; one that takes longer than this is not going to end. */
 const requestMsMax: Millis = 20 * secondMs
@@ -67,6 +66,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
 
   server.decorateRequest('agent', null)
   server.decorateRequest('member', null)
+  server.decorateRequest('actor', null)
   server.addHook('onRoute', ({ method, url }) => {
     routes.push(`${String(method)} ${url}`)
   })
@@ -84,7 +84,9 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     throw new StarlingError('closed', 'there is nothing here')
   })
   addAgentRoutes(server, parts, brake)
-  addAdminRoutes(server, parts)
+  const { route, operations } = createRouter(server)
+  addAdminRoutes(route, parts)
+  route(showOpenApi, async () => openApiOf(operations))
 
   function answerError(
     error: FastifyError | StarlingError,
@@ -103,6 +105,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
       code: codeOf(error),
       path: request.routeOptions.url ?? 'unknown',
       agent: request.agent,
+      by: request.actor?.name,
       from: request.ip
     }
     if (known) parts.log.info(fact, 'refused')
@@ -137,8 +140,11 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
 
 const statuses: Readonly<Record<string, number>> = {
   'no-key': 401,
-  'admin-only': 401,
+  'not-signed-in': 401,
   closed: 403,
+  'role-too-low': 403,
+  'local-only': 403,
+  'other-site': 403,
   'not-enrolled': 403,
   revoked: 403,
   'ticket-unknown': 403,

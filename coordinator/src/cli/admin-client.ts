@@ -1,27 +1,22 @@
 /**
- * The command line's side of the admin routes. It talks to the coordinator of this machine only, and knows it by
- * its key: the AgentId in `running.json` must be the key that answers, so that the token goes to nobody else.
+ * The command line's way to the coordinator of this machine. It knows it by its key: the AgentId in `running.json`
+ * must be the key that answers, so that the token goes to nobody else.
  */
 import { request as httpsRequest } from 'node:https'
 import { dialAgent } from '@starling/agent/identity/tls.ts'
-import { apiErrorShape } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { readAdminToken, readRunningFile } from '../admin-files.ts'
+import { createClient, type Client, type Transport } from '../client.ts'
 
 const answerBytesMax = 64 * 1024 * 1024
 
-export interface AdminClient {
-  get(path: string): Promise<unknown>
-  post(path: string, body: object): Promise<unknown>
-}
-
 /** @throws StarlingError `not-running`, `not-allowed`, `secret-file-unreadable` and whatever the coordinator says */
-export async function createAdminClient(dataFolder: string): Promise<AdminClient> {
+export async function createAdminClient(dataFolder: string): Promise<Client> {
   const running = await readRunningFile(dataFolder)
   const token = await readAdminToken(dataFolder)
   const host = running.host === '0.0.0.0' ? '127.0.0.1' : running.host === '::' ? '::1' : running.host
 
-  async function ask(method: 'GET' | 'POST', path: string, body: object | null): Promise<unknown> {
+  const transport: Transport = async (path, { method, headers, body }) => {
     const socket = await dialAgent({
       host,
       port: running.port,
@@ -36,7 +31,6 @@ export async function createAdminClient(dataFolder: string): Promise<AdminClient
     })
     try {
       return await new Promise((resolve, reject) => {
-        const text = body === null ? '' : JSON.stringify(body)
         const request = httpsRequest(
           {
             method,
@@ -45,12 +39,10 @@ export async function createAdminClient(dataFolder: string): Promise<AdminClient
             port: running.port,
             createConnection: () => socket,
             headers: {
+              ...headers,
               authorization: `Bearer ${token}`,
               connection: 'close',
-              accept: 'application/json',
-              ...(body === null
-                ? {}
-                : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+              ...(body === null ? {} : { 'content-length': Buffer.byteLength(body) })
             }
           },
           response => {
@@ -63,30 +55,16 @@ export async function createAdminClient(dataFolder: string): Promise<AdminClient
             })
             response.on('error', reject)
             response.on('end', () => {
-              try {
-                resolve(answerOf(response.statusCode ?? 0, Buffer.concat(parts).toString('utf8')))
-              } catch (error) {
-                reject(error as Error)
-              }
+              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') })
             })
           }
         )
         request.on('error', reject)
-        request.end(text)
+        request.end(body ?? '')
       })
     } finally {
       socket.destroy()
     }
   }
-
-  return { get: path => ask('GET', path, null), post: (path, body) => ask('POST', path, body) }
-}
-
-function answerOf(status: number, text: string): unknown {
-  const body: unknown = JSON.parse(text)
-  if (status < 400) return body
-  const parsed = apiErrorShape.safeParse(body)
-  throw parsed.success
-    ? new StarlingError(parsed.data.code, parsed.data.message)
-    : new StarlingError('bad-answer', `the coordinator answered ${status}`)
+  return createClient(transport)
 }

@@ -1,10 +1,9 @@
 /** The commands that ask a running coordinator: each one request, shown as a table or as JSON. */
-import { apiPaths, type AgentView, type TicketView } from '@starling/shared/coordinator-api.ts'
+import * as fleet from '@starling/shared/admin-api/fleet.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { requestOf } from '@starling/shared/purge.ts'
 import { parseDuration } from '../config.ts'
-import type { StatusView } from '../ports.ts'
 import { createAdminClient } from './admin-client.ts'
 import { print, table, when } from './output.ts'
 
@@ -14,7 +13,7 @@ export interface AdminOptions {
 }
 
 export async function showStatus({ data, json }: AdminOptions): Promise<void> {
-  const status = (await (await createAdminClient(data)).get(apiPaths.status)) as StatusView
+  const status = await (await createAdminClient(data)).ask(fleet.showStatus, {})
   if (json) return print(JSON.stringify(status))
   print(
     table(
@@ -43,14 +42,10 @@ export async function createTicket(
   }
 ): Promise<void> {
   const { data, json, site, role, uses, expires } = options
-  const created = (await (
-    await createAdminClient(data)
-  ).post(apiPaths.tickets, {
-    role,
-    uses,
-    expiresInMs: parseDuration(expires),
-    ...(site === undefined ? {} : { site })
-  })) as TicketView & { ticket: string }
+  const client = await createAdminClient(data)
+  const created = await client.ask(fleet.createTicket, {
+    body: { role, uses, expiresInMs: parseDuration(expires), ...(site === undefined ? {} : { site }) }
+  })
   if (json) return print(JSON.stringify(created))
   // The ticket alone on stdout, so that `TICKET=$(starling-coordinator ticket create)` works.
   print(created.ticket)
@@ -61,9 +56,7 @@ export async function createTicket(
 }
 
 export async function listTickets({ data, json }: AdminOptions): Promise<void> {
-  const { tickets } = (await (await createAdminClient(data)).get(apiPaths.tickets)) as {
-    tickets: TicketView[]
-  }
+  const { tickets } = await (await createAdminClient(data)).ask(fleet.listTickets, {})
   if (json) return print(JSON.stringify(tickets))
   print(
     table(
@@ -80,7 +73,7 @@ export async function listTickets({ data, json }: AdminOptions): Promise<void> {
 }
 
 export async function listAgents({ data, json }: AdminOptions): Promise<void> {
-  const { agents } = (await (await createAdminClient(data)).get(apiPaths.agents)) as { agents: AgentView[] }
+  const { agents } = await (await createAdminClient(data)).ask(fleet.listAgents, {})
   if (json) return print(JSON.stringify(agents))
   print(
     table(
@@ -101,9 +94,8 @@ export async function revoke(
   { data, json, reason }: AdminOptions & { readonly reason: string },
   agent: AgentId
 ): Promise<void> {
-  const answer = (await (await createAdminClient(data)).post(apiPaths.revoke, { agent, reason })) as {
-    alreadyRevoked: boolean
-  }
+  const client = await createAdminClient(data)
+  const answer = await client.ask(fleet.revokeAgent, { params: { agent }, body: { reason } })
   if (json) return print(JSON.stringify(answer))
   print(
     answer.alreadyRevoked
@@ -116,8 +108,8 @@ export async function purge(
   { data, json, reason }: AdminOptions & { readonly reason: string },
   what: string
 ): Promise<void> {
-  const order = { purge: requestOf(what), reason }
-  const answer = await (await createAdminClient(data)).post(apiPaths.purge, order)
+  const body = { purge: requestOf(what), reason }
+  const answer = await (await createAdminClient(data)).ask(fleet.purgeContent, { body })
   if (json) return print(JSON.stringify(answer))
   print(`${what} is purged. Agents forget it with their next heartbeat.`)
 }

@@ -1,0 +1,82 @@
+/**
+ * The only way to add a route for people and their programs: from its declaration (shared/src/admin-api) and a
+ * handler. What comes in is parsed by the declaration, what goes out too, so that a field that nobody declared
+ * leaves no coordinator; and the route is in the OpenAPI document, which test and client rely on.
+ */
+import { assert, StarlingError } from '@starling/shared/errors.ts'
+import type { Given, Operation, Said } from '@starling/shared/admin-api/operation.ts'
+import type { Actor } from '@starling/shared/admin-api/service.ts'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { z } from 'zod'
+import { otherSite } from './access.ts'
+
+export interface Asked<
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Body extends z.ZodType
+> extends Said<Params, Query, Body> {
+  /** Who asks. @throws for an open operation, where nobody is known */
+  readonly actor: Actor
+  /** The IP address that it came from. */
+  readonly address: string
+  /** For headers; the body is what the handler returns. */
+  readonly reply: FastifyReply
+}
+
+export type AddRoute = <
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Answer extends z.ZodType
+>(
+  operation: Operation<Params, Query, Body, Answer>,
+  handler: (asked: Asked<Params, Query, Body>) => Promise<Given<z.input<Answer>>>
+) => void
+
+export interface Router {
+  readonly route: AddRoute
+  /** All that were added. */
+  readonly operations: readonly Operation[]
+}
+
+export function createRouter(server: FastifyInstance): Router {
+  const operations: Operation[] = []
+  const route: AddRoute = (operation, handler) => {
+    const { method, path, access, localOnly, siteOf } = operation
+    operations.push(operation as unknown as Operation)
+    server.route({
+      method,
+      url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { access, localOnly, sited: siteOf !== null },
+      handler: async (request, reply) => {
+        const said = {
+          params: parse('path', operation.params, request.params),
+          query: parse('query', operation.query, request.query),
+          body: parse('body', operation.body, request.body ?? {})
+        }
+        const { actor } = request
+        if (actor !== null && actor.site !== null && siteOf?.(said) !== actor.site)
+          throw otherSite(actor.site)
+        const answer = await handler({
+          ...said,
+          get actor() {
+            assert(actor, 'an open operation knows no actor')
+            return actor
+          },
+          address: request.ip,
+          reply
+        })
+        return reply.type('application/json').send(JSON.stringify(operation.answer.parse(answer)))
+      }
+    })
+  }
+  return { route, operations }
+}
+
+function parse<Shape extends z.ZodType>(where: string, shape: Shape, value: unknown): z.output<Shape> {
+  const parsed = shape.safeParse(value)
+  if (parsed.success) return parsed.data
+  const first = parsed.error.issues[0]
+  const at = [where, ...(first?.path ?? [])].join('.')
+  throw new StarlingError('bad-body', `the request is malformed at ${at}: ${first?.message ?? ''}`)
+}
