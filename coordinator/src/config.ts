@@ -17,8 +17,10 @@ export interface Endpoint {
 }
 
 export interface CoordinatorConfig {
-  /** Absolute. Holds fleet key, coordinator key, admin token and database; one coordinator at a time owns it. */
+  /** Absolute. Holds fleet key, coordinator key, admin token and, unless it is elsewhere, the database; one coordinator at a time owns it. */
   readonly dataFolder: string
+  /** The PostgreSQL that several coordinators share; null: SQLite in the data folder. */
+  readonly database: DatabaseAccess | null
   readonly listen: Endpoint
   /** `https://host:port` as agents reach it, put into tickets; empty: worked out from `listen`. */
   readonly advertise: readonly string[]
@@ -29,12 +31,19 @@ export interface CoordinatorConfig {
   readonly credentialLifeMs: Millis
 }
 
+export interface DatabaseAccess {
+  /** `postgres://user@host:5432/name`. From the environment it may hold the password, too. */
+  readonly url: string
+  readonly password?: string | undefined
+}
+
 /** Beside the agent's 17830 to 17832 (its config.ts says why there). */
 export const defaultPort = 17833
 export const defaultSite: SiteId = 'main'
 
 export interface ConfigInput {
   readonly data: string
+  readonly database?: DatabaseAccess | null | undefined
   readonly listen?: string | undefined
   readonly advertise?: readonly string[] | undefined
   readonly site?: string | undefined
@@ -47,6 +56,7 @@ export interface ConfigInput {
 export function createConfig(input: ConfigInput): CoordinatorConfig {
   return {
     dataFolder: resolve(input.data),
+    database: input.database ?? null,
     listen: asConfig(() => parseEndpoint(input.listen ?? `0.0.0.0:${defaultPort}`)),
     advertise: (input.advertise ?? []).map(parseAdvertised),
     site: asConfig(() => parseSiteId(input.site ?? defaultSite)),

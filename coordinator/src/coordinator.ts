@@ -13,6 +13,7 @@ import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './con
 import { createCoordinatorCore } from './core/coordinator.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
+import { followMembers } from './members.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
@@ -68,7 +69,7 @@ export async function createCoordinator(
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
-    const database = await openDatabase({ folder: config.dataFolder }, log)
+    const database = await openDatabase(config.database ?? { folder: config.dataFolder }, log)
     undo.push(() => database.close())
     await claimForFleet(database, authority.fleet)
     const store = createStore(database, log)
@@ -83,9 +84,7 @@ export async function createCoordinator(
     undo.push(() => {
       fleet.stop()
     })
-    for (const { agent, site, role, revokedAt } of await store.agents()) {
-      if (revokedAt === null) fleet.enrolled(agent, site, role)
-    }
+    undo.push(await followMembers(database.listen, store, fleet, log))
 
     let addresses: readonly string[] = []
     let gateway: RunningGateway | null = null

@@ -8,6 +8,12 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { createTicket, listAgents, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
+import {
+  databaseVariable,
+  passwordVariable,
+  readDatabaseAccess,
+  type DatabaseInput
+} from './database-access.ts'
 
 const dataFolder = new Option('--data <folder>', 'where keys and database live')
   .env('STARLING_COORDINATOR_DATA')
@@ -30,6 +36,14 @@ function createProgram(): Command {
     )
     .option('--site <name>', 'site of the gateway, and of tickets that name none', defaultSite)
     .option('--no-gateway', 'run without the embedded gateway')
+    .option(
+      '--database <url>',
+      `a PostgreSQL for several coordinators, postgres://user@host/name (env: ${databaseVariable}; default: SQLite in --data)`
+    )
+    .option(
+      '--database-password-file <file>',
+      `holds its password, readable by its owner only (or env: ${passwordVariable})`
+    )
     .option('--heartbeat <span>', 'how often agents report', '30s')
     .addOption(
       new Option('--log-level <level>', 'how much to log to stderr')
@@ -37,7 +51,8 @@ function createProgram(): Command {
         .default('info')
     )
     .action(async ({ heartbeat, json, logLevel, ...input }: RunInput) => {
-      const config = createConfig({ ...input, heartbeatMs: parseDuration(heartbeat) })
+      const database = await readDatabaseAccess(input, process.env)
+      const config = createConfig({ ...input, database, heartbeatMs: parseDuration(heartbeat) })
       // Loaded only when wanted: the server, and even more so the gateway, which is a whole agent.
       const { run } = await import('./cli/run.ts')
       const startGateway = config.gateway ? (await import('./gateway.ts')).startGateway : null
@@ -82,7 +97,7 @@ function createProgram(): Command {
   return program
 }
 
-interface RunInput {
+interface RunInput extends DatabaseInput {
   readonly data: string
   readonly listen: string
   readonly advertise?: readonly string[]

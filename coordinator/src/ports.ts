@@ -81,6 +81,12 @@ export interface CoordinatorStore extends AgentStore, TicketStore, PurgeStore, E
   close(): Promise<void>
 }
 
+/**
+ * Calls `handler` with what was notified on the channel, and with null when it hears from now on and may have missed
+ * some: at first, and whenever the database was away. @returns how to stop listening
+ */
+export type Listen = (channel: string, handler: (payload: string | null) => void) => () => void
+
 // ------------------------------------------------------------------------------------------------- authority
 
 /** The keys at work: the only part that signs. */

@@ -154,7 +154,9 @@ const statuses: Readonly<Record<string, number>> = {
   'too-many-failures': 429,
   'unknown-agent': 404,
   'bad-body': 400,
-  'bad-url': 400
+  'bad-url': 400,
+  'store-away': 503,
+  'store-full': 503
 }
 
 function statusOf(error: FastifyError | StarlingError): number {

@@ -7,6 +7,8 @@ export const exitCodes = { ok: 0, failed: 1, usage: 2, config: 78 } as const
 const configCodes = new Set([
   'bad-config',
   'store-newer',
+  'store-other-fleet',
+  'store-refused',
   'identity-damaged',
   'secret-file-exposed',
   'secret-file-unreadable',

@@ -6,6 +6,7 @@ import type { Role } from '@starling/shared/credential.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { sql } from 'kysely'
 import type { Log } from '../log.ts'
 import type { AgentRecord, AgentStore } from '../ports.ts'
 import { nextNumber } from './counters.ts'
@@ -41,21 +42,34 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
     AgentId,
     { readonly agent: AgentId; readonly at: Millis; readonly version: string }
   >()
-  const flushTimer = setInterval(() => void flushHeard(), heardFlushMs)
+  let flushing = Promise.resolve()
+  const flushTimer = setInterval(() => void flush(), heardFlushMs)
   flushTimer.unref()
 
+  /** One at a time, so that nobody closes the database under one. */
+  function flush(): Promise<void> {
+    flushing = flushing.then(writeHeard)
+    return flushing
+  }
+
   /** What cannot be written now is kept for the next time; there is at most one entry an agent. */
-  async function flushHeard(): Promise<void> {
+  async function writeHeard(): Promise<void> {
     if (heardSince.size === 0) return
     const writing = heardSince
     heardSince = new Map()
+    // In the order of the key, which takes SQLite half the time.
+    const rows = [...writing.values()].sort((one, other) => (one.agent < other.agent ? -1 : 1))
     try {
-      await db
-        .updateTable('agents')
-        .from(givenRows(kind, { agent: 'text', at: 'integer', version: 'text' }, [...writing.values()]))
-        .set(from => ({ lastHeardAt: from.ref('given.at'), version: from.ref('given.version') }))
-        .whereRef('agents.agent', '=', 'given.agent')
-        .execute()
+      await database.transaction(async transaction => {
+        await transaction
+          .updateTable('agents')
+          .from(givenRows(kind, { agent: 'text', at: 'integer', version: 'text' }, rows))
+          .set(from => ({ lastHeardAt: from.ref('given.at'), version: from.ref('given.version') }))
+          .whereRef('agents.agent', '=', 'given.agent')
+          // An agent that has moved on to another coordinator was heard there later.
+          .where(is => is(is.fn.coalesce('lastHeardAt', sql.lit(0)), '<=', is.ref('given.at')))
+          .execute()
+      })
     } catch (error) {
       heardSince = new Map([...writing, ...heardSince])
       log.warn({ why: messageOf(error) }, 'who was heard could not be written down; it is tried again')
@@ -64,7 +78,7 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
 
   return {
     async agents(): Promise<readonly AgentRecord[]> {
-      await flushHeard()
+      await flush()
       return await db.selectFrom('agents').select(columns).orderBy('agent').execute()
     },
     async agent(agent) {
@@ -76,11 +90,14 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
       return found ?? null
     },
     async putAgent({ agent, site, role, version, enrolledAt, lastHeardAt }) {
-      await db
-        .insertInto('agents')
-        .values({ agent, site, role, version, enrolledAt, lastHeardAt })
-        .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, version }))
-        .execute()
+      await database.transaction(async (transaction, notify) => {
+        await transaction
+          .insertInto('agents')
+          .values({ agent, site, role, version, enrolledAt, lastHeardAt })
+          .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, version }))
+          .execute()
+        await notify('agents', agent)
+      })
     },
     async heard(agent, at, version) {
       heardSince.set(agent, { agent, at, version })
@@ -94,6 +111,7 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
           .where('revokedAt', 'is', null)
           .executeTakeFirst()
         if (numUpdatedRows === 0n) return false
+        await notify('agents', agent)
         await notify('revocations', String(await nextNumber(transaction, 'revocations')))
         return true
       })
@@ -112,10 +130,10 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
         agents: rows.map(({ agent }) => agent).filter(agent => agent !== null)
       }
     },
-    flush: flushHeard,
+    flush,
     async close() {
       clearInterval(flushTimer)
-      await flushHeard()
+      await flush()
     }
   }
 }

@@ -5,6 +5,7 @@
  * What the two have in common is said here; `sqlite.ts` and `postgres.ts` make it true.
  */
 import type { Kysely, Transaction } from 'kysely'
+import type { Listen } from '../ports.ts'
 import type { Tables } from './tables.ts'
 
 export type DatabaseKind = 'sqlite' | 'postgres'
@@ -30,15 +31,9 @@ export interface Database {
   transaction<Result>(
     work: (transaction: Transaction<Tables>, notify: Notify) => Promise<Result>
   ): Promise<Result>
-  /**
-   * Tells all coordinators on this database, this one included.
-   */
+  /** Tells all coordinators on this database, this one included. */
   readonly notify: Notify
-  /**
-   * Calls `handler` with each payload; and with null when it hears from now on, and some may have been missed: at first,
-   * and whenever the database was away. Read everything again then. @returns how to stop listening
-   */
-  listen(channel: string, handler: (payload: string | null) => void): () => void
+  readonly listen: Listen
   /**
    * Calls `onLeader` when this coordinator, of all on the database, is the one that does the work called `name`, with a
    * signal that is aborted when it is so no more. Called again when leadership comes back. @returns how to let it go

@@ -3,6 +3,7 @@
  * of ours, a connection on which something went wrong other than a statement's own fault is not used again (a query
  * that got no answer in time would still be waiting on it), and text is made such that PostgreSQL can store it.
  */
+import { StarlingError } from '@starling/shared/errors.ts'
 import {
   AbortedTransactionError,
   CompiledQuery,
@@ -15,7 +16,6 @@ import {
   type QueryResult
 } from 'kysely'
 import type { Pool, PoolClient } from 'pg'
-import { StarlingError } from '@starling/shared/errors.ts'
 import { postgresError } from './postgres-errors.ts'
 import { storable } from './rows.ts'
 

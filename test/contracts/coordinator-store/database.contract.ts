@@ -3,13 +3,14 @@ import { nextNumber } from '@starling/coordinator/store/counters.ts'
 import { givenRows } from '@starling/coordinator/store/rows.ts'
 import { describe, expect, it } from 'vitest'
 import type { StoreContract } from './contract.ts'
+import { hearing } from './hearing.ts'
 
 export const databaseContract: StoreContract = harness => {
   describe('a transaction', () => {
     it('happens altogether or not at all, and tells nobody of what did not happen', async () => {
       const { database } = harness
       const heard: Array<string | null> = []
-      const isTold = hearing(heard, 2)
+      const isTold = hearing(heard)
       database.listen('things', isTold.handler)
       const failed = database.transaction(async (transaction, notify) => {
         await nextNumber(transaction, 'things')
@@ -17,12 +18,12 @@ export const databaseContract: StoreContract = harness => {
         throw new Error('on second thoughts')
       })
       await expect(failed).rejects.toThrow('on second thoughts')
-      await isTold.first
+      await isTold.until(1)
       const number = await database.transaction(async (transaction, notify) => {
         await notify('things', 'done')
         return await nextNumber(transaction, 'things')
       })
-      await isTold.all
+      await isTold.until(2)
       expect([number, heard]).toEqual([1, [null, 'done']])
     })
 
@@ -57,16 +58,16 @@ export const databaseContract: StoreContract = harness => {
     const { database } = harness
     const heard: Array<string | null> = []
     const other: Array<string | null> = []
-    const isTold = hearing(heard, 3)
+    const isTold = hearing(heard)
     const stop = database.listen('news', payload => {
       other.push(payload)
       if (payload === 'one') stop()
     })
     database.listen('news', isTold.handler)
-    await isTold.first
+    await isTold.until(1)
     await database.notify('news', 'one')
     await database.notify('news', 'two')
-    await isTold.all
+    await isTold.until(3)
     expect(heard).toEqual([null, 'one', 'two'])
     expect(other).not.toContain('two')
   })
@@ -87,19 +88,4 @@ export const databaseContract: StoreContract = harness => {
     await database.close()
     expect(again.aborted).toBe(true)
   })
-}
-
-/** Collects what is heard; `first` when the first has come, `all` when `count` have. */
-export function hearing(heard: Array<string | null>, count: number) {
-  const first = Promise.withResolvers<void>()
-  const all = Promise.withResolvers<void>()
-  return {
-    first: first.promise,
-    all: all.promise,
-    handler: (payload: string | null): void => {
-      heard.push(payload)
-      first.resolve()
-      if (heard.length >= count) all.resolve()
-    }
-  }
 }
