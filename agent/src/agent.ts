@@ -13,6 +13,8 @@ import type { Role } from '@starling/shared/credential.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { effectivePolicy } from '@starling/shared/policy/effective.ts'
+import { nothingMeasured, unknownHost } from '@starling/shared/policy/host-facts.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { isOf, targetOf } from '@starling/shared/purge.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
@@ -27,6 +29,7 @@ import { configSource, createLiveConfig, type ConfigSource } from './config-relo
 import { watchFile } from './config-watch.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
+import { policyOf } from './config-policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
@@ -319,8 +322,12 @@ async function start(
     })
   }
 
-  const corePolicy = ({ policy }: AgentConfig): CorePolicy =>
-    role === 'gateway' ? { ...policy, upstreamWeight: 1000 } : policy
+  const corePolicy = (now: AgentConfig): CorePolicy => {
+    const policy = policyOf(now)
+    // Until the machine is looked at: as if nothing were known of it.
+    const { core } = effectivePolicy({ policy, host: unknownHost, time: null, measured: nothingMeasured })
+    return role === 'gateway' ? { ...core, upstreamWeight: 1000 } : core
+  }
   const init: AgentCoreInit = { self, role, site, policy: corePolicy(config), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readConfigText } from './config-file.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '@starling/shared/nearest-name.ts'
 
 const paths = ['site', 'proxy.clients', 'cache.quotaBytes', 'contentClasses']
 const read = (text: string) => readConfigText(text, paths, path => `what is ${path}?`)

@@ -14,7 +14,12 @@ import { valueAt, type ConfigReading } from './config-sources.ts'
 import type { Surroundings } from './config-surroundings.ts'
 import { settings, type AgentConfig } from './config.ts'
 import type { ConfigOrigin, ConfigProblem } from './ports.ts'
-import { classFindings, partText, upstreamFindings, type UpstreamFinding } from './upstream-schema.ts'
+import {
+  classFindings,
+  partText,
+  upstreamFindings,
+  type UpstreamFinding
+} from '@starling/shared/policy/upstreams.ts'
 
 export interface Relation {
   readonly severity: ConfigProblem['severity']

@@ -15,9 +15,9 @@ import type { z } from 'zod'
 import { readConfigText, type Position } from './config-file.ts'
 import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
-import { nearestName } from './nearest-name.ts'
+import { nearestName } from '@starling/shared/nearest-name.ts'
 import type { ConfigOrigin, ConfigProblem, ConfigSetting } from './ports.ts'
-import { partText } from './upstream-schema.ts'
+import { partText } from '@starling/shared/policy/upstreams.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

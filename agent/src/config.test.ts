@@ -193,13 +193,19 @@ describe('where values come from', () => {
       STARLING_MDNS: 'off',
       STARLING_UPSTREAM_PROXIES: 'http://a.example:3128, http://b.example:3128',
       STARLING_STATIC_PEERS: '/ip4/192.0.2.7/tcp/17830',
-      STARLING_POLICY_DELAY_FOREGROUND_DOWNLOAD_FROM_HTTP: '1.5s',
+      STARLING_POLICY_DO_DELAY_FOREGROUND_DOWNLOAD_FROM_HTTP: '30',
+      STARLING_POLICY_DO_ALLOW_VPN_PEER_CACHING: 'on',
+      STARLING_POLICY_MAX_BACKGROUND_QUEUE_DELAY: '0.1s',
       STARLING_CACHE_FLOOR: '500 MiB'
     })
     expect(config.mdns).toBe(false)
     expect(config.upstream.proxies).toEqual(['http://a.example:3128', 'http://b.example:3128'])
     expect(config.staticPeers).toEqual(['/ip4/192.0.2.7/tcp/17830'])
-    expect(config.policy.delayForegroundDownloadFromHttpMs).toBe(1500)
+    expect(config.policy).toMatchObject({
+      DODelayForegroundDownloadFromHttp: 30,
+      DOAllowVPNPeerCaching: 1,
+      maxBackgroundQueueDelayMs: 100
+    })
     expect(config.cache.floorBytes).toBe(500 * MiB)
   })
 

@@ -8,13 +8,11 @@
  */
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
-import { contentClassesSchema } from '@starling/shared/content-classes/class-schema.ts'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { isSiteId, type SiteId } from '@starling/shared/ids.ts'
+import type { SiteId } from '@starling/shared/ids.ts'
 import {
-  bytesField,
   choiceField,
   countField,
   factsOf,
@@ -26,27 +24,20 @@ import {
   textField,
   type FieldFacts
 } from '@starling/shared/policy/fields.ts'
-import { policySchema, type PolicyNumbers } from '@starling/shared/policy/policy.ts'
-import { GiB, MiB, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { policySchema, type PolicyRules } from '@starling/shared/policy/policy.ts'
+import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
 import {
   accessLogShape,
   isHostPattern,
-  isNetwork,
   limitsShape,
-  rulesField,
   type AccessLogConfig,
   type ClientLimits,
   type ProxyRule
-} from './config-access.ts'
+} from '@starling/shared/policy/access.ts'
+import { anyPort, configShape, defaultPorts } from '@starling/shared/policy/config-fields.ts'
 import { mirrorsSchema, type MirrorConfig } from './mirror-config.ts'
-import {
-  upstreamRulesSchema,
-  upstreamServersSchema,
-  type UpstreamRule,
-  type UpstreamServer
-} from './upstream-schema.ts'
-import { isNeverIntercepted } from './never-intercepted.ts'
+import type { UpstreamRule, UpstreamServer } from '@starling/shared/policy/upstreams.ts'
 
 export interface Endpoint {
   readonly host: string
@@ -115,7 +106,7 @@ export interface AgentConfig {
     /** What must stay free on the volume. */
     readonly floorBytes: Bytes
   }
-  readonly policy: PolicyNumbers
+  readonly policy: PolicyRules
   /** Beside those that every agent knows; give all agents of a site the same (class-schema.ts says why). */
   readonly contentClasses: readonly ContentClass[]
   /** What `/m/<name>/` on the proxy's port stands for. */
@@ -128,15 +119,6 @@ export interface AgentConfig {
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/**
- * 17830 to 17834 (17833 is the coordinator's, who may be on the same machine) lie in a block that the IANA port registry has as unassigned (17778-17999), below the ephemeral ranges of
- * Windows (49152 up) and Linux (32768 up), so that no outgoing connection sits on them when the agent starts.
- */
-export const defaultPorts = { listen: 17830, proxy: 17831, page: 17832, bulk: 17834 } as const
-
-const anyPort = { min: 0, max: 65_535 }
-const isLoopback = (host: string) =>
-  host === '::1' || host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'))
 const address = z.string().refine(host => isIP(host) !== 0)
 const multiaddrShape =
   /^\/(ip4|ip6|dns|dns4|dns6)\/[^/\s]{1,253}\/tcp\/\d{1,5}(\/p2p\/12D3KooW[1-9A-HJ-NP-Za-km-z]{44})?$/
@@ -197,14 +179,7 @@ export const configSchema = z.strictObject({
         why: 'A proxy that browsers use must reach every site; a gateway that only serves updates can be told which'
       }
     ),
-    clients: listField(
-      z.string().refine(isNetwork),
-      { word: 'network', form: 'addresses or networks like 10.1.0.0/16' },
-      {
-        what: 'Networks whose machines may use the proxy and the cache host, beside this machine',
-        why: 'None: only a gateway serves machines without an agent, and its admin knows which'
-      }
-    ),
+    clients: configShape.proxyClients,
     wsus: textField<string | null>(
       z.string().refine(isServerUrl).nullable(),
       { word: 'url', form: 'the address of a WSUS like http://wsus.corp.example:8530' },
@@ -222,7 +197,7 @@ export const configSchema = z.strictObject({
         why: 'What is not worth sharing passes through anyway'
       }
     ),
-    rules: rulesField,
+    rules: configShape.proxyRules,
     limits: limitsShape
   }),
   cacheHost: z.strictObject({
@@ -256,49 +231,9 @@ export const configSchema = z.strictObject({
       why: 'Any machine could say so, and a fleet that has turned this off (DOCacheHostSource=0) is safer'
     })
   }),
-  intercept: z.strictObject({
-    enabled: switchField(false, {
-      what: 'Open TLS connections to the hosts of intercept.hosts, so that what comes over https is shared too',
-      why: 'It breaks a promise that programs rely on; its admin says for which hosts, and deploys the CA of `starling ca init`'
-    }),
-    hosts: listField(
-      z.string().refine(isInterceptable),
-      {
-        word: 'host',
-        form:
-          'hosts like downloads.example or *.vendor.example (with :port where it is not 443), but no top-level domain and none that ' +
-          'is never intercepted whatever is listed (docs/DEPLOY.md names them)'
-      },
-      {
-        what: 'Hosts whose TLS connections may be opened; what is below them and never intercepted stays closed',
-        why: 'None: each one is a decision'
-      }
-    )
-  }),
-  page: z.strictObject({
-    host: textField(
-      z.string().refine(isLoopback),
-      { word: 'address', form: 'a loopback address: 127.0.0.1 or ::1' },
-      '127.0.0.1',
-      {
-        what: 'Address of the local page and API',
-        why: "It tells what this machine fetches, and that is nobody else's business"
-      }
-    ),
-    port: countField(defaultPorts.page, anyPort, {
-      what: 'TCP port of the local page and API; 0 lets the system choose',
-      why: 'A fixed port, so that the page can be bookmarked'
-    })
-  }),
-  site: textField(
-    z.string().refine(isSiteId),
-    { word: 'name', form: '1 to 64 letters, digits, dots, dashes or underscores' },
-    'default',
-    {
-      what: "Name of the site: the agents behind one way out. A membership's site counts before this one",
-      why: 'A single office needs no name'
-    }
-  ),
+  intercept: z.strictObject({ enabled: configShape.interceptEnabled, hosts: configShape.interceptHosts }),
+  page: z.strictObject({ host: configShape.pageHost, port: configShape.pagePort }),
+  site: configShape.site,
   role: choiceField(['agent', 'gateway'], 'agent', {
     what: 'What this agent is to its site: a gateway talks to the origins for the others and vouches for what it got',
     why: 'Most machines are endpoints'
@@ -332,10 +267,7 @@ export const configSchema = z.strictObject({
     what: 'Find agents of the LAN by multicast DNS',
     why: 'Works with no set-up at all, and tells nobody more than that an agent is here'
   }),
-  membersMaySign: switchField(true, {
-    what: 'Take the word of ordinary members of the site for what they fetched while no gateway is at work',
-    why: 'Without it a site whose gateway is away fetches a copy for each agent; with it a hostile member could pass off content whose name promises no digest'
-  }),
+  membersMaySign: configShape.membersMaySign,
   upstream: z.strictObject({
     proxies: listField(
       z.string().refine(isProxyUrl),
@@ -357,28 +289,8 @@ export const configSchema = z.strictObject({
         why: 'None: a URL that leads inside the network is how a proxy gets abused (SSRF)'
       }
     ),
-    servers: objectsField<UpstreamServer>(
-      upstreamServersSchema,
-      {
-        word: 'json',
-        form: 'a list of objects, like [{ "name": "gw-1", "kind": "gateway", "url": "http://gw-1.example:17831" }]'
-      },
-      {
-        what: 'Gateways, proxies and the direct way, with their health and weights, in place of proxies (docs/DEPLOY.md)',
-        why: 'None: straight to the origin'
-      }
-    ),
-    rules: objectsField<UpstreamRule>(
-      upstreamRulesSchema,
-      {
-        word: 'json',
-        form: 'a list of objects, like [{ "hosts": ["*.corp.example"], "use": ["direct"] }]'
-      },
-      {
-        what: 'Which of upstream.servers are asked for which hosts and content classes; the first that matches decides',
-        why: 'None: gateways first, then proxies, then the direct way'
-      }
-    ),
+    servers: configShape.upstreamServers,
+    rules: configShape.upstreamRules,
     hedgeMsMin: millisField(
       250,
       { min: 0, max: minuteMs },
@@ -389,43 +301,12 @@ export const configSchema = z.strictObject({
     )
   }),
   cache: z.strictObject({
-    quotaBytes: bytesField(
-      20 * GiB,
-      { min: 16 * MiB, max: 1024 * 1024 * GiB },
-      {
-        what: 'The most that the cache may use',
-        why: 'A feature update is 4 to 6 GiB; this keeps it along with some months of cumulative updates'
-      }
-    ),
-    smallQuotaBytes: bytesField(
-      256 * MiB,
-      { min: 0, max: 64 * GiB },
-      {
-        what: 'The most that small responses (RFC 9111) may use on disk, beside the quota; 0: they are kept in memory only',
-        why: 'Thousands of catalogues, manifests and hash files, which are some KiB each'
-      }
-    ),
-    floorBytes: bytesField(
-      2 * GiB,
-      { min: 0, max: 1024 * GiB },
-      {
-        what: 'What must stay free on the volume, whatever the quota says',
-        why: 'A system whose volume is full breaks; a cache that is small is only slower'
-      }
-    )
+    quotaBytes: configShape.cacheQuotaBytes,
+    smallQuotaBytes: configShape.cacheSmallQuotaBytes,
+    floorBytes: configShape.cacheFloorBytes
   }),
   policy: policySchema,
-  contentClasses: objectsField<ContentClass>(
-    contentClassesSchema,
-    {
-      word: 'json',
-      form: 'a list of objects, like [{ "id": "model-hub", "hosts": ["*.models.example"], "paths": ["/blobs/{sha256}"] }]'
-    },
-    {
-      what: 'Content classes of your own: which URLs are the same content, and how it may be shared (docs/CLASSES.md)',
-      why: 'What Windows and the usual package managers download is known already'
-    }
-  ),
+  contentClasses: configShape.contentClasses,
   mirrors: objectsField<MirrorConfig>(
     mirrorsSchema,
     {
@@ -472,13 +353,6 @@ function isServerUrl(text: string): boolean {
   )
 }
 
-/** A name constraint of a CA means a domain with all below it, so that `*.com` and `com` would be a CA for half of the world. */
-function isInterceptable(text: string): boolean {
-  const name = text.replace(/^\*\./, '').replace(/:\d{1,5}$/, '')
-  const isBroad = !name.includes('.') && name.toLowerCase() !== 'localhost'
-  return isHostPattern(text) && !isBroad && isIP(name) === 0 && !isNeverIntercepted(name)
-}
-
 /** One field as the outside names it. */
 export interface Setting {
   /** `cache.quotaBytes`, as in config.json. */
@@ -500,7 +374,9 @@ function settingsOf(shape: Shape, prefix: string): Setting[] {
     const words = path
       .replace(/(Bytes|Ms)$/, '')
       .replaceAll('.', '-')
-      .replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+      // A run of capitals is a word: DOMinRAMAllowed is do-min-ram-allowed.
+      .replace(/[a-z0-9](?=[A-Z])|[A-Z](?=[A-Z][a-z])/g, '$&-')
+      .toLowerCase()
     const env = `STARLING_${words.replaceAll('-', '_').toUpperCase()}`
     return [{ path, env, option: `--${words}`, facts, schema }]
   })

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import type { SecretReader } from './config-sources.ts'
 import type { AgentConfig } from './config.ts'
-import { partText, type UpstreamFinding } from './upstream-schema.ts'
+import { partText, type UpstreamFinding } from '@starling/shared/policy/upstreams.ts'
 
 interface Credentials {
   /** By name of the server: `user:password`, as its file holds it. */

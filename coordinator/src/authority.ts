@@ -7,6 +7,7 @@ import { loadOrCreateIdentity, type Identity } from '@starling/agent/identity/ke
 import {
   signCoordinatorCertificate,
   signCredential,
+  signPolicy,
   signRevocationList
 } from '@starling/agent/identity/signatures.ts'
 import { clockToleranceMs, type CoordinatorCertificate } from '@starling/shared/credential.ts'
@@ -53,6 +54,12 @@ export function createAuthority(keys: {
     coordinator: keys.coordinator.agentId,
     credential: (body, now) => signCredential(keys.coordinator, { ...body, coordinator: certificateAt(now) }),
     revocationList: (body, now) =>
-      signRevocationList(keys.coordinator, { ...body, coordinator: certificateAt(now) })
+      signRevocationList(keys.coordinator, { ...body, coordinator: certificateAt(now) }),
+    policy: (body, now) =>
+      signPolicy(
+        keys.coordinator,
+        { ...body, fleet: keys.fleet.agentId, issuedAt: Math.floor(now) },
+        certificateAt(now)
+      )
   }
 }

@@ -11,12 +11,16 @@ import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
+import { createRolloutCore } from './core/rollout.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
 import { followMembers } from './members.ts'
+import type { Policies } from './policies.ts'
+import { startPolicyService } from './policy-service.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
+import { policyStore } from './store/policies.ts'
 import { openDatabase } from './store/open.ts'
 import { createStore } from './store/store.ts'
 
@@ -43,6 +47,7 @@ export interface Coordinator {
   readonly addresses: readonly string[]
   readonly enrolment: Pick<Enrolment, 'createTicket' | 'tickets' | 'revoke'>
   readonly purges: Pick<Purges, 'purge'>
+  readonly policies: Policies
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -99,6 +104,21 @@ export async function createCoordinator(
       credentialLifeMs: config.credentialLifeMs
     })
     const purges = createPurges(store, clock)
+    const policy = await startPolicyService(
+      {
+        store: policyStore(database),
+        fleet: store,
+        authority,
+        enrolment,
+        purges,
+        createCore: createRolloutCore,
+        listen: (channel, handler) => database.listen(channel, handler),
+        lead: onLeader => database.leader('rollouts', onLeader),
+        clock,
+        log
+      },
+      config
+    )
     const status = async (): Promise<StatusView> => {
       const agents = await store.agents()
       return {
@@ -117,6 +137,7 @@ export async function createCoordinator(
     const api = createApi(await createTlsIdentity(keys.coordinator), {
       enrolment,
       purges,
+      policy,
       fleet,
       store,
       clock,
@@ -129,6 +150,8 @@ export async function createCoordinator(
         (await store.agents()).map(agent => ({ ...agent, online: fleet.online(agent.agent) }))
     })
     undo.push(() => api.close())
+    // First, so that who waits for news is answered and not cut off.
+    undo.push(() => policy.stop())
     const listening = await api.listen(config.listen)
     addresses = reachableAddresses(config.advertise, listening)
     await writeRunningFile(config.dataFolder, {
@@ -165,6 +188,7 @@ export async function createCoordinator(
       addresses,
       enrolment,
       purges,
+      policies: policy.policies,
       routes: api.routes(),
       status,
       stop

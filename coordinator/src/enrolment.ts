@@ -127,6 +127,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         agent,
         site: ticket.site,
         role: ticket.role,
+        group: known?.group ?? null,
         version: request.version,
         enrolledAt: now,
         lastHeardAt: null,

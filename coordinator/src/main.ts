@@ -6,6 +6,7 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import { isAgentId, type AgentId } from '@starling/shared/ids.ts'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { createTicket, listAgents, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
+import { addPolicyCommands } from './cli/policy-commands.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
 import {
@@ -79,6 +80,8 @@ function createProgram(): Command {
     .action(async (agent: AgentId, options) => {
       await revoke(options, agent)
     })
+
+  addPolicyCommands(program, command)
 
   const cache = program.command('cache').description('What the agents of the fleet keep.')
   command(

@@ -3,7 +3,10 @@ import type { PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
+import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
+import type { RolloutCore, RolloutView } from './core/rollout.ts'
+import type { RolloutEvent } from './core/rollout-events.ts'
 
 // ------------------------------------------------------------------------------------------------- store
 
@@ -11,6 +14,8 @@ export interface AgentRecord {
   readonly agent: AgentId
   readonly site: SiteId
   readonly role: Role
+  /** Of policies; null: in none. */
+  readonly group: string | null
   readonly version: string
   readonly enrolledAt: Millis
   readonly lastHeardAt: Millis | null
@@ -40,6 +45,8 @@ export interface AgentStore {
   agents(): Promise<readonly AgentRecord[]>
   agent(agent: AgentId): Promise<AgentRecord | null>
   putAgent(agent: AgentRecord): Promise<void>
+  /** @returns false for an unknown agent */
+  setGroup(agent: AgentId, group: string | null): Promise<boolean>
   /** Gathered, and written together with what else is heard within seconds. */
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */
@@ -108,6 +115,7 @@ export interface Authority {
     body: { readonly version: number; readonly agents: readonly AgentId[] },
     now: Millis
   ): RevocationList
+  policy(body: Pick<SignedPolicy, 'number' | 'scopes'>, now: Millis): SignedPolicy
 }
 
 // ------------------------------------------------------------------------------------------------- decisions
@@ -129,3 +137,5 @@ export interface Handout {
   readonly id: AgentId
   readonly addresses: readonly string[]
 }
+
+export type { RolloutCore, RolloutEvent, RolloutView }

@@ -12,6 +12,12 @@ import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
 import { isAgentId, isTransferId, type AgentId, type TransferId } from './ids.ts'
 import { purgesPerAnswerMax } from './purge.ts'
+import {
+  policyReportShape,
+  signedPolicyShape,
+  type PolicyReport,
+  type SignedPolicy
+} from './signed-policy.ts'
 import { coordinatorAddressShape, ticketSecretShape } from './ticket.ts'
 import { KiB, secondMs, type Bytes, type Millis } from './units.ts'
 import { credentialShape, revocationListShape } from './wire.ts'
@@ -19,7 +25,8 @@ import { credentialShape, revocationListShape } from './wire.ts'
 export const apiPaths = {
   enrol: '/v1/enrol',
   renew: '/v1/renew',
-  heartbeat: '/v1/heartbeat'
+  heartbeat: '/v1/heartbeat',
+  news: '/v1/news'
 } as const
 
 export const agentContentType = 'application/cbor'
@@ -28,6 +35,8 @@ export const requestBytesMax: Bytes = 128 * KiB
 /** 100,000 revoked agents are 5.4 MB; nothing else comes near. */
 export const responseBytesMax: Bytes = 8 * 1024 * KiB
 export const heartbeatMsDefault: Millis = 30 * secondMs
+/** Under the minute after which proxies and NATs forget a silent connection. */
+export const newsWaitMs: Millis = 50 * secondMs
 /** Heartbeats are spread by +-20 %, so that a site that was switched on at once does not stay in step. */
 export const heartbeatJitter = 0.2
 export const swarmEntriesMax = 256
@@ -77,6 +86,8 @@ export interface HeartbeatRequest {
   readonly revocationsVersion: number
   /** Number of the newest purge it was told. Left out to a coordinator that has not shown that it knows of purges. */
   readonly purgesVersion?: number | undefined
+  /** What it has of the policy. Left out to a coordinator that has not shown that it knows of policies. */
+  readonly policy?: PolicyReport | undefined
 }
 
 /** An agent of the site, and where it can be dialled. */
@@ -94,6 +105,25 @@ export interface HeartbeatResponse {
   readonly heartbeatMs: Millis
   /** Left out by a coordinator that does not know of purges. */
   readonly purges?: PurgeNews | undefined
+  /** Null: nothing newer than the agent has, or it did not say. Left out by a coordinator that does not know of policies. */
+  readonly policy?: SignedPolicy | null | undefined
+}
+
+/**
+ * `POST /v1/news`: what the agent has. It is answered as soon as any of it is old, or with 204 when nothing came for
+ * `newsWaitMs`; 503 `news-full` tells that the heartbeats must do.
+ */
+export interface NewsRequest {
+  readonly revocationsVersion: number
+  readonly purgesVersion?: number | undefined
+  readonly policy: PolicyReport
+}
+
+/** At least one of them says something. */
+export interface NewsResponse {
+  readonly revocations: RevocationList | null
+  readonly purges?: PurgeNews | undefined
+  readonly policy: SignedPolicy | null
 }
 
 export interface PurgeNews {
@@ -149,7 +179,14 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
     .max(swarmEntriesMax),
   credentialSerial: count,
   revocationsVersion: z.number().int().min(-1),
-  purgesVersion: count.optional()
+  purgesVersion: count.optional(),
+  policy: policyReportShape.optional()
+})
+
+export const newsRequestShape: z.ZodType<NewsRequest> = z.strictObject({
+  revocationsVersion: z.number().int().min(-1),
+  purgesVersion: count.optional(),
+  policy: policyReportShape
 })
 
 export const enrolResponseShape: z.ZodType<EnrolResponse> = z.object({
@@ -171,22 +208,29 @@ export const handoutShape: z.ZodType<readonly HandedOut[]> = z
   .array(z.object({ id: agentId, addresses: z.array(multiaddrText).max(16) }))
   .max(handoutMax)
 
+const purgeNewsShape: z.ZodType<PurgeNews> = z.object({
+  version: count,
+  list: z
+    .array(
+      z.object({ number: count, kind: z.string().max(32), target: z.string().max(256), purgedAt: count })
+    )
+    .max(purgesPerAnswerMax)
+})
+
+export const newsResponseShape: z.ZodType<NewsResponse> = z.object({
+  revocations: revocationListShape.nullable(),
+  purges: purgeNewsShape.optional(),
+  policy: signedPolicyShape.nullable()
+})
+
 export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   time: count,
   credential: credentialShape.nullable(),
   handout: handoutShape,
   revocations: revocationListShape.nullable(),
   heartbeatMs,
-  purges: z
-    .object({
-      version: count,
-      list: z
-        .array(
-          z.object({ number: count, kind: z.string().max(32), target: z.string().max(256), purgedAt: count })
-        )
-        .max(purgesPerAnswerMax)
-    })
-    .optional()
+  purges: purgeNewsShape.optional(),
+  policy: signedPolicyShape.nullish()
 })
 
 export const apiErrorShape: z.ZodType<ApiError> = z.object({
@@ -201,6 +245,8 @@ export function encodeBody(
     | RenewResponse
     | HeartbeatRequest
     | HeartbeatResponse
+    | NewsRequest
+    | NewsResponse
     | ApiError
     | Record<string, never>
 ): Uint8Array {

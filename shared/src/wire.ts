@@ -171,7 +171,7 @@ const signedDigests = z.strictObject({
     .refine(entries => entries.every(([index], at) => at === 0 || entries[at - 1]![0] < index)),
   signed: signature
 })
-const certificate = z.strictObject({
+export const coordinatorCertificateShape = z.strictObject({
   fleet: agentId,
   coordinator: agentId,
   notBefore: moment,
@@ -185,13 +185,13 @@ export const credentialShape = z.strictObject({
   notBefore: moment,
   notAfter: moment,
   serial: count,
-  coordinator: certificate,
+  coordinator: coordinatorCertificateShape,
   signature: sized(64)
 })
 export const revocationListShape = z.strictObject({
   version: count,
   agents: z.array(agentId).max(100_000),
-  coordinator: certificate,
+  coordinator: coordinatorCertificateShape,
   signature: sized(64)
 })
 const proof = z.discriminatedUnion('kind', [

@@ -40,6 +40,7 @@ describe.skipIf(programs === null)('a PostgreSQL', { timeout: 30_000 }, () => {
       agent: 'a',
       site: 's',
       role: 'agent',
+      group: null,
       version: '1',
       enrolledAt: 1,
       lastHeardAt: null,
@@ -145,6 +146,7 @@ describe.skipIf(programs === null)('a PostgreSQL', { timeout: 30_000 }, () => {
     const record = {
       site: 's',
       role: 'agent',
+      group: null,
       version: '1',
       enrolledAt: 1,
       lastHeardAt: null,

@@ -11,6 +11,7 @@ import { agentsContract } from './coordinator-store/agents.contract.ts'
 import type { StoreContract, StoreHarness } from './coordinator-store/contract.ts'
 import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
+import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
 import { ticketsContract } from './coordinator-store/tickets.contract.ts'
 
@@ -19,6 +20,7 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['agents', agentsContract],
   ['tickets', ticketsContract],
   ['purges', purgesContract],
+  ['policies', policiesContract],
   ['events', eventsContract]
 ]
 

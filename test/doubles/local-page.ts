@@ -19,7 +19,7 @@ import type {
   TransferView,
   VerifyResult
 } from '@starling/agent/ports.ts'
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import { GiB, MiB, hourMs, minuteMs } from '@starling/shared/units.ts'
 
 export const selfId = '12D3KooWGnUXVRBBVuPVnGpqvjWUB5dTyRhcLVzMUWNfFkXNsm3v'
@@ -98,7 +98,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
     upstreams: [],
     refusals: {},
-    policy: policyDefaults,
+    policy: corePolicyDefaults,
     contentClasses: [],
     problems: [],
     ...given

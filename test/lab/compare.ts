@@ -3,7 +3,7 @@
  * agents' own policy, and the lines' rates without headers (the WAN's as the direct download had it). What remains is what the model
  * misses; power cuts and a gateway beyond the WAN are not compared (options.ts).
  */
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { table } from '../demo/words.ts'
 import { makeCrowd, runCrowd } from '../sim/crowd.ts'
@@ -37,7 +37,7 @@ export function compare(plan: Plan, figures: LabFigures): Comparison {
     wanRate: plan.sizeBytes / (figures.lowerBoundMs / 1000),
     wanLatencyMs: labLatencyMs,
     lanRate: (plan.lanRate ?? Infinity) / wirePerByteUsual,
-    policy: policyDefaults,
+    policy: corePolicyDefaults,
     staggerMs: plan.staggerMs / plan.agents
   })
   const sim = runCrowd(crowd)

@@ -107,6 +107,7 @@ describe('promises hold when something goes wrong', () => {
 
 describe('what an agent takes and gives stays within the rates of its policy', () => {
   const rates = {
+    maxWanDownloadBytesPerSecond: 300_000,
     maxForegroundDownloadBytesPerSecond: 300_000,
     maxBackgroundDownloadBytesPerSecond: 300_000,
     maxLanDownloadBytesPerSecond: 1_500_000,

@@ -1,6 +1,6 @@
 /** One site that wants one content: the smallest whole scenario, for tests and for looking at a rule alone. */
 import type { CorePolicy } from '@starling/agent/core/events.ts'
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import {
   MiB,
   minuteMs,
@@ -42,7 +42,7 @@ export interface Crowd {
 }
 
 export const crowdPolicy: CorePolicy = {
-  ...policyDefaults,
+  ...corePolicyDefaults,
   upstreamSlots: 2,
   siteUpstreamSlots: 6,
   uploadSlots: 8,

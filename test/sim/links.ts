@@ -28,16 +28,35 @@ export class Port {
   }
 }
 
-/** Flows that may take no more than a rate together: one agent's, of one class. */
+/** Flows that may take no more than a rate together: one agent's, of one class, which are within those of all classes. */
 export class Throttle {
   rate: BytesPerSecond
   /** Flows under way. */
   flows = 0
   bytes: Bytes = 0
   readonly peak = new RatePeak()
+  readonly within: Throttle | null
 
-  constructor(rate: BytesPerSecond = Infinity) {
+  constructor(rate: BytesPerSecond = Infinity, within: Throttle | null = null) {
     this.rate = rate
+    this.within = within
+  }
+
+  /** What one of its flows may take. */
+  get part(): BytesPerSecond {
+    return Math.min(this.rate / this.flows, this.within?.part ?? Infinity)
+  }
+
+  /** A flow more, or one less. */
+  count(flows: 1 | -1): void {
+    this.flows += flows
+    this.within?.count(flows)
+  }
+
+  moved(bytes: Bytes, now: Millis): void {
+    this.bytes += bytes
+    this.peak.note(bytes, now)
+    this.within?.moved(bytes, now)
   }
 }
 
@@ -106,7 +125,7 @@ export class Line {
     this.#settle()
     const flow: LineFlow = { left: bytes, rate: 0, throttle, done }
     this.#flows.add(flow)
-    if (throttle !== null) throttle.flows++
+    throttle?.count(1)
     this.#replan()
     return {
       cancel: () => {
@@ -137,13 +156,13 @@ export class Line {
 
   #remove(flow: LineFlow): boolean {
     if (!this.#flows.delete(flow)) return false
-    if (flow.throttle !== null) flow.throttle.flows--
+    flow.throttle?.count(-1)
     return true
   }
 
   /** The most that a flow would take. */
   #capOf({ throttle }: LineFlow): BytesPerSecond {
-    return throttle === null ? this.#perFlow : Math.min(this.#perFlow, throttle.rate / throttle.flows)
+    return Math.min(this.#perFlow, throttle?.part ?? Infinity)
   }
 
   #share(): void {
@@ -178,9 +197,7 @@ export class Line {
       const moved = Math.min(flow.left, (flow.rate * ms) / 1000)
       flow.left -= moved
       this.bytes += moved
-      if (flow.throttle === null) continue
-      flow.throttle.bytes += moved
-      flow.throttle.peak.note(moved, now)
+      flow.throttle?.moved(moved, now)
     }
   }
 

@@ -1,6 +1,6 @@
 /** A scenario and its options become a world; the world runs; what is left are its counters, for report and checkers. */
 import type { CorePolicy } from '@starling/agent/core/events.ts'
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import { MiB, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import { SimCoordinator } from './coordinator.ts'
 import { Port, Throttle } from './links.ts'
@@ -9,7 +9,7 @@ import type { SimAgent, SimAgentInit } from './sim-agent.ts'
 import { World, type Content } from './world.ts'
 
 export const usualPolicy: CorePolicy = {
-  ...policyDefaults,
+  ...corePolicyDefaults,
   upstreamSlots: 2,
   siteUpstreamSlots: 6,
   uploadSlots: 8,

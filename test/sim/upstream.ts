@@ -27,7 +27,7 @@ const progressMs: Millis = 250
 export class UpstreamFlows {
   readonly #agent: SimAgent
   readonly #world: World
-  readonly throttles = { foreground: new Throttle(), background: new Throttle() }
+  readonly throttles = throttlesWithin(new Throttle())
   readonly #flows = new Map<FlowId, SimFlow>()
   readonly #background = new Set<TransferId>()
   /** What the background had brought when the delay was measured last. */
@@ -59,6 +59,7 @@ export class UpstreamFlows {
 
   setRates(rates: WanRates): void {
     const line = this.#world.wanOf(this.#agent.site)
+    line.throttle(this.throttles.all, rates.all ?? Infinity)
     line.throttle(this.throttles.foreground, rates.foreground ?? Infinity)
     line.throttle(this.throttles.background, rates.background ?? Infinity)
   }
@@ -112,7 +113,7 @@ export class UpstreamFlows {
     for (const flow of this.#flows.values()) this.#stop(flow)
     this.#flows.clear()
     this.#background.clear()
-    this.setRates({ foreground: null, background: null })
+    this.setRates({ all: null, foreground: null, background: null })
   }
 
   #note(id: FlowId, content: Content, chunk: number, end: number): SimFlow {
@@ -175,4 +176,8 @@ export class UpstreamFlows {
     }
     tellProgress()
   }
+}
+
+function throttlesWithin(all: Throttle) {
+  return { all, foreground: new Throttle(Infinity, all), background: new Throttle(Infinity, all) }
 }

@@ -18,7 +18,7 @@ import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
 
 /** A busy coordinator answers in milliseconds; one that needs longer is as good as away. */
-const answerMsMax: Millis = 15 * secondMs
+const usualAnswerMsMax: Millis = 15 * secondMs
 
 export type Dial = (to: {
   readonly host: string
@@ -28,7 +28,8 @@ export type Dial = (to: {
 
 export interface ApiClient {
   /**
-   * Tries the addresses in order until one answers; that one is tried first the next time.
+   * Tries the addresses in order until one answers; that one is tried first the next time. An answer without a body
+   * (204) is null to the shape.
    * @throws StarlingError `coordinator-unreachable`, or the code with which the coordinator refused
    */
   ask<Answer>(
@@ -41,7 +42,7 @@ export interface ApiClient {
   close(): void
 }
 
-export function createApiClient(dial: Dial): ApiClient {
+export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): ApiClient {
   const agents = new Map<string, Agent>()
   const stopped = new AbortController()
   let preferred: string | null = null
@@ -119,6 +120,7 @@ export function createApiClient(dial: Dial): ApiClient {
         }
         preferred = address
         if (answer.status === 200) return decodeBody(shape, answer.bytes)
+        if (answer.status === 204) return shape.parse(null)
         throw refusal(answer.status, answer.bytes)
       }
       throw new StarlingError(

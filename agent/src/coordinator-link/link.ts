@@ -1,6 +1,6 @@
 /**
  * The agent's side of the coordinator: joins with a ticket, then reports by heartbeat and takes what comes back
- * (time, a fresh credential, peers, revocations).
+ * (time, a fresh credential, peers, revocations, policy), and waits for news meanwhile (news.ts).
  *
  * Nothing waits for it. While no coordinator answers, the agent works on with what it last heard, and credentials
  * keep their grace; what is owed is only the present state, so catching up is one heartbeat. Retries begin after a
@@ -17,6 +17,7 @@ import {
   swarmEntriesMax,
   type CoordinatorAddress,
   type HeartbeatRequest,
+  type NewsResponse,
   type PurgeNews,
   type SwarmEntry
 } from '@starling/shared/coordinator-api.ts'
@@ -24,6 +25,7 @@ import type { Credential, Proof, RevocationList, Role } from '@starling/shared/c
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { isKeyHash, type AgentId, type SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
+import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import { parseTicket, type Ticket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
@@ -38,6 +40,7 @@ import {
   type Membership,
   type MembershipFiles
 } from './membership.ts'
+import { createNewsLine } from './news.ts'
 
 const firstRetryMs: Millis = secondMs
 /** Refused for good until an admin acts: asking again costs a request, not noticing costs a person a walk. */
@@ -69,6 +72,15 @@ export interface LinkParts {
     /** Number of the newest purge that a coordinator of this fleet told; null: none ever told any. */
     version(fleet: AgentId): number | null
     take(fleet: AgentId, purges: readonly Purge[], version: number): Promise<void>
+  }
+  /** Left out where nothing is done by a policy: such a link does not ask for it, nor for other news. */
+  readonly policy?: {
+    load(fleet: AgentId): Promise<void>
+    report(): PolicyReport
+    /** @returns whether the coordinator should be told at once what became of it */
+    take(policy: SignedPolicy, fleet: AgentId): Promise<boolean>
+    coordinatorReached(): void
+    stop(): void
   }
   /** What the heartbeat tells. */
   readonly report: () => {
@@ -121,11 +133,38 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   let lastRefusal: string | null = null
   /** The coordinator does not know of purges. */
   let purgesUnknown = false
+  /** The coordinator has shown that it knows of policies and news. */
+  let policyKnown = false
   let prepared = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
   let beating: Promise<void> | null = null
+  let isBeating = false
+  /** Something is to be told at once. */
+  let beatSoon = false
   let state: ReturnType<CoordinatorLinkPort['state']> = { kind: 'none', since: clock(), problem: null }
+
+  const news = createNewsLine({
+    dial: identity.dial,
+    random,
+    has() {
+      if (membership === null || membership.revoked || parts.policy === undefined || !policyKnown) return null
+      const purgesVersion = purgesUnknown ? null : (parts.purges?.version(membership.fleet) ?? null)
+      const request = {
+        revocationsVersion,
+        policy: parts.policy.report(),
+        ...(purgesVersion === null ? {} : { purgesVersion })
+      }
+      return { request, coordinators: membership.coordinators }
+    },
+    async take(news: NewsResponse) {
+      if (membership === null) return
+      await takeRevocations(news.revocations, true)
+      await takePurges(news.purges, membership.fleet)
+      await takePolicy(news.policy, membership.fleet)
+    },
+    refused: beatNow
+  })
 
   const member = (): Member | null =>
     membership === null || membership.revoked
@@ -208,6 +247,12 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     if (last !== has) await parts.purges.take(fleet, news.list.flatMap(purgeOf), last)
   }
 
+  /** What became of it is told at once: a rollout waits for it. */
+  async function takePolicy(policy: SignedPolicy | null | undefined, fleet: AgentId): Promise<void> {
+    if (policy === null || policy === undefined || parts.policy === undefined) return
+    if (await parts.policy.take(policy, fleet)) beatNow()
+  }
+
   async function heartbeat({ coordinators, fleet, credential }: Membership): Promise<void> {
     const { counters, host, swarm } = report()
     const purgesVersion = purgesUnknown ? null : (parts.purges?.version(fleet) ?? null)
@@ -221,6 +266,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
         host,
         revocationsVersion,
         ...(purgesVersion === null ? {} : { purgesVersion }),
+        ...(policyKnown && parts.policy !== undefined ? { policy: parts.policy.report() } : {}),
         addresses: peers.addresses().slice(0, 16),
         swarm: swarm.slice(0, swarmEntriesMax),
         credentialSerial: credential.serial
@@ -234,6 +280,10 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     await takeRevocations(answer.revocations, true)
     purgesUnknown = answer.purges === undefined
     await takePurges(answer.purges, fleet)
+    policyKnown = answer.policy !== undefined
+    parts.policy?.coordinatorReached()
+    await takePolicy(answer.policy, fleet)
+    if (policyKnown && parts.policy !== undefined) news.open()
     const others = answer.handout.filter(({ id }) => id !== identity.agentId)
     if (others.length === 0) return
     peers.hint(others)
@@ -253,7 +303,10 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       failures++
       const code = codeOf(error)
       // A coordinator that was set back to an older version: the next heartbeat says nothing that it does not know.
-      if (code === 'bad-body') purgesUnknown = true
+      if (code === 'bad-body') {
+        purgesUnknown = true
+        policyKnown = false
+      }
       // It answered: only credentials of those whom nobody can answer keep their grace.
       lastRefusal = finalCodes.has(code) ? code : null
       trust.coordinatorReachable(lastRefusal !== null)
@@ -273,7 +326,23 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     })
   }
 
+  function beatNow(): void {
+    beatSoon = true
+    if (isBeating || stopped) return
+    clearTimeout(timer)
+    beating = beat()
+  }
+
   async function beat(): Promise<void> {
+    isBeating = true
+    beatSoon = false
+    await beatOnce()
+    isBeating = false
+    if (beatSoon && failures === 0 && !stopped) return await beat()
+    schedule()
+  }
+
+  async function beatOnce(): Promise<void> {
     const [now, by] = [membership, ticket]
     // The coordinator has lost its memory, or is another one of the fleet: the ticket may still be good.
     const askAgain = now === null || (lastRefusal === 'not-enrolled' && by?.fleet === now.fleet)
@@ -281,7 +350,6 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     else if (by !== null) await contact(() => enrol(by))
     // Joined just now: the first heartbeat brings the first peers.
     if (now === null && membership !== null) await contact(() => heartbeat(membership!))
-    schedule()
   }
 
   function schedule(): void {
@@ -315,6 +383,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     } else if (!kept.revoked) {
       trust.setProof({ kind: 'credential', credential: kept.credential })
       await takeRevocations(await loadRevocations(dataFolder, identity), false)
+      await parts.policy?.load(kept.fleet)
       const { site, role } = kept.credential
       settings.onMember?.({ fleet: kept.fleet, site, role })
       // After a long sleep: with an expired credential the first peers would all say no.
@@ -343,6 +412,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       stopped = true
       clearTimeout(timer)
       client.close()
+      parts.policy?.stop()
+      await news.stop()
       await beating
     }
   }

@@ -1,6 +1,6 @@
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import { keyHashOf, transferIdOf, type SignedDigests, type SignedHead } from '@starling/shared/manifest.ts'
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import { MiB } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { describe, expect, test } from 'vitest'
@@ -31,7 +31,7 @@ test('what is pinned while the agent runs is not evicted, and can go once it is 
     self: 'me',
     role: 'agent',
     site: 'lab',
-    policy: policyDefaults,
+    policy: corePolicyDefaults,
     seed: 1,
     bans: []
   })
@@ -61,7 +61,7 @@ test('a version that is looked up again is fresh for another while: nobody asks 
     self: 'me',
     role: 'agent',
     site: 'lab',
-    policy: policyDefaults,
+    policy: corePolicyDefaults,
     seed: 1,
     bans: []
   })
@@ -102,7 +102,7 @@ const keptLoaded: AgentEvent = {
 describe('classes', () => {
   const head = headOf('update')
   const url = 'http://origin.example/update'
-  const policy = { ...policyDefaults, maxBackgroundQueueDelayMs: 0 }
+  const policy = { ...corePolicyDefaults, maxBackgroundQueueDelayMs: 0 }
 
   /** An agent that knows the head and has a peer; clients read all of it. */
   function agent(given: Partial<CorePolicy> = {}) {
@@ -236,7 +236,7 @@ describe('classes', () => {
     const maxForegroundDownloadBytesPerSecond: never = MiB as never
     expect(
       one.say({ type: 'policy-changed', policy: { ...policy, maxForegroundDownloadBytesPerSecond } }, 40)
-    ).toContainEqual({ type: 'set-rates', rates: { foreground: MiB, background: null } })
+    ).toContainEqual({ type: 'set-rates', rates: { all: null, foreground: MiB, background: null } })
   })
 
   // It ranks first, so before anything had come it could claim each time its claim was void, for ever.

@@ -1,4 +1,4 @@
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import { MiB, minuteMs } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
 import { Bandwidth } from './bandwidth.ts'
@@ -10,7 +10,7 @@ const url = 'http://origin.example/update.msu'
 
 function bandwidth(policy: Partial<CorePolicy>) {
   const effects: AgentEffect[] = []
-  const all = { ...policyDefaults, ...policy }
+  const all = { ...corePolicyDefaults, ...policy }
   const one = new Bandwidth(
     () => all,
     effect => void effects.push(effect)
@@ -38,7 +38,7 @@ describe('rates over the WAN', () => {
       maxBackgroundDownloadBytesPerSecond: 200_000,
       maxBackgroundQueueDelayMs: 0
     })
-    const rates = { foreground: 900_000, background: 200_000 }
+    const rates = { all: null, foreground: 900_000, background: 200_000 }
     expect(advance(url, 0)).toEqual([{ type: 'set-rates', rates }])
     expect(advance(url, 1000)).toEqual([])
   })
@@ -51,7 +51,7 @@ describe('rates over the WAN', () => {
     })
     const told = (background: number | null): AgentEffect => ({
       type: 'set-rates',
-      rates: { foreground: null, background }
+      rates: { all: null, foreground: null, background }
     })
     // Not knowing the time, the strictest limit holds.
     expect(advance(null, 0)).toEqual([{ type: 'ask-local-time' }, told(100_000)])
@@ -69,7 +69,7 @@ describe('rates over the WAN', () => {
     const { one, advance } = bandwidth({})
     expect(advance(url, 0)).toEqual([
       { type: 'measure-delay', url },
-      { type: 'set-rates', rates: { foreground: null, background: startBytesPerSecond } }
+      { type: 'set-rates', rates: { all: null, foreground: null, background: startBytesPerSecond } }
     ])
     expect(advance(url, 5000)).toEqual([])
     one.sampled({ ms: 20, lateMs: 0 }, 0, 5000)
@@ -84,7 +84,7 @@ describe('rates over the WAN', () => {
     const { advance } = bandwidth({ maxBackgroundDownloadBytesPerSecond: 50_000 })
     expect(advance(url, 0)).toContainEqual({
       type: 'set-rates',
-      rates: { foreground: null, background: 50_000 }
+      rates: { all: null, foreground: null, background: 50_000 }
     })
   })
 })

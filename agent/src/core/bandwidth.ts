@@ -3,7 +3,8 @@
  * may take without being in anybody's way (yielding.ts). Rates over the WAN are told to the shell, which reads no faster;
  * chunks on the LAN are granted one by one (budget.ts).
  */
-import { hoursFromText, isWithin, type LocalTime } from '@starling/shared/policy/hours.ts'
+import { wanRates } from '@starling/shared/policy/core-policy.ts'
+import type { LocalTime } from '@starling/shared/policy/hours.ts'
 import { minuteMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import { Budget } from './budget.ts'
 import type { AgentEffect, CorePolicy, RoundTrip, WanRates } from './events.ts'
@@ -19,7 +20,7 @@ export class Bandwidth {
   readonly #effect: (effect: AgentEffect) => void
   readonly #yielding = new Yielding()
   #hasBackground = false
-  #told: WanRates = { foreground: null, background: null }
+  #told: WanRates = { all: null, foreground: null, background: null }
   /** What policy says at this hour; null: to be looked up. */
   #limits: WanRates | null = null
   #localTime: LocalTime | null = null
@@ -67,39 +68,20 @@ export class Bandwidth {
       this.#measureAt = null
       this.#effect({ type: 'measure-delay', url })
     }
-    this.#limits ??= {
-      foreground: this.#limit(
-        policy.hoursToLimitForegroundDownload,
-        policy.maxForegroundDownloadBytesPerSecond
-      ),
-      background: this.#limit(
-        policy.hoursToLimitBackgroundDownload,
-        policy.maxBackgroundDownloadBytesPerSecond
-      )
-    }
-    const { foreground, background } = this.#limits
+    this.#limits ??= wanRates(policy, this.#localTime)
+    const { all, foreground, background } = this.#limits
     // Between two flows the rate stays, or the next one would begin with a burst.
     const yields = this.#hasBackground && policy.maxBackgroundQueueDelayMs > 0
     const yielding = Math.min(background ?? Infinity, Math.round(this.#yielding.rate))
-    this.#tell({ foreground, background: yields ? yielding : background })
+    this.#tell({ all, foreground, background: yields ? yielding : background })
     const measureAt = measures ? this.#measureAt : null
     if (!hasHours) return measureAt
     return Math.min(measureAt ?? Infinity, this.#askTimeAt)
   }
 
-  /** @returns null: none. Until the time is known the strictest of the week holds. */
-  #limit(hours: readonly string[], usual: BytesPerSecond): BytesPerSecond | null {
-    const time = this.#localTime
-    const all = hours.map(text => hoursFromText(text)!)
-    const rate =
-      time === null
-        ? Math.min(...[usual, ...all.map(one => one.bytesPerSecond)].map(one => (one === 0 ? Infinity : one)))
-        : (all.find(one => isWithin(one, time))?.bytesPerSecond ?? usual)
-    return rate === 0 || rate === Infinity ? null : rate
-  }
-
   #tell(rates: WanRates): void {
-    if (rates.foreground === this.#told.foreground && rates.background === this.#told.background) return
+    const { all, foreground, background } = this.#told
+    if (rates.all === all && rates.foreground === foreground && rates.background === background) return
     this.#told = rates
     this.#effect({ type: 'set-rates', rates })
   }

@@ -8,10 +8,13 @@
 import type { Bitfield } from '@starling/shared/bitfield.ts'
 import type { AgentId, KeyHash, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Digest, DigestEntry, SignedDigests, SignedHead } from '@starling/shared/manifest.ts'
+import type { CorePolicy, WanRates } from '@starling/shared/policy/core-policy.ts'
 import type { LocalTime } from '@starling/shared/policy/hours.ts'
 import type { KeptPurge, Purge } from '@starling/shared/purge.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
+
+export type { CorePolicy, WanRates }
 
 /** Names a local client's wish for a key until it is answered. Given by the shell, unique in the process. */
 export type WishId = number
@@ -275,34 +278,4 @@ export interface RoundTrip {
   readonly ms: Millis
   /** It may have been over so much earlier: this process was busy when the answer came. */
   readonly lateMs: Millis
-}
-
-/** Null: as fast as they come. */
-export interface WanRates {
-  readonly foreground: BytesPerSecond | null
-  readonly background: BytesPerSecond | null
-}
-
-/** The rules of policy that the core decides by; rates of 0 mean no limit. Defaults and words live in @starling/shared/policy. */
-export interface CorePolicy {
-  /** Upstream flows of one transfer that this agent runs at a time; a gateway uses the site's. */
-  readonly upstreamSlots: number
-  readonly siteUpstreamSlots: number
-  readonly uploadSlots: number
-  /** Chunk requests in flight to peers, over all transfers. */
-  readonly downloadSlots: number
-  /** A waiting client's chunk may be fetched out of turn after so long without progress. */
-  readonly delayForegroundDownloadFromHttpMs: Millis
-  readonly delayBackgroundDownloadFromHttpMs: Millis
-  readonly maxForegroundDownloadBytesPerSecond: BytesPerSecond
-  readonly maxBackgroundDownloadBytesPerSecond: BytesPerSecond
-  /** As policy/hours.ts reads them. */
-  readonly hoursToLimitForegroundDownload: readonly string[]
-  readonly hoursToLimitBackgroundDownload: readonly string[]
-  /** 0: downloads in the background yield to nothing. */
-  readonly maxBackgroundQueueDelayMs: Millis
-  readonly maxLanDownloadBytesPerSecond: BytesPerSecond
-  readonly maxLanUploadBytesPerSecond: BytesPerSecond
-  /** May this agent use the WAN at all, and how willing is it: 0 to 1000, told in `interested`. */
-  readonly upstreamWeight: number
 }

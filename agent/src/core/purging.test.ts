@@ -1,7 +1,7 @@
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import type { Proof } from '@starling/shared/credential.ts'
 import { keyHashOf, transferIdOf, type Head, type SignedHead } from '@starling/shared/manifest.ts'
-import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import {
   purgeLifeMs,
   purgesPerIssuerMax,
@@ -54,7 +54,7 @@ function agent(...peers: string[]) {
     self: 'me',
     role: 'agent',
     site: 'lab',
-    policy: policyDefaults,
+    policy: corePolicyDefaults,
     seed: 1,
     bans: []
   })

@@ -86,7 +86,11 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
   const keeper = createKeeper({ store, buffers, transfers, counters, emit }, limits)
   const wishes = createWishes({ emit })
   const steadily = () => performance.now()
-  const pacing = { foreground: createTokenBucket(steadily), background: createTokenBucket(steadily) }
+  const pacing = {
+    all: createTokenBucket(steadily),
+    foreground: createTokenBucket(steadily),
+    background: createTokenBucket(steadily)
+  }
   const fill = createFill({ buffers, transfers, keeper, counters, emit, now: parts.now, pacing }, limits)
   const recognise = parts.recognise ?? ((url: string) => recogniseUrl(url))
   const resolve = createResolve({ ...parts, recognise, transfers, wishes, fill })
@@ -251,7 +255,8 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
       if (transfer !== undefined) run('complete', () => complete(transfer))
     },
 
-    setRates({ foreground, background }) {
+    setRates({ all, foreground, background }) {
+      pacing.all.setRate(all)
       pacing.foreground.setRate(foreground)
       pacing.background.setRate(background)
     },

@@ -226,7 +226,7 @@ describe('cancelling a flow', () => {
 describe('a rate', () => {
   it('holds for the class that it is set for, on real bytes', async () => {
     const rate = 8 * MiB
-    plane.flows.setRates({ foreground: null, background: rate })
+    plane.flows.setRates({ all: null, foreground: null, background: rate })
     plane.flows.setClass(head.transfer, true)
     const startedAt = performance.now()
     expect(await ask(0, 4)).toBe('done')
@@ -237,19 +237,28 @@ describe('a rate', () => {
   })
 
   it('that is taken back, or of the other class, lets a flow go on that waits for years', async () => {
-    plane.flows.setRates({ foreground: null, background: 1 })
+    plane.flows.setRates({ all: null, foreground: null, background: 1 })
     plane.flows.setClass(head.transfer, true)
     const ended = ask(0, 4)
     await plane.event('flow-progress')
-    plane.flows.setRates({ foreground: null, background: null })
+    plane.flows.setRates({ all: null, foreground: null, background: null })
     expect(await ended).toBe('done')
-    plane.flows.setRates({ foreground: null, background: 1 })
+    plane.flows.setRates({ all: null, foreground: null, background: 1 })
     plane.flows.setClass(head.transfer, false)
     expect(await ask(4, 6, {}, 2)).toBe('done')
   })
 
+  it('for all holds whatever the class', async () => {
+    const rate = 8 * MiB
+    plane.flows.setRates({ all: rate, foreground: null, background: null })
+    const startedAt = performance.now()
+    expect(await ask(0, 4)).toBe('done')
+    const allowed = (rate * (performance.now() - startedAt + 50)) / 1000 + 64 * 1024
+    expect(4 * MiB).toBeLessThanOrEqual(allowed)
+  })
+
   it('keeps nobody from calling off a flow', async () => {
-    plane.flows.setRates({ foreground: 1, background: null })
+    plane.flows.setRates({ all: null, foreground: 1, background: null })
     const ended = ask(0, 4)
     await plane.event('flow-progress')
     plane.flows.cancelFlow(1, false)

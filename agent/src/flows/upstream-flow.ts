@@ -38,8 +38,9 @@ export interface FillParts {
   readonly pacing: Pacing
 }
 
-/** How fast bodies may be read, by class. */
+/** How fast bodies may be read: together, and by class. */
 export interface Pacing {
+  readonly all: TokenBucket
   readonly foreground: TokenBucket
   readonly background: TokenBucket
 }
@@ -86,7 +87,7 @@ export function createFill(parts: FillParts, { progressMs }: { progressMs: Milli
     for await (const piece of response.body) {
       account(flow, transfer, piece.length)
       const bucket = transfer.isBackground ? pacing.background : pacing.foreground
-      const paid = bucket.spend(piece.length, signal)
+      const paid = [bucket.spend(piece.length, signal), pacing.all.spend(piece.length, signal)]
       let rest = piece
       while (rest.length > 0) {
         if (signal.aborted) return 'cancelled'
@@ -110,7 +111,7 @@ export function createFill(parts: FillParts, { progressMs }: { progressMs: Milli
         if (flow.stopping) return 'cancelled'
       }
       transfers.wake(transfer)
-      if (paid !== null) await paid
+      for (const due of paid) if (due !== null) await due
     }
     if (signal.aborted) return 'cancelled'
     if (position < Math.min(transfer.length, ground.end * transfer.chunkBytes)) return 'failed'

@@ -11,6 +11,7 @@ import {
   type Credential,
   type RevocationList
 } from '@starling/shared/credential.ts'
+import { policyBytes, type SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { TransferId } from '@starling/shared/ids.ts'
 import {
   digestsSigningBytes,
@@ -109,5 +110,22 @@ export function verifyRevocationList(list: RevocationList): boolean {
   return (
     verifyCoordinatorCertificate(list.coordinator) &&
     verifyBy(list.coordinator.coordinator, revocationListBytes(list), list.signature)
+  )
+}
+
+export function signPolicy(
+  coordinator: Signs,
+  body: Omit<SignedPolicy, 'signature' | 'coordinator'>,
+  certificate: CoordinatorCertificate
+): SignedPolicy {
+  return { ...body, coordinator: certificate, signature: coordinator.sign(policyBytes(body)) }
+}
+
+/** Both signatures, as for a credential, and that the fleet it speaks of is the one whose key vouches. */
+export function verifyPolicy(policy: SignedPolicy): boolean {
+  return (
+    policy.coordinator.fleet === policy.fleet &&
+    verifyCoordinatorCertificate(policy.coordinator) &&
+    verifyBy(policy.coordinator.coordinator, policyBytes(policy), policy.signature)
   )
 }

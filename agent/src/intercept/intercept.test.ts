@@ -19,7 +19,7 @@ import {
   type Ask,
   type House
 } from '../../../test/doubles/intercept-harness.ts'
-import { limitsShape } from '../config-access.ts'
+import { limitsShape } from '@starling/shared/policy/access.ts'
 import { beginsLikeTls } from './opening.ts'
 import { cleanUp, content, etag, sha256, swarm } from '../../../test/doubles/proxy-harness.ts'
 

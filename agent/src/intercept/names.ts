@@ -3,7 +3,7 @@
  * thing only, a domain with all below it. So the CA's names are the domains of the list, without those that lie below another
  * one, and what is never intercepted is cut out of them. What is listed is narrower than what the CA may, never wider.
  */
-import { neverIntercepted } from '../never-intercepted.ts'
+import { neverIntercepted } from '@starling/shared/policy/never-intercepted.ts'
 
 export interface CaNames {
   /** Domains, each with all below it; sorted. */

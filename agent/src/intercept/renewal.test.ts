@@ -1,6 +1,6 @@
 import { dayMs, type Millis } from '@starling/shared/units.ts'
 import { describe, expect, test } from 'vitest'
-import { isNeverIntercepted, neverIntercepted } from '../never-intercepted.ts'
+import { isNeverIntercepted, neverIntercepted } from '@starling/shared/policy/never-intercepted.ts'
 import { createMisfits } from './misfits.ts'
 import { caNamesOf, mayName } from './names.ts'
 import { fitsList, handOverAt, signerFor, successorDue, type CaFacts } from './renewal.ts'

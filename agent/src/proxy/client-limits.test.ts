@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { limitsShape, type ClientLimits } from '../config-access.ts'
+import { limitsShape, type ClientLimits } from '@starling/shared/policy/access.ts'
 import { clientsMax, createClientLimits, dayBytesOf, localDay, type DayBytes } from './client-limits.ts'
 
 const none = { requestsPerSecond: 0, requestsAtOnce: 0, connections: 0 }

@@ -5,7 +5,7 @@
  * What has begun is finished: a download that is cut at 99 % is fetched again and costs the line twice. So the bytes of a day
  * are compared when something begins. Only tunnels, which may never end, are ended when they are used up.
  */
-import type { ClientLimits } from '../config-access.ts'
+import type { ClientLimits } from '@starling/shared/policy/access.ts'
 import { secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 
 export interface Refusal {

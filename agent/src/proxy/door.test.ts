@@ -17,7 +17,7 @@ import {
   swarm,
   upstreamOf
 } from '../../../test/doubles/proxy-harness.ts'
-import { limitsShape, type ClientLimits, type ProxyRule } from '../config-access.ts'
+import { limitsShape, type ClientLimits, type ProxyRule } from '@starling/shared/policy/access.ts'
 import type { AccessLine, AuditLine } from '../ports.ts'
 import { createRedirectCheck } from './filters.ts'
 import type { Proxy, ProxyOptions } from './http-proxy.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ProxyRule } from '../config-access.ts'
+import type { ProxyRule } from '@starling/shared/policy/access.ts'
 import { createFilters, createRedirectCheck, type Asked } from './filters.ts'
 
 const asked = (given: Partial<Asked> = {}): Asked => ({

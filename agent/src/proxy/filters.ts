@@ -10,8 +10,8 @@
  */
 import { matchGlob, parseGlob } from '@starling/shared/content-classes/glob.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
+import type { ProxyRule } from '@starling/shared/policy/access.ts'
 import { requestTargetOf } from '@starling/shared/request-target.ts'
-import type { ProxyRule } from '../config-access.ts'
 import { networkCheck } from './clients.ts'
 import { isListed } from './host-patterns.ts'
 

@@ -18,7 +18,7 @@ import { freshForMs } from '@starling/shared/http-sharing.ts'
 import type { SignedHead } from '@starling/shared/manifest.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { withoutQuery, type Log } from '../log.ts'
-import { limitsShape, type ClientLimits, type ProxyRule } from '../config-access.ts'
+import { limitsShape, type ClientLimits, type ProxyRule } from '@starling/shared/policy/access.ts'
 import type { Endpoint } from '../config.ts'
 import type { MirrorConfig } from '../mirror-config.ts'
 import type {

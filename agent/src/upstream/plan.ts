@@ -3,7 +3,7 @@
  * short way to say it, become servers and groups like all others: there is one way behind.
  */
 import { hostMatches } from '@starling/shared/content-classes/content-class.ts'
-import { checkUpstream, type UpstreamRule, type UpstreamServer } from '../upstream-schema.ts'
+import { checkUpstream, type UpstreamRule, type UpstreamServer } from '@starling/shared/policy/upstreams.ts'
 import { proxyRestMs } from './limits.ts'
 
 export interface PlannedServer extends UpstreamServer {

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask } from '../../../test/doubles/asking.ts'
 import { cleanUp, faultyProxy, listen, serve, upstreamOf } from '../../../test/doubles/proxy-harness.ts'
-import type { UpstreamServer } from '../upstream-schema.ts'
+import type { UpstreamServer } from '@starling/shared/policy/upstreams.ts'
 import { certificateFor } from './certificate.fixture.ts'
 import type { UpstreamOptions } from './upstream.ts'
 

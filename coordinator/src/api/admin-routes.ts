@@ -5,9 +5,11 @@ import {
   listTickets,
   purgeContent,
   revokeAgent,
+  setAgentGroup,
   showStatus
 } from '@starling/shared/admin-api/fleet.ts'
 import { showHealth, showMe } from '@starling/shared/admin-api/service.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
 import type { AddRoute } from './route.ts'
 import type { ApiParts } from './server.ts'
@@ -19,8 +21,9 @@ export function addAdminRoutes(
     purges,
     status,
     agents,
+    store,
     log
-  }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'agents' | 'log'>
+  }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'agents' | 'store' | 'log'>
 ): void {
   route(showHealth, async () => ({ ok: true as const }))
   route(showMe, async ({ actor }) => actor)
@@ -39,6 +42,16 @@ export function addAdminRoutes(
     const revoked = await enrolment.revoke(agent, reason)
     log.info({ agent, reason, by: actor.name }, revoked ? 'revoked' : 'was revoked already')
     return { agent, alreadyRevoked: !revoked }
+  })
+
+  route(setAgentGroup, async ({ params: { agent }, body: { group }, actor }) => {
+    if (!(await store.setGroup(agent, group)))
+      throw new StarlingError(
+        'unknown-agent',
+        `${agent} is not one of this fleet: see "starling-coordinator agents"`
+      )
+    log.info({ agent, group, by: actor.name }, 'group')
+    return { agent, group }
   })
 
   route(purgeContent, async ({ body: { purge, reason }, actor }) => {

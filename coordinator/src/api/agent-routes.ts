@@ -6,6 +6,7 @@ import {
   encodeBody,
   enrolRequestShape,
   heartbeatRequestShape,
+  newsRequestShape,
   type EnrolResponse,
   type HeartbeatResponse,
   type RenewResponse
@@ -16,7 +17,7 @@ import type { FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
-  const { enrolment, purges, fleet, store, clock, heartbeatMs } = parts
+  const { enrolment, purges, policy, fleet, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
 
   server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
@@ -64,11 +65,23 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
       credential: await enrolment.renewIfDue(member, body.credentialSerial),
       revocations: await enrolment.revocationsSince(body.revocationsVersion),
       purges: await purges.newsSince(body.purgesVersion),
+      policy: policy.heard(member, body),
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
       time: now(),
       heartbeatMs
     }
     return send(reply, answer)
+  })
+
+  server.post(apiPaths.news, { config: { access: 'member' } }, async (request, reply) => {
+    const { member } = request
+    assert(member, 'access `member` sets the member')
+    const gone = new AbortController()
+    reply.raw.once('close', () => {
+      gone.abort()
+    })
+    const news = await policy.news.wait(member, decodeBody(newsRequestShape, bytesOf(request)), gone.signal)
+    return news === null ? reply.code(204).send() : send(reply, news)
   })
 }
 

@@ -15,12 +15,14 @@ import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } fr
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
+import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
 import type { CoordinatorStore, FleetPort } from '../ports.ts'
 import { admit } from './access.ts'
 import { addAdminRoutes } from './admin-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
 import { openApiOf } from './openapi.ts'
+import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
 import { createRouter } from './route.ts'
 
@@ -32,6 +34,7 @@ const keepAliveMs: Millis = 75 * secondMs
 export interface ApiParts {
   readonly enrolment: Enrolment
   readonly purges: Purges
+  readonly policy: PolicyService
   readonly fleet: FleetPort
   readonly store: CoordinatorStore
   readonly clock: () => Millis
@@ -86,6 +89,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addAgentRoutes(server, parts, brake)
   const { route, operations } = createRouter(server)
   addAdminRoutes(route, parts)
+  addPolicyRoutes(route, parts.policy.policies)
   route(showOpenApi, async () => openApiOf(operations))
 
   function answerError(
@@ -153,6 +157,13 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
+  'unknown-policy': 404,
+  'bad-policy': 400,
+  'bad-stages': 400,
+  'rollout-active': 409,
+  'no-rollout': 409,
+  'policy-busy': 409,
+  'news-full': 503,
   'bad-body': 400,
   'bad-url': 400,
   'store-away': 503,

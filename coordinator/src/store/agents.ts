@@ -18,6 +18,7 @@ export interface AgentTables {
     agent: AgentId
     site: string
     role: Role
+    group: string | null
     version: string
     enrolledAt: number
     lastHeardAt: number | null
@@ -34,7 +35,16 @@ export interface HeardLately {
 
 /** A crash forgets who was heard within this time, and the next heartbeat says it again. */
 const heardFlushMs: Millis = 5 * secondMs
-const columns = ['agent', 'site', 'role', 'version', 'enrolledAt', 'lastHeardAt', 'revokedAt'] as const
+const columns = [
+  'agent',
+  'site',
+  'role',
+  'group',
+  'version',
+  'enrolledAt',
+  'lastHeardAt',
+  'revokedAt'
+] as const
 
 export function agentStore(database: Database, log: Log): AgentStore & HeardLately {
   const { db, kind } = database
@@ -89,14 +99,26 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
         .executeTakeFirst()
       return found ?? null
     },
-    async putAgent({ agent, site, role, version, enrolledAt, lastHeardAt }) {
+    async putAgent({ agent, site, role, group, version, enrolledAt, lastHeardAt }) {
       await database.transaction(async (transaction, notify) => {
         await transaction
           .insertInto('agents')
-          .values({ agent, site, role, version, enrolledAt, lastHeardAt })
-          .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, version }))
+          .values({ agent, site, role, group, version, enrolledAt, lastHeardAt })
+          .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, group, version }))
           .execute()
         await notify('agents', agent)
+      })
+    },
+    async setGroup(agent, group) {
+      return await database.transaction(async (transaction, notify) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('agents')
+          .set({ group })
+          .where('agent', '=', agent)
+          .executeTakeFirst()
+        // Another policy is for it now.
+        await notify('policies', agent)
+        return numUpdatedRows === 1n
       })
     },
     async heard(agent, at, version) {

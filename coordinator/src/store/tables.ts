@@ -3,8 +3,9 @@ import type { AgentTables } from './agents.ts'
 import type { CounterTables } from './counters.ts'
 import type { EventTables } from './events.ts'
 import type { FactTables } from './facts.ts'
+import type { PolicyTables } from './policies.ts'
 import type { PurgeTables } from './purges.ts'
 import type { TicketTables } from './tickets.ts'
 
 export interface Tables
-  extends AgentTables, CounterTables, EventTables, FactTables, PurgeTables, TicketTables {}
+  extends AgentTables, CounterTables, EventTables, FactTables, PolicyTables, PurgeTables, TicketTables {}

@@ -1,6 +1,7 @@
 /** What is asked about the fleet: how it is, who is in it, how machines get in and out, what they are to forget. */
 import { z } from 'zod'
 import { isAgentId, isKeyHash, isSiteId } from '../ids.ts'
+import { isGroupName } from '../policy-scope.ts'
 import { purgeRequestShape } from '../purge.ts'
 import { operation, type Given } from './operation.ts'
 
@@ -33,6 +34,7 @@ const agentShape = z.object({
   agent: agentId,
   site: siteId,
   role: agentRole,
+  group: z.string().nullable().describe('of policies'),
   version: z.string(),
   enrolledAt: at,
   lastHeardAt: at.nullable(),
@@ -115,6 +117,17 @@ export const revokeAgent = operation({
   params: z.strictObject({ agent: agentId }),
   body: z.strictObject({ reason }),
   answer: z.object({ agent: agentId, alreadyRevoked: z.boolean() })
+})
+
+export const setAgentGroup = operation({
+  method: 'POST',
+  path: '/api/v1/agents/{agent}/group',
+  access: 'admin',
+  summary: 'Puts an agent into a group of policies, out of any other.',
+  action: 'agent.group',
+  params: z.strictObject({ agent: agentId }),
+  body: z.strictObject({ group: z.string().refine(isGroupName).nullable() }),
+  answer: z.object({ agent: agentId, group: z.string().nullable() })
 })
 
 export const purgeContent = operation({

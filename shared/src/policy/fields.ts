@@ -13,11 +13,26 @@ export interface FieldDoc {
   readonly what: string
   /** Why the default is what it is. */
   readonly why: string
+  /** Which values allow less. Absent: values cannot be compared so, and no user may set this. */
+  readonly stricter?: Stricter
+  /** An old name: what to write instead. */
+  readonly insteadUse?: string
 }
+
+/**
+ * `lower`: less is stricter. `lower-not-0`: the same, but 0 means no limit. `higher`: more is stricter. `off`, `on`: that is the stricter
+ * side of a switch, and 0 or 1 of a flag. `fewer`: a list that allows things.
+ */
+export type Stricter = 'lower' | 'lower-not-0' | 'higher' | 'off' | 'on' | 'fewer'
 
 interface Limits {
   readonly min: number
   readonly max: number
+}
+
+/** Limits of a number that says its unit itself: `KB/s`, `%`. */
+export interface Amount extends Limits {
+  readonly unit: string
 }
 
 /** A field's facts, as read back from its schema. */
@@ -29,6 +44,10 @@ export interface FieldFacts extends FieldDoc {
   readonly byDefault: unknown
   /** The default as one would write it; empty when there is none. */
   readonly defaultText: string
+  /** Absent: bare, or what the value is written with. */
+  readonly unit?: string
+  /** What numbers stand for. */
+  readonly codes?: Codes
   /** A value of it as one would write it. */
   write(value: unknown): string
   /** The value has parts of its own, and its schema says of each what is wrong with it. */
@@ -36,6 +55,9 @@ export interface FieldFacts extends FieldDoc {
   /** Never shown, not even in an error. */
   readonly isSecret?: true
 }
+
+/** Numbers that stand for something else, each with what it stands for. */
+export type Codes = Readonly<Record<number, string>>
 
 interface Wording<Value> {
   readonly word: string
@@ -79,6 +101,48 @@ const trimmed = (text: string) => text.trim()
 export function countField(byDefault: number, limits: Limits, doc: FieldDoc): z.ZodType<number> {
   const form = `a whole number from ${limits.min} to ${limits.max}`
   return field(whole(limits), { word: 'number', form, read: numberFromText, write: String }, byDefault, doc)
+}
+
+/** A number in a unit of its own, not ours: of a policy that others have named. Null: not set. */
+export function amountField(
+  byDefault: number | null,
+  { unit, ...limits }: Amount,
+  doc: FieldDoc
+): z.ZodType<number | null> {
+  const form = `a whole number of ${unit} from ${limits.min} to ${limits.max}`
+  return numeric(byDefault, whole(limits), form, doc, { unit })
+}
+
+/** A number that stands for something. Null: not set. */
+export function codeField(byDefault: number | null, codes: Codes, doc: FieldDoc): z.ZodType<number | null> {
+  const numbers = Object.keys(codes).map(Number)
+  const form = `one of ${numbers.map(code => `${code} (${codes[code]})`).join(', ')}`
+  return numeric(byDefault, z.literal(numbers), form, doc, { codes })
+}
+
+/** 0 or 1, as the registry has what is on or off; the words will do as well. Null: not set. */
+export function flagField(byDefault: 0 | 1, doc: FieldDoc): z.ZodType<number> {
+  const codes = { 0: 'no', 1: 'yes' }
+  const read = (text: string) => ({ true: 1, false: 0, null: null })[String(booleanFromText(text))]
+  const wording = { word: '0|1', form: '0 (no) or 1 (yes)', read, write: String }
+  // `true` is what a JSON file has for it.
+  const inner = z.preprocess(value => (typeof value === 'boolean' ? Number(value) : value), z.literal([0, 1]))
+  const schema = field<number>(inner, wording, byDefault, doc)
+  return schema.meta({ ...schema.meta(), codes })
+}
+
+function numeric(
+  byDefault: number | null,
+  inner: z.ZodType<number>,
+  form: string,
+  doc: FieldDoc,
+  more: Pick<FieldFacts, 'unit' | 'codes'>
+): z.ZodType<number | null> {
+  const write = (value: number | null) => (value === null ? '' : String(value))
+  const wording = { word: 'number', form, read: numberFromText, write }
+  // What has a default is not unset by writing null: that would be a second word for it.
+  const schema = field<number | null>(byDefault === null ? inner.nullable() : inner, wording, byDefault, doc)
+  return schema.meta({ ...schema.meta(), ...more })
 }
 
 export function bytesField(byDefault: Bytes, limits: Limits, doc: FieldDoc): z.ZodType<Bytes> {
@@ -178,7 +242,8 @@ function jsonFromText(text: string): unknown {
 export function listField(
   item: z.ZodType<string>,
   { word, form }: { readonly word: string; readonly form: string },
-  doc: FieldDoc
+  doc: FieldDoc,
+  byDefault: readonly string[] = []
 ): z.ZodType<readonly string[]> {
   const read = (text: string) =>
     text
@@ -189,7 +254,7 @@ export function listField(
   return field<readonly string[]>(
     z.array(item).max(256),
     { word: `${word},...`, form: `${form}, with commas between them`, read, write },
-    [],
+    byDefault,
     doc
   )
 }

@@ -47,6 +47,30 @@ export function isWithin({ days, startMinute, endMinute }: Hours, { day, minute 
   return (days[day]! && minute >= startMinute) || (days[yesterday]! && minute < endMinute)
 }
 
+/**
+ * What holds at a moment: the first hours that fit, else what is usual. Until the time is known, the strictest of the week.
+ * @param texts as `hoursFromText` reads them
+ * @returns null: no limit
+ */
+export function rateAt(
+  texts: readonly string[],
+  usual: BytesPerSecond,
+  time: LocalTime | null
+): BytesPerSecond | null {
+  const all = texts.map(text => hoursFromText(text)!)
+  const rate =
+    time === null
+      ? strictest([usual, ...all.map(one => one.bytesPerSecond)])
+      : (all.find(one => isWithin(one, time))?.bytesPerSecond ?? usual)
+  return rate === 0 ? null : rate
+}
+
+/** Of rates of which 0 means no limit. */
+export function strictest(rates: readonly BytesPerSecond[]): BytesPerSecond {
+  const limits = rates.filter(rate => rate !== 0)
+  return limits.length === 0 ? 0 : Math.min(...limits)
+}
+
 function daysFrom(first: string, last: string | undefined): boolean[] | null {
   if (first === 'daily') return last === undefined ? dayNames.map(() => true) : null
   const start = dayNames.indexOf(first as (typeof dayNames)[number])

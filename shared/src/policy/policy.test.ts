@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GiB, MiB, hourMs, minuteMs } from '../units.ts'
 import { hoursFromText, isWithin } from './hours.ts'
-import { policyDefaults, policyRules, policySchema } from './policy.ts'
+import { policyDefaults, policyDocumentSchema, policyField, policyFields, policySchema } from './policy.ts'
 import { booleanFromText, bytesFromText, millisFromText } from './quantities.ts'
 
 describe('quantities', () => {
@@ -39,13 +39,13 @@ describe('quantities', () => {
 })
 
 describe('policy', () => {
-  it('has a default, words and a reason for every rule', () => {
-    const rules = policyRules()
-    expect(rules.map(rule => rule.name)).toEqual(Object.keys(policyDefaults))
-    for (const rule of rules) {
-      expect(rule.what.length, rule.name).toBeGreaterThan(20)
-      expect(rule.why.length, rule.name).toBeGreaterThan(20)
-      expect(policyDefaults[rule.name as keyof typeof policyDefaults]).toEqual(rule.byDefault)
+  it('has a default, words and a reason for every name', () => {
+    expect(policyFields.map(({ name }) => name)).toEqual(Object.keys(policyDefaults))
+    for (const { name, what, why, byDefault, form } of policyFields) {
+      expect(what.length, name).toBeGreaterThan(20)
+      expect(why.length, name).toBeGreaterThan(5)
+      expect(form.length, name).toBeGreaterThan(5)
+      expect(policyDefaults[name]).toEqual(byDefault)
     }
   })
 
@@ -54,9 +54,48 @@ describe('policy', () => {
     expect(policyDefaults.downloadSlots).toBe(2 * policyDefaults.uploadSlots)
   })
 
-  it('takes numbers and texts alike', () => {
-    const policy = policySchema.parse({ uploadSlots: '3', delayForegroundDownloadFromHttpMs: '1.5s' })
-    expect(policy).toEqual({ ...policyDefaults, uploadSlots: 3, delayForegroundDownloadFromHttpMs: 1500 })
+  it('takes numbers and texts alike, and says nothing of what it was not told', () => {
+    const given = {
+      uploadSlots: '3',
+      maxBackgroundQueueDelayMs: '0.1s',
+      DOAllowVPNPeerCaching: true,
+      DODownloadMode: '99',
+      DOVpnKeywords: 'Tunnel, Globex',
+      cacheQuotaBytes: '1GiB'
+    }
+    expect(policyDocumentSchema.parse(given)).toEqual({
+      uploadSlots: 3,
+      maxBackgroundQueueDelayMs: 100,
+      DOAllowVPNPeerCaching: 1,
+      DODownloadMode: 99,
+      DOVpnKeywords: ['Tunnel', 'Globex'],
+      cacheQuotaBytes: GiB
+    })
+  })
+
+  it('has what policy and the configuration both say in one place each', () => {
+    expect(policyField('cacheQuotaBytes')?.configKey).toBe('cache.quotaBytes')
+    expect(policyField('DOMaxCacheAge')?.configKey).toBe('policy.DOMaxCacheAge')
+    expect('cacheQuotaBytes' in policySchema.shape).toBe(false)
+  })
+
+  it.each([
+    ['DODownloadMode', 4],
+    ['DODownloadMode', null],
+    ['DOGroupId', 'north'],
+    ['DOMinRAMAllowedToPeer', 0],
+    ['DOMaxCacheSize', 101],
+    ['DOMaxCacheAge', -1],
+    ['DOMaxCacheAge', '3 d'],
+    ['DOAllowVPNPeerCaching', 2],
+    ['DOSetHoursToLimitBackgroundDownloadBandwidthFrom', 24],
+    ['DODelayCacheServerFallbackForeground', 2_592_001],
+    ['DOCacheHost', ['http://cache.example']],
+    ['DOCacheHost', ['cache.example:8080']],
+    ['siteDefinitions', [{ id: 'north' }]],
+    ['siteDefinitions', [{ id: 'north', networks: ['10.1.0.0/33'] }]]
+  ])('refuses %s = %j', (name, value) => {
+    expect(policyDocumentSchema.safeParse({ [name]: value }).success).toBe(false)
   })
 
   it('refuses unknown rules and values out of range', () => {

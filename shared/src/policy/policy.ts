@@ -1,124 +1,57 @@
 /**
- * The rules that an admin may turn, each with its default, its limits and the reason for both. This is the only place
- * where they stand: the core is handed the result (`CorePolicy`), the command line and the docs read the words.
+ * The policy document: every name that an admin may say something of, with its default, its limits and the reason for both. This is the only
+ * place where they stand: agents, the coordinator, the command line, the docs and the JSON Schema read them here.
  *
- * A rule that others build on keeps its name for ever: a coordinator of another version may send it.
+ * A document is partial: what it does not name is not set, and left to the next layer (layers.ts). A name that others build on keeps its
+ * meaning for ever: a coordinator of another version may send it.
  */
 import { z } from 'zod'
-import { GiB, minuteMs, secondMs } from '../units.ts'
-import { countField, factsOf, listField, millisField, rateField, type FieldFacts } from './fields.ts'
-import { hoursFromText } from './hours.ts'
+import { configKeys, configShape } from './config-fields.ts'
+import { doShape } from './do-policies.ts'
+import { factsOf, type FieldFacts } from './fields.ts'
+import { ownShape } from './own-policies.ts'
 
-/** 10 Gbit/s and more: above that a limit limits nothing. */
-const anyRate = { min: 0, max: 2 * GiB }
-const hours = z.string().refine(text => hoursFromText(text) !== null)
-const hoursWording = { word: 'hours', form: 'hours with a rate (0: no limit), like mon-fri 8-18 500KB' }
+/** What `policy` in config.json holds: all but what has a key of its own there. */
+export const policySchema = z.strictObject({ ...doShape, ...ownShape })
+export type PolicyRules = Readonly<z.infer<typeof policySchema>>
 
-export const policySchema = z.strictObject({
-  upstreamSlots: countField(
-    2,
-    { min: 0, max: 64 },
-    {
-      what: 'Upstream fetches of one transfer that this agent runs at a time',
-      why:
-        'One fetch leaves the line idle for a round trip between extents; two keep it busy, and a third only makes ' +
-        'this agent hold more of what its site waits for'
-    }
-  ),
-  siteUpstreamSlots: countField(
-    6,
-    { min: 1, max: 256 },
-    {
-      what: 'Upstream fetches of one transfer that all agents of a site run at a time',
-      why:
-        'What a browser opens to one host: enough to fill a line in spite of a limit per connection, few enough that ' +
-        'chunks arrive soon and nearly in order, and that a slow origin is spared'
-    }
-  ),
-  uploadSlots: countField(
-    8,
-    { min: 0, max: 256 },
-    {
-      what: 'Chunks that this agent gives to peers at a time',
-      why:
-        'At 1 Gbit/s a chunk leaves in about 9 ms, so eight share a full line while none waits 100 ms; Delivery ' +
-        'Optimization has 4, for links of home users'
-    }
-  ),
-  downloadSlots: countField(
-    16,
-    { min: 1, max: 256 },
-    {
-      what: 'Chunk requests in flight to peers, over all transfers',
-      why:
-        'Each holds one chunk of 1 MiB in memory: 16 MiB at the most, and twice the upload slots of one peer, so that ' +
-        'a busy peer never leaves us idle'
-    }
-  ),
-  delayForegroundDownloadFromHttpMs: millisField(
-    2000,
-    { min: 0, max: 10 * minuteMs },
-    {
-      what: 'How long a waiting client may see no progress before its chunk is fetched out of turn',
-      why: 'Well over what a takeover on the LAN needs (hundreds of ms), well under what people take for a hang'
-    }
-  ),
-  delayBackgroundDownloadFromHttpMs: millisField(
-    10 * secondMs,
-    { min: 0, max: 10 * minuteMs },
-    {
-      what: 'The same for a download in the background, for which nobody waits',
-      why: "Delivery Optimization turns away from a cache that sends nothing for 20 s; half of that leaves room for the origin's answer"
-    }
-  ),
-  maxForegroundDownloadBytesPerSecond: rateField(0, anyRate, {
-    what: 'The most that this agent takes over the WAN in a second for downloads that somebody waits for; 0: no limit',
-    why: 'Who waits is served as fast as the line allows'
-  }),
-  maxBackgroundDownloadBytesPerSecond: rateField(0, anyRate, {
-    what: 'The same for downloads in the background; 0: no limit',
-    why: 'They yield to other traffic by themselves (maxBackgroundQueueDelayMs), so an idle line may be used'
-  }),
-  hoursToLimitForegroundDownload: listField(hours, hoursWording, {
-    what: 'Hours of the week, in local time, with the limit that holds in them for foreground downloads; the first that fits counts',
-    why: 'None: the one limit holds all week'
-  }),
-  hoursToLimitBackgroundDownload: listField(hours, hoursWording, {
-    what: 'Hours of the week, in local time, with the limit that holds in them for background downloads; the first that fits counts',
-    why: 'None: the one limit holds all week'
-  }),
-  maxBackgroundQueueDelayMs: millisField(
-    60,
-    { min: 0, max: secondMs },
-    {
-      what: 'Background downloads slow down so that packets wait no longer than this in front of the WAN line; 0: they do not',
-      why: 'RFC 6817 and its successors aim at 60 to 100 ms: a call does not notice it yet'
-    }
-  ),
-  maxLanDownloadBytesPerSecond: rateField(0, anyRate, {
-    what: 'The most that this agent takes from peers in a second; 0: no limit',
-    why: 'A LAN has room, and chunks from peers are what spares the WAN'
-  }),
-  maxLanUploadBytesPerSecond: rateField(0, anyRate, {
-    what: 'The most that this agent gives to peers in a second; 0: no limit',
-    why: 'A LAN has room; a site on Wi-Fi may want less'
-  }),
-  upstreamWeight: countField(
-    500,
-    { min: 0, max: 1000 },
-    {
-      what: 'How willing this agent is to use the WAN for its site: 0 never does, 1000 does first',
-      why: 'In the middle, so that an admin can prefer some machines as well as spare others'
-    }
-  )
-})
+const allShape = { ...doShape, ...ownShape, ...configShape }
+const wholeSchema = z.strictObject(allShape)
 
-export type PolicyNumbers = Readonly<z.infer<typeof policySchema>>
+/** A value for every name. */
+export type WholePolicy = Readonly<z.infer<typeof wholeSchema>>
+export type PolicyName = keyof WholePolicy
+/** As an admin gives it, checked. */
+export type PolicyDocument = Readonly<Partial<WholePolicy>>
+
+/** Also takes values as people write them (`500KB`, `30s`), and gives them as they are. */
+export const policyDocumentSchema: z.ZodType<PolicyDocument> = z.strictObject(
+  Object.fromEntries(Object.entries(allShape).map(([name, schema]) => [name, schema.exactOptional()]))
+) as unknown as z.ZodType<PolicyDocument>
 
 /** Nothing said, nothing changed. */
-export const policyDefaults: PolicyNumbers = policySchema.parse({})
+export const policyDefaults: WholePolicy = wholeSchema.parse({})
 
-/** Every rule with its words, for `--help`, the page and the docs. */
-export function policyRules(): ReadonlyArray<FieldFacts & { readonly name: string }> {
-  return Object.entries(policySchema.shape).map(([name, schema]) => ({ name, ...factsOf(schema)! }))
+export interface PolicyField extends FieldFacts {
+  readonly name: PolicyName
+  readonly schema: z.ZodType
+  /** Whose name it is. */
+  readonly from: 'delivery-optimization' | 'starling'
+  /** Where else an agent may be told: a key of config.json. */
+  readonly configKey: string
+}
+
+export const policyFields: readonly PolicyField[] = Object.entries(allShape).map(([name, schema]) => ({
+  ...factsOf(schema)!,
+  name: name as PolicyName,
+  schema,
+  from: name in doShape ? 'delivery-optimization' : 'starling',
+  configKey: (configKeys as Readonly<Record<string, string>>)[name] ?? `policy.${name}`
+}))
+
+const byName: ReadonlyMap<string, PolicyField> = new Map(policyFields.map(field => [field.name, field]))
+
+/** @returns undefined for what is no name of policy */
+export function policyField(name: string): PolicyField | undefined {
+  return byName.get(name)
 }

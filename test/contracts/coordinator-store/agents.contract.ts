@@ -10,6 +10,7 @@ const agent: AgentRecord = {
   agent: 'a',
   site: 'office',
   role: 'agent',
+  group: null,
   version: '1',
   enrolledAt: 5,
   lastHeardAt: null,

@@ -10,8 +10,9 @@ export const policyRates: Checker = {
   promise: 'what an agent takes and gives stays within the rates of its policy',
   check: ({ play }) =>
     [...play.agents, ...play.gateways].flatMap(({ id, policy, flows, peaks }) => {
-      const { foreground, background } = flows.throttles
+      const { all, foreground, background } = flows.throttles
       return [
+        ...over(id, 'took over the WAN', all.peak, policy.maxWanDownloadBytesPerSecond),
         ...over(id, 'took in the foreground', foreground.peak, policy.maxForegroundDownloadBytesPerSecond),
         ...over(id, 'took in the background', background.peak, policy.maxBackgroundDownloadBytesPerSecond),
         ...over(id, 'took from peers', peaks.received, policy.maxLanDownloadBytesPerSecond),

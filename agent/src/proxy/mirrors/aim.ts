@@ -1,5 +1,5 @@
 /** What a mirror makes of a request: an address upstream, or an answer of its own. */
-import type { OwnRefusal } from '../../config-access.ts'
+import type { OwnRefusal } from '@starling/shared/policy/access.ts'
 
 export type Aimed =
   | {

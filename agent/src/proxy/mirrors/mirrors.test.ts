@@ -14,7 +14,7 @@ import {
   upstreamOf,
   type Answer
 } from '../../../../test/doubles/proxy-harness.ts'
-import type { ProxyRule } from '../../config-access.ts'
+import type { ProxyRule } from '@starling/shared/policy/access.ts'
 import type { MirrorConfig } from '../../mirror-config.ts'
 import type { AccessLine } from '../../ports.ts'
 import type { Proxy } from '../http-proxy.ts'

@@ -2,6 +2,7 @@
 import { membership } from './001-membership.ts'
 import { purges } from './002-purges.ts'
 import { severalCoordinators } from './003-several-coordinators.ts'
+import { policies } from './004-policies.ts'
 import type { Migration } from './migration.ts'
 
-export const migrations: readonly Migration[] = [membership, purges, severalCoordinators]
+export const migrations: readonly Migration[] = [membership, purges, severalCoordinators, policies]

@@ -1,19 +1,13 @@
 /**
  * How an admin says who may use the proxy, for what and how much, and what is written down of it: the shapes of
  * `proxy.rules`, `proxy.limits` and `accessLog` in config.json. What is made of them is in proxy/filters.ts,
- * proxy/client-limits.ts and access-log/.
+ * proxy/client-limits.ts and access-log/ of the agent.
  */
-import { isIP } from 'node:net'
-import { pathGlob } from '@starling/shared/content-classes/class-schema.ts'
-import {
-  bytesField,
-  choiceField,
-  countField,
-  objectsField,
-  switchField
-} from '@starling/shared/policy/fields.ts'
-import { GiB, KiB, MiB, type Bytes } from '@starling/shared/units.ts'
 import { z } from 'zod'
+import { pathGlob } from '../content-classes/class-schema.ts'
+import { GiB, KiB, MiB, type Bytes } from '../units.ts'
+import { bytesField, choiceField, countField, objectsField, switchField } from './fields.ts'
+import { networkFrom } from './networks.ts'
 
 /** The first rule that fits a request decides; what no rule fits is allowed. */
 export interface ProxyRule {
@@ -197,9 +191,7 @@ export const accessLogShape = z.strictObject({
 })
 
 export function isNetwork(text: string): boolean {
-  const [address, prefix] = text.split('/')
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address ?? '')] ?? -1
-  return /^[^/]+(\/\d{1,3})?$/.test(text) && bits >= 0 && Number(prefix ?? 0) <= bits
+  return networkFrom(text) !== null
 }
 
 export function isHostPattern(text: string): boolean {

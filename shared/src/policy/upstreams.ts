@@ -5,11 +5,12 @@
  * A password is no part of it: it stands in a file of its own that only the agent's user may read (`credentialsFile`),
  * because configurations are shown, logged and mailed around.
  */
-import { StarlingError } from '@starling/shared/errors.ts'
-import { millisFromText } from '@starling/shared/policy/quantities.ts'
-import { hourMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
-import { nearestName } from './nearest-name.ts'
+import { parseHttpUrl, type HttpUrl } from '../content-classes/url.ts'
+import { StarlingError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
+import { hourMs, secondMs, type Millis } from '../units.ts'
+import { millisFromText } from './quantities.ts'
 
 export interface UpstreamServer {
   /** In logs, metrics and rules. */
@@ -211,11 +212,19 @@ export const partText = (part: readonly PropertyKey[]): string =>
   z.core.toDotPath([...part]).replace(/^(?=\w)/, '.')
 
 function isServerAddress(text: string): boolean {
-  const url = URL.parse(text)
-  return isWebAddress(text) && url?.pathname === '/' && url.search === '' && url.hash === ''
+  const url = webAddress(text)
+  return url !== null && url.path === '/' && url.query === '' && !/[?#]/.test(text)
 }
 
 function isWebAddress(text: string): boolean {
-  const url = URL.parse(text)
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
+  return webAddress(text) !== null
+}
+
+function webAddress(text: string): HttpUrl | null {
+  try {
+    const url = parseHttpUrl(text)
+    return url.hasCredentials ? null : url
+  } catch {
+    return null
+  }
 }

@@ -1,0 +1,156 @@
+/**
+ * Whether a document is one, and what it would do to the fleet as it is: the same pure functions by which each agent will
+ * act on it are asked here first, with what the agents last told of their machines.
+ */
+import type { PolicyFinding } from '@starling/shared/admin-api/policy.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
+import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
+import { nothingMeasured, unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { policyDefaults, policyDocumentSchema } from '@starling/shared/policy/policy.ts'
+import { concerns, scopesOf, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
+import { policyDocumentBytesMax, type PolicyDocument } from '@starling/shared/signed-policy.ts'
+import type { SiteId } from '@starling/shared/ids.ts'
+import type { PolicyChange } from './policy-ports.ts'
+
+export interface FleetHost extends ScopedMember {
+  /** Null: it has told nothing yet. */
+  readonly host: HostFacts | null
+}
+
+export interface DryRun {
+  readonly scope: PolicyScope
+  readonly document: PolicyDocument
+  /** What is said now, by scope. */
+  readonly inForce: ReadonlyMap<PolicyScope, PolicyDocument>
+  readonly hosts: readonly FleetHost[]
+}
+
+/** As it is kept and signed. @throws StarlingError `bad-policy`, with everything that is wrong */
+export function checkDocument(given: PolicyDocument): PolicyDocument {
+  const parsed = policyDocumentSchema.safeParse(given)
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(
+      ({ path, message }) => `${path.join('.') || 'the document'}: ${message}`
+    )
+    throw new StarlingError('bad-policy', `this is no policy. ${faults.join('; ')}`)
+  }
+  const text = JSON.stringify(parsed.data)
+  if (text.length > policyDocumentBytesMax)
+    throw new StarlingError(
+      'bad-policy',
+      `the document has ${text.length} bytes, and ${policyDocumentBytesMax} is the most: spread it over group or site policies`
+    )
+  return parsed.data
+}
+
+export function changesBetween(before: PolicyDocument, after: PolicyDocument): PolicyChange[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()
+  return names.flatMap(name => {
+    const [was, is] = [before[name], after[name]]
+    if (JSON.stringify(was) === JSON.stringify(is)) return []
+    return [
+      { name, ...(was === undefined ? {} : { before: was }), ...(is === undefined ? {} : { after: is }) }
+    ]
+  })
+}
+
+interface SiteTally {
+  agents: number
+  peeringBefore: number
+  peeringAfter: number
+  /** Reasons of those who stop, with how many give them. */
+  readonly stopPeering: Map<string, number>
+  readonly stopUploading: Map<string, number>
+}
+
+/** Sentences for the admin, the gravest first; none: nobody would share less than now. */
+export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): PolicyFinding[] {
+  const after = new Map(inForce).set(scope, document)
+  const sites = new Map<SiteId, SiteTally>()
+  let unknown = 0
+  for (const agent of hosts) {
+    if (!concerns(scope, agent)) continue
+    if (agent.host === null) unknown++
+    const [was, is] = [effectiveFor(agent, inForce), effectiveFor(agent, after)]
+    const tally = sites.get(agent.site) ?? {
+      agents: 0,
+      peeringBefore: 0,
+      peeringAfter: 0,
+      stopPeering: new Map(),
+      stopUploading: new Map()
+    }
+    sites.set(agent.site, tally)
+    tally.agents++
+    if (was.peering.allowed) tally.peeringBefore++
+    if (is.peering.allowed) tally.peeringAfter++
+    else if (was.peering.allowed) count(tally.stopPeering, is.peering.why)
+    if (is.peering.allowed && was.upload.allowed && !is.upload.allowed)
+      count(tally.stopUploading, is.upload.why)
+  }
+  const all = [...sites].sort(([one], [other]) => (one < other ? -1 : 1))
+  const lost = all.filter(([, { peeringBefore, peeringAfter }]) => peeringBefore > 0 && peeringAfter === 0)
+  const fewer = all.filter(([, { peeringAfter, stopPeering }]) => peeringAfter > 0 && stopPeering.size > 0)
+  const quieter = all.filter(([, { stopUploading }]) => stopUploading.size > 0)
+  return [
+    ...lost.map(([site, { peeringBefore, stopPeering }]): PolicyFinding => ({
+      kind: 'site-loses-peering',
+      site,
+      agents: peeringBefore,
+      sentence: `site ${site} would lose peering: ${reasons(stopPeering)}`
+    })),
+    ...fewer.map(([site, { peeringBefore, stopPeering }]): PolicyFinding => ({
+      kind: 'agents-stop-peering',
+      site,
+      agents: total(stopPeering),
+      sentence: `${total(stopPeering)} of ${peeringBefore} agents of site ${site} would stop sharing: ${reasons(stopPeering)}`
+    })),
+    ...quieter.map(([site, { agents, stopUploading }]): PolicyFinding => ({
+      kind: 'agents-stop-uploading',
+      site,
+      agents: total(stopUploading),
+      sentence: `${total(stopUploading)} of ${agents} agents of site ${site} would stop giving to others: ${reasons(stopUploading)}`
+    })),
+    ...(unknown === 0
+      ? []
+      : [
+          {
+            kind: 'host-unknown' as const,
+            site: null,
+            agents: unknown,
+            sentence: `${unknown} agents have not told how their machines are: what depends on that was not looked at for them`
+          }
+        ])
+  ]
+}
+
+function effectiveFor(
+  member: FleetHost,
+  documents: ReadonlyMap<PolicyScope, PolicyDocument>
+): Pick<Effective, 'peering' | 'upload'> {
+  // From the fleet's to the device's, so that what is said more closely stands last and counts.
+  const said = scopesOf(member)
+    .reverse()
+    .map(scope => documents.get(scope) ?? {})
+  return effectivePolicy({
+    policy: Object.assign({}, policyDefaults, ...said) as typeof policyDefaults,
+    host: member.host ?? unknownHost,
+    time: null,
+    measured: nothingMeasured
+  })
+}
+
+function count(reasons: Map<string, number>, why: string): void {
+  reasons.set(why, (reasons.get(why) ?? 0) + 1)
+}
+
+function total(reasons: ReadonlyMap<string, number>): number {
+  return [...reasons.values()].reduce((sum, agents) => sum + agents, 0)
+}
+
+function reasons(why: ReadonlyMap<string, number>): string {
+  const most = [...why].sort(([, one], [, other]) => other - one)
+  const told = most
+    .slice(0, 3)
+    .map(([reason, agents]) => `${reason} (${agents} ${agents === 1 ? 'agent' : 'agents'})`)
+  return most.length > 3 ? `${told.join('; ')}; and ${most.length - 3} other reasons` : told.join('; ')
+}

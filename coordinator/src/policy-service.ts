@@ -1,0 +1,131 @@
+/**
+ * Policies as the rest of the coordinator sees them: what agents are told, what is heard of them, what an admin may do.
+ * Everything of it is put together here.
+ */
+import { newsWaitMs, type HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
+import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
+import type { Millis } from '@starling/shared/units.ts'
+import type { Enrolment } from './enrolment.ts'
+import type { Log } from './log.ts'
+import { createNews, type News } from './news.ts'
+import { createPolicies, type Policies } from './policies.ts'
+import { createPolicyDesk } from './policy-desk.ts'
+import type { PolicyStore } from './policy-ports.ts'
+import type { AgentRecord, Authority, CoordinatorStore, RolloutCore } from './ports.ts'
+import type { Purges } from './purges.ts'
+import { runRollouts } from './rollout-leader.ts'
+
+export interface PolicyService {
+  readonly policies: Policies
+  readonly news: Pick<News, 'wait' | 'waiting'>
+  /** Notes what a heartbeat tells. @returns what the agent is to have instead; null: nothing newer */
+  heard(member: AgentRecord, heartbeat: HeartbeatRequest): SignedPolicy | null
+  /** No more polls are held; what was heard is written down. */
+  stop(): Promise<void>
+}
+
+export interface PolicyServiceParts {
+  readonly store: PolicyStore
+  readonly fleet: Pick<CoordinatorStore, 'agents' | 'note'>
+  readonly authority: Pick<Authority, 'policy'>
+  readonly enrolment: Pick<Enrolment, 'revocationsSince'>
+  readonly purges: Pick<Purges, 'newsSince'>
+  readonly createCore: () => RolloutCore
+  /** Any coordinator on the database has changed something of this name. */
+  readonly listen: (channel: string, handler: () => void) => () => void
+  readonly lead: (onLeader: (until: AbortSignal) => void) => () => void
+  readonly clock: () => Millis
+  readonly log: Log
+}
+
+/** What changes it is news of. */
+const channels = ['policies', 'revocations', 'purges'] as const
+
+export async function startPolicyService(
+  parts: PolicyServiceParts,
+  { heartbeatMs }: { readonly heartbeatMs: Millis }
+): Promise<PolicyService> {
+  const { store, fleet, enrolment, purges, clock, log } = parts
+  const hosts = new Map<AgentId, HostFacts>()
+  const desk = createPolicyDesk(parts, clock)
+  const members = async (): Promise<readonly AgentRecord[]> =>
+    (await fleet.agents()).filter(({ revokedAt }) => revokedAt === null)
+  const note = (at: Millis, kind: string, detail: string): Promise<void> =>
+    fleet.note({ at, kind, agent: null, detail })
+
+  const news = createNews(
+    {
+      desk,
+      revocations: () => enrolment.revocationsSince(-1),
+      purgesSince: than => purges.newsSince(than),
+      log
+    },
+    newsWaitMs
+  )
+  await news.changed()
+  const rollouts = runRollouts(
+    {
+      store,
+      lead: parts.lead,
+      onChange: handler => {
+        const undo = ['policies', 'revocations'].map(channel => parts.listen(channel, handler))
+        return () => {
+          for (const step of undo) step()
+        }
+      },
+      createCore: parts.createCore,
+      anyRollout: desk.anyRollout,
+      members,
+      note,
+      log,
+      clock
+    },
+    heartbeatMs
+  )
+  const unlisten = channels.map(channel =>
+    parts.listen(channel, () => {
+      void news.changed()
+    })
+  )
+  const policies = createPolicies({
+    store,
+    fleet: async () =>
+      (await members()).map(member => ({ ...member, host: hosts.get(member.agent) ?? null })),
+    view: scope => rollouts.view(scope),
+    note,
+    clock
+  })
+
+  return {
+    policies,
+    news,
+    heard(member, { host, counters, policy }) {
+      hosts.set(member.agent, hostOf(host))
+      rollouts.heard({
+        agent: member.agent,
+        heardAt: Math.floor(clock()),
+        standing: desk.standingOf(member, policy),
+        downloads: Math.floor(counters.downloads ?? 0),
+        errors: Math.floor(counters.downloadErrors ?? 0)
+      })
+      return desk.newsFor(member, policy)
+    },
+    async stop() {
+      for (const step of unlisten) step()
+      news.stop()
+      await rollouts.stop()
+    }
+  }
+}
+
+/** What an agent tells of its machine, under the names of HostFacts; what it does not tell is not known. */
+function hostOf(told: HeartbeatRequest['host']): HostFacts {
+  const isOne = (value: unknown, unknown: unknown): boolean =>
+    value !== undefined && (unknown === null || typeof value === typeof unknown)
+  const known = Object.entries(unknownHost)
+    .filter(([name, unknown]) => isOne(told[name], unknown))
+    .map(([name]) => [name, told[name]])
+  return { ...unknownHost, ...(Object.fromEntries(known) as Partial<HostFacts>) }
+}
