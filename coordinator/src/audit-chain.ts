@@ -35,6 +35,8 @@ export interface ChainHead {
 }
 
 export const pruneAction = 'audit.prune'
+/** Of an entry that was written when the sealed head was missing. */
+export const lostHeadAction = 'audit.head-lost'
 export const emptyChain: ChainHead = { number: 0, hash: '0'.repeat(64) }
 
 export function linked(head: ChainHead, deed: Omit<AuditEntry, 'number' | 'previous' | 'hash'>): AuditEntry {
@@ -94,6 +96,8 @@ export class ChainCheck {
   #problemOf(entry: AuditEntry): string | null {
     const { hash, ...rest } = entry
     if (hashOf(rest) !== hash) return `entry ${entry.number} was changed`
+    if (entry.action === lostHeadAction)
+      return `entry ${entry.number} was written when the sealed head was missing: entries before it may have been cut off`
     const last = this.#last
     if (last === null) {
       return entry.number === 1 && entry.previous !== emptyChain.hash ? 'entry 1 is not the first one' : null

@@ -9,6 +9,7 @@ import { credentialLifeMs } from '@starling/shared/credential.ts'
 import { heartbeatMsDefault } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { parseSiteId, type SiteId } from '@starling/shared/ids.ts'
+import { masterKeyPlace, type MasterKeyPlace } from './master-key.ts'
 import { dayMs, hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 
 export interface Endpoint {
@@ -29,6 +30,7 @@ export interface CoordinatorConfig {
   readonly gateway: boolean
   readonly heartbeatMs: Millis
   readonly credentialLifeMs: Millis
+  readonly masterKey: MasterKeyPlace
 }
 
 export interface DatabaseAccess {
@@ -50,6 +52,9 @@ export interface ConfigInput {
   readonly gateway?: boolean | undefined
   readonly heartbeatMs?: Millis | undefined
   readonly credentialLifeMs?: Millis | undefined
+  readonly masterKeyFile?: string | undefined
+  readonly masterKeyDpapi?: boolean | undefined
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** @throws StarlingError `bad-config` */
@@ -62,7 +67,12 @@ export function createConfig(input: ConfigInput): CoordinatorConfig {
     site: asConfig(() => parseSiteId(input.site ?? defaultSite)),
     gateway: input.gateway ?? true,
     heartbeatMs: input.heartbeatMs ?? heartbeatMsDefault,
-    credentialLifeMs: input.credentialLifeMs ?? credentialLifeMs
+    credentialLifeMs: input.credentialLifeMs ?? credentialLifeMs,
+    masterKey: masterKeyPlace(
+      resolve(input.data),
+      { file: input.masterKeyFile, dpapi: input.masterKeyDpapi },
+      input.environment ?? {}
+    )
   }
 }
 

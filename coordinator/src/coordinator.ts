@@ -3,10 +3,13 @@
  */
 import { join } from 'node:path'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
-import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
+import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { PurgeRequest } from '@starling/shared/purge.ts'
+import { createAccounts, type FirstAdminCode } from './accounts.ts'
 import { loadOrCreateAdminToken, removeRunningFile, writeRunningFile } from './admin-files.ts'
+import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
@@ -21,7 +24,12 @@ import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
 import { policyStore } from './store/policies.ts'
+import { loadMasterKey } from './master-key.ts'
+import { accountStore } from './store/accounts.ts'
+import { openAudit } from './store/audit.ts'
+import { createChange } from './store/change.ts'
 import { openDatabase } from './store/open.ts'
+import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
@@ -45,9 +53,16 @@ export interface Coordinator {
   readonly fleet: AgentId
   readonly listening: Endpoint
   readonly addresses: readonly string[]
-  readonly enrolment: Pick<Enrolment, 'createTicket' | 'tickets' | 'revoke'>
-  readonly purges: Pick<Purges, 'purge'>
   readonly policies: Policies
+  /** For who runs it in the same process: in the audit log it is the coordinator itself that acts. */
+  readonly enrolment: {
+    createTicket(request: TicketRequest): ReturnType<Enrolment['createTicket']>
+    tickets(): ReturnType<Enrolment['tickets']>
+    revoke(agent: AgentId, reason: string): Promise<boolean>
+  }
+  readonly purges: { purge(request: PurgeRequest, reason: string): ReturnType<Purges['purge']> }
+  /** The code for the first admin, at the very first start only. */
+  readonly firstAdmin: FirstAdminCode | null
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -77,6 +92,10 @@ export async function createCoordinator(
     const database = await openDatabase(config.database ?? { folder: config.dataFolder }, log)
     undo.push(() => database.close())
     await claimForFleet(database, authority.fleet)
+    const secrets = await openSecrets(database, await loadMasterKey(config.masterKey), clock)
+    const audit = await openAudit(database, secrets, clock)
+    const change = createChange(database, audit)
+    const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
     undo.push(() => store.close())
 
@@ -96,6 +115,7 @@ export async function createCoordinator(
     const startedAt = clock()
     const enrolment = createEnrolment({
       store,
+      change,
       authority,
       fleet,
       clock,
@@ -103,7 +123,7 @@ export async function createCoordinator(
       site: config.site,
       credentialLifeMs: config.credentialLifeMs
     })
-    const purges = createPurges(store, clock)
+    const purges = createPurges(store, change, clock)
     const policy = await startPolicyService(
       {
         store: policyStore(database),
@@ -142,6 +162,8 @@ export async function createCoordinator(
       store,
       clock,
       adminToken,
+      accounts,
+      audit,
       log,
       status,
       heartbeatMs: config.heartbeatMs,
@@ -165,13 +187,12 @@ export async function createCoordinator(
       'coordinator listens'
     )
 
+    const firstAdmin = await accounts.offerFirstAdminOnce()
     if (config.gateway && world.startGateway !== undefined) {
-      const { ticket } = await enrolment.createTicket({
-        site: config.site,
-        role: 'gateway',
-        uses: 1,
-        expiresInMs: gatewayTicketMs
-      })
+      const { ticket } = await enrolment.createTicket(
+        { site: config.site, role: 'gateway', uses: 1, expiresInMs: gatewayTicketMs },
+        byItself('ticket.create')
+      )
       const started = await world.startGateway({
         dataFolder: join(config.dataFolder, 'gateway'),
         ticket,
@@ -186,8 +207,13 @@ export async function createCoordinator(
       fleet: authority.fleet,
       listening,
       addresses,
-      enrolment,
-      purges,
+      enrolment: {
+        tickets: () => enrolment.tickets(),
+        createTicket: request => enrolment.createTicket(request, byItself('ticket.create')),
+        revoke: (agent, reason) => enrolment.revoke(agent, reason, byItself('agent.revoke'))
+      },
+      purges: { purge: (request, reason) => purges.purge(request, reason, byItself('content.purge')) },
+      firstAdmin,
       policies: policy.policies,
       routes: api.routes(),
       status,

@@ -11,13 +11,16 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { formatTicket } from '@starling/shared/ticket.ts'
 import { dayMs, type Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Authority, CoordinatorStore, FleetPort } from './ports.ts'
+import type { AgentRecord, Authority, By, Change, CoordinatorStore, FleetPort } from './ports.ts'
 
 /** Expired tickets are still told from unknown ones for so long. */
 const expiredTicketsKeptMs: Millis = 30 * dayMs
 
 export interface Enrolment {
-  createTicket(request: TicketRequest): Promise<{ readonly ticket: string; readonly view: TicketView }>
+  createTicket(
+    request: TicketRequest,
+    by: By
+  ): Promise<{ readonly ticket: string; readonly view: TicketView }>
   tickets(): Promise<readonly TicketView[]>
   /** @throws StarlingError `ticket-unknown`, `ticket-expired`, `ticket-used`, `ticket-role`, `revoked` */
   enrol(agent: AgentId, request: EnrolRequest): Promise<Credential>
@@ -29,11 +32,12 @@ export interface Enrolment {
   /** The signed list if it is newer than `than`. */
   revocationsSince(than: number): Promise<RevocationList | null>
   /** @throws StarlingError `unknown-agent`. @returns false when it was revoked already. */
-  revoke(agent: AgentId, reason: string): Promise<boolean>
+  revoke(agent: AgentId, reason: string, by: By): Promise<boolean>
 }
 
 export interface EnrolmentOptions {
   readonly store: CoordinatorStore
+  readonly change: Change
   readonly authority: Authority
   readonly fleet: Pick<FleetPort, 'enrolled' | 'revoked'>
   readonly clock: () => Millis
@@ -43,7 +47,7 @@ export interface EnrolmentOptions {
 }
 
 export function createEnrolment(options: EnrolmentOptions): Enrolment {
-  const { store, authority, fleet, clock } = options
+  const { store, change, authority, fleet, clock } = options
   /** Of credentials issued by this process; after a restart everyone simply gets a new one. */
   const issued = new Map<AgentId, { serial: number; dueAt: Millis }>()
   let signedList: RevocationList | null = null
@@ -61,7 +65,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
 
   return {
     renew,
-    async createTicket({ site = options.site, role, uses, expiresInMs }) {
+    async createTicket({ site = options.site, role, uses, expiresInMs }, by) {
       const now = Math.floor(clock())
       const secret = randomBytes(32).toString('base64url')
       const secretHash = hashOf(secret)
@@ -74,13 +78,12 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         createdAt: now,
         expiresAt: now + expiresInMs
       }
-      await store.pruneTickets(now - expiredTicketsKeptMs)
-      await store.createTicket(record)
-      await store.note({
-        at: now,
-        kind: 'ticket-created',
-        agent: null,
-        detail: `${record.id} for ${uses} ${role}(s) of ${site}`
+      const detail = `for ${uses} ${role}(s) of ${site}`
+      await change(by, async changed => {
+        await changed.pruneTickets(now - expiredTicketsKeptMs)
+        await changed.createTicket(record)
+        await changed.note({ at: now, kind: 'ticket-created', agent: null, detail: `${record.id} ${detail}` })
+        return { result: undefined, target: record.id, detail }
       })
       const ticket = formatTicket({
         addresses: options.addresses().slice(0, 8),
@@ -160,19 +163,20 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       if (signedList?.version !== list.version) signedList = authority.revocationList(list, clock())
       return signedList
     },
-    async revoke(agent, reason) {
-      if ((await store.agent(agent)) === null) {
-        throw new StarlingError(
-          'unknown-agent',
-          `${agent} is not one of this fleet: see "starling-coordinator agents"`
-        )
-      }
-      const now = Math.floor(clock())
-      const done = await store.revoke(agent, now, reason)
-      if (done) {
-        await store.note({ at: now, kind: 'revoked', agent, detail: reason })
-        fleet.revoked(agent)
-      }
+    async revoke(agent, reason, by) {
+      const done = await change(by, async changed => {
+        if ((await changed.agent(agent)) === null) {
+          throw new StarlingError(
+            'unknown-agent',
+            `${agent} is not one of this fleet: see "starling-coordinator agents"`
+          )
+        }
+        const now = Math.floor(clock())
+        const result = await changed.revoke(agent, now, reason)
+        if (result) await changed.note({ at: now, kind: 'revoked', agent, detail: reason })
+        return { result, target: agent, detail: result ? reason : 'was revoked already' }
+      })
+      if (done) fleet.revoked(agent)
       return done
     }
   }

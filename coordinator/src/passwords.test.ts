@@ -26,11 +26,3 @@ it.each(['', 'short', 'aaaaaaaaaaaaaaaa', 'passpasspasspass', 'Eve-of-destructio
     await expect(hashPassword(password, 'eve')).rejects.toMatchObject({ code: 'password-weak' })
   }
 )
-
-it('a storm is told to come back instead of being worked on', async () => {
-  const storm = await Promise.allSettled(Array.from({ length: 40 }, () => isPassword('a', null)))
-  const refused = storm.filter(({ status }) => status === 'rejected')
-  expect(refused).toHaveLength(40 - 2 - 32)
-  expect(refused[0]).toMatchObject({ reason: { code: 'too-busy' } })
-  expect(await isPassword('a', null)).toBe(false)
-})

@@ -7,6 +7,7 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { StarlingError } from '@starling/shared/errors.ts'
+import { createTurns } from './turns.ts'
 
 const argon2Async = promisify(argon2)
 
@@ -21,8 +22,7 @@ const signInCost: Cost = { memory: 19_456, passes: 2, parallelism: 1 }
 /** For keys in files, which may be guessed at elsewhere, at leisure: RFC 9106's second recommendation. */
 export const fileCost: Cost = { memory: 65_536, passes: 3, parallelism: 4 }
 const hashBytes = 32
-const atOnceMax = 2
-const waitingMax = 32
+const inTurn = createTurns({ atOnceMax: 2, waitingMax: 32 })
 
 export const passwordLengthMin = 12
 export const passwordLengthMax = 256
@@ -75,26 +75,6 @@ function weak(why: string): StarlingError {
     'password-weak',
     `this password ${why}: choose another, for example four random words`
   )
-}
-
-let working = 0
-const waiting: Array<() => void> = []
-
-async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-  if (working >= atOnceMax) {
-    if (waiting.length >= waitingMax)
-      throw new StarlingError('too-busy', 'too many sign-ins at once: try again in a few seconds')
-    await new Promise<void>(resolve => void waiting.push(resolve))
-  } else {
-    working++
-  }
-  try {
-    return await work()
-  } finally {
-    const next = waiting.shift()
-    if (next === undefined) working--
-    else next()
-  }
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64').replaceAll('=', '')

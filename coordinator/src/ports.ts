@@ -1,4 +1,6 @@
 /** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
+import type { AuditView } from '@starling/shared/admin-api/audit.ts'
+import type { AccountRole } from '@starling/shared/admin-api/operation.ts'
 import type { PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
@@ -139,3 +141,150 @@ export interface Handout {
 }
 
 export type { RolloutCore, RolloutEvent, RolloutView }
+// ------------------------------------------------------------------------------------------------- audit
+
+/** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */
+export interface By {
+  readonly kind: 'local' | 'account' | 'token' | 'coordinator' | 'unknown'
+  readonly actor: string
+  readonly role: string
+  /** `ticket.create` */
+  readonly action: string
+  readonly address: string
+}
+
+export interface Deed {
+  readonly by: By
+  /** What was changed, or was to be. Never a secret. */
+  readonly target: string
+  readonly detail?: string
+  /** `done` when left out, else the code of the failure. */
+  readonly outcome?: string
+}
+
+export interface AuditQuery {
+  readonly from?: Millis | undefined
+  readonly to?: Millis | undefined
+  readonly actor?: string | undefined
+  readonly action?: string | undefined
+  /** Entries with lower numbers only: the next page. */
+  readonly before?: number | undefined
+  readonly count: number
+}
+
+export interface AuditVerdict {
+  readonly entries: number
+  /** What is wrong, and where; null when the chain is whole. */
+  readonly problem: string | null
+}
+
+export interface AuditLog {
+  /** For what changes nothing in the database: refusals, failures. */
+  write(deed: Deed): Promise<void>
+  /** Whether something was written for this one. */
+  wrote(by: By): boolean
+  /** The newest first. */
+  page(query: AuditQuery): Promise<readonly AuditView[]>
+  /** All, the oldest first. */
+  entries(): AsyncIterable<AuditView>
+  verify(): Promise<AuditVerdict>
+  /** Forgets what is older, and says so. @returns how many entries */
+  prune(before: Millis): Promise<number>
+}
+
+/**
+ * A change and its audit entry, both or neither: what is asked of `store` in `work` is one transaction, which may be run
+ * again, so `work` does nothing else.
+ */
+export type Change = <Result>(
+  by: By,
+  work: (
+    store: ChangeStore
+  ) => Promise<{ readonly result: Result; readonly target: string; readonly detail?: string }>
+) => Promise<Result>
+
+export type ChangeStore = TicketStore & PurgeStore & EventStore & Pick<AgentStore, 'agent' | 'revoke'>
+
+// ------------------------------------------------------------------------------------------------- accounts
+
+export interface AccountRecord {
+  readonly name: string
+  readonly role: AccountRole
+  readonly disabled: boolean
+  readonly createdAt: Millis
+  readonly signedInAt: Millis | null
+}
+
+export interface TokenRecord {
+  readonly id: string
+  readonly name: string
+  readonly role: AccountRole
+  /** Not null: for what concerns this site only. */
+  readonly site: SiteId | null
+  readonly createdAt: Millis
+  readonly createdBy: string
+  readonly expiresAt: Millis
+  readonly usedAt: Millis | null
+  readonly revokedAt: Millis | null
+}
+
+/** Hashes are SHA-256 in hex of 256 random bits; what they are of is nowhere. */
+export interface AccountStore {
+  accounts(): Promise<readonly AccountRecord[]>
+  /** @returns null when there is no such account, or it is disabled */
+  passwordHash(name: string): Promise<string | null>
+  /** @throws StarlingError `account-exists` */
+  createAccount(by: By, account: AccountRecord & { readonly passwordHash: string }): Promise<void>
+  /**
+   * Whatever changes, its sessions end, but for one.
+   * @throws StarlingError `unknown-account`, `last-admin`
+   */
+  changeAccount(
+    by: By,
+    name: string,
+    change: {
+      readonly role?: AccountRole | undefined
+      readonly disabled?: boolean | undefined
+      readonly passwordHash?: string | undefined
+    },
+    sessionKept?: string
+  ): Promise<void>
+  /** @throws StarlingError `unknown-account`, `last-admin` */
+  removeAccount(by: By, name: string): Promise<void>
+
+  /** Of the code that makes the first admin; null while there is none. */
+  firstAdminCode(): Promise<{ readonly hash: string; readonly expiresAt: Millis } | null>
+  /** @returns false, with nothing changed, when there is an account already */
+  offerFirstAdmin(by: By, code: { readonly hash: string; readonly expiresAt: Millis }): Promise<boolean>
+  /** Takes the code and makes the account, or neither. @throws StarlingError `code-wrong` */
+  takeFirstAdmin(
+    by: By,
+    codeHash: string,
+    account: AccountRecord & { readonly passwordHash: string }
+  ): Promise<void>
+
+  createSession(
+    by: By,
+    session: {
+      readonly hash: string
+      readonly account: string
+      readonly at: Millis
+      readonly expiresAt: Millis
+    }
+  ): Promise<void>
+  /** @returns null when it is unknown or over, or its account disabled */
+  session(
+    hash: string,
+    now: Millis
+  ): Promise<{ readonly account: string; readonly role: AccountRole; readonly expiresAt: Millis } | null>
+  prolongSession(hash: string, expiresAt: Millis): Promise<void>
+  endSession(by: By, hash: string): Promise<void>
+
+  tokens(): Promise<readonly TokenRecord[]>
+  createToken(by: By, token: TokenRecord & { readonly hash: string }): Promise<void>
+  /** @returns null when it is unknown, expired or revoked */
+  token(hash: string, now: Millis): Promise<TokenRecord | null>
+  tokenUsed(id: string, at: Millis): Promise<void>
+  /** @throws StarlingError `unknown-token` */
+  revokeToken(by: By, id: string, at: Millis): Promise<void>
+}

@@ -11,33 +11,34 @@ import {
   type PurgeTarget
 } from '@starling/shared/purge.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { CoordinatorStore } from './ports.ts'
+import type { By, Change, PurgeStore } from './ports.ts'
 
 export interface Purges {
   /** @throws StarlingError `bad-url` */
   purge(
     request: PurgeRequest,
-    reason: string
+    reason: string,
+    by: By
   ): Promise<{ readonly number: number; readonly target: PurgeTarget; readonly purgedAt: Millis }>
   /** @param than what the agent has; undefined: it did not say, and learns only that it may ask. */
   newsSince(than: number | undefined): Promise<PurgeNews>
 }
 
 export function createPurges(
-  store: Pick<CoordinatorStore, 'purge' | 'purgesAfter' | 'note'>,
+  store: Pick<PurgeStore, 'purgesAfter'>,
+  change: Change,
   clock: () => Millis
 ): Purges {
   return {
-    async purge(request, reason) {
+    async purge(request, reason, by) {
       const target = targetOf(request)
       const purgedAt = Math.floor(clock())
-      const number = await store.purge({ target, purgedAt }, reason)
       const what = 'class' in request ? nameOfTarget(target) : Object.values(request).join('')
-      await store.note({
-        at: purgedAt,
-        kind: 'purged',
-        agent: null,
-        detail: [what, reason].filter(Boolean).join(': ')
+      const number = await change(by, async changed => {
+        const result = await changed.purge({ target, purgedAt }, reason)
+        const detail = [what, reason].filter(Boolean).join(': ')
+        await changed.note({ at: purgedAt, kind: 'purged', agent: null, detail })
+        return { result, target: what, detail: reason }
       })
       return { number, target, purgedAt }
     },

@@ -7,12 +7,15 @@ import type { Database } from '@starling/coordinator/store/database.ts'
 import { openDatabase, type DatabasePlace } from '@starling/coordinator/store/open.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { findPostgres, postgresInstall, startPostgres, type Postgres } from '../doubles/postgres.ts'
+import { accountsContract } from './coordinator-store/accounts.contract.ts'
 import { agentsContract } from './coordinator-store/agents.contract.ts'
+import { auditContract } from './coordinator-store/audit.contract.ts'
 import type { StoreContract, StoreHarness } from './coordinator-store/contract.ts'
 import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
+import { secretsContract } from './coordinator-store/secrets.contract.ts'
 import { ticketsContract } from './coordinator-store/tickets.contract.ts'
 
 const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
@@ -21,7 +24,10 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['tickets', ticketsContract],
   ['purges', purgesContract],
   ['policies', policiesContract],
-  ['events', eventsContract]
+  ['events', eventsContract],
+  ['secrets', secretsContract],
+  ['audit', auditContract],
+  ['accounts', accountsContract]
 ]
 
 const log = createLog('silent')

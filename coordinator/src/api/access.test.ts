@@ -3,6 +3,8 @@ import type { FastifyRequest } from 'fastify'
 import { expect, it } from 'vitest'
 import { admit } from './access.ts'
 
+const nobody = () => Promise.reject(new StarlingError('asked', 'nobody should be asked'))
+
 it('a route that forgot to say who may call it is closed to all', async () => {
   const forgetful = {
     routeOptions: { config: {} },
@@ -10,7 +12,9 @@ it('a route that forgot to say who may call it is closed to all', async () => {
   } as unknown as FastifyRequest
   const keeper = {
     adminToken: 'token',
-    member: () => Promise.reject(new StarlingError('asked', 'nobody should be asked'))
+    byToken: nobody,
+    bySession: nobody,
+    member: nobody
   }
   await expect(admit(forgetful, keeper)).rejects.toMatchObject({ code: 'closed' })
 })

@@ -38,8 +38,13 @@ declare module 'fastify' {
   }
 }
 
+export const sessionCookie = '__Host-starling'
+
 export interface Gatekeeper {
   readonly adminToken: string
+  /** Who has this API token or this session; null: nobody, or not any more. */
+  readonly byToken: (token: string) => Promise<Actor | null>
+  readonly bySession: (session: string) => Promise<Actor | null>
   /** @throws StarlingError `not-enrolled`, `revoked` */
   readonly member: (agent: AgentId) => Promise<AgentRecord>
 }
@@ -49,6 +54,7 @@ export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promis
   const { access, localOnly = false, sited = false } = request.routeOptions.config
   switch (access) {
     case 'open':
+      refuseOtherPages(request, false)
       return
     case 'key':
       request.agent = callerOf(request)
@@ -61,7 +67,7 @@ export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promis
     case 'auditor':
     case 'operator':
     case 'admin':
-      request.actor = signedIn(request, keeper)
+      request.actor = await signedIn(request, keeper)
       refuseRole(request.actor, { access, localOnly, sited })
       return
     case undefined:
@@ -69,13 +75,52 @@ export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promis
   }
 }
 
-function signedIn(request: FastifyRequest, keeper: Gatekeeper): Actor {
-  if (fromThisMachine(request) && tokenMatches(request.headers.authorization, keeper.adminToken))
-    return { kind: 'local', name: 'local', role: 'admin', site: null }
+/** One credential is looked at, never a second one when the first does not do. */
+async function signedIn(request: FastifyRequest, keeper: Gatekeeper): Promise<Actor> {
+  const { authorization } = request.headers
+  const session = sessionOf(request)
+  refuseOtherPages(request, authorization === undefined && session !== null)
+  let actor: Actor | null = null
+  if (authorization !== undefined) {
+    const token = /^Bearer (sct_[\w-]{43})$/.exec(authorization)?.[1]
+    if (token !== undefined) actor = await keeper.byToken(token)
+    else if (fromThisMachine(request) && tokenMatches(authorization, keeper.adminToken))
+      actor = { kind: 'local', name: 'local', role: 'admin', site: null }
+  } else if (session !== null) {
+    actor = await keeper.bySession(session)
+  }
+  if (actor !== null) return actor
   throw new StarlingError(
     'not-signed-in',
-    'sign in first: on the machine of the coordinator, use starling-coordinator as a user who may read its data folder'
+    'sign in first, or show a token that is valid; on the machine of the coordinator, use starling-coordinator as a user who may read its data folder'
   )
+}
+
+/** The secret in the cookie that signing in has set. */
+export function sessionOf(request: FastifyRequest): string | null {
+  for (const part of (request.headers.cookie ?? '').split(';')) {
+    const [name, value = ''] = part.trim().split('=', 2)
+    if (name === sessionCookie && /^[\w-]{43}$/.test(value)) return value
+  }
+  return null
+}
+
+/**
+ * A page of somebody else must not use the session of who looks at it. The cookie is SameSite=Strict already; this is
+ * for browsers and proxies that are not, and for pages on other ports of the same host.
+ */
+function refuseOtherPages(request: FastifyRequest, byCookie: boolean): void {
+  const { origin, host } = request.headers
+  const from = request.headers['sec-fetch-site']
+  const isOwn = origin === `https://${host}`
+  const isForeign =
+    (origin !== undefined && !isOwn) || (from !== undefined && from !== 'same-origin' && from !== 'none')
+  const changes = request.method !== 'GET' && request.method !== 'HEAD'
+  if (isForeign || (byCookie && changes && !isOwn))
+    throw new StarlingError(
+      'cross-origin',
+      'other web pages may not speak for you: open the page of the coordinator'
+    )
 }
 
 function refuseRole(

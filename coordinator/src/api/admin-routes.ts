@@ -31,32 +31,32 @@ export function addAdminRoutes(
   route(listAgents, async ({ query }) => ({ agents: ofSite(query.site, await agents()) }))
   route(listTickets, async ({ query }) => ({ tickets: ofSite(query.site, await enrolment.tickets()) }))
 
-  route(createTicket, async ({ body, actor }) => {
-    const { ticket, view } = await enrolment.createTicket(body)
+  route(createTicket, async ({ body, by }) => {
+    const { ticket, view } = await enrolment.createTicket(body, by)
     const { id, site, role, usesMax } = view
-    log.info({ id, site, role, usesMax, by: actor.name }, 'ticket created')
+    log.info({ id, site, role, usesMax, by: by.actor }, 'ticket created')
     return { ticket, ...view }
   })
 
-  route(revokeAgent, async ({ params: { agent }, body: { reason }, actor }) => {
-    const revoked = await enrolment.revoke(agent, reason)
-    log.info({ agent, reason, by: actor.name }, revoked ? 'revoked' : 'was revoked already')
+  route(revokeAgent, async ({ params: { agent }, body: { reason }, by }) => {
+    const revoked = await enrolment.revoke(agent, reason, by)
+    log.info({ agent, reason, by: by.actor }, revoked ? 'revoked' : 'was revoked already')
     return { agent, alreadyRevoked: !revoked }
   })
 
-  route(setAgentGroup, async ({ params: { agent }, body: { group }, actor }) => {
+  route(setAgentGroup, async ({ params: { agent }, body: { group }, by }) => {
     if (!(await store.setGroup(agent, group)))
       throw new StarlingError(
         'unknown-agent',
         `${agent} is not one of this fleet: see "starling-coordinator agents"`
       )
-    log.info({ agent, group, by: actor.name }, 'group')
+    log.info({ agent, group, by: by.actor }, 'group')
     return { agent, group }
   })
 
-  route(purgeContent, async ({ body: { purge, reason }, actor }) => {
-    const purged = await purges.purge(purge, reason)
-    log.info({ ...purged, reason, by: actor.name }, 'purged')
+  route(purgeContent, async ({ body: { purge, reason }, by }) => {
+    const purged = await purges.purge(purge, reason, by)
+    log.info({ ...purged, reason, by: by.actor }, 'purged')
     return purged
   })
 }

@@ -3,11 +3,13 @@
  * handler. What comes in is parsed by the declaration, what goes out too, so that a field that nobody declared
  * leaves no coordinator; and the route is in the OpenAPI document, which test and client rely on.
  */
-import { assert, StarlingError } from '@starling/shared/errors.ts'
+import { assert, codeOf, StarlingError } from '@starling/shared/errors.ts'
 import type { Given, Operation, Said } from '@starling/shared/admin-api/operation.ts'
 import type { Actor } from '@starling/shared/admin-api/service.ts'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
+import { byActor, byStranger } from '../by.ts'
+import type { AuditLog, By } from '../ports.ts'
 import { otherSite } from './access.ts'
 
 export interface Asked<
@@ -17,8 +19,9 @@ export interface Asked<
 > extends Said<Params, Query, Body> {
   /** Who asks. @throws for an open operation, where nobody is known */
   readonly actor: Actor
-  /** The IP address that it came from. */
-  readonly address: string
+  /** The same with address and action: hand it to what makes the change, so that both are one transaction. */
+  readonly by: By
+  readonly request: FastifyRequest
   /** For headers; the body is what the handler returns. */
   readonly reply: FastifyReply
 }
@@ -39,10 +42,27 @@ export interface Router {
   readonly operations: readonly Operation[]
 }
 
-export function createRouter(server: FastifyInstance): Router {
+/**
+ * A change is in the audit log before it is answered: by its handler, in the transaction of the change, or else here. What
+ * fails is written down, too. Open operations see to their entries themselves: they know who somebody claims to be.
+ */
+export function createRouter(server: FastifyInstance, audit: Pick<AuditLog, 'write' | 'wrote'>): Router {
   const operations: Operation[] = []
+
+  async function audited<Answer>(by: By, target: string, work: () => Promise<Answer>): Promise<Answer> {
+    let answer
+    try {
+      answer = await work()
+    } catch (error) {
+      await audit.write({ by, target, outcome: codeOf(error) })
+      throw error
+    }
+    if (!audit.wrote(by)) await audit.write({ by, target })
+    return answer
+  }
+
   const route: AddRoute = (operation, handler) => {
-    const { method, path, access, localOnly, siteOf } = operation
+    const { method, path, access, localOnly, siteOf, action } = operation
     operations.push(operation as unknown as Operation)
     server.route({
       method,
@@ -57,20 +77,30 @@ export function createRouter(server: FastifyInstance): Router {
         const { actor } = request
         if (actor !== null && actor.site !== null && siteOf?.(said) !== actor.site)
           throw otherSite(actor.site)
-        const answer = await handler({
+        const by =
+          actor === null ? byStranger(action ?? '', request.ip) : byActor(actor, action ?? '', request.ip)
+        const asked = {
           ...said,
           get actor() {
             assert(actor, 'an open operation knows no actor')
             return actor
           },
-          address: request.ip,
+          by,
+          request,
           reply
-        })
+        }
+        const answer = await (action === null || actor === null
+          ? handler(asked)
+          : audited(by, targetOf(said.params), () => handler(asked)))
         return reply.type('application/json').send(JSON.stringify(operation.answer.parse(answer)))
       }
     })
   }
   return { route, operations }
+}
+
+function targetOf(params: unknown): string {
+  return Object.values(params as Readonly<Record<string, unknown>>).join(' ')
 }
 
 function parse<Shape extends z.ZodType>(where: string, shape: Shape, value: unknown): z.output<Shape> {

@@ -17,10 +17,14 @@ import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
-import type { CoordinatorStore, FleetPort } from '../ports.ts'
+import type { AuditLog, CoordinatorStore, FleetPort } from '../ports.ts'
+import type { Accounts } from '../accounts.ts'
+import { byActor } from '../by.ts'
 import { admit } from './access.ts'
+import { addAccountRoutes } from './account-routes.ts'
 import { addAdminRoutes } from './admin-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
+import { addAuditRoutes } from './audit-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
@@ -40,6 +44,8 @@ export interface ApiParts {
   readonly clock: () => Millis
   readonly heartbeatMs: Millis
   readonly adminToken: string
+  readonly accounts: Accounts
+  readonly audit: AuditLog
   readonly addresses: () => readonly string[]
   readonly status: () => Promise<StatusView>
   readonly agents: () => Promise<readonly AgentView[]>
@@ -74,9 +80,19 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     routes.push(`${String(method)} ${url}`)
   })
   // Before the body is read: a stranger does not get to send one.
-  const keeper = { adminToken: parts.adminToken, member: (agent: AgentId) => parts.enrolment.member(agent) }
+  const keeper = {
+    adminToken: parts.adminToken,
+    byToken: (token: string) => parts.accounts.byToken(token),
+    bySession: (session: string) => parts.accounts.bySession(session),
+    member: (agent: AgentId) => parts.enrolment.member(agent)
+  }
   server.addHook('onRequest', async request => {
-    await admit(request, keeper)
+    try {
+      await admit(request, keeper)
+    } catch (error) {
+      await auditRefusal(request, error)
+      throw error
+    }
   })
   server.removeContentTypeParser('text/plain')
   server.addContentTypeParser(agentContentType, { parseAs: 'buffer' }, (_request, body, done) => {
@@ -87,10 +103,22 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     throw new StarlingError('closed', 'there is nothing here')
   })
   addAgentRoutes(server, parts, brake)
-  const { route, operations } = createRouter(server)
+  const { route, operations } = createRouter(server, parts.audit)
   addAdminRoutes(route, parts)
   addPolicyRoutes(route, parts.policy.policies)
+  addAccountRoutes(route, parts)
+  addAuditRoutes(route, parts.audit)
   route(showOpenApi, async () => openApiOf(operations))
+
+  /** Only of people who are known: strangers could fill the log. */
+  async function auditRefusal(
+    { actor, method, ip, routeOptions }: FastifyRequest,
+    error: unknown
+  ): Promise<void> {
+    if (actor === null) return
+    const action = `${method} ${routeOptions.url ?? ''}`
+    await parts.audit.write({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
+  }
 
   function answerError(
     error: FastifyError | StarlingError,
@@ -149,6 +177,19 @@ const statuses: Readonly<Record<string, number>> = {
   'role-too-low': 403,
   'local-only': 403,
   'other-site': 403,
+  'cross-origin': 403,
+  'sign-in-wrong': 401,
+  'code-wrong': 403,
+  'not-an-account': 403,
+  'account-exists': 409,
+  'has-accounts': 409,
+  'last-admin': 409,
+  'password-weak': 400,
+  'too-busy': 503,
+  'store-away': 503,
+  'store-full': 503,
+  'unknown-account': 404,
+  'unknown-token': 404,
   'not-enrolled': 403,
   revoked: 403,
   'ticket-unknown': 403,
@@ -165,9 +206,7 @@ const statuses: Readonly<Record<string, number>> = {
   'policy-busy': 409,
   'news-full': 503,
   'bad-body': 400,
-  'bad-url': 400,
-  'store-away': 503,
-  'store-full': 503
+  'bad-url': 400
 }
 
 function statusOf(error: FastifyError | StarlingError): number {

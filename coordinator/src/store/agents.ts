@@ -87,10 +87,28 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
   }
 
   return {
+    ...memberStore(database),
     async agents(): Promise<readonly AgentRecord[]> {
       await flush()
       return await db.selectFrom('agents').select(columns).orderBy('agent').execute()
     },
+    async heard(agent, at, version) {
+      heardSince.set(agent, { agent, at, version })
+    },
+    flush,
+    async close() {
+      clearInterval(flushTimer)
+      await flush()
+    }
+  }
+}
+
+/** Who belongs, without what is gathered: nothing here outlives its query. */
+export function memberStore(
+  database: Database
+): Pick<AgentStore, 'agent' | 'putAgent' | 'setGroup' | 'revoke' | 'revocations'> {
+  const { db } = database
+  return {
     async agent(agent) {
       const found = await db
         .selectFrom('agents')
@@ -116,13 +134,11 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
           .set({ group })
           .where('agent', '=', agent)
           .executeTakeFirst()
+        await notify('agents', agent)
         // Another policy is for it now.
         await notify('policies', agent)
         return numUpdatedRows === 1n
       })
-    },
-    async heard(agent, at, version) {
-      heardSince.set(agent, { agent, at, version })
     },
     async revoke(agent, at, reason) {
       return await database.transaction(async (transaction, notify) => {
@@ -151,11 +167,6 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
         version: rows[0]?.version ?? 0,
         agents: rows.map(({ agent }) => agent).filter(agent => agent !== null)
       }
-    },
-    flush,
-    async close() {
-      clearInterval(flushTimer)
-      await flush()
     }
   }
 }

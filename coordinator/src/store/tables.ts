@@ -1,11 +1,24 @@
 /** All tables as Kysely sees them: camelCase here, snake_case in the database. Each subject says its own. */
+import type { AccountTables } from './accounts.ts'
 import type { AgentTables } from './agents.ts'
+import type { AuditTables } from './audit.ts'
 import type { CounterTables } from './counters.ts'
 import type { EventTables } from './events.ts'
 import type { FactTables } from './facts.ts'
 import type { PolicyTables } from './policies.ts'
 import type { PurgeTables } from './purges.ts'
+import type { SecretTables } from './secrets.ts'
 import type { TicketTables } from './tickets.ts'
 
 export interface Tables
-  extends AgentTables, CounterTables, EventTables, FactTables, PolicyTables, PurgeTables, TicketTables {}
+  extends
+    AccountTables,
+    AgentTables,
+    AuditTables,
+    CounterTables,
+    EventTables,
+    FactTables,
+    PolicyTables,
+    PurgeTables,
+    SecretTables,
+    TicketTables {}

@@ -3,6 +3,13 @@ import { membership } from './001-membership.ts'
 import { purges } from './002-purges.ts'
 import { severalCoordinators } from './003-several-coordinators.ts'
 import { policies } from './004-policies.ts'
+import { controlPlane } from './005-control-plane.ts'
 import type { Migration } from './migration.ts'
 
-export const migrations: readonly Migration[] = [membership, purges, severalCoordinators, policies]
+export const migrations: readonly Migration[] = [
+  membership,
+  purges,
+  severalCoordinators,
+  policies,
+  controlPlane
+]

@@ -1,0 +1,29 @@
+/** A change and its audit entry in one transaction: see Change in ports.ts. */
+import type { Change } from '../ports.ts'
+import { memberStore } from './agents.ts'
+import type { AuditChain } from './audit.ts'
+import type { Database } from './database.ts'
+import { eventStore } from './events.ts'
+import { purgeStore } from './purges.ts'
+import { ticketStore } from './tickets.ts'
+
+export function createChange(database: Database, audit: AuditChain): Change {
+  return async (by, work) =>
+    await database.transaction(async (transaction, notify) => {
+      // The stores as they are, but within this transaction instead of one of their own.
+      const within: Database = {
+        ...database,
+        db: transaction,
+        notify,
+        transaction: async inner => await inner(transaction, notify)
+      }
+      const { result, ...deed } = await work({
+        ...memberStore(within),
+        ...ticketStore(within),
+        ...purgeStore(within),
+        ...eventStore(within)
+      })
+      await audit.append(transaction, { by, ...deed })
+      return result
+    })
+}
