@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { totalmem } from 'node:os'
+import { hostname, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { getCACertificates } from 'node:tls'
 import { cacheHostAllows } from '@starling/shared/content-classes/cache-host.ts'
@@ -34,6 +34,7 @@ import { createCoordinatorLink, type CoordinatorLink, type Member } from './coor
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
+import { fleetReport } from './fleet-report.ts'
 import { createFlows } from './flows/flows.ts'
 import { createIntercept, type Intercept } from './intercept/intercept.ts'
 import { watchUpstream } from './intercept/watch-upstream.ts'
@@ -49,7 +50,7 @@ import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
-import type { AgentStatus, PeersPort } from './ports.ts'
+import type { AgentStatus, PeersPort, StoreUsage } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'
@@ -208,11 +209,23 @@ async function start(
             return purging.fromCoordinator(fleet, purges, to)
           }
         },
-        report: () => ({
-          counters: { ...flows.totals() },
-          host: { platform: process.platform, memoryBytes: totalmem() },
-          swarm: store.list().map(({ head, have }) => ({ transfer: head.transfer, complete: have.full }))
-        }),
+        report: () =>
+          fleetReport({
+            hostName: hostname(),
+            platform: process.platform,
+            totals: flows.totals(),
+            answers: proxy?.tally().answers ?? null,
+            failedTransfers,
+            refusals: network.refusals(),
+            signs: network.signs(),
+            mdns: config.mdns,
+            peers: network.list().length,
+            stored: store.list(),
+            views: flows.views(),
+            disk: diskSeen,
+            host: { ...unknownHost, ramBytes: totalmem() },
+            clockOffsetMs: trust.now() - Date.now()
+          }),
         log
       },
       {
@@ -347,6 +360,8 @@ async function start(
     peers: () => network.list().length
   })
   let proxy: Proxy | null = null
+  let failedTransfers = 0
+  let diskSeen: StoreUsage | null = null
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') roles.set(event.peer, event.role)
@@ -356,6 +371,7 @@ async function start(
     }
     peerBytes.note(event)
     loop.emit(event)
+    if (event.type === 'disk-changed') diskSeen = event
     if (event.type === 'chunk-stored') lookAtDisk(event.kept ? diskLookBusyMs : 0)
   }
 
@@ -371,7 +387,13 @@ async function start(
     roleOf: peer => roles.get(peer) ?? 'agent'
   })
   const loop = run(core, {
-    flows,
+    flows: {
+      ...flows,
+      failTransfer(transfer, reason) {
+        failedTransfers++
+        flows.failTransfer(transfer, reason)
+      }
+    },
     say: (to, message) => {
       network.say(to, withProof(message))
     },

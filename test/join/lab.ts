@@ -120,7 +120,7 @@ export function createJoinLab(): JoinLab {
               heard.purgesVersion = version
             }
           },
-          report: () => ({ counters: { fromPeers: 1 }, host: { platform: 'test' }, swarm: [] }),
+          report: () => ({ counters: { fromPeers: 1 }, host: { platform: 'test' }, swarm: [], problems: [] }),
           log: quiet,
           clock
         },

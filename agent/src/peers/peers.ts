@@ -129,6 +129,7 @@ export async function createPeers(
     },
     limits
   )
+  const signs = { multicastHeard: false, dialled: false }
   const discovery = createDiscovery(
     {
       log,
@@ -136,6 +137,7 @@ export async function createPeers(
       // Without a proof we speak to no one, so nobody needs to find us.
       port: () => (trust.proof() === null ? null : portOf(host.getMultiaddrs())),
       found: (id, addresses) => {
+        signs.multicastHeard = true
         if (!forbidden.has(id)) redial.hint('mdns', id, addresses)
       }
     },
@@ -147,7 +149,10 @@ export async function createPeers(
     }
   )
 
-  host.addEventListener('connection:open', ({ detail }) => links.opened(detail))
+  host.addEventListener('connection:open', ({ detail }) => {
+    if (detail.direction === 'inbound') signs.dialled = true
+    links.opened(detail)
+  })
   host.addEventListener('connection:close', ({ detail }) => links.closed(detail))
 
   return {
@@ -203,6 +208,7 @@ export async function createPeers(
     list: links.list,
     addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
     refusals: () => refusals.counted,
+    signs: () => ({ ...signs }),
     async stop() {
       for (const timer of timers) clearInterval(timer)
       emit = null
