@@ -4,6 +4,7 @@ import { purges } from './002-purges.ts'
 import { severalCoordinators } from './003-several-coordinators.ts'
 import { policies } from './004-policies.ts'
 import { controlPlane } from './005-control-plane.ts'
+import { fleet } from './006-fleet.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -11,5 +12,6 @@ export const migrations: readonly Migration[] = [
   purges,
   severalCoordinators,
   policies,
-  controlPlane
+  controlPlane,
+  fleet
 ]
