@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
-import { totalmem } from 'node:os'
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { getCACertificates } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
@@ -45,6 +45,7 @@ import { createCoordinatorLink, type CoordinatorLink, type Member } from './coor
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
+import { fleetReport } from './fleet-report.ts'
 import { createFlows } from './flows/flows.ts'
 import { createIntercept, type Intercept } from './intercept/intercept.ts'
 import { watchUpstream } from './intercept/watch-upstream.ts'
@@ -60,7 +61,7 @@ import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
-import type { AgentStatus, ConfigReload, PeersPort, SourcedValue } from './ports.ts'
+import type { AgentStatus, ConfigReload, PeersPort, SourcedValue, StoreUsage } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'
@@ -259,11 +260,23 @@ async function start(
         },
         // Who is set up by a program of its own is not told by the coordinator what to do.
         ...(source === null ? {} : { policy: createCoordinatorPolicy() }),
-        report: () => ({
-          counters: { ...flows.totals(), downloads: ended().all, downloadErrors: ended().failed },
-          host: { platform: process.platform, memoryBytes: totalmem() },
-          swarm: store.list().map(({ head, have }) => ({ transfer: head.transfer, complete: have.full }))
-        }),
+        report: () =>
+          fleetReport({
+            hostName: hostname(),
+            platform: process.platform,
+            totals: flows.totals(),
+            answers: proxy?.tally().answers ?? null,
+            failedTransfers,
+            refusals: network.refusals(),
+            signs: network.signs(),
+            mdns: config.mdns,
+            peers: network.list().length,
+            stored: store.list(),
+            views: flows.views(),
+            disk: diskSeen,
+            host: host.now(),
+            clockOffsetMs: trust.now() - Date.now()
+          }),
         log
       },
       {
@@ -420,6 +433,8 @@ async function start(
     peers: () => network.list().length
   })
   let proxy: Proxy | null = null
+  let failedTransfers = 0
+  let diskSeen: StoreUsage | null = null
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') {
@@ -437,6 +452,7 @@ async function start(
       policy.look()
     }
     loop.emit(event)
+    if (event.type === 'disk-changed') diskSeen = event
     if (event.type === 'chunk-stored') lookAtDisk(event.kept ? diskLookBusyMs : 0)
   }
 
@@ -456,7 +472,13 @@ async function start(
     roleOf: peer => roles.get(peer) ?? 'agent'
   })
   const loop = run(core, {
-    flows,
+    flows: {
+      ...flows,
+      failTransfer(transfer, reason) {
+        failedTransfers++
+        flows.failTransfer(transfer, reason)
+      }
+    },
     say: (to, message) => {
       network.say(to, withProof(message))
     },
@@ -744,15 +766,13 @@ async function start(
         files: { readFile: readSecretFile, writeFile: writeSecretFile },
         verify: verifyPolicy,
         async apply(scopes) {
-          const values = scopes
-            .toReversed()
-            .flatMap(({ scope, version: of, document }) =>
-              Object.entries(document).map(([name, value]) => ({
-                name,
-                value,
-                place: `${scope} version ${of}`
-              }))
-            )
+          const values = scopes.toReversed().flatMap(({ scope, version: of, document }) =>
+            Object.entries(document).map(([name, value]) => ({
+              name,
+              value,
+              place: `${scope} version ${of}`
+            }))
+          )
           // What was kept is there before the parts that it is about: they are told when all stand.
           if (!isUp) {
             source?.setCoordinatorPolicy?.(values)

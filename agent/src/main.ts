@@ -103,7 +103,8 @@ async function join(dataFolder: string, ticket: string): Promise<Joined> {
       report: () => ({
         counters: {},
         host: { platform: process.platform, memoryBytes: totalmem() },
-        swarm: []
+        swarm: [],
+        problems: []
       }),
       log
     },

@@ -285,6 +285,8 @@ export interface PeersPort {
   addresses(): readonly string[]
   /** Reasons why contacts failed, counted: 'no-credential', 'other-fleet', 'other-site', 'unreachable', ... */
   refusals(): ReadonlyMap<string, number>
+  /** Since the start: whether another agent was heard by multicast, and whether any has dialled this one. */
+  signs(): { readonly multicastHeard: boolean; readonly dialled: boolean }
   stop(): Promise<void>
 }
 

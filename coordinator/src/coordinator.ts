@@ -127,7 +127,8 @@ export async function createCoordinator(
       clock,
       addresses: () => addresses,
       site: config.site,
-      credentialLifeMs: config.credentialLifeMs
+      credentialLifeMs: config.credentialLifeMs,
+      heartbeatMs: config.heartbeatMs
     })
     const purges = createPurges(store, change, clock)
     const policy = await startPolicyService(

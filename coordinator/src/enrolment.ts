@@ -4,7 +4,12 @@
  * which of the things that can be wrong with a ticket is wrong, which only somebody who has the secret learns.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { clockToleranceMs, type Credential, type RevocationList } from '@starling/shared/credential.ts'
+import {
+  clockToleranceMs,
+  type Credential,
+  type RevocationList,
+  type Role
+} from '@starling/shared/credential.ts'
 import type { TicketRequest, TicketView } from '@starling/shared/admin-api/fleet.ts'
 import type { EnrolRequest } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
@@ -16,6 +21,9 @@ import type { AgentRecord, Authority, By, Change, CoordinatorStore, FleetPort } 
 /** Expired tickets are still told from unknown ones for so long. */
 const expiredTicketsKeptMs: Millis = 30 * dayMs
 
+/** An agent that is heard still is no machine's old self, whatever its hardware says: clones exist. */
+const silentHeartbeats = 4
+
 export interface Enrolment {
   createTicket(
     request: TicketRequest,
@@ -26,6 +34,15 @@ export interface Enrolment {
   enrol(agent: AgentId, request: EnrolRequest): Promise<Credential>
   /** @throws StarlingError `not-enrolled`, `revoked` */
   member(agent: AgentId): Promise<AgentRecord>
+  /** Puts out the old selves of machines that were set up anew and have joined again, once they are silent. */
+  supersede(): Promise<void>
+  /** Out of the fleet and of its lists. @throws StarlingError `unknown-agent` */
+  decommission(agent: AgentId, reason: string, by: By): Promise<void>
+  /** To another site or group; its next heartbeat brings the credential. @throws StarlingError `unknown-agent` */
+  move(
+    agent: AgentId,
+    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined }
+  ): Promise<AgentRecord>
   renew(member: AgentRecord): Promise<Credential>
   /** Null while the credential of that serial has more than half of its life before it. */
   renewIfDue(member: AgentRecord, serial: number): Promise<Credential | null>
@@ -44,28 +61,43 @@ export interface EnrolmentOptions {
   readonly addresses: () => readonly string[]
   readonly site: SiteId
   readonly credentialLifeMs: Millis
+  readonly heartbeatMs: Millis
 }
 
 export function createEnrolment(options: EnrolmentOptions): Enrolment {
   const { store, change, authority, fleet, clock } = options
   /** Of credentials issued by this process; after a restart everyone simply gets a new one. */
-  const issued = new Map<AgentId, { serial: number; dueAt: Millis }>()
+  const issued = new Map<AgentId, { serial: number; dueAt: Millis; site: SiteId; role: Role }>()
   let signedList: RevocationList | null = null
 
   async function renew({ agent, site, role }: AgentRecord): Promise<Credential> {
     const now = Math.floor(clock())
     const notAfter = now + options.credentialLifeMs
     const serial = await store.issueSerial({ agent, at: now, notAfter })
-    issued.set(agent, { serial, dueAt: now + options.credentialLifeMs / 2 })
+    issued.set(agent, { serial, dueAt: now + options.credentialLifeMs / 2, site, role })
     return authority.credential(
       { agentId: agent, site, role, serial, notBefore: now - clockToleranceMs, notAfter },
       now
     )
   }
 
+  async function supersede(): Promise<void> {
+    const now = Math.floor(clock())
+    for (const { agent, by } of await store.supersede(now, now - options.heartbeatMs * silentHeartbeats)) {
+      await store.note({
+        at: now,
+        kind: 'superseded',
+        agent,
+        detail: `its machine was set up anew and is ${by} now`
+      })
+      fleet.revoked(agent)
+    }
+  }
+
   return {
     renew,
-    async createTicket({ site = options.site, role, uses, expiresInMs }, by) {
+    supersede,
+    async createTicket({ site = options.site, group = null, role, uses, expiresInMs }, by) {
       const now = Math.floor(clock())
       const secret = randomBytes(32).toString('base64url')
       const secretHash = hashOf(secret)
@@ -74,11 +106,12 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         secretHash,
         site,
         role,
+        group,
         usesMax: uses,
         createdAt: now,
         expiresAt: now + expiresInMs
       }
-      const detail = `for ${uses} ${role}(s) of ${site}`
+      const detail = `for ${uses} ${role}(s) of ${site}${group === null ? '' : `, group ${group}`}`
       await change(by, async changed => {
         await changed.pruneTickets(now - expiredTicketsKeptMs)
         await changed.createTicket(record)
@@ -130,7 +163,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         agent,
         site: ticket.site,
         role: ticket.role,
-        group: known?.group ?? null,
+        group: ticket.group ?? known?.group ?? null,
         version: request.version,
         enrolledAt: now,
         lastHeardAt: null,
@@ -143,8 +176,12 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         agent,
         detail: `as ${ticket.role} of ${ticket.site} with ticket ${ticket.id}`
       })
+      if (request.machine !== undefined) {
+        const older = await store.joinedAs(agent, request.machine, ticket.group)
+        if (older.length > 0) await supersede()
+      }
       fleet.enrolled(agent, ticket.site, ticket.role)
-      return await renew(record)
+      return await renew((await store.agent(agent)) ?? record)
     },
     async member(agent) {
       const record = await store.agent(agent)
@@ -155,7 +192,8 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
     },
     async renewIfDue(member, serial) {
       const last = issued.get(member.agent)
-      return last?.serial === serial && clock() < last.dueAt ? null : await renew(member)
+      const isSame = last?.site === member.site && last.role === member.role
+      return isSame && last.serial === serial && clock() < last.dueAt ? null : await renew(member)
     },
     async revocationsSince(than) {
       const list = await store.revocations()
@@ -163,13 +201,40 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       if (signedList?.version !== list.version) signedList = authority.revocationList(list, clock())
       return signedList
     },
+    async decommission(agent, reason, by) {
+      await change(by, async changed => {
+        if ((await changed.agent(agent)) === null) throw unknownAgent(agent)
+        const now = Math.floor(clock())
+        await changed.revoke(agent, now, reason)
+        await changed.decommission(agent, now)
+        await changed.note({ at: now, kind: 'decommissioned', agent, detail: reason })
+        return { result: undefined, target: agent, detail: reason }
+      })
+      fleet.revoked(agent)
+    },
+    async move(agent, to) {
+      const record = await store.agent(agent)
+      if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
+      const moved = {
+        ...record,
+        site: to.site ?? record.site,
+        group: to.group === undefined ? record.group : to.group
+      }
+      await store.putAgent(moved)
+      if (moved.group !== record.group) await store.setGroup(agent, moved.group)
+      await store.note({
+        at: Math.floor(clock()),
+        kind: 'moved',
+        agent,
+        detail: `to site ${moved.site}, ${moved.group === null ? 'no group' : `group ${moved.group}`}`
+      })
+      fleet.enrolled(agent, moved.site, moved.role)
+      return moved
+    },
     async revoke(agent, reason, by) {
       const done = await change(by, async changed => {
         if ((await changed.agent(agent)) === null) {
-          throw new StarlingError(
-            'unknown-agent',
-            `${agent} is not one of this fleet: see "starling-coordinator agents"`
-          )
+          throw unknownAgent(agent)
         }
         const now = Math.floor(clock())
         const result = await changed.revoke(agent, now, reason)
@@ -180,6 +245,13 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return done
     }
   }
+}
+
+function unknownAgent(agent: AgentId): StarlingError {
+  return new StarlingError(
+    'unknown-agent',
+    `${agent} is not one of this fleet: see "starling-coordinator agents"`
+  )
 }
 
 function hashOf(secret: string): Buffer {
@@ -195,12 +267,13 @@ function viewOf({
   id,
   site,
   role,
+  group,
   uses,
   usesMax,
   createdAt,
   expiresAt
 }: TicketView & { secretHash: Uint8Array }): TicketView {
-  return { id, site, role, uses, usesMax, createdAt, expiresAt }
+  return { id, site, role, group, uses, usesMax, createdAt, expiresAt }
 }
 
 function refused(code: string, message: string): StarlingError {

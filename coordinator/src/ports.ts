@@ -31,6 +31,8 @@ export interface TicketRecord {
   readonly secretHash: Uint8Array
   readonly site: SiteId
   readonly role: Role
+  /** That machines which join with it are put into; null: none. */
+  readonly group: string | null
   readonly usesMax: number
   readonly createdAt: Millis
   readonly expiresAt: Millis
@@ -49,6 +51,18 @@ export interface AgentStore {
   putAgent(agent: AgentRecord): Promise<void>
   /** @returns false for an unknown agent */
   setGroup(agent: AgentId, group: string | null): Promise<boolean>
+  /**
+   * Notes which machine an agent runs on. Its group is that of its old self if the ticket names none.
+   * @returns others of that machine that are not revoked
+   */
+  joinedAs(agent: AgentId, machine: string, group: string | null): Promise<readonly AgentId[]>
+  /** Revokes agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`. */
+  supersede(
+    at: Millis,
+    silentSince: Millis
+  ): Promise<ReadonlyArray<{ readonly agent: AgentId; readonly by: AgentId }>>
+  /** Takes it off all lists. */
+  decommission(agent: AgentId, at: Millis): Promise<void>
   /** Gathered, and written together with what else is heard within seconds. */
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */
@@ -202,7 +216,10 @@ export type Change = <Result>(
   ) => Promise<{ readonly result: Result; readonly target: string; readonly detail?: string }>
 ) => Promise<Result>
 
-export type ChangeStore = TicketStore & PurgeStore & EventStore & Pick<AgentStore, 'agent' | 'revoke'>
+export type ChangeStore = TicketStore &
+  PurgeStore &
+  EventStore &
+  Pick<AgentStore, 'agent' | 'revoke' | 'decommission'>
 
 // ------------------------------------------------------------------------------------------------- accounts
 

@@ -11,6 +11,13 @@ import { z } from 'zod'
 import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
 import { isAgentId, isTransferId, type AgentId, type TransferId } from './ids.ts'
+import {
+  orderProgressShape,
+  ordersForAgentShape,
+  ordersPerAgentMax,
+  type OrderProgress,
+  type OrdersForAgent
+} from './orders.ts'
 import { purgesPerAnswerMax } from './purge.ts'
 import {
   policyReportShape,
@@ -41,11 +48,24 @@ export const newsWaitMs: Millis = 50 * secondMs
 export const heartbeatJitter = 0.2
 export const swarmEntriesMax = 256
 export const handoutMax = 32
+export const swarmNameLengthMax = 200
+export const countersMax = 64
+/** An agent that was started more often without reaching a coordinator leaves out the oldest. */
+export const earlierRunsMax = 8
+/** Smaller bodies do not get smaller by it. */
+export const compressFromBytes: Bytes = KiB
 
 /** A transfer that an agent keeps (complete) or is fetching. */
 export interface SwarmEntry {
   readonly transfer: TransferId
   readonly complete: boolean
+  /** The key without its query, for people; with its length told once. What follows is left out to an older coordinator. */
+  readonly name?: string | undefined
+  readonly length?: Bytes | undefined
+  /** From 0 to 1, in steps of a hundredth. */
+  readonly share?: number | undefined
+  /** Fetched from beyond the site by this agent, since it started. */
+  readonly wanBytes?: Bytes | undefined
 }
 
 export interface CoordinatorAddress {
@@ -55,6 +75,8 @@ export interface CoordinatorAddress {
 
 export interface EnrolRequest {
   readonly secret: string
+  /** Names the hardware (64 hex digits), so that a machine that was set up anew replaces its old self. */
+  readonly machine?: string | undefined
   /** Left out: whatever the ticket gives. */
   readonly role?: Role | undefined
   /** Program version, for the admin's list. */
@@ -88,6 +110,26 @@ export interface HeartbeatRequest {
   readonly purgesVersion?: number | undefined
   /** What it has of the policy. Left out to a coordinator that has not shown that it knows of policies. */
   readonly policy?: PolicyReport | undefined
+  /** Left out to a coordinator that has not shown that it knows of reports: all of `counters`, `host` and `swarm` is told then. */
+  readonly report?: ReportHead | undefined
+  /** Version of the orders that it acts on, and how far it is with them. Left out as `report`. */
+  readonly orders?: { readonly version: number; readonly progress: readonly OrderProgress[] } | undefined
+}
+
+/** Makes `counters`, `host` and `swarm` of a heartbeat what has changed since another (heartbeat-report.ts). */
+export interface ReportHead {
+  /** Grows with each start of the agent: what the counters count from. */
+  readonly run: number
+  /** Grows with each heartbeat of the run. */
+  readonly sequence: number
+  /** What this adds to; null: this is all. */
+  readonly base: number | null
+  /** Transfers that it has no more. */
+  readonly gone: readonly TransferId[]
+  /** What is wrong with the agent or its network, in words of ours. */
+  readonly problems: readonly string[]
+  /** Where the counters of earlier runs ended, until a coordinator has taken them. */
+  readonly earlier: ReadonlyArray<{ readonly run: number; readonly counters: Readonly<Record<string, number>> }>
 }
 
 /** An agent of the site, and where it can be dialled. */
@@ -107,6 +149,10 @@ export interface HeartbeatResponse {
   readonly purges?: PurgeNews | undefined
   /** Null: nothing newer than the agent has, or it did not say. Left out by a coordinator that does not know of policies. */
   readonly policy?: SignedPolicy | null | undefined
+  /** `full`: the next is to tell all, at once. Left out by a coordinator that does not know of reports. */
+  readonly report?: 'taken' | 'full' | undefined
+  /** All orders for this agent; null: none newer than it has. */
+  readonly orders?: OrdersForAgent | null | undefined
 }
 
 /**
@@ -157,6 +203,8 @@ const multiaddrText = z
   .regex(/^\/[\x21-\x7e]+$/)
 const fact = z.union([z.string().max(256), z.number(), z.boolean(), z.null()])
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/)
+const counters = z.record(name, z.number().nonnegative())
+const transfer = z.string().refine(isTransferId)
 const fewerThan =
   (most: number) =>
   (record: object): boolean =>
@@ -166,21 +214,49 @@ const heartbeatMs = z.number().int().min(10).max(3_600_000)
 export const enrolRequestShape: z.ZodType<EnrolRequest> = z.strictObject({
   secret: ticketSecretShape,
   role: z.enum(['agent', 'gateway']).optional(),
+  machine: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   version: z.string().max(64)
+})
+
+const reportHeadShape: z.ZodType<ReportHead> = z.strictObject({
+  run: count,
+  sequence: count,
+  base: count.nullable(),
+  gone: z.array(transfer).max(swarmEntriesMax),
+  problems: z.array(name).max(32),
+  earlier: z
+    .array(z.strictObject({ run: count, counters: counters.refine(fewerThan(countersMax)) }))
+    .max(earlierRunsMax)
 })
 
 export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject({
   version: z.string().max(64),
   addresses: z.array(multiaddrText).max(16),
-  counters: z.record(name, z.number().nonnegative()).refine(fewerThan(64)),
+  counters: counters.refine(fewerThan(countersMax)),
   host: z.record(name, fact).refine(fewerThan(64)),
   swarm: z
-    .array(z.strictObject({ transfer: z.string().refine(isTransferId), complete: z.boolean() }))
+    .array(
+      z.strictObject({
+        transfer,
+        complete: z.boolean(),
+        name: z.string().max(swarmNameLengthMax).optional(),
+        length: count.optional(),
+        share: z.number().min(0).max(1).optional(),
+        wanBytes: count.optional()
+      })
+    )
     .max(swarmEntriesMax),
   credentialSerial: count,
   revocationsVersion: z.number().int().min(-1),
   purgesVersion: count.optional(),
-  policy: policyReportShape.optional()
+  policy: policyReportShape.optional(),
+  report: reportHeadShape.optional(),
+  orders: z
+    .strictObject({ version: count, progress: z.array(orderProgressShape).max(ordersPerAgentMax) })
+    .optional()
 })
 
 export const newsRequestShape: z.ZodType<NewsRequest> = z.strictObject({
@@ -230,7 +306,9 @@ export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   revocations: revocationListShape.nullable(),
   heartbeatMs,
   purges: purgeNewsShape.optional(),
-  policy: signedPolicyShape.nullish()
+  policy: signedPolicyShape.nullish(),
+  report: z.enum(['taken', 'full']).optional(),
+  orders: ordersForAgentShape.nullish()
 })
 
 export const apiErrorShape: z.ZodType<ApiError> = z.object({

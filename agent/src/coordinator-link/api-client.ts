@@ -6,6 +6,7 @@ import { Agent, request as httpsRequest } from 'node:https'
 import {
   agentContentType,
   apiErrorShape,
+  compressFromBytes,
   decodeBody,
   encodeBody,
   responseBytesMax,
@@ -15,6 +16,7 @@ import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { TLSSocket } from 'node:tls'
+import { gzipSync } from 'node:zlib'
 import type { z } from 'zod'
 
 /** A busy coordinator answers in milliseconds; one that needs longer is as good as away. */
@@ -36,7 +38,9 @@ export interface ApiClient {
     coordinators: readonly CoordinatorAddress[],
     path: string,
     body: Parameters<typeof encodeBody>[0],
-    shape: z.ZodType<Answer>
+    shape: z.ZodType<Answer>,
+    /** Whether the coordinator is known to take gzip. */
+    compress?: boolean
   ): Promise<Answer>
   /** Gives up what is under way. */
   close(): void
@@ -68,7 +72,8 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
     id: AgentId,
     address: string,
     path: string,
-    body: Uint8Array
+    body: Uint8Array,
+    isGzip: boolean
   ): Promise<{ status: number; bytes: Buffer }> {
     const url = new URL(path, address)
     return await new Promise((resolve, reject) => {
@@ -80,7 +85,11 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
           port: url.port,
           path: url.pathname,
           signal: AbortSignal.any([stopped.signal, AbortSignal.timeout(answerMsMax)]),
-          headers: { 'content-type': agentContentType, 'content-length': body.length }
+          headers: {
+            'content-type': agentContentType,
+            'content-length': body.length,
+            ...(isGzip ? { 'content-encoding': 'gzip' } : {})
+          }
         },
         response => {
           const parts: Buffer[] = []
@@ -103,15 +112,17 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
   }
 
   return {
-    async ask(coordinators, path, body, shape) {
-      const encoded = encodeBody(body)
+    async ask(coordinators, path, body, shape, compress = false) {
+      const plain = encodeBody(body)
+      const isGzip = compress && plain.length >= compressFromBytes
+      const encoded = isGzip ? gzipSync(plain) : plain
       const problems: string[] = []
       const roads = coordinators.flatMap(({ id, addresses }) => addresses.map(address => ({ id, address })))
       roads.sort((one, other) => Number(other.address === preferred) - Number(one.address === preferred))
       for (const { id, address } of roads) {
         let answer
         try {
-          answer = await askOne(id, address, path, encoded)
+          answer = await askOne(id, address, path, encoded, isGzip)
         } catch (error) {
           if (stopped.signal.aborted)
             throw new StarlingError('aborted', 'the coordinator link was stopped', { cause: error })

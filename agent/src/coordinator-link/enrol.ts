@@ -23,7 +23,7 @@ export async function enrol(
       identity: await createLinkIdentity(identity),
       trust: { setProof() {}, setRevocations: () => null, setClockOffset() {}, coordinatorReachable() {} },
       peers: { hint() {}, forbid() {}, hangUp() {}, list: () => [], addresses: () => [] },
-      report: () => ({ counters: {}, host: {}, swarm: [] }),
+      report: () => ({ counters: {}, host: {}, swarm: [], problems: [] }),
       log: createLog('warn', 'join')
     },
     { dataFolder, ticket: null, version }

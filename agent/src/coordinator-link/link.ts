@@ -14,16 +14,14 @@ import {
   heartbeatMsDefault,
   heartbeatResponseShape,
   renewResponseShape,
-  swarmEntriesMax,
   type CoordinatorAddress,
-  type HeartbeatRequest,
   type NewsResponse,
-  type PurgeNews,
-  type SwarmEntry
+  type PurgeNews
 } from '@starling/shared/coordinator-api.ts'
 import type { Credential, Proof, RevocationList, Role } from '@starling/shared/credential.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { isKeyHash, type AgentId, type SiteId } from '@starling/shared/ids.ts'
+import type { OrderProgress, OrdersForAgent } from '@starling/shared/orders.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import { parseTicket, type Ticket } from '@starling/shared/ticket.ts'
@@ -32,6 +30,7 @@ import type { Log } from '../log.ts'
 import type { CoordinatorLinkPort, PeersPort } from '../ports.ts'
 import { createApiClient, type Dial } from './api-client.ts'
 import { createHandoutMemory } from './handout-memory.ts'
+import { createHeartbeatReports, type AgentReportNow } from './heartbeat-report.ts'
 import {
   loadMembership,
   loadRevocations,
@@ -83,11 +82,15 @@ export interface LinkParts {
     stop(): void
   }
   /** What the heartbeat tells. */
-  readonly report: () => {
-    readonly counters: Readonly<Record<string, number>>
-    readonly host: HeartbeatRequest['host']
-    readonly swarm: readonly SwarmEntry[]
+  readonly report: () => AgentReportNow
+  /** What an admin ordered of this agent; left out where nothing is done of it. */
+  readonly orders?: {
+    version(): number
+    progress(): readonly OrderProgress[]
+    take(orders: OrdersForAgent): Promise<void>
   }
+  /** Names the hardware; null: it has no name that is its own. */
+  readonly machine?: (fleet: AgentId) => Promise<string | null>
   readonly log: Log
   readonly clock?: () => Millis
   readonly random?: () => number
@@ -125,6 +128,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   const { dataFolder, version } = settings
   const client = createApiClient(identity.dial)
   const handouts = createHandoutMemory(dataFolder, identity)
+  const reports = createHeartbeatReports(dataFolder, identity, clock)
   let membership: Membership | null = null
   let ticket: Ticket | null = null
   let revocationsVersion = -1
@@ -133,6 +137,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   let lastRefusal: string | null = null
   /** The coordinator does not know of purges. */
   let purgesUnknown = false
+  /** The coordinator has shown that it knows of reports and orders, and takes gzip. */
+  let reportsKnown = false
   /** The coordinator has shown that it knows of policies and news. */
   let policyKnown = false
   let prepared = false
@@ -221,7 +227,19 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   async function enrol(by: Ticket): Promise<void> {
     const askedAt = clock()
     const from = [{ id: by.coordinator, addresses: by.addresses }]
-    const answer = await client.ask(from, apiPaths.enrol, { secret: by.secret, version }, enrolResponseShape)
+    const machine = (await parts.machine?.(by.fleet)) ?? null
+    const answer = await client
+      .ask(
+        from,
+        apiPaths.enrol,
+        { secret: by.secret, version, ...(machine === null ? {} : { machine }) },
+        enrolResponseShape
+      )
+      .catch(async (error: unknown) => {
+        // An older coordinator does not know of machines.
+        if (machine === null || codeOf(error) !== 'bad-body') throw error
+        return await client.ask(from, apiPaths.enrol, { secret: by.secret, version }, enrolResponseShape)
+      })
     takeTime(answer.time, askedAt)
     const coordinators = answer.coordinators.length > 0 ? answer.coordinators : from
     await takeCredential(answer.credential, coordinators, by.fleet)
@@ -254,7 +272,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   }
 
   async function heartbeat({ coordinators, fleet, credential }: Membership): Promise<void> {
-    const { counters, host, swarm } = report()
+    const now = report()
+    const told = reports.next(now, reportsKnown)
     const purgesVersion = purgesUnknown ? null : (parts.purges?.version(fleet) ?? null)
     const askedAt = clock()
     const answer = await client.ask(
@@ -262,18 +281,24 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       apiPaths.heartbeat,
       {
         version,
-        counters,
-        host,
+        ...told,
         revocationsVersion,
         ...(purgesVersion === null ? {} : { purgesVersion }),
         ...(policyKnown && parts.policy !== undefined ? { policy: parts.policy.report() } : {}),
+        ...(reportsKnown && parts.orders !== undefined
+          ? { orders: { version: parts.orders.version(), progress: parts.orders.progress() } }
+          : {}),
         addresses: peers.addresses().slice(0, 16),
-        swarm: swarm.slice(0, swarmEntriesMax),
         credentialSerial: credential.serial
       },
-      heartbeatResponseShape
+      heartbeatResponseShape,
+      reportsKnown
     )
     takeTime(answer.time, askedAt)
+    reportsKnown = answer.report !== undefined
+    if (answer.report !== undefined && reports.answered(answer.report)) beatNow()
+    await reports.note(now)
+    if (answer.orders !== null && answer.orders !== undefined) await parts.orders?.take(answer.orders)
     heartbeatMs = answer.heartbeatMs
     if (answer.credential !== null) await takeCredential(answer.credential, coordinators, fleet)
     else if (membership?.revoked === true) await takeCredential(credential, coordinators, fleet)
@@ -306,6 +331,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       if (code === 'bad-body') {
         purgesUnknown = true
         policyKnown = false
+        reportsKnown = false
       }
       // It answered: only credentials of those whom nobody can answer keep their grace.
       lastRefusal = finalCodes.has(code) ? code : null
@@ -372,6 +398,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     if (prepared) return member()
     ticket = settings.ticket === null ? null : parseTicket(settings.ticket)
     membership = await loadMembership(dataFolder, identity)
+    await reports.load()
     prepared = true
     // A ticket of another fleet is an admin's wish to move this agent there.
     if (membership !== null && ticket !== null && ticket.fleet !== membership.fleet) membership = null
@@ -415,6 +442,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       parts.policy?.stop()
       await news.stop()
       await beating
+      if (membership !== null) await reports.note(report(), true)
     }
   }
 }

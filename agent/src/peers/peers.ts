@@ -136,6 +136,7 @@ export async function createPeers(
     },
     limits
   )
+  const signs = { multicastHeard: false, dialled: false }
   const discovery = createDiscovery(
     {
       log,
@@ -143,6 +144,7 @@ export async function createPeers(
       // Without a proof we speak to no one, so nobody needs to find us.
       port: () => (trust.proof() === null ? null : portOf(host.getMultiaddrs())),
       found: (id, addresses) => {
+        signs.multicastHeard = true
         if (forbidden.has(id)) return
         redial.hint('mdns', id, addresses)
         // Before it was heard it may have been turned away as one that is not on the link.
@@ -159,7 +161,10 @@ export async function createPeers(
     }
   )
 
-  host.addEventListener('connection:open', ({ detail }) => links.opened(detail))
+  host.addEventListener('connection:open', ({ detail }) => {
+    if (detail.direction === 'inbound') signs.dialled = true
+    links.opened(detail)
+  })
   host.addEventListener('connection:close', ({ detail }) => links.closed(detail))
 
   return {
@@ -219,6 +224,7 @@ export async function createPeers(
     list: links.list,
     addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
     refusals: () => refusals.counted,
+    signs: () => ({ ...signs }),
     async stop() {
       for (const timer of timers) clearInterval(timer)
       emit = null

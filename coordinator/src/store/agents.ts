@@ -24,6 +24,9 @@ export interface AgentTables {
     lastHeardAt: number | null
     revokedAt: number | null
     revokedReason: string | null
+    machine: string | null
+    supersededBy: AgentId | null
+    decommissionedAt: number | null
   }
 }
 
@@ -90,7 +93,12 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
     ...memberStore(database),
     async agents(): Promise<readonly AgentRecord[]> {
       await flush()
-      return await db.selectFrom('agents').select(columns).orderBy('agent').execute()
+      return await db
+        .selectFrom('agents')
+        .select(columns)
+        .where('decommissionedAt', 'is', null)
+        .orderBy('agent')
+        .execute()
     },
     async heard(agent, at, version) {
       heardSince.set(agent, { agent, at, version })
@@ -106,7 +114,10 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
 /** Who belongs, without what is gathered: nothing here outlives its query. */
 export function memberStore(
   database: Database
-): Pick<AgentStore, 'agent' | 'putAgent' | 'setGroup' | 'revoke' | 'revocations'> {
+): Pick<
+  AgentStore,
+  'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'supersede' | 'decommission' | 'revoke' | 'revocations'
+> {
   const { db } = database
   return {
     async agent(agent) {
@@ -134,10 +145,64 @@ export function memberStore(
           .set({ group })
           .where('agent', '=', agent)
           .executeTakeFirst()
+        await notify('agents', agent)
         // Another policy is for it now.
         await notify('policies', agent)
         return numUpdatedRows === 1n
       })
+    },
+    async joinedAs(agent, machine, group) {
+      return await database.transaction(async transaction => {
+        const others = await transaction
+          .selectFrom('agents')
+          .select(['agent', 'group'])
+          .where('machine', '=', machine)
+          .where('agent', '<>', agent)
+          .where('revokedAt', 'is', null)
+          .orderBy('enrolledAt', 'desc')
+          .execute()
+        await transaction
+          .updateTable('agents')
+          .set({ machine, ...(group === null && others[0] !== undefined ? { group: others[0].group } : {}) })
+          .where('agent', '=', agent)
+          .execute()
+        return others.map(other => other.agent)
+      })
+    },
+    async supersede(at, silentSince) {
+      return await database.transaction(async (transaction, notify) => {
+        const rows = await transaction
+          .selectFrom('agents as old')
+          .innerJoin('agents as young', 'young.machine', 'old.machine')
+          .select(['old.agent', 'young.agent as by'])
+          .where('old.revokedAt', 'is', null)
+          .where('young.revokedAt', 'is', null)
+          .whereRef('young.enrolledAt', '>', 'old.enrolledAt')
+          .whereRef(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', 'young.enrolledAt')
+          .where(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', silentSince)
+          .orderBy('old.agent')
+          .orderBy('young.enrolledAt')
+          .execute()
+        const latest = new Map(rows.map(row => [row.agent, row.by]))
+        for (const [agent, by] of latest) {
+          await transaction
+            .updateTable('agents')
+            .set({
+              revokedAt: at,
+              revokedReason: `superseded by ${by}`,
+              supersededBy: by,
+              decommissionedAt: at
+            })
+            .where('agent', '=', agent)
+            .execute()
+          await notify('agents', agent)
+        }
+        if (latest.size > 0) await notify('revocations', String(await nextNumber(transaction, 'revocations')))
+        return [...latest].map(([agent, by]) => ({ agent, by }))
+      })
+    },
+    async decommission(agent, at) {
+      await db.updateTable('agents').set({ decommissionedAt: at }).where('agent', '=', agent).execute()
     },
     async revoke(agent, at, reason) {
       return await database.transaction(async (transaction, notify) => {

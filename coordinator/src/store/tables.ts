@@ -8,6 +8,7 @@ import type { FactTables } from './facts.ts'
 import type { PolicyTables } from './policies.ts'
 import type { PurgeTables } from './purges.ts'
 import type { SecretTables } from './secrets.ts'
+import type { SeriesTables } from './series.ts'
 import type { TicketTables } from './tickets.ts'
 
 export interface Tables
@@ -21,4 +22,5 @@ export interface Tables
     PolicyTables,
     PurgeTables,
     SecretTables,
+    SeriesTables,
     TicketTables {}

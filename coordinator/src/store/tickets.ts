@@ -12,6 +12,7 @@ export interface TicketTables {
     secretHash: Uint8Array
     site: SiteId
     role: Role
+    group: string | null
     usesMax: number
     createdAt: number
     expiresAt: number

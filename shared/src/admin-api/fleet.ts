@@ -48,6 +48,7 @@ const ticketShape = z.object({
   id: z.string(),
   site: siteId,
   role: agentRole,
+  group: z.string().nullable().describe('of policies; that of its machines'),
   uses: count,
   usesMax: count,
   createdAt: at,
@@ -57,6 +58,7 @@ export type TicketView = Given<z.output<typeof ticketShape>>
 
 const ticketRequestShape = z.strictObject({
   site: siteId.optional(),
+  group: z.string().refine(isGroupName).optional(),
   role: agentRole.default('agent'),
   uses: z.number().int().min(1).max(1_000_000).default(1),
   expiresInMs: z
@@ -128,6 +130,28 @@ export const setAgentGroup = operation({
   params: z.strictObject({ agent: agentId }),
   body: z.strictObject({ group: z.string().refine(isGroupName).nullable() }),
   answer: z.object({ agent: agentId, group: z.string().nullable() })
+})
+
+export const moveAgent = operation({
+  method: 'POST',
+  path: '/api/v1/agents/{agent}/move',
+  access: 'admin',
+  summary: 'Puts an agent into another site or group.',
+  action: 'agent.move',
+  params: z.strictObject({ agent: agentId }),
+  body: z.strictObject({ site: siteId.optional(), group: z.string().refine(isGroupName).nullable().optional() }),
+  answer: z.object({ agent: agentId, site: siteId, group: z.string().nullable() })
+})
+
+export const decommissionAgent = operation({
+  method: 'POST',
+  path: '/api/v1/agents/{agent}/decommission',
+  access: 'admin',
+  summary: 'Puts an agent out of the fleet and off its lists: a machine that is no more.',
+  action: 'agent.decommission',
+  params: z.strictObject({ agent: agentId }),
+  body: z.strictObject({ reason }),
+  answer: z.object({ agent: agentId })
 })
 
 export const purgeContent = operation({

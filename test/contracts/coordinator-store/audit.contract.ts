@@ -14,6 +14,7 @@ const ticket = {
   secretHash: new Uint8Array([1]),
   site: 'hq',
   role: 'agent' as const,
+  group: null,
   usesMax: 1,
   createdAt: 1,
   expiresAt: 2

@@ -9,6 +9,7 @@ const ticket: TicketRecord = {
   secretHash: new Uint8Array([1, 0, 255]),
   site: 'office',
   role: 'agent',
+  group: null,
   usesMax: 2,
   createdAt: 1,
   expiresAt: 100

@@ -4,6 +4,7 @@ import { purges } from './002-purges.ts'
 import { severalCoordinators } from './003-several-coordinators.ts'
 import { controlPlane } from './004-control-plane.ts'
 import { policies } from './005-policies.ts'
+import { fleet } from './006-fleet.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -11,5 +12,6 @@ export const migrations: readonly Migration[] = [
   purges,
   severalCoordinators,
   controlPlane,
-  policies
+  policies,
+  fleet
 ]

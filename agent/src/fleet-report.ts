@@ -1,0 +1,84 @@
+/** What the coordinator is told of this agent, out of what its parts know. Rounded, so that a heartbeat has little to tell. */
+import { clockToleranceMs } from '@starling/shared/credential.ts'
+import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinator-api.ts'
+import type { HostFact } from '@starling/shared/heartbeat-report.ts'
+import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import type { AgentReportNow } from './coordinator-link/heartbeat-report.ts'
+import type { ByteCounters, PeersPort, ProxyTally, StoredTransfer, TransferView } from './ports.ts'
+
+/** Free space and memory move all the time; what matters of them does not. */
+const roundedBytes: Bytes = 256 * MiB
+/** There must be room for a large update above what must stay free anyway. */
+const lowDiskBytes: Bytes = 1024 * MiB
+
+export interface ReportParts {
+  readonly hostName: string
+  readonly totals: Readonly<ByteCounters>
+  readonly answers: ProxyTally['answers'] | null
+  readonly failedTransfers: number
+  readonly refusals: ReadonlyMap<string, number>
+  readonly signs: ReturnType<PeersPort['signs']>
+  readonly mdns: boolean
+  readonly peers: number
+  readonly stored: readonly StoredTransfer[]
+  readonly views: readonly TransferView[]
+  readonly disk: { readonly freeBytes: Bytes; readonly floorBytes: Bytes } | null
+  readonly host: HostFacts
+  readonly platform: string
+  readonly clockOffsetMs: Millis
+}
+
+export function fleetReport(parts: ReportParts): AgentReportNow {
+  const { totals, answers, refusals, signs, disk, host, clockOffsetMs } = parts
+  const noPeer = [...refusals].map(([reason, count]) => [`noPeer.${reason}`.slice(0, 64), count] as const)
+  const scalars = Object.entries(host).filter(
+    (fact): fact is [string, HostFact] => fact[1] === null || typeof fact[1] !== 'object'
+  )
+  return {
+    counters: {
+      ...totals,
+      downloads: answers?.swarm ?? 0,
+      downloadErrors: parts.failedTransfers,
+      ...Object.fromEntries(noPeer.slice(0, 40))
+    },
+    host: {
+      ...Object.fromEntries(scalars.map(([name, value]) => [name, rounded(name, value)])),
+      ...(disk === null ? {} : { diskFreeBytes: rounded('diskFreeBytes', disk.freeBytes) }),
+      hostName: parts.hostName.slice(0, 256),
+      platform: parts.platform,
+      clockOffsetMs: Math.round(clockOffsetMs / secondMs) * secondMs,
+      peers: parts.peers,
+      multicast: parts.mdns ? signs.multicastHeard : null,
+      dialled: signs.dialled
+    },
+    swarm: swarmOf(parts.stored, parts.views),
+    problems: [
+      ...(disk !== null && disk.freeBytes < disk.floorBytes + lowDiskBytes ? ['low-disk'] : []),
+      ...(Math.abs(clockOffsetMs) > clockToleranceMs ? ['clock-skew'] : [])
+    ]
+  }
+}
+
+/** What is under way first: there is room for some only. */
+function swarmOf(stored: readonly StoredTransfer[], views: readonly TransferView[]): SwarmEntry[] {
+  const wan = new Map(views.map(view => [view.transfer, view.bytes.fromUpstream]))
+  return stored
+    .toSorted(
+      (one, other) => Number(one.have.full) - Number(other.have.full) || other.lastUsedAt - one.lastUsedAt
+    )
+    .map(({ head, have }) => ({
+      transfer: head.transfer,
+      complete: have.full,
+      name: head.head.key.replace(/[?#].*$/s, '').slice(0, swarmNameLengthMax),
+      length: head.head.length,
+      share: Math.floor((100 * have.count) / Math.max(1, have.size)) / 100,
+      wanBytes: wan.get(head.transfer) ?? 0
+    }))
+}
+
+function rounded(name: string, value: HostFact): HostFact {
+  return name.endsWith('Bytes') && typeof value === 'number'
+    ? Math.floor(value / roundedBytes) * roundedBytes
+    : value
+}
