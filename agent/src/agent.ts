@@ -39,7 +39,7 @@ import { withCacheHosts } from './upstream/cache-hosts.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
-import { createPolicyKeeper, type PolicyKeeper } from './coordinator-link/policy.ts'
+import { createPolicyKeeper, policyValues, type PolicyKeeper } from './coordinator-link/policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
@@ -728,15 +728,15 @@ async function start(
         files: { readFile: readSecretFile, writeFile: writeSecretFile },
         verify: verifyPolicy,
         async apply(scopes) {
-          const values = scopes.toReversed().flatMap(({ scope, version: of, document }) =>
-            Object.entries(document).map(([name, value]) => ({ name, value, place: `${scope} version ${of}` }))
-          )
+          const values = policyValues(scopes)
           // What was kept is there before the parts that it is about: they are told when all stand.
           if (!isUp) {
             source?.setCoordinatorPolicy?.(values)
             return null
           }
-          const fault = (await setCoordinatorPolicy(values)).problems.find(({ severity }) => severity === 'error')
+          const fault = (await setCoordinatorPolicy(values)).problems.find(
+            ({ severity }) => severity === 'error'
+          )
           return fault === undefined ? null : problemText(fault)
         },
         reach: () => ({

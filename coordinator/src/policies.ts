@@ -18,9 +18,7 @@ import {
   type ScopePolicy,
   type Stage
 } from '@starling/shared/rollout-plan.ts'
-import {
-  type PolicyDocument
-} from '@starling/shared/signed-policy.ts'
+import { type PolicyDocument } from '@starling/shared/signed-policy.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { changesBetween, checkDocument, whatWouldBe, type FleetHost } from './policy-check.ts'
 import type { PolicyChange, PolicyRecord, PolicyStore } from './policy-ports.ts'
@@ -167,7 +165,10 @@ export function createPolicies({ store, fleet, view, note, clock }: PoliciesPart
     async order(scope, order, { author, reason }) {
       const after = await change(scope, before => {
         if (!isActive(before.rollout))
-          throw new StarlingError('no-rollout', `no rollout is on in ${scope}: start one with "policy rollout start"`)
+          throw new StarlingError(
+            'no-rollout',
+            `no rollout is on in ${scope}: start one with "policy rollout start"`
+          )
         switch (order) {
           case 'pause':
             return pause(before, [`paused by ${author}`, reason].filter(Boolean).join(': '))

@@ -29,7 +29,9 @@ export interface DryRun {
 export function checkDocument(given: PolicyDocument): PolicyDocument {
   const parsed = policyDocumentSchema.safeParse(given)
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the document'}: ${message}`)
+    const faults = parsed.error.issues.map(
+      ({ path, message }) => `${path.join('.') || 'the document'}: ${message}`
+    )
     throw new StarlingError('bad-policy', `this is no policy. ${faults.join('; ')}`)
   }
   const text = JSON.stringify(parsed.data)
@@ -82,7 +84,8 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
     if (was.peering.allowed) tally.peeringBefore++
     if (is.peering.allowed) tally.peeringAfter++
     else if (was.peering.allowed) count(tally.stopPeering, is.peering.why)
-    if (is.peering.allowed && was.upload.allowed && !is.upload.allowed) count(tally.stopUploading, is.upload.why)
+    if (is.peering.allowed && was.upload.allowed && !is.upload.allowed)
+      count(tally.stopUploading, is.upload.why)
   }
   const all = [...sites].sort(([one], [other]) => (one < other ? -1 : 1))
   const lost = all.filter(([, { peeringBefore, peeringAfter }]) => peeringBefore > 0 && peeringAfter === 0)
@@ -146,6 +149,8 @@ function total(reasons: ReadonlyMap<string, number>): number {
 
 function reasons(why: ReadonlyMap<string, number>): string {
   const most = [...why].sort(([, one], [, other]) => other - one)
-  const told = most.slice(0, 3).map(([reason, agents]) => `${reason} (${agents} ${agents === 1 ? 'agent' : 'agents'})`)
+  const told = most
+    .slice(0, 3)
+    .map(([reason, agents]) => `${reason} (${agents} ${agents === 1 ? 'agent' : 'agents'})`)
   return most.length > 3 ? `${told.join('; ')}; and ${most.length - 3} other reasons` : told.join('; ')
 }

@@ -3,12 +3,17 @@
  * is said share one content, one digest and one signature; there are as many as sites and stages make different ones.
  */
 import { scopesOf, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
-import { isActive, versionFor, type PolicyVersion, type ScopePolicy, type Standing } from '@starling/shared/rollout-plan.ts'
+import {
+  isActive,
+  versionFor,
+  type PolicyVersion,
+  type ScopePolicy,
+  type Standing
+} from '@starling/shared/rollout-plan.ts'
 import {
   policyDigest,
   type PolicyContent,
   type PolicyDocument,
-  type PolicyReport,
   type ScopedPolicy,
   type SignedPolicy
 } from '@starling/shared/signed-policy.ts'

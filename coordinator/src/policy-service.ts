@@ -91,7 +91,8 @@ export async function startPolicyService(
   )
   const policies = createPolicies({
     store,
-    fleet: async () => (await members()).map(member => ({ ...member, host: hosts.get(member.agent) ?? null })),
+    fleet: async () =>
+      (await members()).map(member => ({ ...member, host: hosts.get(member.agent) ?? null })),
     view: scope => rollouts.view(scope),
     note,
     clock

@@ -86,7 +86,10 @@ function placeOf(agent: AgentId, id: string): number {
 }
 
 /** Null: the scope says nothing to this agent. */
-export function versionFor({ scope, current, rollout }: ScopePolicy, member: ScopedMember): PolicyVersion | null {
+export function versionFor(
+  { scope, current, rollout }: ScopePolicy,
+  member: ScopedMember
+): PolicyVersion | null {
   if (!concerns(scope, member)) return null
   return isActive(rollout) && isReached(rollout, member) ? rollout.to : current
 }

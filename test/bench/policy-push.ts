@@ -114,7 +114,9 @@ async function enrolAll(folder: string, ids: readonly string[]): Promise<void> {
     for (let from = 0; from < ids.length; from += rowsAtOnce) {
       await database.db
         .insertInto('agents')
-        .values(ids.slice(from, from + rowsAtOnce).map(agent => ({ ...enrolled, role: 'agent' as const, agent })))
+        .values(
+          ids.slice(from, from + rowsAtOnce).map(agent => ({ ...enrolled, role: 'agent' as const, agent }))
+        )
         .execute()
     }
   } finally {

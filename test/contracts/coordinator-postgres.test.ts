@@ -39,7 +39,8 @@ describe.skipIf(programs === null)('a PostgreSQL', { timeout: 30_000 }, () => {
     await agents.putAgent({
       agent: 'a',
       site: 's',
-      role: 'agent', group: null,
+      role: 'agent',
+      group: null,
       version: '1',
       enrolledAt: 1,
       lastHeardAt: null,
@@ -144,7 +145,8 @@ describe.skipIf(programs === null)('a PostgreSQL', { timeout: 30_000 }, () => {
     const agents = agentStore(one, log)
     const record = {
       site: 's',
-      role: 'agent', group: null,
+      role: 'agent',
+      group: null,
       version: '1',
       enrolledAt: 1,
       lastHeardAt: null,

@@ -66,7 +66,16 @@ export interface JoinLab {
   coordinator(input?: Partial<ConfigInput>, clock?: Clock): Promise<Coordinator>
   agent(
     ticket: string | null,
-    options?: { identity?: Identity; folder?: string; clock?: Clock; address?: string; peers?: AgentId[]; trialMs?: Millis; reach?: Reach; connectionsMax?: number }
+    options?: {
+      identity?: Identity
+      folder?: string
+      clock?: Clock
+      address?: string
+      peers?: AgentId[]
+      trialMs?: Millis
+      reach?: Reach
+      connectionsMax?: number
+    }
   ): Promise<TestAgent>
   ticket(of: Coordinator, request?: Partial<TicketRequest>): Promise<string>
   end(): Promise<void>
@@ -101,7 +110,16 @@ export function createJoinLab(): JoinLab {
     },
     async agent(
       ticket,
-      { identity = createIdentity(), folder: given, clock = movableClock(), address, peers = [], trialMs = minuteMs, reach = reachesNobody, connectionsMax = Infinity } = {}
+      {
+        identity = createIdentity(),
+        folder: given,
+        clock = movableClock(),
+        address,
+        peers = [],
+        trialMs = minuteMs,
+        reach = reachesNobody,
+        connectionsMax = Infinity
+      } = {}
     ) {
       const path = given ?? (await folder())
       const trust = createTrust({ self: identity.agentId, clock, fleetSecret: null })

@@ -27,18 +27,30 @@ async function roll(
   scope: PolicyScope = 'fleet',
   stages = everybody
 ): Promise<number> {
-  const { version } = await coordinator.policies.add(scope, document, { author: 'ada', reason: '', dryRun: false })
+  const { version } = await coordinator.policies.add(scope, document, {
+    author: 'ada',
+    reason: '',
+    dryRun: false
+  })
   await coordinator.policies.startRollout(scope, version!, stages, 'ada')
   return version!
 }
 
 /** To everybody, without a rollout. */
 async function give(coordinator: Coordinator, document: PolicyDocument, scope: PolicyScope = 'fleet') {
-  const { version } = await coordinator.policies.add(scope, document, { author: 'ada', reason: '', dryRun: false })
+  const { version } = await coordinator.policies.add(scope, document, {
+    author: 'ada',
+    reason: '',
+    dryRun: false
+  })
   await coordinator.policies.rollBack(scope, version, { author: 'ada', reason: '' })
 }
 
-async function started(coordinator: Coordinator, options: Parameters<typeof lab.agent>[1] = {}, site = 'office') {
+async function started(
+  coordinator: Coordinator,
+  options: Parameters<typeof lab.agent>[1] = {},
+  site = 'office'
+) {
   const agent = await lab.agent(await lab.ticket(coordinator, { site }), options)
   await agent.link.start()
   return agent
@@ -179,7 +191,10 @@ describe('an agent refuses', () => {
       [forOthers, 'for another agent']
     ] as const) {
       await agent.policy.take(policy, fleet)
-      expect(agent.policy.report(), why).toMatchObject({ number, refused: { reason: expect.stringContaining(why) as string } })
+      expect(agent.policy.report(), why).toMatchObject({
+        number,
+        refused: { reason: expect.stringContaining(why) as string }
+      })
       expect(saidTo(agent)).toEqual([{ fleet: { uploadSlots: 2 } }])
     }
     // Not even after a restart.
@@ -400,7 +415,11 @@ describe('news', () => {
     const stoppedAt = performance.now()
     await first.stop()
     expect(performance.now() - stoppedAt).toBeLessThan(2000)
-    const second = await lab.coordinator({ ...rareHeartbeats, data, listen: `127.0.0.1:${first.listening.port}` })
+    const second = await lab.coordinator({
+      ...rareHeartbeats,
+      data,
+      listen: `127.0.0.1:${first.listening.port}`
+    })
     await give(second, { uploadSlots: 2 })
     await eventually(() => {
       expect(saidTo(agent)).toEqual([{ fleet: { uploadSlots: 2 } }])

@@ -5,10 +5,9 @@
 import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import { configOf, type ConfigSources } from '../config-sources.ts'
+import { configOf, dataFolderOf, type ConfigSources } from '../config-sources.ts'
 import type { ConfigSource } from '../config-reload.ts'
 import { createLog } from '../log.ts'
-import type { SourcedValue } from '../ports.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
 import { exitCodes } from './exit.ts'
 import type { CommandTools, RunningAgent } from './services.ts'
@@ -27,7 +26,7 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
   const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
   try {
     // A copy: what is taken out of the environment below is needed when the configuration is read again.
-    let coordinator: readonly SourcedValue[] = []
+    let coordinator = await services.keptPolicy(dataFolderOf(options.sources))
     const sources = {
       ...options.sources,
       env: { ...options.sources.env },

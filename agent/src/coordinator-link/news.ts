@@ -31,7 +31,10 @@ export interface NewsParts {
   readonly dial: Dial
   readonly random: () => number
   /** What this agent has; null: it takes no part now. */
-  readonly has: () => { readonly request: NewsRequest; readonly coordinators: readonly CoordinatorAddress[] } | null
+  readonly has: () => {
+    readonly request: NewsRequest
+    readonly coordinators: readonly CoordinatorAddress[]
+  } | null
   readonly take: (news: NewsResponse) => Promise<void>
   /** Refused in a way that the heartbeat has to find out about. */
   readonly refused: () => void

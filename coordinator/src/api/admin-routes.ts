@@ -46,7 +46,10 @@ export function addAdminRoutes(
 
   route(setAgentGroup, async ({ params: { agent }, body: { group }, by }) => {
     if (!(await store.setGroup(agent, group)))
-      throw new StarlingError('unknown-agent', `${agent} is not one of this fleet: see "starling-coordinator agents"`)
+      throw new StarlingError(
+        'unknown-agent',
+        `${agent} is not one of this fleet: see "starling-coordinator agents"`
+      )
     log.info({ agent, group, by: by.actor }, 'group')
     return { agent, group }
   })

@@ -7,10 +7,7 @@ import * as policy from './policy.ts'
 export type AddCommand = (parent: Command, name: string, description: string) => Command
 
 const scope = (): Option =>
-  new Option(
-    '--scope <scope>',
-    'whom it is for: fleet, site:<name>, group:<name> or device:<agent id>'
-  )
+  new Option('--scope <scope>', 'whom it is for: fleet, site:<name>, group:<name> or device:<agent id>')
     .argParser(text => {
       if (isPolicyScope(text)) return text
       throw new InvalidArgumentError('Give fleet, site:<name>, group:<name> or device:<agent id>.')
@@ -26,7 +23,9 @@ function staged(command: Command): Command {
 }
 
 export function addPolicyCommands(program: Command, add: AddCommand): void {
-  const parent = program.command('policy').description('What agents may use, and who gets which version of it.')
+  const parent = program
+    .command('policy')
+    .description('What agents may use, and who gets which version of it.')
 
   add(parent, 'ls', 'List the scopes that have a policy.').action(policy.showPolicies)
   add(parent, 'show', "Show a scope's policy and how its rollout is.")

@@ -123,21 +123,18 @@ export async function showDiff({ data, json, scope }: Scoped, from: number, to: 
   print(json ? JSON.stringify(changes) : changesText(changes))
 }
 
-export async function rolloutStart(
-  options: Scoped & Staged,
-  version: number
-): Promise<void> {
+export async function rolloutStart(options: Scoped & Staged, version: number): Promise<void> {
   const client = await createAdminClient(options.data)
   const { scope } = options
   out(options, await client.ask(startRollout, { params: { scope }, body: { version, ...stagesOf(options) } }))
 }
 
-export async function rolloutOrder(
-  options: Reasoned,
-  order: 'pause' | 'resume' | 'advance'
-): Promise<void> {
+export async function rolloutOrder(options: Reasoned, order: 'pause' | 'resume' | 'advance'): Promise<void> {
   const { data, scope, reason } = options
-  out(options, await (await createAdminClient(data)).ask(orderRollout, { params: { scope }, body: { order, reason } }))
+  out(
+    options,
+    await (await createAdminClient(data)).ask(orderRollout, { params: { scope }, body: { order, reason } })
+  )
 }
 
 export async function rolloutStatus(options: Scoped): Promise<void> {
@@ -157,7 +154,9 @@ export async function setGroup(
   agent: string,
   group: string | null
 ): Promise<void> {
-  const answer = await (await createAdminClient(data)).ask(setAgentGroup, { params: { agent }, body: { group } })
+  const answer = await (
+    await createAdminClient(data)
+  ).ask(setAgentGroup, { params: { agent }, body: { group } })
   if (json) return print(JSON.stringify(answer))
   print(group === null ? `${agent} is in no group.` : `${agent} is in the group ${group}.`)
 }
@@ -179,7 +178,9 @@ async function documentIn(file: string): Promise<Record<string, unknown>> {
 }
 
 /** `1,10,50,100`, `site:berlin,100`, `group:pilots,100`. */
-function stagesOf({ stages, hold, atOnce }: Staged): { stages?: Array<{ who: StageWho; holdMs: number | null }> } {
+function stagesOf({ stages, hold, atOnce }: Staged): {
+  stages?: Array<{ who: StageWho; holdMs: number | null }>
+} {
   if (stages === undefined && hold === '10m' && atOnce !== true) return {}
   const holdMs = hold === 'manual' ? null : parseDuration(hold ?? '10m')
   const words = (atOnce === true ? '100' : (stages ?? '1,10,50,100')).split(',')

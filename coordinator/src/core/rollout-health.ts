@@ -78,7 +78,8 @@ function judgeLost(reached: Reached, others: Figures | null): Verdict {
   const othersAll = others === null ? 0 : others.present + others.lost
   if (othersAll === 0)
     return { kind: share > lostShareBeyondDoubt ? 'worse' : 'stop', why: `${why}, and nobody is without it` }
-  if (!isWorse(reached.lost, all, others!.lost, othersAll)) return { kind: 'unclear', why: `${why}, like the others` }
+  if (!isWorse(reached.lost, all, others!.lost, othersAll))
+    return { kind: 'unclear', why: `${why}, like the others` }
   return { kind: 'worse', why: `${why}; of the others ${others!.lost} of ${othersAll}` }
 }
 

@@ -132,7 +132,9 @@ describe('who is in a stage', () => {
     const fleet = new VirtualFleet(1, 2000)
     fleet.begin()
     const members = stages.map((_, stage) =>
-      fleet.agents.filter(one => isReached({ ...fleet.policy.rollout!, stage }, one)).map(({ agent }) => agent)
+      fleet.agents
+        .filter(one => isReached({ ...fleet.policy.rollout!, stage }, one))
+        .map(({ agent }) => agent)
     )
     expect(members[0]!.length).toBeGreaterThan(8)
     expect(members[0]!.length).toBeLessThan(35)

@@ -17,7 +17,16 @@ import {
   type Figures,
   type Reached
 } from './rollout-health.ts'
-import { advance, isActive, isReached, pause, rollBack, type Rollout, type ScopePolicy, type Standing } from '@starling/shared/rollout-plan.ts'
+import {
+  advance,
+  isActive,
+  isReached,
+  pause,
+  rollBack,
+  type Rollout,
+  type ScopePolicy,
+  type Standing
+} from '@starling/shared/rollout-plan.ts'
 
 /** A judgement looks at every agent once; nothing changes so fast that it were too late then. */
 export const judgeEveryMs: Millis = 5 * secondMs
@@ -156,7 +165,8 @@ export function createRolloutCore(): RolloutCore {
     if (verdict.kind === 'worse') return decided('rolled-back', verdict.why, rollBack(policy, verdict.why))
     if (rollout.phase.kind === 'paused') return { ...seen, held: rollout.phase.why, effect: null }
     if (verdict.kind === 'stop') return decided('paused', verdict.why, pause(policy, verdict.why))
-    const held = whyHeld(watch, { ...reached, awaited }, now) ?? (verdict.kind === 'unclear' ? verdict.why : null)
+    const held =
+      whyHeld(watch, { ...reached, awaited }, now) ?? (verdict.kind === 'unclear' ? verdict.why : null)
     const { holdMs } = rollout.stages[rollout.stage]!
     const isEmpty = !anyone(watch)
     if (!isEmpty && (held !== null || holdMs === null || now < rollout.stageSince + holdMs))

@@ -35,7 +35,16 @@ export interface HeardLately {
 
 /** A crash forgets who was heard within this time, and the next heartbeat says it again. */
 const heardFlushMs: Millis = 5 * secondMs
-const columns = ['agent', 'site', 'role', 'group', 'version', 'enrolledAt', 'lastHeardAt', 'revokedAt'] as const
+const columns = [
+  'agent',
+  'site',
+  'role',
+  'group',
+  'version',
+  'enrolledAt',
+  'lastHeardAt',
+  'revokedAt'
+] as const
 
 export function agentStore(database: Database, log: Log): AgentStore & HeardLately {
   const { db, kind } = database

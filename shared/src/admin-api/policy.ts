@@ -9,9 +9,7 @@ const at = z.number().int().nonnegative()
 const count = z.number().int().nonnegative()
 const version = z.number().int().min(1)
 const reason = z.string().max(reasonLengthMax).default('')
-const scope = z
-  .string()
-  .refine(isPolicyScope, 'give fleet, site:<name>, group:<name> or device:<agent id>')
+const scope = z.string().refine(isPolicyScope, 'give fleet, site:<name>, group:<name> or device:<agent id>')
 const ofScope = z.strictObject({ scope })
 const document = z.record(z.string().max(64), z.unknown())
 
@@ -62,7 +60,14 @@ const scopeShape = z.object({
   current: version.nullable().describe('for those whom the rollout has not reached'),
   newest: version.nullable(),
   rollout: z
-    .object({ id: z.string(), to: version, stages: stagesShape, stage: count, stageSince: at, phase: phaseShape })
+    .object({
+      id: z.string(),
+      to: version,
+      stages: stagesShape,
+      stage: count,
+      stageSince: at,
+      phase: phaseShape
+    })
     .nullable()
     .describe('the one that is on, or the last one'),
   seen: z

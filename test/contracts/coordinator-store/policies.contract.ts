@@ -35,7 +35,7 @@ export const policiesContract: StoreContract = harness => {
     const numbers = await Promise.all(
       Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? store() : rival).addVersion(version('fleet', { n })))
     )
-    expect(numbers.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(numbers.toSorted((one, other) => one - other)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   })
 
   it('are changed only from what they are, and everybody is told', async () => {
@@ -73,7 +73,14 @@ export const policiesContract: StoreContract = harness => {
 
   it('know what was heard of agents that belong, the last of each, by when it was noted', async () => {
     const agents = agentStore(harness.database, createLog('silent'))
-    const agent = { site: 'hq', role: 'agent', version: '1', enrolledAt: 0, lastHeardAt: null, revokedAt: null } as const
+    const agent = {
+      site: 'hq',
+      role: 'agent',
+      version: '1',
+      enrolledAt: 0,
+      lastHeardAt: null,
+      revokedAt: null
+    } as const
     for (const id of ['a', 'b', 'c']) await agents.putAgent({ ...agent, agent: id, group: null })
     expect(await agents.setGroup('b', 'pilots')).toBe(true)
     expect(await agents.setGroup('nobody', 'pilots')).toBe(false)
@@ -85,7 +92,9 @@ export const policiesContract: StoreContract = harness => {
     await policyStore(await harness.rival()).noteHeard([refused], 200)
     await store().noteHeard([], 300)
     const of = { site: 'hq', group: null }
-    expect((await store().heardSince(0)).toSorted((one, other) => (one.agent < other.agent ? -1 : 1))).toEqual([
+    expect(
+      (await store().heardSince(0)).toSorted((one, other) => (one.agent < other.agent ? -1 : 1))
+    ).toEqual([
       { ...refused, ...of },
       { ...heard('b', 11), ...of, group: 'pilots' }
     ])

@@ -6,4 +6,10 @@ import { controlPlane } from './004-control-plane.ts'
 import { policies } from './005-policies.ts'
 import type { Migration } from './migration.ts'
 
-export const migrations: readonly Migration[] = [membership, purges, severalCoordinators, controlPlane, policies]
+export const migrations: readonly Migration[] = [
+  membership,
+  purges,
+  severalCoordinators,
+  controlPlane,
+  policies
+]
