@@ -40,7 +40,7 @@ import { withCacheHosts } from './upstream/cache-hosts.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
-import { createPolicyKeeper, type PolicyKeeper } from './coordinator-link/policy.ts'
+import { createPolicyKeeper, policyValues, type PolicyKeeper } from './coordinator-link/policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
@@ -265,8 +265,7 @@ async function start(
             hostName: hostname(),
             platform: process.platform,
             totals: flows.totals(),
-            answers: proxy?.tally().answers ?? null,
-            failedTransfers,
+            ended: ended(),
             refusals: network.refusals(),
             signs: network.signs(),
             mdns: config.mdns,
@@ -433,7 +432,6 @@ async function start(
     peers: () => network.list().length
   })
   let proxy: Proxy | null = null
-  let failedTransfers = 0
   let diskSeen: StoreUsage | null = null
 
   function emit(event: AgentEvent): void {
@@ -472,13 +470,7 @@ async function start(
     roleOf: peer => roles.get(peer) ?? 'agent'
   })
   const loop = run(core, {
-    flows: {
-      ...flows,
-      failTransfer(transfer, reason) {
-        failedTransfers++
-        flows.failTransfer(transfer, reason)
-      }
-    },
+    flows,
     say: (to, message) => {
       network.say(to, withProof(message))
     },
@@ -766,13 +758,7 @@ async function start(
         files: { readFile: readSecretFile, writeFile: writeSecretFile },
         verify: verifyPolicy,
         async apply(scopes) {
-          const values = scopes.toReversed().flatMap(({ scope, version: of, document }) =>
-            Object.entries(document).map(([name, value]) => ({
-              name,
-              value,
-              place: `${scope} version ${of}`
-            }))
-          )
+          const values = policyValues(scopes)
           // What was kept is there before the parts that it is about: they are told when all stand.
           if (!isUp) {
             source?.setCoordinatorPolicy?.(values)

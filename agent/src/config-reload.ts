@@ -25,14 +25,16 @@ export interface ConfigSource {
 
 /**
  * @param read see readCheckedConfig
+ * @param kept what the coordinator said before this start
  * @param watchMachine absent: the machine's policy does not change while the agent runs
  */
 export async function configSource(
   read: (sources: ConfigSources) => Promise<ConfigReading>,
   given: ConfigSources,
+  kept: readonly SourcedValue[] = [],
   watchMachine?: (changed: () => void) => () => void
 ): Promise<ConfigSource> {
-  let coordinator: readonly SourcedValue[] = []
+  let coordinator = kept
   // A copy: what is taken out of the environment later is needed when the configuration is read again.
   const sources = { ...given, env: { ...given.env }, coordinator: () => coordinator }
   return {

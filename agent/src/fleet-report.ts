@@ -5,7 +5,7 @@ import type { HostFact } from '@starling/shared/heartbeat-report.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { AgentReportNow } from './coordinator-link/heartbeat-report.ts'
-import type { ByteCounters, PeersPort, ProxyTally, StoredTransfer, TransferView } from './ports.ts'
+import type { ByteCounters, PeersPort, StoredTransfer, TransferView } from './ports.ts'
 
 /** Free space and memory move all the time; what matters of them does not. */
 const roundedBytes: Bytes = 256 * MiB
@@ -15,8 +15,8 @@ const lowDiskBytes: Bytes = 1024 * MiB
 export interface ReportParts {
   readonly hostName: string
   readonly totals: Readonly<ByteCounters>
-  readonly answers: ProxyTally['answers'] | null
-  readonly failedTransfers: number
+  /** Downloads of clients that are over. */
+  readonly ended: { readonly all: number; readonly failed: number }
   readonly refusals: ReadonlyMap<string, number>
   readonly signs: ReturnType<PeersPort['signs']>
   readonly mdns: boolean
@@ -30,7 +30,7 @@ export interface ReportParts {
 }
 
 export function fleetReport(parts: ReportParts): AgentReportNow {
-  const { totals, answers, refusals, signs, disk, host, clockOffsetMs } = parts
+  const { totals, refusals, signs, disk, host, clockOffsetMs } = parts
   const noPeer = [...refusals].map(([reason, count]) => [`noPeer.${reason}`.slice(0, 64), count] as const)
   const scalars = Object.entries(host).filter(
     (fact): fact is [string, HostFact] => fact[1] === null || typeof fact[1] !== 'object'
@@ -38,8 +38,8 @@ export function fleetReport(parts: ReportParts): AgentReportNow {
   return {
     counters: {
       ...totals,
-      downloads: answers?.swarm ?? 0,
-      downloadErrors: parts.failedTransfers,
+      downloads: parts.ended.all,
+      downloadErrors: parts.ended.failed,
       ...Object.fromEntries(noPeer.slice(0, 40))
     },
     host: {

@@ -60,6 +60,8 @@ const services: Services = {
     ),
   readConfig: sources =>
     readCheckedConfig({ ...sources, machine: () => machinePolicy.read() }, secrets, upstreamRefusal),
+  keptPolicy: async dataFolder =>
+    (await import('./coordinator-link/policy.ts')).keptPolicyValues(dataFolder, readSecretFile),
   watchMachinePolicy: changed => machinePolicy.watch(changed),
   resolvedRefusal,
   secrets: {

@@ -89,7 +89,9 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
 
   async function wakeAll(): Promise<void> {
     let turn = 0
-    for (const waiter of [...waiters.values()]) {
+    // Those of now: who asks again meanwhile has heard.
+    const toWake = Array.from(waiters.values())
+    for (const waiter of toWake) {
       const { member, has, end } = waiter
       if (revoked.has(member.agent)) end(revokedError(member.agent))
       else {
@@ -152,7 +154,7 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
     },
     stop() {
       stopped = true
-      for (const { end } of [...waiters.values()]) end(null)
+      for (const { end } of waiters.values()) end(null)
     }
   }
 }

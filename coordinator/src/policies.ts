@@ -5,7 +5,7 @@
  */
 import type { PolicyFinding, PolicyScopeView } from '@starling/shared/admin-api/policy.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
-import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
+import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import {
   advance,
   begin,

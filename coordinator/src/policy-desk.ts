@@ -14,7 +14,6 @@ import {
   policyDigest,
   type PolicyContent,
   type PolicyDocument,
-  type PolicyReport,
   type ScopedPolicy,
   type SignedPolicy
 } from '@starling/shared/signed-policy.ts'

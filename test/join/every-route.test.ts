@@ -13,6 +13,7 @@ import {
   type AccountRole,
   type Operation
 } from '@starling/shared/admin-api/operation.ts'
+import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import * as serviceOperations from '@starling/shared/admin-api/service.ts'
 import * as upkeepOperations from '@starling/shared/admin-api/upkeep.ts'
 import { agentContentType, apiPaths, encodeBody } from '@starling/shared/coordinator-api.ts'
@@ -22,7 +23,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bearer, hostOf, startControlPlane, type ControlPlane } from './control-plane.ts'
 
 const { createAccount, createToken, revokeToken, signIn } = accountOperations
-const operations = [accountOperations, auditOperations, fleetOperations, serviceOperations, upkeepOperations]
+const operations = [
+  accountOperations,
+  auditOperations,
+  fleetOperations,
+  policyOperations,
+  serviceOperations,
+  upkeepOperations
+]
   .flatMap(module => Object.values(module) as unknown[])
   .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
 const closed = operations.filter(({ access }) => access !== 'open')
@@ -32,7 +40,9 @@ const password = 'four random words here'
 const examples: Readonly<Record<string, string>> = {
   agent: createIdentity().agentId,
   name: 'nobody',
-  id: '0123456789abcdef'
+  id: '0123456789abcdef',
+  scope: 'site:nowhere',
+  version: '1'
 }
 /** How an operation is asked about a site. */
 const aboutSite: Readonly<Record<string, (site: string) => { query?: string; body?: object }>> = {

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { configSource } from '../config-reload.ts'
-import { configOf, type ConfigSources } from '../config-sources.ts'
+import { configOf, dataFolderOf, type ConfigSources } from '../config-sources.ts'
 import { createLog } from '../log.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
 import { exitCodes } from './exit.ts'
@@ -28,6 +28,7 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
     const source = await configSource(
       sources => services.readConfig(sources),
       options.sources,
+      await services.keptPolicy(dataFolderOf(options.sources)),
       changed => services.watchMachinePolicy(changed)
     )
     const config = configOf(source.first)

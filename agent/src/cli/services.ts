@@ -6,7 +6,7 @@ import type { AgentConfig } from '../config.ts'
 import type { ConfigReading, ConfigSources, SecretReader } from '../config-sources.ts'
 import type { ConfigSource } from '../config-reload.ts'
 import type { Log } from '../log.ts'
-import type { AgentStatus, CaPort, StorePort } from '../ports.ts'
+import type { AgentStatus, CaPort, SourcedValue, StorePort } from '../ports.ts'
 
 /** A running agent, as `createAgent` gives it. */
 export interface RunningAgent {
@@ -32,6 +32,8 @@ export interface Services {
   ): Promise<RunningAgent>
   /** Read, and held against itself and this machine. */
   readConfig(sources: ConfigSources): Promise<ConfigReading>
+  /** What the coordinator's policy said last to the agent of this folder. */
+  keptPolicy(dataFolder: string): Promise<readonly SourcedValue[]>
   /** Tells when what this machine's admin enforces has changed. @returns what ends it */
   watchMachinePolicy(changed: () => void): () => void
   /** Why what this name leads to would be refused upstream by this `upstream.allowPrivate`; null: it would not. */

@@ -20,6 +20,7 @@ import { hourMs, type Millis } from '@starling/shared/units.ts'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Log } from '../log.ts'
+import type { SourcedValue } from '../ports.ts'
 import type { MembershipFiles } from './membership.ts'
 import { trialMs as usualTrialMs, whyCutOff, type Reach } from './policy-trial.ts'
 
@@ -72,11 +73,12 @@ const keptShape: z.ZodType<Kept> = z.strictObject({
   starts: z.number().int().nonnegative(),
   number: z.number().int().nonnegative()
 })
+const fileName = 'policy.cbor'
 const nothingKept: Kept = { good: null, trial: null, starts: 0, number: 0 }
 
 export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): PolicyKeeper {
   const { files, log, clock = Date.now, trialMs = usualTrialMs } = parts
-  const path = join(dataFolder, 'policy.cbor')
+  const path = join(dataFolder, fileName)
   let kept = nothingKept
   let refused: { readonly digest: string; readonly reason: string; readonly at: Millis } | null = null
   let reached = false
@@ -156,11 +158,12 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
 
   return {
     async load(fleet) {
-      kept = (await read()) ?? nothingKept
+      kept = (await readKept(path, files.readFile)) ?? nothingKept
       const policy = inForce()
       if (policy === null) return
       if (policy.fleet !== fleet || !parts.verify(policy)) {
         kept = nothingKept
+        await parts.apply([])
         return
       }
       const { trial } = kept
@@ -225,16 +228,39 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
       clearTimeout(timer)
     }
   }
+}
 
-  async function read(): Promise<Kept | null> {
-    const bytes = await files.readFile(path)
-    if (bytes === null) return null
-    try {
-      return keptShape.parse(decode(bytes))
-    } catch {
-      log.warn({ path }, 'the kept policy cannot be read; the coordinator sends it again')
-      return null
-    }
+/** As the layers of configuration have it: the most special scope last. */
+export function policyValues(scopes: readonly ScopedPolicy[]): SourcedValue[] {
+  return scopes
+    .toReversed()
+    .flatMap(({ scope, version, document }) =>
+      Object.entries(document).map(([name, value]) => ({ name, value, place: `${scope} version ${version}` }))
+    )
+}
+
+/**
+ * What an agent of this folder was told last, for its first look at its configuration: what cannot change while it runs
+ * would never count else. Whether it is of our fleet is checked when the membership is loaded.
+ */
+export async function keptPolicyValues(
+  dataFolder: string,
+  readFile: MembershipFiles['readFile']
+): Promise<SourcedValue[]> {
+  const kept = await readKept(join(dataFolder, fileName), readFile)
+  if (kept === null) return []
+  const isGivenUp = kept.trial !== null && kept.starts >= startsInTrialMax
+  return policyValues(known(isGivenUp ? kept.good : (kept.trial ?? kept.good)).scopes)
+}
+
+async function readKept(path: string, readFile: MembershipFiles['readFile']): Promise<Kept | null> {
+  const bytes = await readFile(path)
+  if (bytes === null) return null
+  try {
+    return keptShape.parse(decode(bytes))
+  } catch {
+    // The coordinator sends it again.
+    return null
   }
 }
 

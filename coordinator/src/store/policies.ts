@@ -170,12 +170,12 @@ export function policyStore(database: Database): PolicyStore {
             .where(sql<boolean>`true`)
         )
         .onConflict(conflict =>
-          conflict.column('agent').doUpdateSet(({ ref }) => ({
-            notedAt: ref('excluded.notedAt'),
-            heardAt: ref('excluded.heardAt'),
-            standing: ref('excluded.standing'),
-            downloads: ref('excluded.downloads'),
-            errors: ref('excluded.errors')
+          conflict.column('agent').doUpdateSet(row => ({
+            notedAt: row.ref('excluded.notedAt'),
+            heardAt: row.ref('excluded.heardAt'),
+            standing: row.ref('excluded.standing'),
+            downloads: row.ref('excluded.downloads'),
+            errors: row.ref('excluded.errors')
           }))
         )
         .execute()
