@@ -94,9 +94,8 @@ export async function createCoordinator(
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
-    const { database, audit, upkeep } = await openKept(config, log, clock)
+    const { database, audit, upkeep } = await openKept(config, log, clock, authority.fleet)
     undo.push(() => database.close())
-    await claimForFleet(database, authority.fleet)
     undo.push(
       database.leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until))
     )
@@ -242,10 +241,13 @@ interface Kept {
 async function openKept(
   { dataFolder, database: elsewhere, masterKey }: CoordinatorConfig,
   log: Log,
-  clock: () => Millis
+  clock: () => Millis,
+  fleet: AgentId | null = null
 ): Promise<Kept> {
   const database = await openDatabase(elsewhere ?? { folder: dataFolder }, log)
   try {
+    // First: of another fleet's database we have no master key either, and that would say less.
+    if (fleet !== null) await claimForFleet(database, fleet)
     const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock)
     const audit = await openAudit(database, secrets, clock)
     return { database, audit, upkeep: createUpkeep(database, { secrets, audit, dataFolder }) }

@@ -23,7 +23,7 @@ describe.skipIf(programs === null)('two coordinators on one PostgreSQL', { timeo
     const database = { url: await postgres.createDatabase() }
     const [data, otherData] = [await lab.folder(), await lab.folder()]
     const one = await lab.coordinator({ data, database })
-    await copyFile(join(data, 'fleet.key'), join(otherData, 'fleet.key'))
+    for (const key of ['fleet.key', 'master.key']) await copyFile(join(data, key), join(otherData, key))
     const other = await lab.coordinator({ data: otherData, database, heartbeatMs: minuteMs })
     expect([other.fleet, other.id === one.id]).toEqual([one.fleet, false])
 

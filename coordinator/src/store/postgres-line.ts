@@ -7,6 +7,7 @@
  * and `answerMsMax` together) long before the server gives its locks to another (`serverKeepalive`), so that two never
  * lead at once, also when a cable is pulled and neither side is told.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { Client, type ClientConfig } from 'pg'
@@ -19,6 +20,9 @@ const serverKeepalive =
   'SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3'
 
 type OnLeader = (until: AbortSignal) => void
+
+/** Whoever led until its connection broke hears of that within so long; the server gave the lock away at once. */
+const takeoverMs: Millis = secondMs / 2
 
 interface Leadership {
   readonly lock: string
@@ -154,13 +158,17 @@ export class PostgresLine {
   }
 
   async #lead(client: Client): Promise<void> {
+    const won: Leadership[] = []
     for (const leadership of this.#leaderships) {
       if (leadership.until !== null) continue
       const { rows } = await client.query<{ held: boolean }>(
         'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held',
         [leadership.lock]
       )
-      if (rows[0]?.held !== true) continue
+      if (rows[0]?.held === true) won.push(leadership)
+    }
+    if (won.length > 0) await delay(takeoverMs)
+    for (const leadership of won) {
       if (!this.#leaderships.has(leadership) || this.#client !== client || this.#isClosed) {
         this.#locksToLetGo.push(leadership.lock)
         continue
