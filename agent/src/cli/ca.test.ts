@@ -99,6 +99,17 @@ describe('starling ca', () => {
   })
 })
 
+it('makes no CA for a public suffix, not even for an agent that runs with one', async () => {
+  const page = await line.startAgent()
+  page.status = makeStatus({
+    intercept: { hosts: ['a.example', '*.co.uk'], authorities: [], opened: 0, rejected: 0, tunnelled: [] }
+  })
+  expect(await line.run('ca', 'init')).toBe(exitCodes.failed)
+  expect(line.notes.join('')).toMatch(
+    /intercept\.hosts goes too far: co\.uk is a public suffix.*name\.co\.uk/
+  )
+})
+
 it('has the running agent try again whom it tunnels, all or those that are named', async () => {
   expect(await line.run('ca', 'retry')).toBe(exitCodes.failed)
   expect(line.notes.join('')).toMatch(/no agent runs/)
