@@ -27,7 +27,7 @@ export function upstreamError(cause: unknown, where: string, signal: AbortSignal
   const code = codeOf(cause)
   if (timeouts.has(code))
     return new StarlingError('upstream-timeout', `${where} did not answer in time`, { cause })
-  if (badAnswers.has(code) || (cause instanceof Error && cause.name === 'HTTPParserError')) {
+  if (badAnswers.has(code) || isNoHttp(cause)) {
     return new StarlingError(
       'upstream-bad-answer',
       `what ${where} answered is not proper HTTP (${messageOf(cause)})`,
@@ -91,12 +91,18 @@ export function connectionLost(cause: unknown): boolean {
 
 /**
  * What a failure says of the proxy that was asked. `maybe`: the origin behind it may as well be the cause, so that it counts only
- * when somebody else does better.
+ * when somebody else does better. So it is with an answer that is no HTTP, which may have come through a tunnel.
  */
 export function blameFor(cause: unknown): 'sure' | 'maybe' | 'none' {
   if (cause instanceof TurnedAway) return cause.status === null ? 'sure' : 'maybe'
   if (neverConnected(cause) || connectionLost(cause)) return 'sure'
-  return timeouts.has(codeOf(cause)) || codeOf(cause) === 'upstream-timeout' ? 'maybe' : 'none'
+  const isDoubtful = timeouts.has(codeOf(cause)) || codeOf(cause) === 'upstream-timeout' || isNoHttp(cause)
+  return isDoubtful ? 'maybe' : 'none'
+}
+
+/** The parser's own words (`HPE_INVALID_CONSTANT`): whatever listens there speaks something else. */
+function isNoHttp(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'HTTPParserError'
 }
 
 function starlingErrorIn(cause: unknown): StarlingError | null {

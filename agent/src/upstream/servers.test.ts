@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTcpServer } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask } from '../../../test/doubles/asking.ts'
@@ -63,6 +64,27 @@ describe('a server that fails', () => {
     for (let round = 0; round < 6; round++)
       expect((await ask(port, 'http://origin.invalid/'))[0].status).toBe(504)
     expect(port.upstreams().map(({ state }) => state)).toEqual(['up', 'up'])
+  })
+
+  test('answers what is no HTTP: another is asked, and after three times only that one', async () => {
+    const [url, b] = [await origin(), await faultyProxy()]
+    let times = 0
+    const mail = await listen(
+      createTcpServer(socket => {
+        times++
+        socket.on('error', () => {}).resume()
+        socket.end('220 mail.example ESMTP\r\n')
+      })
+    )
+    const a = server('a', `http://127.0.0.1:${mail}`)
+    const port = upstream({ servers: [a, server('b', b.url)], rules: [{ use: ['a', 'b'] }], now: () => 0 })
+    for (let round = 0; round < 5; round++) expect((await ask(port, url))[1]).toBe('content')
+    expect([times, b.targets.length, viewOf(port, 'a').state]).toEqual([3, 5, 'down'])
+    // Alone it is told what is wrong.
+    await expect(ask(upstream({ servers: [a] }), url)).rejects.toMatchObject({
+      code: 'upstream-bad-answer',
+      message: expect.stringMatching(/proxy a.* not proper HTTP/)
+    })
   })
 
   test('an origin of its own that answers 503 is asked once', async () => {
