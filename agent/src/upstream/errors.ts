@@ -3,6 +3,7 @@
  * be tried), timeout, refused-address, bad-answer, short (the body broke off), aborted (by us).
  */
 import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { untrustedText, type CaStore } from './untrusted.ts'
 
 const timeouts = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
@@ -12,14 +13,15 @@ const timeouts = new Set([
   'ESOCKETTIMEDOUT'
 ])
 
-/** What Node's check of a certificate says (`X509_V_ERR_...` and its own check of the name). */
-const untrusted =
-  /^(CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PERMITTED_VIOLATION|EXCLUDED_VIOLATION|ERR_TLS_CERT_ALTNAME)/
-
 const badAnswers = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** @param where what was asked, for people: `origin.example directly` */
-export function upstreamError(cause: unknown, where: string, signal: AbortSignal | null): StarlingError {
+export function upstreamError(
+  cause: unknown,
+  where: string,
+  signal: AbortSignal | null,
+  store: CaStore = 'node'
+): StarlingError {
   const known = starlingErrorIn(cause)
   if (known !== null) return known
   if (signal?.aborted === true)
@@ -34,11 +36,11 @@ export function upstreamError(cause: unknown, where: string, signal: AbortSignal
       { cause }
     )
   }
-  if (untrusted.test(code)) {
+  const untrusted = untrustedText(cause, store)
+  if (untrusted !== null) {
     return new StarlingError(
       'upstream-unreachable',
-      `${where} shows a certificate that is not to be trusted, so nothing was asked of it (${messageOf(cause)}): tell those who ` +
-        'run it, or trust its CA on this machine',
+      `${where} shows a certificate that is not to be trusted, so nothing was asked of it ${untrusted}`,
       { cause }
     )
   }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createServer as createTcpServer } from 'node:net'
+import { messageOf } from '@starling/shared/errors.ts'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask } from '../../../test/doubles/asking.ts'
@@ -284,6 +285,24 @@ describe('gateways and passwords', () => {
       ['up', 0]
     ])
   })
+})
+
+test('a certificate by nobody we know is told with the store that was looked in, and what to do', async () => {
+  const [shown, other] = [await certificateFor(1), await certificateFor(1)]
+  const url = `https://127.0.0.1:${await listen(createTlsServer(shown, (_req, res) => res.end('content')))}/`
+  const told = async (options: UpstreamOptions): Promise<string> =>
+    await ask(upstream(options), url).then(
+      () => 'trusted',
+      (error: unknown) => messageOf(error)
+    )
+  const [byNode, bySystem] = [await told({}), await told({ ca: [other.cert] })]
+  expect(byNode).toMatch(
+    /SELF_SIGNED_CERT.*the list of public CAs that comes with Starling.* NODE_EXTRA_CA_CERTS names/
+  )
+  expect(bySystem).toMatch(
+    /SELF_SIGNED_CERT.*this system's certificate store.*update-ca-certificates\) and restart/
+  )
+  for (const text of [byNode, bySystem]) expect(text).not.toMatch(/Node\.js|--use/)
 })
 
 test('a proxy may speak TLS: its own name counts, whatever is asked of it, and connections are kept', async () => {
