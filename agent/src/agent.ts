@@ -716,6 +716,13 @@ async function start(
             'this agent writes no access log: set accessLog.enabled to on, and restart it'
           )
         },
+        retryTunnelled(which) {
+          if (intercept !== null) return intercept.retry(which)
+          throw new StarlingError(
+            'no-interception',
+            'this agent intercepts no TLS, so nothing is to be tried again: intercept.enabled turns it on at the next start'
+          )
+        },
         audit: line => {
           accessLog.audit(line)
         }

@@ -277,7 +277,7 @@ function check(
 function problemsWith(setting: Setting, given: Given, error: z.ZodError): ConfigProblem[] {
   const { path, facts } = setting
   const told = new Set<string>()
-  return error.issues.flatMap(partsOf).flatMap(({ part, message }) => {
+  return error.issues.flatMap(partsOf).flatMap(({ part, message, isOwnWord }) => {
     const at = given.partAt(part)
     const origin = at === null ? given.origin : { ...given.origin, ...at }
     const name = path + partText(part)
@@ -286,15 +286,18 @@ function problemsWith(setting: Setting, given: Given, error: z.ZodError): Config
     // What is wrong with the whole of a structure (no list, no JSON) is told like everything else; of a part it knows more.
     const isPart = part.length > 0 && facts.isStructured === true
     const value = part.length === 1 && Array.isArray(given.value) ? given.value[Number(part[0])] : given.value
-    return [
-      errorAt(origin, name, isPart ? message : `${shown(setting, value)} does not fit; give ${facts.form}`)
-    ]
+    const why = isOwnWord ? `: ${message}` : `; give ${facts.form}`
+    return [errorAt(origin, name, isPart ? message : `${shown(setting, value)} does not fit${why}`)]
   })
 }
 
 /** A problem with each part that is concerned. What zod says of itself is for programmers. */
-function partsOf(issue: z.core.$ZodIssue): Array<{ part: readonly PropertyKey[]; message: string }> {
+function partsOf(
+  issue: z.core.$ZodIssue
+): Array<{ part: readonly PropertyKey[]; message: string; isOwnWord?: boolean }> {
   const { path: part, message } = issue
+  // A refusal of our own that says why, and not just that.
+  if (issue.code === 'custom' && message !== 'Invalid input') return [{ part, message, isOwnWord: true }]
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map(key => ({ part: [...part, key], message: 'there is no such field: take it out' }))
   if (issue.code !== 'invalid_type' || !message.startsWith('Invalid input')) return [{ part, message }]

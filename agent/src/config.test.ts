@@ -316,6 +316,16 @@ describe('hosts whose TLS may be opened', () => {
     )
   })
 
+  it.each(['co.uk', '*.co.uk', 'azureedge.net', '*.github.io:443'])(
+    '%s may not, and the error says that all are meant who have a name below it',
+    async host => {
+      await writeConfig({ intercept: { hosts: ['a.example', host] } })
+      expect(await problemsOf(load({}))).toMatch(
+        /intercept\.hosts\[1\]: ".*" does not fit: (co\.uk|azureedge\.net|github\.io) is a public suffix: .* List the very hosts/
+      )
+    }
+  )
+
   it('nothing is opened unless somebody says so', async () => {
     expect((await load({})).intercept).toEqual({ enabled: false, hosts: [] })
   })

@@ -556,6 +556,12 @@ export interface TunnelledView {
   readonly until: Millis
 }
 
+/** Which of them are meant; what is not said: all. */
+export interface TunnelledRequest {
+  readonly host?: string | undefined
+  readonly client?: string | undefined
+}
+
 export interface InterceptView {
   readonly hosts: readonly string[]
   /** Those that have not expired, the youngest first. */
@@ -702,6 +708,8 @@ export interface PageActions {
   /** @throws StarlingError `bad-query`, `no-access-log` */
   requests(query: RequestQuery): Promise<RequestPage>
   showPolicy(): PolicyView
+  /** Forgets who gets plain tunnels to listed hosts. @returns how many. @throws StarlingError `no-interception` */
+  retryTunnelled(which: TunnelledRequest): number
   audit: AccessLogPort['audit']
 }
 

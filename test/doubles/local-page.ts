@@ -170,6 +170,10 @@ export async function startLocalPage(
       asked.push(`requests ${JSON.stringify(query)}`)
       return local.requestPage
     },
+    retryTunnelled(which) {
+      asked.push(`retry ${JSON.stringify(which)}`)
+      return 2
+    },
     audit(line) {
       local.audited.push(line)
     }

@@ -99,6 +99,27 @@ describe('starling ca', () => {
   })
 })
 
+it('makes no CA for a public suffix, not even for an agent that runs with one', async () => {
+  const page = await line.startAgent()
+  page.status = makeStatus({
+    intercept: { hosts: ['a.example', '*.co.uk'], authorities: [], opened: 0, rejected: 0, tunnelled: [] }
+  })
+  expect(await line.run('ca', 'init')).toBe(exitCodes.failed)
+  expect(line.notes.join('')).toMatch(
+    /intercept\.hosts goes too far: co\.uk is a public suffix.*name\.co\.uk/
+  )
+})
+
+it('has the running agent try again whom it tunnels, all or those that are named', async () => {
+  expect(await line.run('ca', 'retry')).toBe(exitCodes.failed)
+  expect(line.notes.join('')).toMatch(/no agent runs/)
+  const page = await line.startAgent()
+  expect(await line.run('ca', 'retry', '--host', 'files.example', '--client', '192.0.2.9')).toBe(exitCodes.ok)
+  expect(line.out.join('')).toMatch(/2 forgotten: .* intercepted again/)
+  await line.run('ca', 'retry')
+  expect(page.asked).toEqual(['retry {"host":"files.example","client":"192.0.2.9"}', 'retry {}'])
+})
+
 it('status tells what is opened, and who gets tunnels', async () => {
   const page = await line.startAgent()
   page.status = makeStatus({

@@ -4,8 +4,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { CaPort, CaView } from '../ports.ts'
-import { findAgent } from './api.ts'
+import type { CaPort, CaView, TunnelledRequest } from '../ports.ts'
+import { findAgent, requireAgent } from './api.ts'
 import { storedConfig } from './cache-access.ts'
 import { safeText } from './format.ts'
 import type { CommandTools } from './services.ts'
@@ -83,6 +83,22 @@ export async function caShow(options: Options, tools: CommandTools): Promise<voi
     fits
       ? '\nIt fits intercept.hosts.'
       : `\nIt does NOT fit intercept.hosts (${hosts.map(safeText).join(', ') || 'none'}): only what both name is intercepted. \`starling ca init\` makes a new one, which is to be deployed.`
+  )
+}
+
+/** Once the CA is deployed to a machine: else it would be tunnelled for the rest of the day. @throws StarlingError `no-agent` */
+export async function caRetry(
+  { dataFolder, json, ...which }: Options & TunnelledRequest,
+  { terminal }: CommandTools
+): Promise<void> {
+  const api = await requireAgent(dataFolder)
+  const result = (await api.post('/api/v1/intercept/retry', which)) as { readonly forgotten: number }
+  if (json) return terminal.print(JSON.stringify(result))
+  const { forgotten } = result
+  terminal.print(
+    forgotten === 0
+      ? 'Nobody is tunnelled that this is about; `starling status` lists those who are.'
+      : `${forgotten} forgotten: their next connections are intercepted again.`
   )
 }
 

@@ -6,7 +6,8 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import { Command, CommanderError, Option } from 'commander'
 import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
-import { caExport, caInit, caShow } from './ca.ts'
+import type { TunnelledRequest } from '../ports.ts'
+import { caExport, caInit, caRetry, caShow } from './ca.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
 import { checkConfig, reloadConfig, showConfig } from './config.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
@@ -322,6 +323,20 @@ ${exitCodesHelp}`
   command(ca, 'show', 'Show the CA: fingerprints, names, until when, and whether it fits the list.', [
     'starling ca show'
   ]).action((options: Common) => caShow(common(options), tools))
+  command(
+    ca,
+    'retry',
+    'Intercept those again that are tunnelled for a while, as after the CA was deployed.',
+    [
+      'starling ca retry                      all that `starling status` lists',
+      'starling ca retry --client 192.0.2.9   what one machine did not take'
+    ]
+  )
+    .option('--host <host>', 'only to this host')
+    .option('--client <address>', 'only of this client')
+    .action(({ host, client, ...options }: Common & TunnelledRequest) =>
+      caRetry({ ...common(options), host, client }, tools)
+    )
 
   const secret = program.command('secret').description('For fleets without a coordinator.')
   command(secret, 'create', 'Make a fleet secret: agents that have the same one share with each other.', [

@@ -1,6 +1,7 @@
 /** What `starling ca` does, without its words: cli/ca.ts has those. Works beside a running agent, which looks again. */
 import { hostname } from 'node:os'
 import { StarlingError } from '@starling/shared/errors.ts'
+import { publicSuffixIn, suffixProblem } from '@starling/shared/policy/public-suffix.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { CaPort, CaView } from '../ports.ts'
 import { readCas, writeCas, type SecretFiles } from './ca-file.ts'
@@ -22,6 +23,9 @@ export function createCaCommands(
           'a CA is made for the hosts in intercept.hosts, and none are listed: list them in config.json first, and run this again'
         )
       }
+      const suffix = hosts.map(publicSuffixIn).find(one => one !== null && one !== 'localhost')
+      if (suffix !== undefined && suffix !== null)
+        throw new StarlingError('broad-hosts', `intercept.hosts goes too far: ${suffixProblem(suffix)}`)
       const now = clock()
       const live = liveOf(await readCas(files, path), now)
       const present = live[0]

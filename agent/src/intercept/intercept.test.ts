@@ -265,6 +265,28 @@ describe('who does not take our certificate', () => {
     expect(later.intercept.wants(target)).toBe(true)
   })
 
+  test('is intercepted again when it is forgotten, by host and by client, and stays so over a restart', async () => {
+    const place = (host: string, client: string) => ({ host, port: 443, client })
+    const places = [
+      place('a.example', '192.0.2.1'),
+      place('a.example', '192.0.2.2'),
+      place('b.example', '192.0.2.1'),
+      place('b.example', '192.0.2.2')
+    ]
+    const remembered = places.map(one => ({ ...one, why: 'unknown ca', until: Date.now() + dayMs }))
+    const hosts = ['a.example', 'b.example']
+    const house = await openHouse({ port: 443, hosts, remembered })
+    const wanted = ({ intercept }: House = house) => places.map(one => intercept.wants(one))
+    expect(house.intercept.retry({ host: 'c.example' })).toBe(0)
+    expect(house.intercept.retry({ host: 'A.example.', client: '192.0.2.1' })).toBe(1)
+    expect(wanted()).toEqual([true, false, false, false])
+    expect(house.intercept.retry({ client: '192.0.2.2' })).toBe(2)
+    expect(wanted()).toEqual([true, true, false, true])
+    expect(wanted(await openHouse({ port: 443, hosts, remembered: house.kept() }))).toEqual(wanted())
+    expect(house.intercept.retry({})).toBe(1)
+    expect(wanted()).toEqual([true, true, true, true])
+  })
+
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     'and leaves without a word, twice, with %s',
     async maxVersion => {

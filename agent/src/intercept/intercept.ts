@@ -11,7 +11,7 @@ import { messageOf } from '@starling/shared/errors.ts'
 import { dayMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import { isNeverIntercepted } from '@starling/shared/policy/never-intercepted.ts'
-import type { ConnectTarget, InterceptPort, InterceptView, OpenedTls } from '../ports.ts'
+import type { ConnectTarget, InterceptPort, InterceptView, OpenedTls, TunnelledRequest } from '../ports.ts'
 import { readCas, writeCas, type SecretFiles } from './ca-file.ts'
 import { viewOf } from './ca-commands.ts'
 import { makeCa, type Ca } from './certificates.ts'
@@ -44,6 +44,8 @@ export interface Intercept extends InterceptPort {
   /** An origin has broken off the TLS handshake with us: its clients get their own. */
   originRefused(url: string, why: string): void
   view(): InterceptView
+  /** Whoever is tunnelled for a while is intercepted again from his next connection on. @returns how many are forgotten */
+  retry(which: TunnelledRequest): number
   /**
    * Reads the CAs again, and makes a successor when one is due. Runs by itself every ten minutes.
    * @throws StarlingError `ca-damaged`, and those of reading and writing a secret
@@ -108,6 +110,10 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
 
   function keep(place: Place, why: string): void {
     log.info({ ...place, why }, 'TLS is tunnelled for a while')
+    save()
+  }
+
+  function save(): void {
     parts.remember(misfits.list()).catch((error: unknown) => {
       log.warn({ problem: messageOf(error) }, 'who gets plain tunnels is forgotten when this agent stops')
     })
@@ -118,8 +124,10 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
     if (misfits.leftSilently(place)) keep(place, 'it leaves without a word')
   }
 
+  const plain = (host: string): string => host.toLowerCase().replace(/\.$/, '')
+
   function placeOf({ host, port, client }: ConnectTarget): Place {
-    return { host: host.toLowerCase().replace(/\.$/, ''), port, client: client ?? anyClient }
+    return { host: plain(host), port, client: client ?? anyClient }
   }
 
   async function open(target: ConnectTarget, client: Duplex): Promise<OpenedTls | 'tunnel' | 'gone'> {
@@ -199,6 +207,11 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
       rejected,
       tunnelled: misfits.list()
     }),
+    retry({ host, client }) {
+      const forgotten = misfits.forget({ host: host === undefined ? undefined : plain(host), client })
+      if (forgotten > 0) save()
+      return forgotten
+    },
     look,
     stop: () => clearInterval(timer)
   }

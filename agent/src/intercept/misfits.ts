@@ -9,7 +9,7 @@
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Millis } from '@starling/shared/units.ts'
-import type { TunnelledView } from '../ports.ts'
+import type { TunnelledRequest, TunnelledView } from '../ports.ts'
 import { misfitRestMs, misfitsMax, silentEndsMax } from './limits.ts'
 
 export interface Place {
@@ -28,6 +28,8 @@ export interface Misfits {
   /** It has spoken: it takes our certificate. */
   spoke(place: Place): void
   list(): readonly TunnelledView[]
+  /** They are tried again at once. @returns how many there were */
+  forget(which: TunnelledRequest): number
 }
 
 const kept = z.array(
@@ -53,6 +55,8 @@ export function createMisfits(clock: () => Millis, remembered: unknown): Misfits
     misfits.set(keyOf({ host, port, client }), { host, port, client, why, until: clock() + restMs })
   }
 
+  const list = (): TunnelledView[] => [...misfits.values()].filter(({ until }) => until > clock())
+
   return {
     has,
     add,
@@ -65,6 +69,15 @@ export function createMisfits(clock: () => Millis, remembered: unknown): Misfits
       return true
     },
     spoke: place => void silences.delete(keyOf(place)),
-    list: () => [...misfits.values()].filter(({ until }) => until > clock())
+    list,
+    forget({ host, client }) {
+      const gone = list().filter(
+        one => (host === undefined || one.host === host) && (client === undefined || one.client === client)
+      )
+      for (const one of gone) misfits.delete(keyOf(one))
+      // Half a sign from before the CA was deployed is none either.
+      silences.clear()
+      return gone.length
+    }
   }
 }

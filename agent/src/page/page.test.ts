@@ -38,11 +38,16 @@ interface Answer {
   body: string
 }
 
+const bodies: Readonly<Record<string, string>> = {
+  '/api/v1/cache/purge': '{"class":"generic"}',
+  '/api/v1/intercept/retry': '{}'
+}
+
 function ask(
   method: string,
   path: string,
   headers: Record<string, string> = {},
-  body: string | null = path.endsWith('/purge') ? '{"class":"generic"}' : null
+  body: string | null = bodies[path] ?? null
 ): Promise<Answer> {
   const { port } = new URL(page.address)
   return new Promise((resolve, reject) => {
@@ -362,6 +367,19 @@ describe('requests of clients', () => {
       expect(page.asked).toEqual([])
     }
   )
+})
+
+it('has tunnelled clients tried again, and writes that down', async () => {
+  const retry = (body: string) => ask('POST', '/api/v1/intercept/retry', withToken(), body)
+  const { status, body } = await retry('{"host":"files.example","client":"192.0.2.9"}')
+  expect([status, JSON.parse(body)]).toEqual([200, { forgotten: 2 }])
+  const detail = { host: 'files.example', client: '192.0.2.9', forgotten: 2 }
+  expect(page.audited).toEqual([
+    { who: 'api', what: 'api', detail: { path: '/api/v1/intercept/retry', ...detail } }
+  ])
+  for (const wrong of ['', '[]', '{"hosts":"a"}', '{"host":7}'])
+    expect((await retry(wrong)).status, wrong).toBe(400)
+  expect(page.asked).toEqual(['retry {"host":"files.example","client":"192.0.2.9"}'])
 })
 
 it('writes down who changed what, and who tried to without the token', async () => {

@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { isTransferId, type TransferId } from '@starling/shared/ids.ts'
 import { purgeRequestShape } from '@starling/shared/purge.ts'
+import { z } from 'zod'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AgentStatus, PageActions, TransferView } from '../ports.ts'
@@ -19,6 +20,11 @@ export interface RouteTools {
   readonly events: Events
   readonly log: Log
 }
+
+const retryShape = z.strictObject({
+  host: z.string().max(253).optional(),
+  client: z.string().max(64).optional()
+})
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -117,6 +123,21 @@ export const routes: readonly Route[] = [
       tools.log.info({ ...asked.data, ...result }, 'purged through the API')
       tools.actions.audit({ who: 'api', what: 'purge', detail: { ...asked.data, ...result } })
       sendJson(response, 200, result)
+    }
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/intercept/retry',
+    change: true,
+    takesBody: true,
+    async answer(tools, response, _transfer, body) {
+      const asked = retryShape.safeParse(body)
+      if (!asked.success)
+        throw new StarlingError('bad-body', 'send {}, {"host": ...}, {"client": ...} or both in one')
+      const result = { ...asked.data, forgotten: tools.actions.retryTunnelled(asked.data) }
+      tools.log.info(result, 'tunnelled clients are tried again, as the API said')
+      tools.actions.audit({ who: 'api', what: 'api', detail: { path: '/api/v1/intercept/retry', ...result } })
+      sendJson(response, 200, { forgotten: result.forgotten })
     }
   },
   {

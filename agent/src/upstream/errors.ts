@@ -3,6 +3,7 @@
  * be tried), timeout, refused-address, bad-answer, short (the body broke off), aborted (by us).
  */
 import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
+import { untrustedText, type CaStore } from './untrusted.ts'
 
 const timeouts = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
@@ -12,14 +13,15 @@ const timeouts = new Set([
   'ESOCKETTIMEDOUT'
 ])
 
-/** What Node's check of a certificate says (`X509_V_ERR_...` and its own check of the name). */
-const untrusted =
-  /^(CERT_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PERMITTED_VIOLATION|EXCLUDED_VIOLATION|ERR_TLS_CERT_ALTNAME)/
-
 const badAnswers = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** @param where what was asked, for people: `origin.example directly` */
-export function upstreamError(cause: unknown, where: string, signal: AbortSignal | null): StarlingError {
+export function upstreamError(
+  cause: unknown,
+  where: string,
+  signal: AbortSignal | null,
+  store: CaStore = 'node'
+): StarlingError {
   const known = starlingErrorIn(cause)
   if (known !== null) return known
   if (signal?.aborted === true)
@@ -27,18 +29,18 @@ export function upstreamError(cause: unknown, where: string, signal: AbortSignal
   const code = codeOf(cause)
   if (timeouts.has(code))
     return new StarlingError('upstream-timeout', `${where} did not answer in time`, { cause })
-  if (badAnswers.has(code) || (cause instanceof Error && cause.name === 'HTTPParserError')) {
+  if (badAnswers.has(code) || isNoHttp(cause)) {
     return new StarlingError(
       'upstream-bad-answer',
       `what ${where} answered is not proper HTTP (${messageOf(cause)})`,
       { cause }
     )
   }
-  if (untrusted.test(code)) {
+  const untrusted = untrustedText(cause, store)
+  if (untrusted !== null) {
     return new StarlingError(
       'upstream-unreachable',
-      `${where} shows a certificate that is not to be trusted, so nothing was asked of it (${messageOf(cause)}): tell those who ` +
-        'run it, or trust its CA on this machine',
+      `${where} shows a certificate that is not to be trusted, so nothing was asked of it ${untrusted}`,
       { cause }
     )
   }
@@ -91,12 +93,18 @@ export function connectionLost(cause: unknown): boolean {
 
 /**
  * What a failure says of the proxy that was asked. `maybe`: the origin behind it may as well be the cause, so that it counts only
- * when somebody else does better.
+ * when somebody else does better. So it is with an answer that is no HTTP, which may have come through a tunnel.
  */
 export function blameFor(cause: unknown): 'sure' | 'maybe' | 'none' {
   if (cause instanceof TurnedAway) return cause.status === null ? 'sure' : 'maybe'
   if (neverConnected(cause) || connectionLost(cause)) return 'sure'
-  return timeouts.has(codeOf(cause)) || codeOf(cause) === 'upstream-timeout' ? 'maybe' : 'none'
+  const isDoubtful = timeouts.has(codeOf(cause)) || codeOf(cause) === 'upstream-timeout' || isNoHttp(cause)
+  return isDoubtful ? 'maybe' : 'none'
+}
+
+/** The parser's own words (`HPE_INVALID_CONSTANT`): whatever listens there speaks something else. */
+function isNoHttp(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'HTTPParserError'
 }
 
 function starlingErrorIn(cause: unknown): StarlingError | null {

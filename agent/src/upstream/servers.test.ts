@@ -1,5 +1,7 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTcpServer } from 'node:net'
+import { messageOf } from '@starling/shared/errors.ts'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ask } from '../../../test/doubles/asking.ts'
@@ -63,6 +65,27 @@ describe('a server that fails', () => {
     for (let round = 0; round < 6; round++)
       expect((await ask(port, 'http://origin.invalid/'))[0].status).toBe(504)
     expect(port.upstreams().map(({ state }) => state)).toEqual(['up', 'up'])
+  })
+
+  test('answers what is no HTTP: another is asked, and after three times only that one', async () => {
+    const [url, b] = [await origin(), await faultyProxy()]
+    let times = 0
+    const mail = await listen(
+      createTcpServer(socket => {
+        times++
+        socket.on('error', () => {}).resume()
+        socket.end('220 mail.example ESMTP\r\n')
+      })
+    )
+    const a = server('a', `http://127.0.0.1:${mail}`)
+    const port = upstream({ servers: [a, server('b', b.url)], rules: [{ use: ['a', 'b'] }], now: () => 0 })
+    for (let round = 0; round < 5; round++) expect((await ask(port, url))[1]).toBe('content')
+    expect([times, b.targets.length, viewOf(port, 'a').state]).toEqual([3, 5, 'down'])
+    // Alone it is told what is wrong.
+    await expect(ask(upstream({ servers: [a] }), url)).rejects.toMatchObject({
+      code: 'upstream-bad-answer',
+      message: expect.stringMatching(/proxy a.* not proper HTTP/)
+    })
   })
 
   test('an origin of its own that answers 503 is asked once', async () => {
@@ -262,6 +285,24 @@ describe('gateways and passwords', () => {
       ['up', 0]
     ])
   })
+})
+
+test('a certificate by nobody we know is told with the store that was looked in, and what to do', async () => {
+  const [shown, other] = [await certificateFor(1), await certificateFor(1)]
+  const url = `https://127.0.0.1:${await listen(createTlsServer(shown, (_req, res) => res.end('content')))}/`
+  const told = async (options: UpstreamOptions): Promise<string> =>
+    await ask(upstream(options), url).then(
+      () => 'trusted',
+      (error: unknown) => messageOf(error)
+    )
+  const [byNode, bySystem] = [await told({}), await told({ ca: [other.cert] })]
+  expect(byNode).toMatch(
+    /SELF_SIGNED_CERT.*the list of public CAs that comes with Starling.* NODE_EXTRA_CA_CERTS names/
+  )
+  expect(bySystem).toMatch(
+    /SELF_SIGNED_CERT.*this system's certificate store.*update-ca-certificates\) and restart/
+  )
+  for (const text of [byNode, bySystem]) expect(text).not.toMatch(/Node\.js|--use/)
 })
 
 test('a proxy may speak TLS: its own name counts, whatever is asked of it, and connections are kept', async () => {

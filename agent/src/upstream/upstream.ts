@@ -38,6 +38,7 @@ import { createRetryBudget } from './retry-budget.ts'
 import { timeHandshake } from './round-trip.ts'
 import { placeOf } from './routes.ts'
 import { createServer, type Errand, type Server, type Why } from './server.ts'
+import type { CaStore } from './untrusted.ts'
 import { directTunnel, proxyTunnel } from './tunnel.ts'
 
 /** All of it but the last five as the configuration says it (`upstream`). */
@@ -80,6 +81,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
   })
   const budget = createRetryBudget(now)
   const probes = createProbes({ log, now })
+  const caStore: CaStore = (options.ca ?? []).length > 0 ? 'system' : 'node'
   const serverOptions = { check, timeouts, ca: options.ca ?? [], now, onTrouble: probes.soon }
   const servers = new Map(plan.servers.map(one => [one.name, createServer(one, serverOptions)]))
   probes.start([...servers.values()])
@@ -100,7 +102,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
 
   function explain(what: string, signal: AbortSignal): RaceRules<unknown>['explain'] {
     return (cause, server) => {
-      const problem = upstreamError(cause, `${what} (${server.label})`, signal)
+      const problem = upstreamError(cause, `${what} (${server.label})`, signal, caStore)
       log.debug({ what, server: server.label, problem: messageOf(cause) }, 'a server failed')
       return problem
     }
@@ -150,7 +152,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
           throw error
         }
       } catch (error) {
-        if (!signal.aborted) errand.problem(upstreamError(error, url.host, signal).message)
+        if (!signal.aborted) errand.problem(upstreamError(error, url.host, signal, caStore).message)
         errand.over(false)
         throw error
       }
@@ -267,7 +269,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
             stream.once('close', () => errand.over(false))
             return stream
           } catch (error) {
-            if (!until.aborted) errand.problem(upstreamError(error, authority, until).message)
+            if (!until.aborted) errand.problem(upstreamError(error, authority, until, caStore).message)
             errand.over(false)
             throw error
           }

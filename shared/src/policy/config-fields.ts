@@ -11,6 +11,7 @@ import { accessLogShape, isHostPattern, isNetwork, limitsShape, rulesField } fro
 import { bytesField, countField, listField, objectsField, switchField, textField } from './fields.ts'
 import { isNeverIntercepted } from './never-intercepted.ts'
 import { networkFrom } from './networks.ts'
+import { publicSuffixIn, suffixProblem } from './public-suffix.ts'
 import {
   upstreamRulesSchema,
   upstreamServersSchema,
@@ -102,12 +103,18 @@ export const configShape = {
     stricter: 'off'
   }),
   interceptHosts: listField(
-    z.string().refine(isInterceptable),
+    z
+      .string()
+      .refine(isInterceptable)
+      .superRefine((text, context) => {
+        const suffix = text.includes('.') ? publicSuffixIn(text) : null
+        if (suffix !== null) context.addIssue({ code: 'custom', message: suffixProblem(suffix) })
+      }),
     {
       word: 'host',
       form:
-        'hosts like downloads.example or *.vendor.example (with :port where it is not 443), but no top-level domain and none that ' +
-        'is never intercepted whatever is listed (docs/DEPLOY.md names them)'
+        'hosts like downloads.example or *.vendor.example (with :port where it is not 443), but no public suffix (com, co.uk, github.io) ' +
+        'and none that is never intercepted whatever is listed (docs/DEPLOY.md names them)'
     },
     {
       what: 'Hosts whose TLS connections may be opened; what is below them and never intercepted stays closed',
