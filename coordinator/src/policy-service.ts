@@ -4,7 +4,8 @@
  */
 import { newsWaitMs, type HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
+import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { hostFactsOf } from '@starling/shared/policy/host-told.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
@@ -102,7 +103,7 @@ export async function startPolicyService(
     policies,
     news,
     heard(member, { host, counters, policy }) {
-      hosts.set(member.agent, hostOf(host))
+      hosts.set(member.agent, hostFactsOf(host))
       rollouts.heard({
         agent: member.agent,
         heardAt: Math.floor(clock()),
@@ -118,14 +119,4 @@ export async function startPolicyService(
       await rollouts.stop()
     }
   }
-}
-
-/** What an agent tells of its machine, under the names of HostFacts; what it does not tell is not known. */
-function hostOf(told: HeartbeatRequest['host']): HostFacts {
-  const isOne = (value: unknown, unknown: unknown): boolean =>
-    value !== undefined && (unknown === null || typeof value === typeof unknown)
-  const known = Object.entries(unknownHost)
-    .filter(([name, unknown]) => isOne(told[name], unknown))
-    .map(([name]) => [name, told[name]])
-  return { ...unknownHost, ...(Object.fromEntries(known) as Partial<HostFacts>) }
 }
