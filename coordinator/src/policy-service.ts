@@ -14,7 +14,7 @@ import { createNews, type News } from './news.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createPolicyDesk } from './policy-desk.ts'
 import type { PolicyStore } from './policy-ports.ts'
-import type { AgentRecord, Authority, CoordinatorStore, RolloutCore } from './ports.ts'
+import type { AgentRecord, Authority, Change, CoordinatorStore, RolloutCore } from './ports.ts'
 import type { Purges } from './purges.ts'
 import { runRollouts } from './rollout-leader.ts'
 
@@ -33,6 +33,7 @@ export interface PolicyServiceParts {
   readonly authority: Pick<Authority, 'policy'>
   readonly enrolment: Pick<Enrolment, 'revocationsSince'>
   readonly purges: Pick<Purges, 'newsSince'>
+  readonly change: Change
   readonly createCore: () => RolloutCore
   /** Any coordinator on the database has changed something of this name. */
   readonly listen: (channel: string, handler: () => void) => () => void
@@ -95,7 +96,7 @@ export async function startPolicyService(
     fleet: async () =>
       (await members()).map(member => ({ ...member, host: hosts.get(member.agent) ?? null })),
     view: scope => rollouts.view(scope),
-    note,
+    change: parts.change,
     clock
   })
 
