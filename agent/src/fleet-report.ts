@@ -1,13 +1,13 @@
 /** What the coordinator is told of this agent, out of what its parts know. Rounded, so that a heartbeat has little to tell. */
 import { clockToleranceMs } from '@starling/shared/credential.ts'
 import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinator-api.ts'
-import type { HostFact } from '@starling/shared/heartbeat-report.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { hostTold } from '@starling/shared/policy/host-told.ts'
 import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { AgentReportNow } from './coordinator-link/heartbeat-report.ts'
 import type { ByteCounters, PeersPort, StoredTransfer, TransferView } from './ports.ts'
 
-/** Free space and memory move all the time; what matters of them does not. */
+/** Free space moves all the time; what matters of it does not. Memory and the size of the disk are told as they are: policies compare them. */
 const roundedBytes: Bytes = 256 * MiB
 /** There must be room for a large update above what must stay free anyway. */
 const lowDiskBytes: Bytes = 1024 * MiB
@@ -32,9 +32,7 @@ export interface ReportParts {
 export function fleetReport(parts: ReportParts): AgentReportNow {
   const { totals, refusals, signs, disk, host, clockOffsetMs } = parts
   const noPeer = [...refusals].map(([reason, count]) => [`noPeer.${reason}`.slice(0, 64), count] as const)
-  const scalars = Object.entries(host).filter(
-    (fact): fact is [string, HostFact] => fact[1] === null || typeof fact[1] !== 'object'
-  )
+  const freeBytes = disk?.freeBytes ?? host.diskFreeBytes
   return {
     counters: {
       ...totals,
@@ -43,8 +41,8 @@ export function fleetReport(parts: ReportParts): AgentReportNow {
       ...Object.fromEntries(noPeer.slice(0, 40))
     },
     host: {
-      ...Object.fromEntries(scalars.map(([name, value]) => [name, rounded(name, value)])),
-      ...(disk === null ? {} : { diskFreeBytes: rounded('diskFreeBytes', disk.freeBytes) }),
+      ...hostTold(host),
+      diskFreeBytes: freeBytes === null ? null : Math.floor(freeBytes / roundedBytes) * roundedBytes,
       hostName: parts.hostName.slice(0, 256),
       platform: parts.platform,
       clockOffsetMs: Math.round(clockOffsetMs / secondMs) * secondMs,
@@ -75,10 +73,4 @@ function swarmOf(stored: readonly StoredTransfer[], views: readonly TransferView
       share: Math.floor((100 * have.count) / Math.max(1, have.size)) / 100,
       wanBytes: wan.get(head.transfer) ?? 0
     }))
-}
-
-function rounded(name: string, value: HostFact): HostFact {
-  return name.endsWith('Bytes') && typeof value === 'number'
-    ? Math.floor(value / roundedBytes) * roundedBytes
-    : value
 }

@@ -137,6 +137,7 @@ export async function createCoordinator(
         authority,
         enrolment,
         purges,
+        change,
         createCore: createRolloutCore,
         listen: (channel, handler) => database.listen(channel, handler),
         lead: onLeader => database.leader('rollouts', onLeader),

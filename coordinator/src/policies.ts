@@ -4,7 +4,7 @@
  * overwrite each other unseen.
  */
 import type { PolicyFinding, PolicyScopeView } from '@starling/shared/admin-api/policy.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
+import { codeOf, StarlingError } from '@starling/shared/errors.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import {
   advance,
@@ -22,7 +22,7 @@ import { type PolicyDocument } from '@starling/shared/signed-policy.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { changesBetween, checkDocument, whatWouldBe, type FleetHost } from './policy-check.ts'
 import type { PolicyChange, PolicyRecord, PolicyStore } from './policy-ports.ts'
-import type { RolloutView } from './ports.ts'
+import type { By, Change, ChangeStore, RolloutView } from './ports.ts'
 
 /** One percent finds what breaks at once, ten what breaks some; each is watched for two windows of five minutes. */
 const usualStages: readonly Stage[] = [1, 10, 50, 100].map(percent => ({
@@ -35,8 +35,9 @@ const triesMax = 5
 
 export type RolloutOrder = 'pause' | 'resume' | 'advance'
 
-export interface By {
-  readonly author: string
+export interface Why {
+  /** The author of what is written down; the audit log has the rest of it. */
+  readonly by: By
   readonly reason: string
 }
 
@@ -51,7 +52,7 @@ export interface Policies {
   add(
     scope: PolicyScope,
     document: PolicyDocument,
-    by: By & { readonly dryRun: boolean }
+    why: Why & { readonly dryRun: boolean }
   ): Promise<{
     readonly version: PolicyVersion | null
     readonly changes: readonly PolicyChange[]
@@ -62,23 +63,23 @@ export interface Policies {
     scope: PolicyScope,
     version: PolicyVersion,
     stages: readonly Stage[] | undefined,
-    author: string
+    by: By
   ): Promise<PolicyScopeView>
   /** @throws StarlingError `no-rollout` */
-  order(scope: PolicyScope, order: RolloutOrder, by: By): Promise<PolicyScopeView>
+  order(scope: PolicyScope, order: RolloutOrder, why: Why): Promise<PolicyScopeView>
   /** @param to undefined: what held before the rollout. @throws StarlingError `unknown-policy` */
-  rollBack(scope: PolicyScope, to: PolicyVersion | null | undefined, by: By): Promise<PolicyScopeView>
+  rollBack(scope: PolicyScope, to: PolicyVersion | null | undefined, why: Why): Promise<PolicyScopeView>
 }
 
 export interface PoliciesParts {
   readonly store: PolicyStore
   readonly fleet: () => Promise<readonly FleetHost[]>
   readonly view: (scope: PolicyScope) => RolloutView | null
-  readonly note: (at: Millis, kind: string, detail: string) => Promise<void>
+  readonly change: Change
   readonly clock: () => Millis
 }
 
-export function createPolicies({ store, fleet, view, note, clock }: PoliciesParts): Policies {
+export function createPolicies({ store, fleet, view, change, clock }: PoliciesParts): Policies {
   const now = (): Millis => Math.floor(clock())
 
   async function viewOf(policy: ScopePolicy): Promise<PolicyScopeView> {
@@ -100,16 +101,40 @@ export function createPolicies({ store, fleet, view, note, clock }: PoliciesPart
     return found
   }
 
-  async function change(
+  /** @param what the event and what is said of it, in the event list and in the audit log */
+  async function changeScope(
     scope: PolicyScope,
-    how: (before: ScopePolicy) => ScopePolicy
+    by: By,
+    how: (before: ScopePolicy, at: Millis) => ScopePolicy,
+    what: (after: ScopePolicy) => { readonly kind: string; readonly detail: string }
   ): Promise<PolicyScopeView> {
-    for (let attempt = 1; attempt <= triesMax; attempt++) {
-      const stored = (await store.policies()).scopes.find(({ policy }) => policy.scope === scope)
-      const after = how(stored?.policy ?? { scope, current: null, rollout: null })
-      if (await store.change(after, stored?.revision ?? 0, now())) return await viewOf(after)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const after = await change(by, async changed => {
+          const at = now()
+          const { scopes } = await changed.policies.policies()
+          const stored = scopes.find(({ policy }) => policy.scope === scope)
+          const result = how(stored?.policy ?? { scope, current: null, rollout: null }, at)
+          if (!(await changed.policies.change(result, stored?.revision ?? 0, at))) throw busy(scope)
+          return { result, ...(await told(changed, scope, at, by, what(result))) }
+        })
+        return await viewOf(after)
+      } catch (error) {
+        if (codeOf(error) !== busyCode || attempt >= triesMax) throw error
+      }
     }
-    throw new StarlingError('policy-busy', `the policy of ${scope} is changing all the time: try again`)
+  }
+
+  /** For those who look at events, and, returned, for the audit log. */
+  async function told(
+    changed: ChangeStore,
+    scope: PolicyScope,
+    at: Millis,
+    { actor }: By,
+    { kind, detail }: { readonly kind: string; readonly detail: string }
+  ): Promise<{ readonly target: string; readonly detail: string }> {
+    await changed.note({ at, kind, agent: null, detail: `${scope} by ${actor}: ${detail}` })
+    return { target: scope, detail }
   }
 
   /** What each scope says to those who have its newest. */
@@ -130,18 +155,29 @@ export function createPolicies({ store, fleet, view, note, clock }: PoliciesPart
     show,
     versions: (scope, countMax) => store.versions(scope, countMax),
     version: versionOf,
-    async add(scope, given, { author, reason, dryRun }) {
+    async add(scope, given, { by, reason, dryRun }) {
       const document = checkDocument(given)
-      const [last] = await store.versions(scope, 1)
-      const changes = changesBetween(last?.document ?? {}, document)
       const inForce = await documentsInForce()
       const findings = whatWouldBe({ scope, document, inForce, hosts: await fleet() })
-      if (dryRun) return { version: null, changes, findings }
-      const version = await store.addVersion({ scope, document, author, reason, createdAt: now(), changes })
-      await note(now(), 'policy-version', `${scope} version ${version} by ${author}: ${reason}`)
-      return { version, changes, findings }
+      const changesIn = async ({ versions }: Pick<PolicyStore, 'versions'>): Promise<PolicyChange[]> => {
+        const [last] = await versions(scope, 1)
+        return changesBetween(last?.document ?? {}, document)
+      }
+      if (dryRun) return { version: null, changes: await changesIn(store), findings }
+      const done = await change(by, async changed => {
+        const changes = await changesIn(changed.policies)
+        const at = now()
+        const record = { scope, document, author: by.actor, reason, createdAt: at, changes }
+        const version = await changed.policies.addVersion(record)
+        const detail = withReason(`version ${version}`, reason)
+        return {
+          result: { version, changes },
+          ...(await told(changed, scope, at, by, { kind: 'policy-version', detail }))
+        }
+      })
+      return { ...done, findings }
     },
-    async startRollout(scope, version, given, author) {
+    async startRollout(scope, version, given, by) {
       const stages = given ?? (scope.startsWith('device:') ? oneStage : usualStages)
       const last = stages.at(-1)!.who
       if (!('percent' in last) || last.percent !== 100)
@@ -150,52 +186,75 @@ export function createPolicies({ store, fleet, view, note, clock }: PoliciesPart
           'the last stage must be 100 percent: to reach only some, use the scope of their site or group'
         )
       await versionOf(scope, version)
-      const at = now()
-      const after = await change(scope, before => {
-        if (isActive(before.rollout))
-          throw new StarlingError(
-            'rollout-active',
-            `version ${before.rollout.to} is being rolled out in ${scope}: roll it back, or advance it to its end first`
-          )
-        return begin(before, { id: `${scope}/${version}/${at}`, to: version, stages }, at)
-      })
-      await note(at, 'rollout-started', `${scope} version ${version} by ${author}`)
-      return after
+      return await changeScope(
+        scope,
+        by,
+        (before, at) => {
+          if (isActive(before.rollout))
+            throw new StarlingError(
+              'rollout-active',
+              `version ${before.rollout.to} is being rolled out in ${scope}: roll it back, or advance it to its end first`
+            )
+          return begin(before, { id: `${scope}/${version}/${at}`, to: version, stages }, at)
+        },
+        () => ({ kind: 'rollout-started', detail: `version ${version}` })
+      )
     },
-    async order(scope, order, { author, reason }) {
-      const after = await change(scope, before => {
-        if (!isActive(before.rollout))
-          throw new StarlingError(
-            'no-rollout',
-            `no rollout is on in ${scope}: start one with "policy rollout start"`
-          )
-        switch (order) {
-          case 'pause':
-            return pause(before, [`paused by ${author}`, reason].filter(Boolean).join(': '))
-          case 'resume':
-            return resume(before, now())
-          case 'advance':
-            return advance(before, now())
-        }
-      })
-      await note(now(), `rollout-${order}`, [`${scope} by ${author}`, reason].filter(Boolean).join(': '))
-      return after
+    async order(scope, order, { by, reason }) {
+      return await changeScope(
+        scope,
+        by,
+        (before, at) => {
+          if (!isActive(before.rollout))
+            throw new StarlingError(
+              'no-rollout',
+              `no rollout is on in ${scope}: start one with "policy rollout start"`
+            )
+          switch (order) {
+            case 'pause':
+              return pause(before, withReason(`paused by ${by.actor}`, reason))
+            case 'resume':
+              return resume(before, at)
+            case 'advance':
+              return advance(before, at)
+          }
+        },
+        ({ rollout }) => ({
+          kind: `rollout-${order}`,
+          detail: withReason(`version ${rollout?.to}`, reason)
+        })
+      )
     },
-    async rollBack(scope, to, { author, reason }) {
+    async rollBack(scope, to, { by, reason }) {
       if (typeof to === 'number') await versionOf(scope, to)
-      const why = [`rolled back by ${author}`, reason].filter(Boolean).join(': ')
-      const after = await change(scope, before => {
-        if (to === undefined && !isActive(before.rollout))
-          throw new StarlingError(
-            'no-rollout',
-            `no rollout is on in ${scope}: name the version to go back to, see "policy history"`
-          )
-        return rollBack(before, why, to === undefined ? before.current : to)
-      })
-      await note(now(), 'policy-rollback', `${scope} to version ${after.current ?? 'none'}: ${why}`)
-      return after
+      return await changeScope(
+        scope,
+        by,
+        before => {
+          if (to === undefined && !isActive(before.rollout))
+            throw new StarlingError(
+              'no-rollout',
+              `no rollout is on in ${scope}: name the version to go back to, see "policy history"`
+            )
+          const why = withReason(`rolled back by ${by.actor}`, reason)
+          return rollBack(before, why, to === undefined ? before.current : to)
+        },
+        ({ current }) => ({
+          kind: 'policy-rollback',
+          detail: withReason(`to version ${current ?? 'none'}`, reason)
+        })
+      )
     }
   }
+}
+
+function withReason(what: string, reason: string): string {
+  return reason === '' ? what : `${what}: ${reason}`
+}
+
+const busyCode = 'policy-busy'
+function busy(scope: PolicyScope): StarlingError {
+  return new StarlingError(busyCode, `the policy of ${scope} is changing all the time: try again`)
 }
 
 function unknownPolicy(scope: PolicyScope, version?: PolicyVersion): StarlingError {

@@ -3,6 +3,7 @@
  * act on it are asked here first, with what the agents last told of their machines.
  */
 import type { PolicyFinding } from '@starling/shared/admin-api/policy.ts'
+import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
 import { nothingMeasured, unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
@@ -13,6 +14,7 @@ import type { SiteId } from '@starling/shared/ids.ts'
 import type { PolicyChange } from './policy-ports.ts'
 
 export interface FleetHost extends ScopedMember {
+  readonly role: Role
   /** Null: it has told nothing yet. */
   readonly host: HostFacts | null
 }
@@ -69,7 +71,8 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
   const sites = new Map<SiteId, SiteTally>()
   let unknown = 0
   for (const agent of hosts) {
-    if (!concerns(scope, agent)) continue
+    // What is asked of endpoints before they share is not asked of a gateway.
+    if (agent.role === 'gateway' || !concerns(scope, agent)) continue
     if (agent.host === null) unknown++
     const [was, is] = [effectiveFor(agent, inForce), effectiveFor(agent, after)]
     const tally = sites.get(agent.site) ?? {
@@ -92,6 +95,7 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
   const fewer = all.filter(([, { peeringAfter, stopPeering }]) => peeringAfter > 0 && stopPeering.size > 0)
   const quieter = all.filter(([, { stopUploading }]) => stopUploading.size > 0)
   return [
+    ...summaryOf(lost.map(([, tally]) => tally)),
     ...lost.map(([site, { peeringBefore, stopPeering }]): PolicyFinding => ({
       kind: 'site-loses-peering',
       site,
@@ -120,6 +124,23 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
             sentence: `${unknown} agents have not told how their machines are: what depends on that was not looked at for them`
           }
         ])
+  ]
+}
+
+/** Of many sites that would lose peering: what an admin asks first. */
+function summaryOf(lost: readonly SiteTally[]): PolicyFinding[] {
+  if (lost.length < 2) return []
+  const agents = lost.reduce((sum, { peeringBefore }) => sum + peeringBefore, 0)
+  const why = new Map<string, number>()
+  for (const { stopPeering } of lost)
+    for (const [reason, count] of stopPeering) why.set(reason, (why.get(reason) ?? 0) + count)
+  return [
+    {
+      kind: 'sites-lose-peering',
+      site: null,
+      agents,
+      sentence: `${agents} machines of ${lost.length} sites would lose peering, because ${reasons(why)}`
+    }
   ]
 }
 

@@ -4,7 +4,8 @@
  */
 import { newsWaitMs, type HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
+import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { hostFactsOf } from '@starling/shared/policy/host-told.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
@@ -13,7 +14,7 @@ import { createNews, type News } from './news.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createPolicyDesk } from './policy-desk.ts'
 import type { PolicyStore } from './policy-ports.ts'
-import type { AgentRecord, Authority, CoordinatorStore, RolloutCore } from './ports.ts'
+import type { AgentRecord, Authority, Change, CoordinatorStore, RolloutCore } from './ports.ts'
 import type { Purges } from './purges.ts'
 import { runRollouts } from './rollout-leader.ts'
 
@@ -32,6 +33,7 @@ export interface PolicyServiceParts {
   readonly authority: Pick<Authority, 'policy'>
   readonly enrolment: Pick<Enrolment, 'revocationsSince'>
   readonly purges: Pick<Purges, 'newsSince'>
+  readonly change: Change
   readonly createCore: () => RolloutCore
   /** Any coordinator on the database has changed something of this name. */
   readonly listen: (channel: string, handler: () => void) => () => void
@@ -94,7 +96,7 @@ export async function startPolicyService(
     fleet: async () =>
       (await members()).map(member => ({ ...member, host: hosts.get(member.agent) ?? null })),
     view: scope => rollouts.view(scope),
-    note,
+    change: parts.change,
     clock
   })
 
@@ -102,7 +104,7 @@ export async function startPolicyService(
     policies,
     news,
     heard(member, { host, counters, policy }) {
-      hosts.set(member.agent, hostOf(host))
+      hosts.set(member.agent, hostFactsOf(host))
       rollouts.heard({
         agent: member.agent,
         heardAt: Math.floor(clock()),
@@ -118,14 +120,4 @@ export async function startPolicyService(
       await rollouts.stop()
     }
   }
-}
-
-/** What an agent tells of its machine, under the names of HostFacts; what it does not tell is not known. */
-function hostOf(told: HeartbeatRequest['host']): HostFacts {
-  const isOne = (value: unknown, unknown: unknown): boolean =>
-    value !== undefined && (unknown === null || typeof value === typeof unknown)
-  const known = Object.entries(unknownHost)
-    .filter(([name, unknown]) => isOne(told[name], unknown))
-    .map(([name]) => [name, told[name]])
-  return { ...unknownHost, ...(Object.fromEntries(known) as Partial<HostFacts>) }
 }

@@ -7,6 +7,7 @@ import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
+import type { PolicyStore } from './policy-ports.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
 
@@ -219,7 +220,9 @@ export type Change = <Result>(
 export type ChangeStore = TicketStore &
   PurgeStore &
   EventStore &
-  Pick<AgentStore, 'agent' | 'revoke' | 'decommission'>
+  Pick<AgentStore, 'agent' | 'revoke' | 'decommission'> & {
+    readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
+  }
 
 // ------------------------------------------------------------------------------------------------- accounts
 

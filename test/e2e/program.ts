@@ -11,6 +11,12 @@ import { secondMs, type Millis } from '@starling/shared/units.ts'
 
 export const houseRoot = resolve(import.meta.dirname, '../..')
 
+/** What machines must have to share is 4 GB and a disk of 32 GB; who runs tests, demo or lab may have less. */
+export const smallMachine: Readonly<Record<string, string>> = {
+  STARLING_POLICY_DO_MIN_RAM_ALLOWED_TO_PEER: '1',
+  STARLING_POLICY_DO_MIN_DISK_SIZE_ALLOWED_TO_PEER: '1'
+}
+
 /** On a loaded machine with two cores a start takes 1 to 2 s; six at once take 8. */
 const readyWithinMs: Millis = 30 * secondMs
 /** Then it is killed. */
@@ -74,7 +80,7 @@ export function launch(
   return launchOther(
     process.execPath,
     [resolve(houseRoot, file), ...args],
-    { ...plainEnv(process.env), ...env },
+    { ...plainEnv(process.env), ...smallMachine, ...env },
     stdin
   )
 }

@@ -14,6 +14,8 @@ import { createCoordinator, type Coordinator } from '@starling/coordinator/coord
 import { createLog } from '@starling/coordinator/log.ts'
 import type { TicketRequest } from '@starling/shared/admin-api/fleet.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
+import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { hostTold } from '@starling/shared/policy/host-told.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { ScopedPolicy } from '@starling/shared/signed-policy.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
@@ -75,6 +77,7 @@ export interface JoinLab {
       trialMs?: Millis
       reach?: Reach
       connectionsMax?: number
+      host?: HostFacts
     }
   ): Promise<TestAgent>
   ticket(of: Coordinator, request?: Partial<TicketRequest>): Promise<string>
@@ -118,7 +121,8 @@ export function createJoinLab(): JoinLab {
         peers = [],
         trialMs = minuteMs,
         reach = reachesNobody,
-        connectionsMax = Infinity
+        connectionsMax = Infinity,
+        host = unknownHost
       } = {}
     ) {
       const path = given ?? (await folder())
@@ -197,7 +201,12 @@ export function createJoinLab(): JoinLab {
             }
           },
           policy,
-          report: () => ({ counters: { fromPeers: 1 }, host: { platform: 'test' }, swarm: [], problems: [] }),
+          report: () => ({
+            counters: { fromPeers: 1 },
+            host: { ...hostTold(host), platform: 'test' },
+            swarm: [],
+            problems: []
+          }),
           log: quiet,
           clock
         },

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { loadAuthorityKeys, createAuthority } from '@starling/coordinator/authority.ts'
 import type { Coordinator } from '@starling/coordinator/coordinator.ts'
+import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import type { Stage } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument } from '@starling/shared/signed-policy.ts'
-import { dayMs, hourMs, minuteMs, secondMs } from '@starling/shared/units.ts'
+import { GiB, dayMs, hourMs, minuteMs, secondMs } from '@starling/shared/units.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createJoinLab, movableClock, type TestAgent } from './lab.ts'
 
@@ -464,11 +465,49 @@ describe('a new version', () => {
     expect(version).toBeNull()
     expect(findings.map(({ sentence }) => sentence)).toEqual(
       expect.arrayContaining([
+        '2 machines of 2 sites would lose peering, because DODownloadMode is 0 (HTTP only) (2 agents)',
         'site branch would lose peering: DODownloadMode is 0 (HTTP only) (1 agent)',
         'site office would lose peering: DODownloadMode is 0 (HTTP only) (1 agent)'
       ])
     )
     expect((await coordinator.policies.add('site:office', { uploadSlots: 2 }, dry)).findings).toEqual([])
     await expect(coordinator.policies.show('fleet')).rejects.toMatchObject({ code: 'unknown-policy' })
+  })
+
+  it('is tried on the machines as they told that they are', async () => {
+    const coordinator = await lab.coordinator(rareHeartbeats)
+    const small: HostFacts = { ...unknownHost, ramBytes: 2 * GiB + 1 }
+    const tunnel: HostFacts = { ...unknownHost, ramBytes: 16 * GiB, adapters: ['Ethernet', 'Acme Tunnel'] }
+    const onBattery: HostFacts = { ...unknownHost, onBattery: true, batteryPercent: 35 }
+    for (const [site, host] of [
+      ['berlin', small],
+      ['berlin', small],
+      ['bonn', small],
+      ['kiel', { ...unknownHost, ramBytes: 4 * GiB }],
+      ['kiel', tunnel],
+      ['ulm', onBattery]
+    ] as const)
+      await started(coordinator, { host }, site)
+    // A gateway is there to share, whatever endpoints may.
+    const gateway = await lab.ticket(coordinator, { site: 'bonn', role: 'gateway' })
+    await (await lab.agent(gateway, { host: small })).link.start()
+    const would = async (document: PolicyDocument) =>
+      (await coordinator.policies.add('fleet', document, { ...by, dryRun: true })).findings.map(
+        ({ sentence }) => sentence
+      )
+    const memory = 'the machine has 3 GB of memory, and DOMinRAMAllowedToPeer asks for 4 GB'
+    const atFirst = { DOMinRAMAllowedToPeer: 1, DOMinBatteryPercentageAllowedToUpload: 30 }
+    await give(coordinator, atFirst)
+    expect(await would({ ...atFirst, DOMinRAMAllowedToPeer: 4 })).toEqual([
+      `3 machines of 2 sites would lose peering, because ${memory} (3 agents)`,
+      `site berlin would lose peering: ${memory} (2 agents)`,
+      `site bonn would lose peering: ${memory} (1 agent)`
+    ])
+    expect(await would({ ...atFirst, DOVpnKeywords: ['acme tunnel'] })).toEqual([
+      '1 of 2 agents of site kiel would stop sharing: the machine is connected by VPN, and DOAllowVPNPeerCaching is 0 (1 agent)'
+    ])
+    expect(await would({ ...atFirst, DOMinBatteryPercentageAllowedToUpload: 40 })).toEqual([
+      '1 of 1 agents of site ulm would stop giving to others: the battery is at 35 %, and DOMinBatteryPercentageAllowedToUpload asks for 40 % (1 agent)'
+    ])
   })
 })

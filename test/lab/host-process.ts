@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
-import { houseRoot } from '../e2e/program.ts'
+import { houseRoot, smallMachine } from '../e2e/program.ts'
 import type { LanHost } from './namespaces.ts'
 
 /** Twenty starts side by side on two cores, with somebody else's tests beside them. */
@@ -26,7 +26,7 @@ export interface Start {
 /** No setting, proxy or certificate of whoever runs the lab. */
 function plainEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR } = process.env
-  return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), LANG: 'C.UTF-8' }
+  return { PATH, HOME, ...(TMPDIR === undefined ? {} : { TMPDIR }), LANG: 'C.UTF-8', ...smallMachine }
 }
 
 export function begin(host: LanHost, { file, args, log, env = {}, profile = null }: Start): ChildProcess {

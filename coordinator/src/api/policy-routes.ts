@@ -21,22 +21,22 @@ export function addPolicyRoutes(route: AddRoute, policies: Policies): void {
   route(showPolicyVersion, async ({ params }) => await policies.version(params.scope, params.version))
   route(
     addPolicyVersion,
-    async ({ params, body: { document, reason, dryRun }, actor }) =>
-      await policies.add(params.scope, document, { author: actor.name, reason, dryRun })
+    async ({ params, body: { document, reason, dryRun }, by }) =>
+      await policies.add(params.scope, document, { by, reason, dryRun })
   )
   route(
     startRollout,
-    async ({ params, body: { version, stages }, actor }) =>
-      await policies.startRollout(params.scope, version, stages, actor.name)
+    async ({ params, body: { version, stages }, by }) =>
+      await policies.startRollout(params.scope, version, stages, by)
   )
   route(
     orderRollout,
-    async ({ params, body: { order, reason }, actor }) =>
-      await policies.order(params.scope, order, { author: actor.name, reason })
+    async ({ params, body: { order, reason }, by }) =>
+      await policies.order(params.scope, order, { by, reason })
   )
   route(
     rollBackPolicy,
-    async ({ params, body: { version, reason }, actor }) =>
-      await policies.rollBack(params.scope, version, { author: actor.name, reason })
+    async ({ params, body: { version, reason }, by }) =>
+      await policies.rollBack(params.scope, version, { by, reason })
   )
 }

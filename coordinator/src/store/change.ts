@@ -4,6 +4,7 @@ import { memberStore } from './agents.ts'
 import type { AuditChain } from './audit.ts'
 import type { Database } from './database.ts'
 import { eventStore } from './events.ts'
+import { policyStore } from './policies.ts'
 import { purgeStore } from './purges.ts'
 import { ticketStore } from './tickets.ts'
 
@@ -21,7 +22,8 @@ export function createChange(database: Database, audit: AuditChain): Change {
         ...memberStore(within),
         ...ticketStore(within),
         ...purgeStore(within),
-        ...eventStore(within)
+        ...eventStore(within),
+        policies: policyStore(within)
       })
       await audit.append(transaction, { by, ...deed })
       return result

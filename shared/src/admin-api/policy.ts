@@ -82,7 +82,13 @@ const scopeShape = z.object({
 export type PolicyScopeView = Given<z.output<typeof scopeShape>>
 
 const findingShape = z.object({
-  kind: z.enum(['site-loses-peering', 'agents-stop-peering', 'agents-stop-uploading', 'host-unknown']),
+  kind: z.enum([
+    'sites-lose-peering',
+    'site-loses-peering',
+    'agents-stop-peering',
+    'agents-stop-uploading',
+    'host-unknown'
+  ]),
   site: z.string().nullable(),
   agents: count,
   sentence: z.string()

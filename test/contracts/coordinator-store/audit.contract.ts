@@ -3,6 +3,7 @@ import { createSealingKey } from '@starling/coordinator/sealing.ts'
 import { openAudit, type AuditChain } from '@starling/coordinator/store/audit.ts'
 import { createChange } from '@starling/coordinator/store/change.ts'
 import type { Database } from '@starling/coordinator/store/database.ts'
+import { policyStore } from '@starling/coordinator/store/policies.ts'
 import { openSecrets } from '@starling/coordinator/store/secrets.ts'
 import { ticketStore } from '@starling/coordinator/store/tickets.ts'
 import { beforeEach, expect, it } from 'vitest'
@@ -75,6 +76,27 @@ export const auditContract: StoreContract = harness => {
     expect([result, audit.wrote(by)]).toEqual([7, true])
     expect(await ticketStore(harness.database).tickets()).toMatchObject([{ uses: 1 }])
     expect(await audit.page({ count: 9 })).toMatchObject([{ number: 1, target: 't' }])
+  })
+
+  it('has an entry for a version of a policy that is there, and none for one that is not', async () => {
+    const change = createChange(harness.database, audit)
+    const by = byItself('policy.add')
+    const record = { scope: 'fleet', document: {}, author: 'a', reason: '', createdAt: 1, changes: [] }
+    const state = { scope: 'fleet', current: 1, rollout: null }
+    const failing = change(by, async ({ policies }) => {
+      await policies.addVersion(record)
+      await policies.change(state, 0, 1)
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    const kept = policyStore(harness.database)
+    expect([await kept.versions('fleet', 9), (await kept.policies()).scopes]).toEqual([[], []])
+    await change(by, async ({ policies }) => {
+      await policies.change(state, 0, 1)
+      return { result: await policies.addVersion(record), target: 'fleet' }
+    })
+    expect(await kept.versions('fleet', 9)).toHaveLength(1)
+    expect(await audit.page({ count: 9 })).toMatchObject([{ action: 'policy.add', target: 'fleet' }])
   })
 
   it('is read by time, actor and action, page by page', async () => {
