@@ -22,7 +22,7 @@ import {
 import { codeOf, messageOf } from '@starling/shared/errors.ts'
 import { parseTransferId } from '@starling/shared/ids.ts'
 import { emptyPolicyDigest } from '@starling/shared/signed-policy.ts'
-import { MiB, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+import { MiB, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentKey } from './enrolled-fleet.ts'
 
 export interface AgentsTask {
@@ -50,7 +50,8 @@ export interface Seen {
   readonly ready: boolean
 }
 
-const retryMs: Millis = secondMs
+/** As the link does: from a second to a heartbeat, so that who cannot be served now does not make it worse. */
+const firstRetryMs: Millis = secondMs
 const swarmSize = 10
 const noFiles = { readFile: async () => null, writeFile: async () => {} }
 
@@ -103,6 +104,7 @@ async function live({ id, key }: AgentKey, at: number): Promise<never> {
   let serial = 0
   let revocationsVersion = -1
   let isReportKnown = false
+  let failures = 0
   began++
   for (let beats = 0; ; beats++) {
     const told = reports.next(reportOf(at, beats), isReportKnown)
@@ -123,10 +125,11 @@ async function live({ id, key }: AgentKey, at: number): Promise<never> {
       client = newClient()
     }
     if (answer === null) {
-      await sleep(retryMs * (0.5 + Math.random()))
+      await sleep(Math.min(task.heartbeatMs, firstRetryMs * 2 ** failures++) * (0.8 + 0.4 * Math.random()))
       continue
     }
     const now = performance.now()
+    failures = 0
     answered++
     tookMs.push(now - askedAt)
     longestMs = Math.max(longestMs, now - (lastAnswerAt[at] ?? now))
