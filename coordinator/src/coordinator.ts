@@ -26,7 +26,9 @@ import { startPolicyService } from './policy-service.ts'
 import type { Upkeep } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
+import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
+import { coordinatorsStore } from './store/coordinators.ts'
 import { policyStore } from './store/policies.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
@@ -116,6 +118,7 @@ export async function createCoordinator(
     undo.push(await followMembers(database.listen, store, fleet, log))
 
     let addresses: readonly string[] = []
+    let siblings: Siblings | null = null
     let gateway: RunningGateway | null = null
     const startedAt = clock()
     const enrolment = createEnrolment({
@@ -175,7 +178,7 @@ export async function createCoordinator(
       log,
       status,
       heartbeatMs: config.heartbeatMs,
-      addresses: () => addresses,
+      coordinators: () => siblings?.list() ?? [],
       agents: async () =>
         (await store.agents()).map(agent => ({ ...agent, online: fleet.online(agent.agent) }))
     })
@@ -184,6 +187,14 @@ export async function createCoordinator(
     undo.push(() => policy.stop())
     const listening = await api.listen(config.listen)
     addresses = reachableAddresses(config.advertise, listening)
+    siblings = followSiblings({
+      self: { id: authority.coordinator, addresses },
+      store: coordinatorsStore(database),
+      listen: database.listen,
+      clock,
+      log
+    })
+    undo.push(siblings.stop)
     await writeRunningFile(config.dataFolder, {
       ...listening,
       coordinator: authority.coordinator,

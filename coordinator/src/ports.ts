@@ -1,7 +1,7 @@
 /** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
 import type { AuditView } from '@starling/shared/admin-api/audit.ts'
 import type { AccountRole } from '@starling/shared/admin-api/operation.ts'
-import type { PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
+import type { CoordinatorAddress, PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
@@ -155,6 +155,12 @@ export interface Handout {
   readonly addresses: readonly string[]
 }
 
+export interface CoordinatorsStore {
+  /** That it is there, for itself to say; those that have not said so since are forgotten. Told on channel `coordinators`. */
+  sawCoordinator(coordinator: CoordinatorAddress, at: Millis, forgetBefore: Millis): Promise<void>
+  /** Who was there last is first. */
+  coordinators(): Promise<readonly CoordinatorAddress[]>
+}
 // ------------------------------------------------------------------------------------------------- audit
 
 /** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */

@@ -145,6 +145,8 @@ export interface HeartbeatResponse {
   readonly handout: readonly HandedOut[]
   readonly revocations: RevocationList | null
   readonly heartbeatMs: Millis
+  /** All that serve the fleet, the one that answers first. Left out by a coordinator that knows only itself. */
+  readonly coordinators?: readonly CoordinatorAddress[] | undefined
   /** Left out by a coordinator that does not know of purges. */
   readonly purges?: PurgeNews | undefined
   /** Null: nothing newer than the agent has, or it did not say. Left out by a coordinator that does not know of policies. */
@@ -265,11 +267,13 @@ export const newsRequestShape: z.ZodType<NewsRequest> = z.strictObject({
   policy: policyReportShape
 })
 
+const coordinatorsShape = z
+  .array(z.object({ id: agentId, addresses: z.array(coordinatorAddressShape).max(8) }))
+  .max(16)
+
 export const enrolResponseShape: z.ZodType<EnrolResponse> = z.object({
   credential: credentialShape,
-  coordinators: z
-    .array(z.object({ id: agentId, addresses: z.array(coordinatorAddressShape).max(8) }))
-    .max(16),
+  coordinators: coordinatorsShape,
   revocations: revocationListShape.nullable(),
   time: count,
   heartbeatMs
@@ -305,6 +309,7 @@ export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   handout: handoutShape,
   revocations: revocationListShape.nullable(),
   heartbeatMs,
+  coordinators: coordinatorsShape.optional(),
   purges: purgeNewsShape.optional(),
   policy: signedPolicyShape.nullish(),
   report: z.enum(['taken', 'full']).optional(),

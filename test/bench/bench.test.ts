@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { measure, type Bar, type Figures } from './bench.ts'
 
-const setup = { say: () => {}, sizeBytes: null }
+const setup = { say: () => {}, sizeBytes: null, agents: null, minutes: null }
 
 async function held(rounds: readonly Figures[], bars: Readonly<Record<string, Bar>>) {
   const left = [...rounds]

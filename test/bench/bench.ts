@@ -19,6 +19,9 @@ export interface BenchSetup {
   readonly say: (text: string) => void
   /** A smaller file than the bench's own, for trying it out; null: its own. */
   readonly sizeBytes: Bytes | null
+  /** Another size of fleet, or length of the watch, than the bench's own, for trying it out; null: its own. */
+  readonly agents: number | null
+  readonly minutes: number | null
 }
 
 /** A bench that has been set up: rounds share what one of them cannot spoil for the next. */

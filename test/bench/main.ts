@@ -10,6 +10,7 @@ import { table } from '../demo/words.ts'
 import { measure, type Bar, type Bench, type BenchResult } from './bench.ts'
 import { bulk } from './bulk.ts'
 import { goMirror } from './go-mirror.ts'
+import { heartbeats } from './heartbeats.ts'
 import { httpBenches } from './http/http.ts'
 import { idle } from './idle.ts'
 import { interception } from './interception.ts'
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   idle,
   upstreams,
   policyPush,
+  heartbeats,
   interception,
   goMirror,
   ...httpBenches
@@ -33,6 +35,8 @@ const benches: readonly Bench[] = [
 const isNamed = (bench: Bench, name: string): boolean =>
   bench.name === name || bench.name.startsWith(`${name}/`)
 
+const numbers = ['rounds', 'size-mib', 'agents', 'minutes'] as const
+
 const help = `npm run bench -- [name...] [options]
 
 ${benches.map(({ name, says, rounds }) => `  ${name.padEnd(18)}${says} (${rounds} rounds)`).join('\n')}
@@ -41,6 +45,8 @@ ${benches.map(({ name, says, rounds }) => `  ${name.padEnd(18)}${says} (${rounds
   (no name)         all of them
   --rounds N        other than its usual number of rounds
   --size-mib N      a smaller file for the http benches, to try them out
+  --agents N        another size of fleet for the coordinator's benches
+  --minutes N       another length of heartbeats
   --json            the last line of stdout is one JSON object
 `
 
@@ -50,6 +56,8 @@ async function main(): Promise<number> {
     options: {
       rounds: { type: 'string' },
       'size-mib': { type: 'string' },
+      agents: { type: 'string' },
+      minutes: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false }
     }
@@ -59,13 +67,17 @@ async function main(): Promise<number> {
     return 0
   }
   const unknown = positionals.filter(name => !benches.some(bench => isNamed(bench, name)))
-  const rounds = countOf(values.rounds)
-  const sizeMiB = countOf(values['size-mib'])
-  if (unknown.length > 0 || Number.isNaN(rounds) || Number.isNaN(sizeMiB)) {
+  const [rounds, sizeMiB, agents, minutes] = numbers.map(name => countOf(values[name])) as [
+    number | null,
+    number | null,
+    number | null,
+    number | null
+  ]
+  if (unknown.length > 0 || [rounds, sizeMiB, agents, minutes].some(Number.isNaN)) {
     const what =
       unknown.length > 0
         ? `there is no bench ${unknown.join(', ')}`
-        : '--rounds and --size-mib take a whole number from 1 up'
+        : `${numbers.map(name => `--${name}`).join(', ')} take a whole number from 1 up`
     process.stderr.write(`${what}\n\n${help}`)
     return 2
   }
@@ -83,7 +95,7 @@ async function main(): Promise<number> {
     try {
       if (whyNot !== null) throw new Error(`skipped, as ${whyNot}`)
       const sizeBytes = sizeMiB === null ? null : sizeMiB * MiB
-      results.push(await measure(bench, rounds ?? bench.rounds, { say, sizeBytes }))
+      results.push(await measure(bench, rounds ?? bench.rounds, { say, sizeBytes, agents, minutes }))
     } catch (error) {
       // The others' figures are worth having all the same, some of them took minutes.
       missing.push(`${bench.name}: ${messageOf(error)}`)
@@ -92,9 +104,7 @@ async function main(): Promise<number> {
   }
 
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, ${(totalmem() / GiB).toFixed(0)} GiB, ${process.platform}, Node ${process.versions.node}`
-  const command = ['npm run bench --', ...chosen.map(({ name }) => name), ...optionsOf(rounds, sizeMiB)].join(
-    ' '
-  )
+  const command = ['npm run bench --', ...chosen.map(({ name }) => name), ...optionsOf(values)].join(' ')
   const out = values.json ? process.stderr : process.stdout
   for (const result of results) out.write(`${sheet(result).join('\n')}\n`)
   for (const line of missing) out.write(`\n*** ${line}\n`)
@@ -110,11 +120,8 @@ function countOf(text: string | undefined): number | null {
   return Number.isInteger(count) && count > 0 ? count : Number.NaN
 }
 
-function optionsOf(rounds: number | null, sizeMiB: number | null): string[] {
-  return [
-    ...(rounds === null ? [] : ['--rounds', String(rounds)]),
-    ...(sizeMiB === null ? [] : ['--size-mib', String(sizeMiB)])
-  ]
+function optionsOf(values: Readonly<Partial<Record<(typeof numbers)[number], string>>>): string[] {
+  return numbers.flatMap(name => (values[name] === undefined ? [] : [`--${name}`, values[name]]))
 }
 
 function sheet({ name, rounds, medians, spread, bars, notes }: BenchResult): string[] {

@@ -11,6 +11,7 @@ import { accountsContract } from './coordinator-store/accounts.contract.ts'
 import { agentsContract } from './coordinator-store/agents.contract.ts'
 import { auditContract } from './coordinator-store/audit.contract.ts'
 import type { StoreContract, StoreHarness } from './coordinator-store/contract.ts'
+import { coordinatorsContract } from './coordinator-store/coordinators.contract.ts'
 import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
@@ -27,7 +28,8 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['events', eventsContract],
   ['secrets', secretsContract],
   ['audit', auditContract],
-  ['accounts', accountsContract]
+  ['accounts', accountsContract],
+  ['coordinators', coordinatorsContract]
 ]
 
 const log = createLog('silent')

@@ -30,8 +30,8 @@ export type Dial = (to: {
 
 export interface ApiClient {
   /**
-   * Tries the addresses in order until one answers; that one is tried first the next time. An answer without a body
-   * (204) is null to the shape.
+   * Tries the addresses in order until one answers; that one is tried first the next time. A coordinator that cannot serve
+   * now (503) is passed over for the next. An answer without a body (204) is null to the shape.
    * @throws StarlingError `coordinator-unreachable`, or the code with which the coordinator refused
    */
   ask<Answer>(
@@ -119,7 +119,9 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
       const problems: string[] = []
       const roads = coordinators.flatMap(({ id, addresses }) => addresses.map(address => ({ id, address })))
       roads.sort((one, other) => Number(other.address === preferred) - Number(one.address === preferred))
+      const unable = new Map<AgentId, StarlingError>()
       for (const { id, address } of roads) {
+        if (unable.has(id)) continue
         let answer
         try {
           answer = await askOne(id, address, path, encoded, isGzip)
@@ -129,11 +131,17 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
           problems.push(messageOf(error))
           continue
         }
+        if (answer.status === 503) {
+          unable.set(id, refusal(answer.status, answer.bytes))
+          continue
+        }
         preferred = address
         if (answer.status === 200) return decodeBody(shape, answer.bytes)
         if (answer.status === 204) return shape.parse(null)
         throw refusal(answer.status, answer.bytes)
       }
+      const [first] = unable.values()
+      if (first !== undefined) throw first
       throw new StarlingError(
         'coordinator-unreachable',
         `no coordinator can be reached: ${problems.join('; ') || 'no address is known'}`

@@ -7,6 +7,7 @@
  * second and slow down to the heartbeat's pace, all with jitter, so that a fleet does not fall upon a coordinator
  * that has just come back.
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   apiPaths,
   enrolResponseShape,
@@ -255,6 +256,14 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     await takeCredential(answer.credential, coordinators, fleet)
   }
 
+  /** Where to go when the one that answers is gone. */
+  async function takeCoordinators(coordinators: readonly CoordinatorAddress[] = []): Promise<void> {
+    if (membership === null || coordinators.length === 0) return
+    if (isDeepStrictEqual(membership.coordinators, coordinators)) return
+    membership = { ...membership, coordinators }
+    await saveMembership(dataFolder, identity, membership)
+  }
+
   /** What is told to us is noted by number, so that each is told once. */
   async function takePurges(news: PurgeNews | undefined, fleet: AgentId): Promise<void> {
     const has = parts.purges?.version(fleet) ?? null
@@ -302,6 +311,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     heartbeatMs = answer.heartbeatMs
     if (answer.credential !== null) await takeCredential(answer.credential, coordinators, fleet)
     else if (membership?.revoked === true) await takeCredential(credential, coordinators, fleet)
+    await takeCoordinators(answer.coordinators)
     await takeRevocations(answer.revocations, true)
     purgesUnknown = answer.purges === undefined
     await takePurges(answer.purges, fleet)

@@ -44,7 +44,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
     parts.log.info({ agent, site: credential.site, role: credential.role }, 'enrolled')
     const answer: EnrolResponse = {
       credential,
-      coordinators: [{ id: credential.coordinator.coordinator, addresses: parts.addresses().slice(0, 8) }],
+      coordinators: parts.coordinators(),
       revocations: await enrolment.revocationsSince(-1),
       time: now(),
       heartbeatMs
@@ -69,6 +69,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
       purges: await purges.newsSince(body.purgesVersion),
       policy: policy.heard(member, body),
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
+      coordinators: parts.coordinators(),
       time: now(),
       heartbeatMs
     }

@@ -7,7 +7,12 @@ import { identityServerOptions } from '@starling/agent/identity/tls.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { AgentView, StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
-import { agentContentType, encodeBody, requestBytesMax } from '@starling/shared/coordinator-api.ts'
+import {
+  agentContentType,
+  encodeBody,
+  requestBytesMax,
+  type CoordinatorAddress
+} from '@starling/shared/coordinator-api.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
@@ -35,6 +40,8 @@ import { addUpkeepRoutes } from './upkeep-routes.ts'
 const requestMsMax: Millis = 20 * secondMs
 /** Longer than a heartbeat, so that agents keep their connection and the handshake is paid once. */
 const keepAliveMs: Millis = 75 * secondMs
+/** Told with 503: a database that comes back, or room that is made, is noticed soon without being asked for all the time. */
+const retryAfterMs: Millis = 5 * secondMs
 
 export interface ApiParts {
   readonly enrolment: Enrolment
@@ -48,7 +55,8 @@ export interface ApiParts {
   readonly accounts: Accounts
   readonly audit: AuditLog
   readonly upkeep: Upkeep
-  readonly addresses: () => readonly string[]
+  /** Where agents find this one and the others of the fleet. */
+  readonly coordinators: () => readonly CoordinatorAddress[]
   readonly status: () => Promise<StatusView>
   readonly agents: () => Promise<readonly AgentView[]>
   readonly log: Log
@@ -146,6 +154,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     if (known) parts.log.info(fact, 'refused')
     else parts.log.error({ ...fact, err: error }, 'request failed')
     const cbor = request.headers['content-type'] === agentContentType
+    if (status === 503) reply.header('retry-after', Math.ceil(retryAfterMs / secondMs))
     return reply
       .code(status)
       .type(cbor ? agentContentType : 'application/json')
@@ -206,6 +215,9 @@ const statuses: Readonly<Record<string, number>> = {
   'no-rollout': 409,
   'policy-busy': 409,
   'news-full': 503,
+  'store-away': 503,
+  'store-refused': 503,
+  'store-full': 503,
   'bad-body': 400,
   'bad-url': 400
 }

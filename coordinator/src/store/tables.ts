@@ -2,6 +2,7 @@
 import type { AccountTables } from './accounts.ts'
 import type { AgentTables } from './agents.ts'
 import type { AuditTables } from './audit.ts'
+import type { CoordinatorTables } from './coordinators.ts'
 import type { CounterTables } from './counters.ts'
 import type { EventTables } from './events.ts'
 import type { FactTables } from './facts.ts'
@@ -16,6 +17,7 @@ export interface Tables
     AccountTables,
     AgentTables,
     AuditTables,
+    CoordinatorTables,
     CounterTables,
     EventTables,
     FactTables,

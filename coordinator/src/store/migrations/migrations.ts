@@ -5,6 +5,7 @@ import { severalCoordinators } from './003-several-coordinators.ts'
 import { controlPlane } from './004-control-plane.ts'
 import { policies } from './005-policies.ts'
 import { fleet } from './006-fleet.ts'
+import { coordinators } from './007-coordinators.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -13,5 +14,6 @@ export const migrations: readonly Migration[] = [
   severalCoordinators,
   controlPlane,
   policies,
-  fleet
+  fleet,
+  coordinators
 ]
