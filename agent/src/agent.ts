@@ -31,6 +31,7 @@ import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
+import { machineName } from './coordinator-link/machine-name.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
@@ -209,6 +210,7 @@ async function start(
             return purging.fromCoordinator(fleet, purges, to)
           }
         },
+        machine: machineName,
         report: () =>
           fleetReport({
             hostName: hostname(),

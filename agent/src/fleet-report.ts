@@ -65,8 +65,7 @@ function swarmOf(stored: readonly StoredTransfer[], views: readonly TransferView
   const wan = new Map(views.map(view => [view.transfer, view.bytes.fromUpstream]))
   return stored
     .toSorted(
-      (one, other) =>
-        Number(one.have.full) - Number(other.have.full) || other.lastUsedAt - one.lastUsedAt
+      (one, other) => Number(one.have.full) - Number(other.have.full) || other.lastUsedAt - one.lastUsedAt
     )
     .map(({ head, have }) => ({
       transfer: head.transfer,

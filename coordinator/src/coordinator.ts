@@ -13,9 +13,17 @@ import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
+import { alertRules, stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import { createRolloutCore } from './core/rollout.ts'
+import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
+import { cachedReads } from './fleet/cached-reads.ts'
+import { createFleetView } from './fleet/fleet-view.ts'
+import { createAlerting } from './fleet/alerting.ts'
+import { sendToWebhook } from './fleet/webhook.ts'
+import { createWebhookBook } from './fleet/webhook-book.ts'
+import { createFleetBook } from './fleet/fleet-book.ts'
 import type { Log } from './log.ts'
 import { followMembers } from './members.ts'
 import type { Policies } from './policies.ts'
@@ -25,10 +33,13 @@ import { runCore } from './run.ts'
 import { claimForFleet } from './store/facts.ts'
 import { policyStore } from './store/policies.ts'
 import { loadMasterKey } from './master-key.ts'
+import { alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit } from './store/audit.ts'
 import { createChange } from './store/change.ts'
 import { openDatabase } from './store/open.ts'
+import { fleetQueries } from './store/fleet-queries.ts'
+import { seriesStore } from './store/series.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 
@@ -108,6 +119,11 @@ export async function createCoordinator(
     undo.push(() => {
       fleet.stop()
     })
+    // Before whoever asks again when it hears of a change.
+    const cached = cachedReads(database.listen, store)
+    undo.push(() => {
+      cached.stop()
+    })
     undo.push(await followMembers(database.listen, store, fleet, log))
 
     let addresses: readonly string[] = []
@@ -115,6 +131,7 @@ export async function createCoordinator(
     const startedAt = clock()
     const enrolment = createEnrolment({
       store,
+      cached,
       change,
       authority,
       fleet,
@@ -124,7 +141,39 @@ export async function createCoordinator(
       credentialLifeMs: config.credentialLifeMs,
       heartbeatMs: config.heartbeatMs
     })
-    const purges = createPurges(store, change, clock)
+    const purges = createPurges(cached, change, clock)
+    const series = seriesStore(database)
+    const reports = new ReportBook()
+    const webhook = createWebhookBook(database, secrets, sendToWebhook, clock)
+    const book = createFleetBook({
+      store: series,
+      reports,
+      online: () => fleet.present(),
+      hasGateway: site => fleet.hasGateway(site),
+      lead: onLeader => database.leader('figures', onLeader),
+      asLeader: [() => enrolment.supersede(), () => alerting.work()],
+      clock,
+      log
+    })
+    undo.push(() => book.stop())
+    const fleetView = createFleetView({
+      store: fleetQueries(database),
+      series,
+      book,
+      heartbeatMs: config.heartbeatMs,
+      clock
+    })
+    const alerting = createAlerting({
+      store: alertStore(database),
+      series,
+      view: fleetView,
+      decide: (known, measured, now) => stepAlerts(known, measured, alertRules, now),
+      rules: alertRules,
+      webhook: () => webhook.read(),
+      send: sendToWebhook,
+      clock,
+      log
+    })
     const policy = await startPolicyService(
       {
         store: policyStore(database),
@@ -160,6 +209,10 @@ export async function createCoordinator(
       purges,
       policy,
       fleet,
+      book,
+      fleetView,
+      alerting,
+      webhook,
       store,
       clock,
       adminToken,
@@ -168,9 +221,7 @@ export async function createCoordinator(
       log,
       status,
       heartbeatMs: config.heartbeatMs,
-      addresses: () => addresses,
-      agents: async () =>
-        (await store.agents()).map(agent => ({ ...agent, online: fleet.online(agent.agent) }))
+      addresses: () => addresses
     })
     undo.push(() => api.close())
     // First, so that who waits for news is answered and not cut off.

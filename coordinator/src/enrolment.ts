@@ -4,7 +4,12 @@
  * which of the things that can be wrong with a ticket is wrong, which only somebody who has the secret learns.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { clockToleranceMs, type Credential, type RevocationList, type Role } from '@starling/shared/credential.ts'
+import {
+  clockToleranceMs,
+  type Credential,
+  type RevocationList,
+  type Role
+} from '@starling/shared/credential.ts'
 import type { TicketRequest, TicketView } from '@starling/shared/admin-api/fleet.ts'
 import type { EnrolRequest } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
@@ -34,7 +39,10 @@ export interface Enrolment {
   /** Out of the fleet and of its lists. @throws StarlingError `unknown-agent` */
   decommission(agent: AgentId, reason: string, by: By): Promise<void>
   /** To another site or group; its next heartbeat brings the credential. @throws StarlingError `unknown-agent` */
-  move(agent: AgentId, to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined }): Promise<AgentRecord>
+  move(
+    agent: AgentId,
+    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined }
+  ): Promise<AgentRecord>
   renew(member: AgentRecord): Promise<Credential>
   /** Null while the credential of that serial has more than half of its life before it. */
   renewIfDue(member: AgentRecord, serial: number): Promise<Credential | null>
@@ -46,6 +54,8 @@ export interface Enrolment {
 
 export interface EnrolmentOptions {
   readonly store: CoordinatorStore
+  /** What each heartbeat asks, without a query each. */
+  readonly cached: Pick<CoordinatorStore, 'agent' | 'revocations'>
   readonly change: Change
   readonly authority: Authority
   readonly fleet: Pick<FleetPort, 'enrolled' | 'revoked'>
@@ -76,7 +86,12 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
   async function supersede(): Promise<void> {
     const now = Math.floor(clock())
     for (const { agent, by } of await store.supersede(now, now - options.heartbeatMs * silentHeartbeats)) {
-      await store.note({ at: now, kind: 'superseded', agent, detail: `its machine was set up anew and is ${by} now` })
+      await store.note({
+        at: now,
+        kind: 'superseded',
+        agent,
+        detail: `its machine was set up anew and is ${by} now`
+      })
       fleet.revoked(agent)
     }
   }
@@ -171,7 +186,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return await renew((await store.agent(agent)) ?? record)
     },
     async member(agent) {
-      const record = await store.agent(agent)
+      const record = await options.cached.agent(agent)
       if (record === null)
         throw refused('not-enrolled', 'this coordinator does not know this agent: join with a ticket')
       if (record.revokedAt !== null) throw revokedError(agent)
@@ -183,7 +198,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return isSame && last.serial === serial && clock() < last.dueAt ? null : await renew(member)
     },
     async revocationsSince(than) {
-      const list = await store.revocations()
+      const list = await options.cached.revocations()
       if (list.version === 0 || list.version <= than) return null
       if (signedList?.version !== list.version) signedList = authority.revocationList(list, clock())
       return signedList
@@ -202,7 +217,11 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
     async move(agent, to) {
       const record = await store.agent(agent)
       if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
-      const moved = { ...record, site: to.site ?? record.site, group: to.group === undefined ? record.group : to.group }
+      const moved = {
+        ...record,
+        site: to.site ?? record.site,
+        group: to.group === undefined ? record.group : to.group
+      }
       await store.putAgent(moved)
       if (moved.group !== record.group) await store.setGroup(agent, moved.group)
       await store.note({

@@ -7,6 +7,8 @@ import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
+import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
+import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
 
@@ -146,6 +148,13 @@ export interface FleetPort {
   }): readonly Handout[]
   revoked(agent: AgentId): void
   online(agent: AgentId): boolean
+  present(): Iterable<{
+    readonly agent: AgentId
+    readonly site: SiteId
+    readonly role: Role
+    readonly heardAt: Millis
+  }>
+  hasGateway(site: SiteId): boolean
   counts(): { readonly online: number; readonly gatewaysOnline: number }
 }
 
@@ -154,7 +163,7 @@ export interface Handout {
   readonly addresses: readonly string[]
 }
 
-export type { RolloutCore, RolloutEvent, RolloutView }
+export type { Alert, AlertRule, Measurement, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
 // ------------------------------------------------------------------------------------------------- audit
 
 /** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */
@@ -217,7 +226,10 @@ export type Change = <Result>(
   ) => Promise<{ readonly result: Result; readonly target: string; readonly detail?: string }>
 ) => Promise<Result>
 
-export type ChangeStore = TicketStore & PurgeStore & EventStore & Pick<AgentStore, 'agent' | 'revoke' | 'decommission'>
+export type ChangeStore = TicketStore &
+  PurgeStore &
+  EventStore &
+  Pick<AgentStore, 'agent' | 'revoke' | 'decommission'>
 
 // ------------------------------------------------------------------------------------------------- accounts
 

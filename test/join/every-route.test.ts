@@ -5,8 +5,11 @@
 import { createTlsIdentity, type TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import * as accountOperations from '@starling/shared/admin-api/accounts.ts'
+import * as alertOperations from '@starling/shared/admin-api/alerts.ts'
 import * as auditOperations from '@starling/shared/admin-api/audit.ts'
 import * as fleetOperations from '@starling/shared/admin-api/fleet.ts'
+import * as fleetViewOperations from '@starling/shared/admin-api/fleet-view.ts'
+import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import {
   accountRoles,
   roleAllows,
@@ -21,7 +24,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bearer, hostOf, startControlPlane, type ControlPlane } from './control-plane.ts'
 
 const { createAccount, createToken, revokeToken, signIn } = accountOperations
-const operations = [accountOperations, auditOperations, fleetOperations, serviceOperations]
+const operations = [
+  accountOperations,
+  alertOperations,
+  auditOperations,
+  fleetOperations,
+  fleetViewOperations,
+  policyOperations,
+  serviceOperations
+]
   .flatMap(module => Object.values(module) as unknown[])
   .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
 const closed = operations.filter(({ access }) => access !== 'open')
@@ -31,11 +42,18 @@ const password = 'four random words here'
 const examples: Readonly<Record<string, string>> = {
   agent: createIdentity().agentId,
   name: 'nobody',
+  scope: 'fleet',
+  version: '1',
+  order: 'pause',
   id: '0123456789abcdef'
 }
 /** How an operation is asked about a site. */
 const aboutSite: Readonly<Record<string, (site: string) => { query?: string; body?: object }>> = {
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/series': site => ({ query: `?site=${site}&span=hour&from=0&to=3600000` }),
+  'GET /api/v1/sites': site => ({ query: `?site=${site}` }),
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),
   'POST /api/v1/tickets': site => ({ body: { site, expiresInMs: 1000 } })
 }

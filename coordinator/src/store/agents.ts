@@ -93,7 +93,12 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
     ...memberStore(database),
     async agents(): Promise<readonly AgentRecord[]> {
       await flush()
-      return await db.selectFrom('agents').select(columns).where('decommissionedAt', 'is', null).orderBy('agent').execute()
+      return await db
+        .selectFrom('agents')
+        .select(columns)
+        .where('decommissionedAt', 'is', null)
+        .orderBy('agent')
+        .execute()
     },
     async heard(agent, at, version) {
       heardSince.set(agent, { agent, at, version })
@@ -109,7 +114,10 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
 /** Who belongs, without what is gathered: nothing here outlives its query. */
 export function memberStore(
   database: Database
-): Pick<AgentStore, 'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'supersede' | 'decommission' | 'revoke' | 'revocations'> {
+): Pick<
+  AgentStore,
+  'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'supersede' | 'decommission' | 'revoke' | 'revocations'
+> {
   const { db } = database
   return {
     async agent(agent) {
@@ -179,7 +187,12 @@ export function memberStore(
         for (const [agent, by] of latest) {
           await transaction
             .updateTable('agents')
-            .set({ revokedAt: at, revokedReason: `superseded by ${by}`, supersededBy: by, decommissionedAt: at })
+            .set({
+              revokedAt: at,
+              revokedReason: `superseded by ${by}`,
+              supersededBy: by,
+              decommissionedAt: at
+            })
             .where('agent', '=', agent)
             .execute()
           await notify('agents', agent)

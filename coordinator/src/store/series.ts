@@ -58,7 +58,10 @@ export interface SeriesStore {
   series(span: Span, site: SiteId, from: Millis, to: Millis): Promise<SeriesPoint[]>
   /** Of each site, and of all. */
   totals(span: Span, from: Millis): Promise<ReadonlyMap<SiteId, Figures>>
-  noPeer(from: Millis, site?: SiteId): Promise<ReadonlyArray<{ readonly reason: string; readonly count: number }>>
+  noPeer(
+    from: Millis,
+    site?: SiteId
+  ): Promise<ReadonlyArray<{ readonly reason: string; readonly count: number }>>
 }
 
 const noPeerPrefix = 'noPeer.'
@@ -88,14 +91,16 @@ export function seriesStore(database: Database): SeriesStore {
         .insertInto('series')
         .values({ span: 'minute', ...row })
         .onConflict(conflict =>
-          conflict.columns(['span', 'site', 'at']).doUpdateSet(({ eb, ref }) =>
-            Object.fromEntries(
-              [...figureNames, 'online' as const].map(name => [
-                name,
-                eb(ref(`series.${name}`), '+', ref(`excluded.${name}`))
-              ])
+          conflict
+            .columns(['span', 'site', 'at'])
+            .doUpdateSet(({ eb, ref }) =>
+              Object.fromEntries(
+                [...figureNames, 'online' as const].map(name => [
+                  name,
+                  eb(ref(`series.${name}`), '+', ref(`excluded.${name}`))
+                ])
+              )
             )
-          )
         )
         .execute()
     }
@@ -107,13 +112,37 @@ export function seriesStore(database: Database): SeriesStore {
     now: Millis
   ): Promise<void> {
     await database.transaction(async transaction => {
-      const names = reports.map(({ agent }) => ({ agent }))
+      const names = reports
+        .map(({ agent }) => ({ agent }))
+        .sort((one, other) => (one.agent < other.agent ? -1 : 1))
+      // Each has a row from here on, and it is ours: what another coordinator adds waits until this is done.
+      if (names.length > 0)
+        await transaction
+          .insertInto('agentReports')
+          .columns(Object.keys(reportColumns) as Array<keyof typeof reportColumns>)
+          .expression(
+            transaction
+              .selectFrom(givenRows(kind, { agent: 'text' }, names))
+              .select([
+                'given.agent',
+                ...[0, -1].map(number =>
+                  sql<number>`CAST(${sql.lit(number)} AS BIGINT)`.as(`n${number + 1}`)
+                ),
+                ...['{}', '{}', '', ''].map((text, index) => sql<string>`${sql.lit(text)}`.as(`t${index}`))
+              ])
+              // SQLite reads "ON" of the conflict as that of a join otherwise.
+              .where(sql<boolean>`true`)
+          )
+          .onConflict(conflict => conflict.column('agent').doNothing())
+          .execute()
       const known = new Map(
         (
           await transaction
             .selectFrom('agentReports')
             .innerJoin(givenRows(kind, { agent: 'text' }, names), 'given.agent', 'agentReports.agent')
             .select(['agentReports.agent', 'agentReports.run', 'agentReports.counters'])
+            .orderBy('agentReports.agent')
+            .forUpdate('agentReports')
             .execute()
         ).map(({ agent, run, counters }) => [
           agent,
@@ -155,7 +184,11 @@ export function seriesStore(database: Database): SeriesStore {
           .expression(
             transaction
               .selectFrom(givenRows(kind, reportColumns, rows))
-              .select((Object.keys(reportColumns) as Array<keyof typeof reportColumns>).map(name => `given.${name}` as const))
+              .select(
+                (Object.keys(reportColumns) as Array<keyof typeof reportColumns>).map(
+                  name => `given.${name}` as const
+                )
+              )
               // SQLite reads "ON" of the conflict as that of a join otherwise.
               .where(sql<boolean>`true`)
           )
@@ -182,7 +215,9 @@ export function seriesStore(database: Database): SeriesStore {
           .map(([site, figures]) => ({ site, at, online: 0, ...figures }))
       )
       const day = bucketOf('day', now)
-      for (const row of [...reasons.values()].sort((one, other) => (one.site + one.reason < other.site + other.reason ? -1 : 1)))
+      for (const row of [...reasons.values()].sort((one, other) =>
+        one.site + one.reason < other.site + other.reason ? -1 : 1
+      ))
         await transaction
           .insertInto('noPeer')
           .values({ day, ...row })
@@ -236,7 +271,9 @@ export function seriesStore(database: Database): SeriesStore {
             conflict
               .columns(['span', 'site', 'at'])
               .doUpdateSet(({ ref }) =>
-                Object.fromEntries([...figureNames, 'online' as const].map(name => [name, ref(`excluded.${name}`)]))
+                Object.fromEntries(
+                  [...figureNames, 'online' as const].map(name => [name, ref(`excluded.${name}`)])
+                )
               )
           )
           .execute()
@@ -244,12 +281,23 @@ export function seriesStore(database: Database): SeriesStore {
     },
     async prune(now) {
       for (const span of spans)
-        await db.deleteFrom('series').where('span', '=', span).where('at', '<', now - keptMs[span]).execute()
-      await db.deleteFrom('noPeer').where('day', '<', now - noPeerKeptMs).execute()
+        await db
+          .deleteFrom('series')
+          .where('span', '=', span)
+          .where('at', '<', now - keptMs[span])
+          .execute()
+      await db
+        .deleteFrom('noPeer')
+        .where('day', '<', now - noPeerKeptMs)
+        .execute()
       await db
         .deleteFrom('agentReports')
         .where(({ not, exists, selectFrom }) =>
-          not(exists(selectFrom('agents').select('agents.agent').whereRef('agents.agent', '=', 'agentReports.agent')))
+          not(
+            exists(
+              selectFrom('agents').select('agents.agent').whereRef('agents.agent', '=', 'agentReports.agent')
+            )
+          )
         )
         .execute()
     },

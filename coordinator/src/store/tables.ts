@@ -1,6 +1,7 @@
 /** All tables as Kysely sees them: camelCase here, snake_case in the database. Each subject says its own. */
 import type { AccountTables } from './accounts.ts'
 import type { AgentTables } from './agents.ts'
+import type { AlertTables } from './alerts.ts'
 import type { AuditTables } from './audit.ts'
 import type { CounterTables } from './counters.ts'
 import type { EventTables } from './events.ts'
@@ -15,6 +16,7 @@ export interface Tables
   extends
     AccountTables,
     AgentTables,
+    AlertTables,
     AuditTables,
     CounterTables,
     EventTables,
