@@ -42,6 +42,7 @@ import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
 import { createPolicyKeeper, policyValues, type PolicyKeeper } from './coordinator-link/policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
+import { machineName } from './coordinator-link/machine-name.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
 import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
@@ -260,6 +261,7 @@ async function start(
         },
         // Who is set up by a program of its own is not told by the coordinator what to do.
         ...(source === null ? {} : { policy: createCoordinatorPolicy() }),
+        machine: machineName,
         report: () =>
           fleetReport({
             hostName: hostname(),

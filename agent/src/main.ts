@@ -102,6 +102,7 @@ async function join(dataFolder: string, ticket: string): Promise<Joined> {
       },
       trust: createTrust({ self: identity.agentId, clock: Date.now, fleetSecret: null }),
       peers: { hint() {}, forbid() {}, hangUp() {}, list: () => [], addresses: () => [] },
+      machine: async fleet => (await import('./coordinator-link/machine-name.ts')).machineName(fleet),
       report: () => ({
         counters: {},
         host: { platform: process.platform, memoryBytes: totalmem() },

@@ -8,12 +8,12 @@ import { dialAgent } from '@starling/agent/identity/tls.ts'
 import { redeemFirstAdmin, signIn } from '@starling/shared/admin-api/accounts.ts'
 import {
   createTicket,
-  listAgents,
   listTickets,
   purgeContent,
   revokeAgent,
   showStatus
 } from '@starling/shared/admin-api/fleet.ts'
+import { listAgents } from '@starling/shared/admin-api/fleet-view.ts'
 import { showHealth, showOpenApi } from '@starling/shared/admin-api/service.ts'
 import {
   agentContentType,

@@ -15,9 +15,17 @@ import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
+import { alertRules, stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import { createRolloutCore } from './core/rollout.ts'
+import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
+import { cachedReads } from './fleet/cached-reads.ts'
+import { createFleetView } from './fleet/fleet-view.ts'
+import { createAlerting } from './fleet/alerting.ts'
+import { sendToWebhook } from './fleet/webhook.ts'
+import { createWebhookBook } from './fleet/webhook-book.ts'
+import { createFleetBook } from './fleet/fleet-book.ts'
 import type { Log } from './log.ts'
 import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
@@ -30,11 +38,14 @@ import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
 import { coordinatorsStore } from './store/coordinators.ts'
 import { policyStore } from './store/policies.ts'
+import { alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
 import type { Database } from './store/database.ts'
 import { openDatabase } from './store/open.ts'
+import { fleetQueries } from './store/fleet-queries.ts'
+import { seriesStore } from './store/series.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 import { createUpkeep } from './store/upkeep.ts'
@@ -96,7 +107,7 @@ export async function createCoordinator(
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
-    const { database, audit, upkeep } = await openKept(config, log, clock, authority.fleet)
+    const { database, secrets, audit, upkeep } = await openKept(config, log, clock, authority.fleet)
     undo.push(() => database.close())
     undo.push(
       database.leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until))
@@ -115,6 +126,11 @@ export async function createCoordinator(
     undo.push(() => {
       fleet.stop()
     })
+    // Before whoever asks again when it hears of a change.
+    const cached = cachedReads(database.listen, store)
+    undo.push(() => {
+      cached.stop()
+    })
     undo.push(await followMembers(database.listen, store, fleet, log))
 
     let addresses: readonly string[] = []
@@ -123,6 +139,7 @@ export async function createCoordinator(
     const startedAt = clock()
     const enrolment = createEnrolment({
       store,
+      cached,
       change,
       authority,
       fleet,
@@ -132,7 +149,39 @@ export async function createCoordinator(
       credentialLifeMs: config.credentialLifeMs,
       heartbeatMs: config.heartbeatMs
     })
-    const purges = createPurges(store, change, clock)
+    const purges = createPurges(cached, change, clock)
+    const series = seriesStore(database)
+    const reports = new ReportBook()
+    const webhook = createWebhookBook(database, secrets, sendToWebhook, clock)
+    const book = createFleetBook({
+      store: series,
+      reports,
+      online: () => fleet.present(),
+      hasGateway: site => fleet.hasGateway(site),
+      lead: onLeader => database.leader('figures', onLeader),
+      asLeader: [() => enrolment.supersede(), () => alerting.work()],
+      clock,
+      log
+    })
+    undo.push(() => book.stop())
+    const fleetView = createFleetView({
+      store: fleetQueries(database),
+      series,
+      book,
+      heartbeatMs: config.heartbeatMs,
+      clock
+    })
+    const alerting = createAlerting({
+      store: alertStore(database),
+      series,
+      view: fleetView,
+      decide: (known, measured, now) => stepAlerts(known, measured, alertRules, now),
+      rules: alertRules,
+      webhook: () => webhook.read(),
+      send: sendToWebhook,
+      clock,
+      log
+    })
     const policy = await startPolicyService(
       {
         store: policyStore(database),
@@ -169,6 +218,10 @@ export async function createCoordinator(
       purges,
       policy,
       fleet,
+      book,
+      fleetView,
+      alerting,
+      webhook,
       store,
       clock,
       adminToken,
@@ -178,9 +231,7 @@ export async function createCoordinator(
       log,
       status,
       heartbeatMs: config.heartbeatMs,
-      coordinators: () => siblings?.list() ?? [],
-      agents: async () =>
-        (await store.agents()).map(agent => ({ ...agent, online: fleet.online(agent.agent) }))
+      coordinators: () => siblings?.list() ?? []
     })
     undo.push(() => api.close())
     // First, so that who waits for news is answered and not cut off.
@@ -246,6 +297,7 @@ export async function createCoordinator(
 
 interface Kept {
   readonly database: Database
+  readonly secrets: Awaited<ReturnType<typeof openSecrets>>
   readonly audit: AuditChain
   readonly upkeep: Upkeep
 }
@@ -262,7 +314,7 @@ async function openKept(
     if (fleet !== null) await claimForFleet(database, fleet)
     const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock)
     const audit = await openAudit(database, secrets, clock)
-    return { database, audit, upkeep: createUpkeep(database, { secrets, audit, dataFolder }) }
+    return { database, secrets, audit, upkeep: createUpkeep(database, { secrets, audit, dataFolder }) }
   } catch (error) {
     await database.close()
     throw error

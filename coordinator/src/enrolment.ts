@@ -54,6 +54,8 @@ export interface Enrolment {
 
 export interface EnrolmentOptions {
   readonly store: CoordinatorStore
+  /** What each heartbeat asks, without a query each. */
+  readonly cached: Pick<CoordinatorStore, 'agent' | 'revocations'>
   readonly change: Change
   readonly authority: Authority
   readonly fleet: Pick<FleetPort, 'enrolled' | 'revoked'>
@@ -184,7 +186,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return await renew((await store.agent(agent)) ?? record)
     },
     async member(agent) {
-      const record = await store.agent(agent)
+      const record = await options.cached.agent(agent)
       if (record === null)
         throw refused('not-enrolled', 'this coordinator does not know this agent: join with a ticket')
       if (record.revokedAt !== null) throw revokedError(agent)
@@ -196,7 +198,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return isSame && last.serial === serial && clock() < last.dueAt ? null : await renew(member)
     },
     async revocationsSince(than) {
-      const list = await store.revocations()
+      const list = await options.cached.revocations()
       if (list.version === 0 || list.version <= than) return null
       if (signedList?.version !== list.version) signedList = authority.revocationList(list, clock())
       return signedList

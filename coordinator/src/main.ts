@@ -18,8 +18,10 @@ import {
   resetPassword,
   revokeToken
 } from './cli/accounts.ts'
-import { createTicket, listAgents, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
+import { createTicket, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
 import { addPolicyCommands } from './cli/policy-commands.ts'
+import { addAlertCommands } from './cli/alerts.ts'
+import { addFleetCommands } from './cli/fleet-commands.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
 import {
@@ -92,11 +94,13 @@ function createProgram(): Command {
     })
 
   command(program, 'status', 'Show how the fleet is, and what happened lately.').action(showStatus)
-  command(program, 'agents', 'List the agents of the fleet.').action(listAgents)
+  addFleetCommands(program, command)
+  addAlertCommands(program, command)
 
   const ticket = program.command('ticket').description('What new machines join with.')
   command(ticket, 'create', 'Print a new ticket: one line that lets machines join.')
     .option('--site <name>', "site that the machines join (default: the coordinator's)")
+    .option('--group <name>', 'group of policies that the machines are put into')
     .option('--uses <count>', 'how many machines may join with it', wholeNumber, 1)
     .option('--expires <span>', 'until when, for example 12h or 7d', '7d')
     .addOption(

@@ -8,6 +8,8 @@ import type { Purge } from '@starling/shared/purge.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { PolicyStore } from './policy-ports.ts'
+import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
+import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
 
@@ -147,6 +149,13 @@ export interface FleetPort {
   }): readonly Handout[]
   revoked(agent: AgentId): void
   online(agent: AgentId): boolean
+  present(): Iterable<{
+    readonly agent: AgentId
+    readonly site: SiteId
+    readonly role: Role
+    readonly heardAt: Millis
+  }>
+  hasGateway(site: SiteId): boolean
   counts(): { readonly online: number; readonly gatewaysOnline: number }
 }
 
@@ -161,6 +170,7 @@ export interface CoordinatorsStore {
   /** Who was there last is first. */
   coordinators(): Promise<readonly CoordinatorAddress[]>
 }
+export type { Alert, AlertRule, Measurement, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
 // ------------------------------------------------------------------------------------------------- audit
 
 /** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */
@@ -323,5 +333,3 @@ export interface Upkeep {
   /** @returns the name of a consistent copy in the data folder; null where the database has tools of its own */
   copyDatabase(): Promise<string | null>
 }
-
-export type { RolloutCore, RolloutEvent, RolloutView }

@@ -61,6 +61,8 @@ export function runCore(
       dispatch({ type: 'agent-revoked', agent })
     },
     online: agent => core.fleet.present(agent) !== undefined,
+    present: () => core.fleet.online(),
+    hasGateway: site => core.fleet.gateways(site).size > 0,
     counts() {
       let gatewaysOnline = 0
       for (const present of core.fleet.online()) if (present.role === 'gateway') gatewaysOnline++

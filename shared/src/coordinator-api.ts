@@ -11,13 +11,6 @@ import { z } from 'zod'
 import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
 import { isAgentId, isTransferId, type AgentId, type TransferId } from './ids.ts'
-import {
-  orderProgressShape,
-  ordersForAgentShape,
-  ordersPerAgentMax,
-  type OrderProgress,
-  type OrdersForAgent
-} from './orders.ts'
 import { purgesPerAnswerMax } from './purge.ts'
 import {
   policyReportShape,
@@ -112,8 +105,6 @@ export interface HeartbeatRequest {
   readonly policy?: PolicyReport | undefined
   /** Left out to a coordinator that has not shown that it knows of reports: all of `counters`, `host` and `swarm` is told then. */
   readonly report?: ReportHead | undefined
-  /** Version of the orders that it acts on, and how far it is with them. Left out as `report`. */
-  readonly orders?: { readonly version: number; readonly progress: readonly OrderProgress[] } | undefined
 }
 
 /** Makes `counters`, `host` and `swarm` of a heartbeat what has changed since another (heartbeat-report.ts). */
@@ -129,7 +120,10 @@ export interface ReportHead {
   /** What is wrong with the agent or its network, in words of ours. */
   readonly problems: readonly string[]
   /** Where the counters of earlier runs ended, until a coordinator has taken them. */
-  readonly earlier: ReadonlyArray<{ readonly run: number; readonly counters: Readonly<Record<string, number>> }>
+  readonly earlier: ReadonlyArray<{
+    readonly run: number
+    readonly counters: Readonly<Record<string, number>>
+  }>
 }
 
 /** An agent of the site, and where it can be dialled. */
@@ -153,8 +147,6 @@ export interface HeartbeatResponse {
   readonly policy?: SignedPolicy | null | undefined
   /** `full`: the next is to tell all, at once. Left out by a coordinator that does not know of reports. */
   readonly report?: 'taken' | 'full' | undefined
-  /** All orders for this agent; null: none newer than it has. */
-  readonly orders?: OrdersForAgent | null | undefined
 }
 
 /**
@@ -255,10 +247,7 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
   revocationsVersion: z.number().int().min(-1),
   purgesVersion: count.optional(),
   policy: policyReportShape.optional(),
-  report: reportHeadShape.optional(),
-  orders: z
-    .strictObject({ version: count, progress: z.array(orderProgressShape).max(ordersPerAgentMax) })
-    .optional()
+  report: reportHeadShape.optional()
 })
 
 export const newsRequestShape: z.ZodType<NewsRequest> = z.strictObject({
@@ -312,8 +301,7 @@ export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   coordinators: coordinatorsShape.optional(),
   purges: purgeNewsShape.optional(),
   policy: signedPolicyShape.nullish(),
-  report: z.enum(['taken', 'full']).optional(),
-  orders: ordersForAgentShape.nullish()
+  report: z.enum(['taken', 'full']).optional()
 })
 
 export const apiErrorShape: z.ZodType<ApiError> = z.object({

@@ -76,7 +76,11 @@ export function rollupsDue(now: Millis, lastAt: Millis | null): Rollup[] {
 export function added(
   known: { readonly run: number; readonly counters: Readonly<Record<string, number>> } | null,
   told: ReadonlyArray<{ readonly run: number; readonly counters: Readonly<Record<string, number>> }>
-): { readonly sums: Record<string, number>; readonly run: number; readonly counters: Record<string, number> } {
+): {
+  readonly sums: Record<string, number>
+  readonly run: number
+  readonly counters: Record<string, number>
+} {
   const sums: Record<string, number> = {}
   let run = known?.run ?? -1
   let counters: Record<string, number> = { ...known?.counters }

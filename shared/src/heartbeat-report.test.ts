@@ -32,7 +32,13 @@ describe('a report told in little', () => {
       const now: AgentReport = { counters: { x: step, y: prng.below(2) }, host, swarm }
       known = applyDelta(known, deltaSince(before, now))
       before = now
-      expect({ ...known, swarm: [...known.swarm.values()].sort((one, other) => (one.transfer < other.transfer ? -1 : 1)) }, `step ${step}`).toEqual(now)
+      expect(
+        {
+          ...known,
+          swarm: [...known.swarm.values()].sort((one, other) => (one.transfer < other.transfer ? -1 : 1))
+        },
+        `step ${step}`
+      ).toEqual(now)
     }
   })
 })

@@ -56,7 +56,8 @@ export function applyDelta(known: KnownReport | null, delta: ReportDelta): Known
   const swarm = hasSwarm ? new Map(known.swarm) : known.swarm
   if (swarm instanceof Map) {
     for (const transfer of delta.gone) swarm.delete(transfer)
-    for (const entry of delta.swarm) swarm.set(entry.transfer, { ...known.swarm.get(entry.transfer), ...entry })
+    for (const entry of delta.swarm)
+      swarm.set(entry.transfer, { ...known.swarm.get(entry.transfer), ...entry })
   }
   return {
     counters: { ...known.counters, ...delta.counters },

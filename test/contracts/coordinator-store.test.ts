@@ -17,6 +17,7 @@ import { eventsContract } from './coordinator-store/events.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
 import { secretsContract } from './coordinator-store/secrets.contract.ts'
+import { seriesContract } from './coordinator-store/series.contract.ts'
 import { ticketsContract } from './coordinator-store/tickets.contract.ts'
 
 const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
@@ -25,6 +26,7 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['tickets', ticketsContract],
   ['purges', purgesContract],
   ['policies', policiesContract],
+  ['series', seriesContract],
   ['events', eventsContract],
   ['secrets', secretsContract],
   ['audit', auditContract],

@@ -5,15 +5,17 @@
 import { createTlsIdentity, type TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import * as accountOperations from '@starling/shared/admin-api/accounts.ts'
+import * as alertOperations from '@starling/shared/admin-api/alerts.ts'
 import * as auditOperations from '@starling/shared/admin-api/audit.ts'
 import * as fleetOperations from '@starling/shared/admin-api/fleet.ts'
+import * as fleetViewOperations from '@starling/shared/admin-api/fleet-view.ts'
+import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import {
   accountRoles,
   roleAllows,
   type AccountRole,
   type Operation
 } from '@starling/shared/admin-api/operation.ts'
-import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import * as serviceOperations from '@starling/shared/admin-api/service.ts'
 import * as upkeepOperations from '@starling/shared/admin-api/upkeep.ts'
 import { agentContentType, apiPaths, encodeBody } from '@starling/shared/coordinator-api.ts'
@@ -25,8 +27,10 @@ import { bearer, hostOf, startControlPlane, type ControlPlane } from './control-
 const { createAccount, createToken, revokeToken, signIn } = accountOperations
 const operations = [
   accountOperations,
+  alertOperations,
   auditOperations,
   fleetOperations,
+  fleetViewOperations,
   policyOperations,
   serviceOperations,
   upkeepOperations
@@ -40,13 +44,18 @@ const password = 'four random words here'
 const examples: Readonly<Record<string, string>> = {
   agent: createIdentity().agentId,
   name: 'nobody',
-  id: '0123456789abcdef',
   scope: 'site:nowhere',
-  version: '1'
+  version: '1',
+  order: 'pause',
+  id: '0123456789abcdef'
 }
 /** How an operation is asked about a site. */
 const aboutSite: Readonly<Record<string, (site: string) => { query?: string; body?: object }>> = {
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/series': site => ({ query: `?site=${site}&span=hour&from=0&to=3600000` }),
+  'GET /api/v1/sites': site => ({ query: `?site=${site}` }),
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),
   'POST /api/v1/tickets': site => ({ body: { site, expiresInMs: 1000 } })
 }

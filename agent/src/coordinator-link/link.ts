@@ -22,7 +22,6 @@ import {
 import type { Credential, Proof, RevocationList, Role } from '@starling/shared/credential.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { isKeyHash, type AgentId, type SiteId } from '@starling/shared/ids.ts'
-import type { OrderProgress, OrdersForAgent } from '@starling/shared/orders.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import { parseTicket, type Ticket } from '@starling/shared/ticket.ts'
@@ -84,12 +83,6 @@ export interface LinkParts {
   }
   /** What the heartbeat tells. */
   readonly report: () => AgentReportNow
-  /** What an admin ordered of this agent; left out where nothing is done of it. */
-  readonly orders?: {
-    version(): number
-    progress(): readonly OrderProgress[]
-    take(orders: OrdersForAgent): Promise<void>
-  }
   /** Names the hardware; null: it has no name that is its own. */
   readonly machine?: (fleet: AgentId) => Promise<string | null>
   readonly log: Log
@@ -138,7 +131,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   let lastRefusal: string | null = null
   /** The coordinator does not know of purges. */
   let purgesUnknown = false
-  /** The coordinator has shown that it knows of reports and orders, and takes gzip. */
+  /** The coordinator has shown that it knows of reports, and takes gzip. */
   let reportsKnown = false
   /** The coordinator has shown that it knows of policies and news. */
   let policyKnown = false
@@ -294,9 +287,6 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
         revocationsVersion,
         ...(purgesVersion === null ? {} : { purgesVersion }),
         ...(policyKnown && parts.policy !== undefined ? { policy: parts.policy.report() } : {}),
-        ...(reportsKnown && parts.orders !== undefined
-          ? { orders: { version: parts.orders.version(), progress: parts.orders.progress() } }
-          : {}),
         addresses: peers.addresses().slice(0, 16),
         credentialSerial: credential.serial
       },
@@ -307,7 +297,6 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     reportsKnown = answer.report !== undefined
     if (answer.report !== undefined && reports.answered(answer.report)) beatNow()
     await reports.note(now)
-    if (answer.orders !== null && answer.orders !== undefined) await parts.orders?.take(answer.orders)
     heartbeatMs = answer.heartbeatMs
     if (answer.credential !== null) await takeCredential(answer.credential, coordinators, fleet)
     else if (membership?.revoked === true) await takeCredential(credential, coordinators, fleet)

@@ -1,8 +1,9 @@
 /** What people and their programs ask about the fleet. */
 import {
   createTicket,
-  listAgents,
+  decommissionAgent,
   listTickets,
+  moveAgent,
   purgeContent,
   revokeAgent,
   setAgentGroup,
@@ -20,15 +21,13 @@ export function addAdminRoutes(
     enrolment,
     purges,
     status,
-    agents,
     store,
     log
-  }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'agents' | 'store' | 'log'>
+  }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'store' | 'log'>
 ): void {
   route(showHealth, async () => ({ ok: true as const }))
   route(showMe, async ({ actor }) => actor)
   route(showStatus, async () => await status())
-  route(listAgents, async ({ query }) => ({ agents: ofSite(query.site, await agents()) }))
   route(listTickets, async ({ query }) => ({ tickets: ofSite(query.site, await enrolment.tickets()) }))
 
   route(createTicket, async ({ body, by }) => {
@@ -52,6 +51,16 @@ export function addAdminRoutes(
       )
     log.info({ agent, group, by: by.actor }, 'group')
     return { agent, group }
+  })
+
+  route(moveAgent, async ({ params: { agent }, body }) => {
+    const { site, group } = await enrolment.move(agent, body)
+    return { agent, site, group }
+  })
+
+  route(decommissionAgent, async ({ params: { agent }, body: { reason }, by }) => {
+    await enrolment.decommission(agent, reason, by)
+    return { agent }
   })
 
   route(purgeContent, async ({ body: { purge, reason }, by }) => {

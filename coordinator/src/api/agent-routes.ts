@@ -19,7 +19,7 @@ import type { FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
-  const { enrolment, purges, policy, fleet, store, clock, heartbeatMs } = parts
+  const { enrolment, purges, policy, fleet, book, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
 
   server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
@@ -61,13 +61,17 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
   server.post(apiPaths.heartbeat, { config: { access: 'member' } }, async (request, reply) => {
     const { member } = request
     assert(member, 'access `member` sets the member')
-    const body = decodeBody(heartbeatRequestShape, bytesOf(request))
-    await store.heard(member.agent, now(), body.version)
+    const told = decodeBody(heartbeatRequestShape, bytesOf(request))
+    await store.heard(member.agent, now(), told.version)
+    const whole = book.heard(member, told)
+    // What it told adds to what is not known here: it is there, and tells all in a moment.
+    const body = whole ?? { ...told, swarm: [] }
     const answer: HeartbeatResponse = {
       credential: await enrolment.renewIfDue(member, body.credentialSerial),
       revocations: await enrolment.revocationsSince(body.revocationsVersion),
       purges: await purges.newsSince(body.purgesVersion),
-      policy: policy.heard(member, body),
+      policy: whole === null ? null : policy.heard(member, body),
+      report: whole === null ? 'full' : 'taken',
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
       coordinators: parts.coordinators(),
       time: now(),

@@ -3,9 +3,10 @@
  * (/v1, CBOR) and for people and their programs (/api/v1, JSON); what sets them apart is access.ts.
  */
 import type { AddressInfo } from 'node:net'
+import { gunzipSync } from 'node:zlib'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
-import type { AgentView, StatusView } from '@starling/shared/admin-api/fleet.ts'
+import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
 import {
   agentContentType,
@@ -17,6 +18,10 @@ import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Alerting } from '../fleet/alerting.ts'
+import type { WebhookBook } from '../fleet/webhook-book.ts'
+import type { FleetView } from '../fleet/fleet-view.ts'
+import type { FleetBook } from '../fleet/fleet-book.ts'
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
@@ -28,8 +33,10 @@ import { byActor } from '../by.ts'
 import { admit } from './access.ts'
 import { addAccountRoutes } from './account-routes.ts'
 import { addAdminRoutes } from './admin-routes.ts'
+import { addAlertRoutes } from './alert-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
 import { addAuditRoutes } from './audit-routes.ts'
+import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
@@ -48,6 +55,10 @@ export interface ApiParts {
   readonly purges: Purges
   readonly policy: PolicyService
   readonly fleet: FleetPort
+  readonly book: FleetBook
+  readonly fleetView: FleetView
+  readonly alerting: Alerting
+  readonly webhook: WebhookBook
   readonly store: CoordinatorStore
   readonly clock: () => Millis
   readonly heartbeatMs: Millis
@@ -58,7 +69,6 @@ export interface ApiParts {
   /** Where agents find this one and the others of the fleet. */
   readonly coordinators: () => readonly CoordinatorAddress[]
   readonly status: () => Promise<StatusView>
-  readonly agents: () => Promise<readonly AgentView[]>
   readonly log: Log
 }
 
@@ -105,8 +115,12 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     }
   })
   server.removeContentTypeParser('text/plain')
-  server.addContentTypeParser(agentContentType, { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body)
+  server.addContentTypeParser(agentContentType, { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      done(null, opened(request.headers['content-encoding'], body as Buffer))
+    } catch (error) {
+      done(error as Error)
+    }
   })
   server.setErrorHandler(answerError)
   server.setNotFoundHandler(async () => {
@@ -119,6 +133,8 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addAccountRoutes(route, parts)
   addAuditRoutes(route, parts.audit)
   addUpkeepRoutes(route, parts.upkeep)
+  addFleetRoutes(route, parts)
+  addAlertRoutes(route, parts)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
@@ -182,6 +198,17 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   }
 }
 
+/** @throws StarlingError `bad-body`: not gzip, or a body that grows beyond what may be sent */
+function opened(encoding: string | undefined, body: Buffer): Buffer {
+  if (encoding === undefined) return body
+  try {
+    if (encoding === 'gzip') return gunzipSync(body, { maxOutputLength: requestBytesMax })
+  } catch {
+    throw new StarlingError('bad-body', `the body is no gzip, or longer than ${requestBytesMax} bytes`)
+  }
+  throw new StarlingError('bad-body', 'bodies may be encoded by gzip only')
+}
+
 const statuses: Readonly<Record<string, number>> = {
   'no-key': 401,
   'not-signed-in': 401,
@@ -208,6 +235,9 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
+  'unknown-alert': 404,
+  'no-webhook': 409,
+  'webhook-failed': 502,
   'unknown-policy': 404,
   'bad-policy': 400,
   'bad-stages': 400,

@@ -36,15 +36,16 @@ export async function showStatus({ data, json }: AdminOptions): Promise<void> {
 export async function createTicket(
   options: AdminOptions & {
     readonly site?: string
+    readonly group?: string
     readonly role: Role
     readonly uses: number
     readonly expires: string
   }
 ): Promise<void> {
-  const { data, json, site, role, uses, expires } = options
+  const { data, json, site, group, role, uses, expires } = options
   const client = await createAdminClient(data)
   const created = await client.ask(fleet.createTicket, {
-    body: { role, uses, expiresInMs: parseDuration(expires), ...(site === undefined ? {} : { site }) }
+    body: { group, role, uses, expiresInMs: parseDuration(expires), ...(site === undefined ? {} : { site }) }
   })
   if (json) return print(JSON.stringify(created))
   // The ticket alone on stdout, so that `TICKET=$(starling-coordinator ticket create)` works.
@@ -67,24 +68,6 @@ export async function listTickets({ data, json }: AdminOptions): Promise<void> {
         ticket.role,
         `${ticket.uses}/${ticket.usesMax}`,
         when(ticket.expiresAt)
-      ])
-    )
-  )
-}
-
-export async function listAgents({ data, json }: AdminOptions): Promise<void> {
-  const { agents } = await (await createAdminClient(data)).ask(fleet.listAgents, {})
-  if (json) return print(JSON.stringify(agents))
-  print(
-    table(
-      ['AGENT', 'SITE', 'ROLE', 'STATE', 'HEARD', 'VERSION'],
-      agents.map(agent => [
-        agent.agent,
-        agent.site,
-        agent.role,
-        agent.revokedAt !== null ? 'revoked' : agent.online ? 'online' : 'offline',
-        when(agent.lastHeardAt),
-        agent.version
       ])
     )
   )

@@ -7,7 +7,7 @@ import { chooseHandout } from './handout.ts'
 
 export interface CoordinatorCore extends Machine<CoordinatorEvent, CoordinatorEffect> {
   /** For looking, not for changing. */
-  readonly fleet: Pick<Fleet, 'present' | 'online' | 'onlineCount'>
+  readonly fleet: Pick<Fleet, 'present' | 'online' | 'onlineCount' | 'gateways'>
 }
 
 export function createCoordinatorCore({ heartbeatMs }: { readonly heartbeatMs: Millis }): CoordinatorCore {

@@ -112,13 +112,37 @@ export function seriesStore(database: Database): SeriesStore {
     now: Millis
   ): Promise<void> {
     await database.transaction(async transaction => {
-      const names = reports.map(({ agent }) => ({ agent }))
+      const names = reports
+        .map(({ agent }) => ({ agent }))
+        .sort((one, other) => (one.agent < other.agent ? -1 : 1))
+      // Each has a row from here on, and it is ours: what another coordinator adds waits until this is done.
+      if (names.length > 0)
+        await transaction
+          .insertInto('agentReports')
+          .columns(Object.keys(reportColumns) as Array<keyof typeof reportColumns>)
+          .expression(
+            transaction
+              .selectFrom(givenRows(kind, { agent: 'text' }, names))
+              .select([
+                'given.agent',
+                ...[0, -1].map(number =>
+                  sql<number>`CAST(${sql.lit(number)} AS BIGINT)`.as(`n${number + 1}`)
+                ),
+                ...['{}', '{}', '', ''].map((text, index) => sql<string>`${sql.lit(text)}`.as(`t${index}`))
+              ])
+              // SQLite reads "ON" of the conflict as that of a join otherwise.
+              .where(sql<boolean>`true`)
+          )
+          .onConflict(conflict => conflict.column('agent').doNothing())
+          .execute()
       const known = new Map(
         (
           await transaction
             .selectFrom('agentReports')
             .innerJoin(givenRows(kind, { agent: 'text' }, names), 'given.agent', 'agentReports.agent')
             .select(['agentReports.agent', 'agentReports.run', 'agentReports.counters'])
+            .orderBy('agentReports.agent')
+            .forUpdate('agentReports')
             .execute()
         ).map(({ agent, run, counters }) => [
           agent,

@@ -1,6 +1,7 @@
 /** All tables as Kysely sees them: camelCase here, snake_case in the database. Each subject says its own. */
 import type { AccountTables } from './accounts.ts'
 import type { AgentTables } from './agents.ts'
+import type { AlertTables } from './alerts.ts'
 import type { AuditTables } from './audit.ts'
 import type { CoordinatorTables } from './coordinators.ts'
 import type { CounterTables } from './counters.ts'
@@ -16,6 +17,7 @@ export interface Tables
   extends
     AccountTables,
     AgentTables,
+    AlertTables,
     AuditTables,
     CoordinatorTables,
     CounterTables,

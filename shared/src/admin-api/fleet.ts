@@ -30,19 +30,6 @@ const statusShape = z.object({
 })
 export type StatusView = Given<z.output<typeof statusShape>>
 
-const agentShape = z.object({
-  agent: agentId,
-  site: siteId,
-  role: agentRole,
-  group: z.string().nullable().describe('of policies'),
-  version: z.string(),
-  enrolledAt: at,
-  lastHeardAt: at.nullable(),
-  online: z.boolean(),
-  revokedAt: at.nullable()
-})
-export type AgentView = Given<z.output<typeof agentShape>>
-
 /** A ticket as it is listed: never with its secret. */
 const ticketShape = z.object({
   id: z.string(),
@@ -77,16 +64,6 @@ export const showStatus = operation({
   access: 'viewer',
   summary: 'How the fleet is, and what happened lately.',
   answer: statusShape
-})
-
-export const listAgents = operation({
-  method: 'GET',
-  path: '/api/v1/agents',
-  access: 'viewer',
-  summary: 'The agents of the fleet, or of one site.',
-  query: ofSite,
-  siteOf: ({ query }) => query.site,
-  answer: z.object({ agents: z.array(agentShape) })
 })
 
 export const listTickets = operation({
@@ -139,7 +116,10 @@ export const moveAgent = operation({
   summary: 'Puts an agent into another site or group.',
   action: 'agent.move',
   params: z.strictObject({ agent: agentId }),
-  body: z.strictObject({ site: siteId.optional(), group: z.string().refine(isGroupName).nullable().optional() }),
+  body: z.strictObject({
+    site: siteId.optional(),
+    group: z.string().refine(isGroupName).nullable().optional()
+  }),
   answer: z.object({ agent: agentId, site: siteId, group: z.string().nullable() })
 })
 

@@ -115,3 +115,6 @@ export type Given<Value> = Value extends string
     : Value extends object
       ? { readonly [Name in keyof Value]: Given<Value[Name]> }
       : Value
+
+/** What a handler of the operation answers. */
+export type Answered<One extends { readonly answer: z.ZodType }> = Given<z.input<One['answer']>>

@@ -1,6 +1,6 @@
 /**
  * What agents tell of themselves, the fleet's figures over time, why agents had no peer; machines that were set up anew;
- * orders and how far they are; alerts.
+ * alerts.
  */
 import type { Migration } from './migration.ts'
 
@@ -45,39 +45,19 @@ export const fleet: Migration = ({ text, integer, real, endKeyed }) => [
     count ${integer} NOT NULL,
     PRIMARY KEY (day, site, reason)
   ${endKeyed}`,
-  `CREATE TABLE orders (
-    number ${integer} PRIMARY KEY,
-    kind ${text} NOT NULL,
-    url ${text} NOT NULL,
-    sites ${text} NOT NULL,
-    bytes_per_second_max ${integer},
-    due_at ${integer},
-    created_at ${integer} NOT NULL,
-    created_by ${text} NOT NULL,
-    ended_at ${integer}
-  ${endKeyed}`,
-  `CREATE TABLE order_fetchers (
-    number ${integer} NOT NULL,
-    agent ${text} NOT NULL,
-    site ${text} NOT NULL,
-    state ${text} NOT NULL,
-    done_bytes ${integer} NOT NULL,
-    total_bytes ${integer},
-    problem ${text} NOT NULL,
-    at ${integer} NOT NULL,
-    PRIMARY KEY (number, agent)
-  ${endKeyed}`,
   `CREATE TABLE alerts (
     id ${text} PRIMARY KEY,
     rule ${text} NOT NULL,
     site ${text} NOT NULL,
     state ${text} NOT NULL,
-    since ${integer} NOT NULL,
+    turned_at ${integer},
     value ${real} NOT NULL,
-    summary ${text} NOT NULL,
     fired_at ${integer},
     resolved_at ${integer},
     acknowledged_at ${integer},
-    acknowledged_by ${text}
+    acknowledged_by ${text},
+    told ${text} NOT NULL,
+    attempts ${integer} NOT NULL,
+    next_at ${integer} NOT NULL
   ${endKeyed}`
 ]

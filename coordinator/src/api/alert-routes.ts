@@ -1,0 +1,27 @@
+/** Alerts, for people and their programs. */
+import * as alerts from '@starling/shared/admin-api/alerts.ts'
+import type { Alerting } from '../fleet/alerting.ts'
+import type { WebhookBook } from '../fleet/webhook-book.ts'
+import type { AddRoute } from './route.ts'
+
+export function addAlertRoutes(
+  route: AddRoute,
+  { alerting, webhook }: { readonly alerting: Alerting; readonly webhook: WebhookBook }
+): void {
+  route(alerts.listAlerts, async () => ({
+    alerts: await alerting.list(),
+    webhook: (await webhook.read())?.shape ?? null
+  }))
+  route(alerts.acknowledgeAlert, async ({ body: { id }, by }) => {
+    await alerting.acknowledge(id, by.actor)
+    return { id }
+  })
+  route(alerts.setWebhook, async ({ body }) => {
+    await webhook.write(body.webhook)
+    return { shape: body.webhook?.shape ?? null }
+  })
+  route(alerts.testWebhook, async () => {
+    await webhook.test()
+    return { ok: true as const }
+  })
+}

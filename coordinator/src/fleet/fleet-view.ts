@@ -1,0 +1,175 @@
+/** The fleet as people look at it: what the database knows, and what is in flight as this coordinator hears of it. */
+import type * as view from '@starling/shared/admin-api/fleet-view.ts'
+import type { Answered } from '@starling/shared/admin-api/operation.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
+import {
+  addFigures,
+  amplificationOf,
+  noFigures,
+  savedBytesOf,
+  wholeFleet,
+  type Figures,
+  type Span
+} from '@starling/shared/fleet-series.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import type { FleetQueries, FoundAgent, AgentFilter } from '../store/fleet-queries.ts'
+import type { SeriesStore } from '../store/series.ts'
+import type { FleetBook } from './fleet-book.ts'
+
+/** As the core counts presence: three missed, late by the jitter; and what was heard is written down late. */
+const heartbeatsMissedMax = 3.5
+const writtenLateMs: Millis = 6000
+const pointsMax = 5000
+
+export interface FleetView {
+  agents(filter: Omit<AgentFilter, 'onlineSince'>): Promise<Answered<typeof view.listAgents>>
+  /** @throws StarlingError `unknown-agent` */
+  agent(agent: AgentId): Promise<Answered<typeof view.showAgent>>
+  sites(site?: SiteId): Promise<Answered<typeof view.listSites>>
+  fleet(site?: SiteId): Promise<Answered<typeof view.showFleet>>
+  contents(site: SiteId | undefined, count: number): Answered<typeof view.listContents>
+  /** @throws StarlingError `too-many-points` */
+  series(
+    span: Span,
+    site: SiteId | undefined,
+    from: Millis,
+    to: Millis
+  ): Promise<Answered<typeof view.showSeries>>
+}
+
+export function createFleetView({
+  store,
+  series,
+  book,
+  heartbeatMs,
+  clock
+}: {
+  readonly store: FleetQueries
+  readonly series: SeriesStore
+  readonly book: Pick<FleetBook, 'reports'>
+  readonly heartbeatMs: Millis
+  readonly clock: () => Millis
+}): FleetView {
+  const now = (): Millis => Math.floor(clock())
+  const onlineSince = (): Millis => Math.floor(now() - heartbeatMs * heartbeatsMissedMax - writtenLateMs)
+  const shown = ({ host: _, counters: __, ...agent }: FoundAgent, since: Millis) => ({
+    ...agent,
+    online: agent.revokedAt === null && (agent.lastHeardAt ?? 0) >= since
+  })
+
+  async function spent(span: Span, days: number, site: SiteId | undefined) {
+    const figures = (await series.totals(span, now() - days * dayMs)).get(site ?? wholeFleet) ?? noFigures()
+    return { clients: figures.clients, wan: figures.wan, saved: savedBytesOf(figures), figures }
+  }
+
+  return {
+    async agents(filter) {
+      const since = onlineSince()
+      const agents = await store.find({ ...filter, onlineSince: since })
+      return {
+        agents: agents.map(agent => shown(agent, since)),
+        next: agents.length < filter.count ? null : (agents.at(-1)?.agent ?? null)
+      }
+    },
+    async agent(id) {
+      const found = await store.one(id)
+      if (found === null)
+        throw new StarlingError(
+          'unknown-agent',
+          `${id} is not one of this fleet: see "starling-coordinator agents"`
+        )
+      const live = book.reports.of(id)
+      const written = (text: string): Record<string, never> => JSON.parse(text) as Record<string, never>
+      return {
+        ...shown(found, onlineSince()),
+        host: live?.host ?? written(found.host),
+        counters: live?.counters ?? written(found.counters),
+        contents: [...(live?.swarm.values() ?? [])].map(
+          ({ transfer, name = '', length = 0, complete, share = 0 }) => ({
+            transfer,
+            name,
+            length,
+            share: complete ? 1 : share
+          })
+        )
+      }
+    },
+    async sites(site) {
+      const day = await series.totals('hour', now() - dayMs)
+      const sites = new Map<
+        SiteId,
+        {
+          agents: number
+          online: number
+          gateways: number
+          gatewaysOnline: number
+          problems: Record<string, number>
+        }
+      >()
+      for (const row of await store.counts(onlineSince(), site)) {
+        const sum = sites.get(row.site) ?? {
+          agents: 0,
+          online: 0,
+          gateways: 0,
+          gatewaysOnline: 0,
+          problems: {}
+        }
+        sites.set(row.site, sum)
+        sum.agents += row.count
+        sum.online += row.online
+        if (row.role === 'gateway') {
+          sum.gateways += row.count
+          sum.gatewaysOnline += row.online
+        }
+        addCounts(sum.problems, row.problems.split(' '), row.count)
+      }
+      return {
+        sites: [...sites]
+          .sort(([one], [other]) => (one < other ? -1 : 1))
+          .map(([name, sum]) => {
+            const figures = day.get(name) ?? noFigures()
+            return { site: name, ...sum, day: figures, amplification: amplificationOf(figures) }
+          })
+      }
+    },
+    async fleet(site) {
+      const problems: Record<string, number> = {}
+      const versions: Record<string, number> = {}
+      let [agents, online] = [0, 0]
+      for (const row of await store.counts(onlineSince(), site)) {
+        agents += row.count
+        online += row.online
+        addCounts(problems, row.problems.split(' '), row.count)
+        addCounts(versions, [row.version], row.count)
+      }
+      const day = await spent('hour', 1, site)
+      const total: Figures = noFigures()
+      addFigures(total, day.figures)
+      const reasons = await series.noPeer(now() - dayMs, site)
+      return {
+        agents,
+        online,
+        problems,
+        versions,
+        noPeer: Object.fromEntries(reasons.map(({ reason, count }) => [reason, count])),
+        amplification: amplificationOf(total),
+        savings: { day, week: await spent('day', 7, site), month: await spent('day', 30, site) }
+      }
+    },
+    contents: (site, count) => ({ contents: book.reports.contents(site ?? null).slice(0, count) }),
+    async series(span, site, from, to) {
+      const spanLengthMs = { minute: minuteMs, hour: 60 * minuteMs, day: dayMs }[span]
+      if (to < from || (to - from) / spanLengthMs > pointsMax)
+        throw new StarlingError(
+          'bad-body',
+          `ask for at most ${pointsMax} points, from the earlier to the later moment`
+        )
+      return { site: site ?? wholeFleet, points: await series.series(span, site ?? wholeFleet, from, to) }
+    }
+  }
+}
+
+function addCounts(to: Record<string, number>, names: readonly string[], count: number): void {
+  for (const name of names) if (name !== '') to[name] = (to[name] ?? 0) + count
+}

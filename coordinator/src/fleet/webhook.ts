@@ -1,0 +1,76 @@
+/** An alert as chat systems and programs take it, sent by one POST. Who sends again when it fails is the caller. */
+import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+
+export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
+export type WebhookShape = (typeof webhookShapes)[number]
+
+export interface Webhook {
+  readonly url: string
+  readonly shape: WebhookShape
+}
+
+export interface AlertWord {
+  readonly id: string
+  readonly rule: string
+  readonly site: string
+  readonly state: 'firing' | 'resolved'
+  readonly value: number
+  readonly summary: string
+  readonly at: Millis
+}
+
+const answerMsMax: Millis = 10 * secondMs
+
+/** Slack: api.slack.com/messaging/webhooks. Teams: a workflow's "adaptive card" message. WeCom: developer.work.weixin.qq.com/document/path/91770. */
+export function webhookBody(shape: WebhookShape, word: AlertWord): object {
+  const mark = word.state === 'firing' ? 'Firing' : 'Resolved'
+  const text = `${mark}: ${word.rule} at site ${word.site}: ${word.summary} (${Number(word.value.toFixed(3))})`
+  switch (shape) {
+    case 'json':
+      return { source: 'starling', ...word }
+    case 'slack':
+      return { text }
+    case 'teams':
+      return {
+        type: 'message',
+        attachments: [
+          {
+            contentType: 'application/vnd.microsoft.card.adaptive',
+            content: {
+              $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+              type: 'AdaptiveCard',
+              version: '1.4',
+              body: [{ type: 'TextBlock', text, wrap: true }]
+            }
+          }
+        ]
+      }
+    case 'wecom':
+      return { msgtype: 'text', text: { content: text } }
+  }
+}
+
+/** @throws StarlingError `webhook-failed`; its text has no address in it, for that is a secret */
+export async function sendToWebhook({ url, shape }: Webhook, word: AlertWord): Promise<void> {
+  let response
+  try {
+    response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(webhookBody(shape, word)),
+      redirect: 'error',
+      signal: AbortSignal.timeout(answerMsMax)
+    })
+  } catch (cause) {
+    throw new StarlingError('webhook-failed', `the webhook cannot be reached: ${messageOf(cause)}`, { cause })
+  }
+  const answer = (await response.text()).slice(0, 4096)
+  // WeCom answers 200 to everything, and says in the body what it thinks.
+  const refused = shape === 'wecom' && /"errcode"\s*:\s*[1-9-]/.test(answer)
+  if (!response.ok || refused)
+    throw new StarlingError(
+      'webhook-failed',
+      `the webhook answered ${response.status}${refused ? ' with an error code' : ''}`
+    )
+}

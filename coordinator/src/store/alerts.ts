@@ -1,0 +1,86 @@
+/** Alerts, and what of them has been told. */
+import type { Millis } from '@starling/shared/units.ts'
+import type { Alert } from '../ports.ts'
+import type { Database } from './database.ts'
+
+type AlertState = Alert['state']
+
+export interface AlertTables {
+  alerts: {
+    id: string
+    rule: string
+    site: string
+    state: AlertState
+    turnedAt: number | null
+    value: number
+    firedAt: number | null
+    resolvedAt: number | null
+    acknowledgedAt: number | null
+    acknowledgedBy: string | null
+    /** The state that the webhook was told last. */
+    told: AlertState
+    attempts: number
+    nextAt: number
+  }
+}
+
+export type StoredAlert = Alert & {
+  readonly told: AlertState
+  readonly attempts: number
+  readonly nextAt: Millis
+}
+
+export interface AlertStore {
+  alerts(): Promise<StoredAlert[]>
+  put(alert: Alert): Promise<void>
+  remove(id: string): Promise<void>
+  /** @returns false when there is no such alert that fires */
+  acknowledge(id: string, by: string, at: Millis): Promise<boolean>
+  told(id: string, state: AlertState): Promise<void>
+  tellLater(id: string, attempts: number, nextAt: Millis): Promise<void>
+  /** Forgets what was over before. */
+  pruneAlerts(before: Millis): Promise<void>
+}
+
+export function alertStore({ db }: Database): AlertStore {
+  return {
+    alerts: async () => await db.selectFrom('alerts').selectAll().orderBy('id').execute(),
+    async put(alert) {
+      const { id, acknowledgedAt: _, acknowledgedBy: __, ...rest } = alert
+      // Who fires anew has not been acknowledged.
+      const again = alert.state === 'pending' ? { acknowledgedAt: null, acknowledgedBy: null } : {}
+      await db
+        .insertInto('alerts')
+        .values({ ...alert, told: 'pending', attempts: 0, nextAt: 0 })
+        .onConflict(conflict =>
+          conflict.column('id').doUpdateSet({ ...rest, ...again, attempts: 0, nextAt: 0 })
+        )
+        .execute()
+    },
+    async remove(id) {
+      await db.deleteFrom('alerts').where('id', '=', id).execute()
+    },
+    async acknowledge(id, by, at) {
+      const { numUpdatedRows } = await db
+        .updateTable('alerts')
+        .set({ acknowledgedAt: at, acknowledgedBy: by })
+        .where('id', '=', id)
+        .where('state', '=', 'firing')
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
+    },
+    async told(id, state) {
+      await db
+        .updateTable('alerts')
+        .set({ told: state, attempts: 0, nextAt: 0 })
+        .where('id', '=', id)
+        .execute()
+    },
+    async tellLater(id, attempts, nextAt) {
+      await db.updateTable('alerts').set({ attempts, nextAt }).where('id', '=', id).execute()
+    },
+    async pruneAlerts(before) {
+      await db.deleteFrom('alerts').where('state', '=', 'resolved').where('resolvedAt', '<', before).execute()
+    }
+  }
+}

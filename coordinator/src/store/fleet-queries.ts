@@ -1,0 +1,123 @@
+/** Agents by what is asked of them, joined with what they told last; and how many are there, by site, version and problem. */
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { Millis } from '@starling/shared/units.ts'
+import { sql } from 'kysely'
+import type { AgentRecord } from '../ports.ts'
+import type { Database } from './database.ts'
+
+export interface AgentFilter {
+  readonly site?: SiteId | undefined
+  readonly group?: string | undefined
+  readonly state?: 'online' | 'offline' | 'revoked' | undefined
+  readonly problem?: string | undefined
+  readonly version?: string | undefined
+  readonly search?: string | undefined
+  readonly after?: string | undefined
+  readonly count: number
+  /** Who was heard after this is online. */
+  readonly onlineSince: Millis
+}
+
+export type FoundAgent = AgentRecord & {
+  readonly hostName: string
+  readonly problems: readonly string[]
+  /** JSON. */
+  readonly host: string
+  readonly counters: string
+}
+
+export interface AgentCount {
+  readonly site: SiteId
+  readonly role: string
+  readonly version: string
+  readonly problems: string
+  readonly online: number
+  readonly count: number
+}
+
+export interface FleetQueries {
+  find(filter: AgentFilter): Promise<FoundAgent[]>
+  one(agent: AgentId): Promise<FoundAgent | null>
+  counts(onlineSince: Millis, site?: SiteId): Promise<AgentCount[]>
+}
+
+export function fleetQueries({ db }: Database): FleetQueries {
+  const found = db
+    .selectFrom('agents')
+    .leftJoin('agentReports', 'agentReports.agent', 'agents.agent')
+    .select([
+      'agents.agent',
+      'site',
+      'role',
+      'group',
+      'version',
+      'enrolledAt',
+      'lastHeardAt',
+      'revokedAt',
+      'hostName',
+      'problems',
+      'host',
+      'counters'
+    ])
+    .where('decommissionedAt', 'is', null)
+  type Row = Awaited<ReturnType<typeof found.executeTakeFirstOrThrow>>
+  const shown = ({ hostName, problems, host, counters, ...row }: Row): FoundAgent => ({
+    ...row,
+    hostName: hostName ?? '',
+    problems: (problems ?? '').split(' ').filter(Boolean),
+    host: host ?? '{}',
+    counters: counters ?? '{}'
+  })
+  return {
+    async find({ site, group, state, problem, version, search, after, count, onlineSince }) {
+      const like = (text: string): string => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
+      const rows = await found
+        .$if(site !== undefined, query => query.where('site', '=', site!))
+        .$if(group !== undefined, query => query.where('group', '=', group!))
+        .$if(version !== undefined, query => query.where('version', '=', version!))
+        .$if(state === 'revoked', query => query.where('revokedAt', 'is not', null))
+        .$if(state === 'online' || state === 'offline', query => query.where('revokedAt', 'is', null))
+        .$if(state === 'online', query => query.where('lastHeardAt', '>=', onlineSince))
+        .$if(state === 'offline', query =>
+          query.where(is => is(is.fn.coalesce('lastHeardAt', sql.lit(0)), '<', onlineSince))
+        )
+        .$if(problem !== undefined, query =>
+          query.where(sql<boolean>`' ' || problems || ' ' LIKE ${like(` ${problem!} `)} ESCAPE '\\'`)
+        )
+        .$if(search !== undefined, query =>
+          query.where(
+            sql<boolean>`(lower(agents.agent) LIKE ${like(search!.toLowerCase())} ESCAPE '\\' OR lower(host_name) LIKE ${like(search!.toLowerCase())} ESCAPE '\\')`
+          )
+        )
+        .$if(after !== undefined, query => query.where('agents.agent', '>', after!))
+        .orderBy('agents.agent')
+        .limit(count)
+        .execute()
+      return rows.map(shown)
+    },
+    async one(agent) {
+      const row = await found.where('agents.agent', '=', agent).executeTakeFirst()
+      return row === undefined ? null : shown(row)
+    },
+    async counts(onlineSince, site) {
+      return await db
+        .selectFrom('agents')
+        .leftJoin('agentReports', 'agentReports.agent', 'agents.agent')
+        .where('decommissionedAt', 'is', null)
+        .where('revokedAt', 'is', null)
+        .$if(site !== undefined, query => query.where('site', '=', site!))
+        .groupBy(['site', 'role', 'version', 'problems'])
+        .select(({ fn }) => [
+          'site',
+          'role',
+          'version',
+          fn.coalesce('problems', sql.lit('')).as('problems'),
+          fn.countAll<number>().as('count'),
+          sql<number>`CAST(sum(CASE WHEN last_heard_at >= ${onlineSince} THEN 1 ELSE 0 END) AS BIGINT)`.as(
+            'online'
+          )
+        ])
+        .execute()
+    }
+  }
+}

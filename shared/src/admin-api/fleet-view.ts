@@ -1,0 +1,152 @@
+/** How the fleet is: its sites, agents, contents and figures over time. */
+import { z } from 'zod'
+import { figureNames, spans, wholeFleet } from '../fleet-series.ts'
+import { isAgentId, isSiteId } from '../ids.ts'
+import { isGroupName } from '../policy-scope.ts'
+import { operation, type Given } from './operation.ts'
+
+const at = z.number().int().nonnegative()
+const count = z.number().int().nonnegative()
+const agentId = z.string().refine(isAgentId)
+const siteId = z.string().refine(isSiteId)
+const ofSite = z.strictObject({ site: siteId.optional() })
+const bytes = z.number().nonnegative()
+const figures = z.object(
+  Object.fromEntries(figureNames.map(name => [name, bytes])) as Record<
+    (typeof figureNames)[number],
+    typeof bytes
+  >
+)
+const countBy = z.record(z.string(), count)
+
+const agentShape = z.object({
+  agent: agentId,
+  site: siteId,
+  role: z.enum(['agent', 'gateway']),
+  group: z.string().nullable().describe('of policies'),
+  version: z.string(),
+  hostName: z.string(),
+  enrolledAt: at,
+  lastHeardAt: at.nullable(),
+  online: z.boolean(),
+  revokedAt: at.nullable(),
+  problems: z.array(z.string())
+})
+export type AgentView = Given<z.output<typeof agentShape>>
+
+export const listAgents = operation({
+  method: 'GET',
+  path: '/api/v1/agents',
+  access: 'viewer',
+  summary: 'The agents of the fleet, or of one site, a page at a time.',
+  query: z.strictObject({
+    site: siteId.optional(),
+    group: z.string().refine(isGroupName).optional(),
+    state: z.enum(['online', 'offline', 'revoked']).optional(),
+    problem: z.string().max(64).optional(),
+    version: z.string().max(64).optional(),
+    search: z.string().max(256).optional().describe('part of an id or of a host name'),
+    after: z.string().max(64).optional().describe('`next` of the page before'),
+    count: z.coerce.number().int().min(1).max(1000).default(200)
+  }),
+  siteOf: ({ query }) => query.site,
+  answer: z.object({ agents: z.array(agentShape), next: z.string().nullable() })
+})
+
+export const showAgent = operation({
+  method: 'GET',
+  path: '/api/v1/agents/{agent}',
+  access: 'viewer',
+  summary: 'All that is known of one agent.',
+  params: z.strictObject({ agent: agentId }),
+  answer: agentShape.extend({
+    host: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+    counters: z.record(z.string(), z.number()),
+    contents: z.array(z.object({ transfer: z.string(), name: z.string(), length: count, share: z.number() }))
+  })
+})
+
+const siteShape = z.object({
+  site: siteId,
+  agents: count,
+  online: count,
+  gateways: count,
+  gatewaysOnline: count,
+  problems: countBy,
+  day: figures.describe('of the last 24 hours'),
+  amplification: z.number().nullable().describe('copies over the WAN of what was new to the site')
+})
+
+export const listSites = operation({
+  method: 'GET',
+  path: '/api/v1/sites',
+  access: 'viewer',
+  summary: 'The sites, with their problems and what the last 24 hours brought.',
+  query: ofSite,
+  siteOf: ({ query }) => query.site,
+  answer: z.object({ sites: z.array(siteShape) })
+})
+
+const savings = z.object({ clients: bytes, wan: bytes, saved: bytes })
+
+export const showFleet = operation({
+  method: 'GET',
+  path: '/api/v1/fleet',
+  access: 'viewer',
+  summary: 'The fleet, or one site of it, on one page: who is there, what is wrong, what was saved.',
+  query: ofSite,
+  siteOf: ({ query }) => query.site,
+  answer: z.object({
+    agents: count,
+    online: count,
+    problems: countBy,
+    versions: countBy,
+    noPeer: countBy.describe('why contacts between agents failed, in the last 24 hours or so'),
+    amplification: z.number().nullable(),
+    savings: z.object({ day: savings, week: savings, month: savings })
+  })
+})
+
+export const listContents = operation({
+  method: 'GET',
+  path: '/api/v1/contents',
+  access: 'viewer',
+  summary: 'What agents that report to this coordinator have and fetch, what is in flight first.',
+  query: z.strictObject({
+    site: siteId.optional(),
+    count: z.coerce.number().int().min(1).max(1000).default(200)
+  }),
+  siteOf: ({ query }) => query.site,
+  answer: z.object({
+    contents: z.array(
+      z.object({
+        transfer: z.string(),
+        name: z.string(),
+        site: siteId,
+        length: count,
+        complete: count,
+        fetching: count,
+        availability: z.number(),
+        wanBytes: bytes
+      })
+    )
+  })
+})
+
+export const showSeries = operation({
+  method: 'GET',
+  path: '/api/v1/series',
+  access: 'viewer',
+  summary: 'Figures over time: minutes for a day, hours for 90 days, days for two years.',
+  query: z.strictObject({
+    span: z.enum(spans),
+    site: siteId.optional(),
+    from: z.coerce.number().int().nonnegative(),
+    to: z.coerce.number().int().nonnegative()
+  }),
+  siteOf: ({ query }) => query.site,
+  answer: z.object({
+    site: z.string().describe(`${wholeFleet}: all`),
+    points: z.array(figures.extend({ at, online: z.number() }))
+  })
+})
