@@ -8,7 +8,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 
 const house = resolve(import.meta.dirname, '../..')
 const compositionRoots = ['agent.ts', 'coordinator.ts', 'gateway.ts', 'main.ts']
-const purePackages = ['@ipld/dag-cbor', '@noble/hashes', 'multiformats', 'zod']
+const purePackages = ['@ipld/dag-cbor', '@noble/hashes', 'multiformats', 'tldts', 'zod']
 const testPackages = ['fast-check', 'vitest']
 const sockets = ['dgram', 'dns', 'http', 'http2', 'https', 'net', 'timers', 'tls'].flatMap(name => [
   `node:${name}`,

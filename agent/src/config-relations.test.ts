@@ -31,6 +31,7 @@ function look(given: Given, secret: Uint8Array | null = null, surroundings = aro
         column: 1
       }
     })),
+    unknown: new Set<string>(),
     partAt: () => null
   }
   return relationProblems(reading, surroundings).map(
@@ -46,6 +47,16 @@ const server = {
   failTimeoutMs: 10_000,
   probe: null
 }
+const mirror = { name: 'npm', kind: 'npm' as const, upstream: 'https://registry.example/', hosts: [] }
+const goMirror = {
+  ...mirror,
+  kind: 'go' as const,
+  allow: [],
+  deny: [],
+  private: [],
+  sumdb: { name: 'sum.example', url: 'https://sum.example/' }
+}
+const closed = { name: 'closed', action: 'deny' as const }
 const ruled = (id: string) => ({
   servers: [server],
   rules: [{ classes: ['generic', id], use: ['a'] }]
@@ -168,6 +179,49 @@ const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp
     { proxy: { wsus: 'http://10.0.0.1:8530' } },
     /^warning proxy\.wsus: its updates would be refused: 10\.0\.0\.1:8530/,
     { proxy: { wsus: 'http://10.0.0.1:8530' }, upstream: { allowPrivate: ['10.0.0.0/8'] } }
+  ],
+  [
+    'a mirror of what is private and not listed',
+    { mirrors: [mirror, { ...mirror, name: 'own', upstream: 'https://10.0.0.1/npm/' }] },
+    /^warning mirrors\[1\]\.upstream: what is asked of it would be refused: 10\.0\.0\.1:443/,
+    {
+      mirrors: [mirror, { ...mirror, name: 'own', upstream: 'https://10.0.0.1/npm/' }],
+      upstream: { allowPrivate: ['10.0.0.0/8'] }
+    }
+  ],
+  [
+    'a checksum database that is private and not listed',
+    { mirrors: [{ ...goMirror, sumdb: { name: 'sum.example', url: 'http://10.0.0.2/' } }] },
+    /^warning mirrors\[0\]\.sumdb\.url: what is asked of it would be refused: 10\.0\.0\.2:80/,
+    { mirrors: [goMirror] }
+  ],
+  [
+    'a mirror of this very proxy',
+    { mirrors: [{ ...mirror, upstream: 'http://localhost:17831/m/npm/' }] },
+    /^error mirrors\[0\]\.upstream: is this very proxy/,
+    { mirrors: [{ ...mirror, upstream: 'http://localhost:4873/' }] }
+  ],
+  [
+    'a rule behind one that denies everything',
+    { proxy: { rules: [closed, { name: 'lab', action: 'allow', clients: ['10.1.9.0/24'] }] } },
+    /^warning proxy\.rules\[1\]: stands behind closed, which fits every request/,
+    { proxy: { rules: [{ name: 'lab', action: 'allow', clients: ['10.1.9.0/24'] }, closed] } }
+  ],
+  [
+    'a rule behind one that allows every host',
+    { proxy: { rules: [{ name: 'open', action: 'allow', hosts: ['a.example', '*'] }, closed] } },
+    /^warning proxy\.rules\[1\]: stands behind open/,
+    // Of tunnels no path is seen, and the others name a port, or some clients.
+    {
+      proxy: {
+        rules: [
+          { name: 'paths', action: 'deny', paths: ['/**'] },
+          { name: 'tls', action: 'deny', hosts: ['*:443'] },
+          { name: 'old', action: 'deny', clients: ['0.0.0.0/0'] },
+          closed
+        ]
+      }
+    }
   ],
   [
     'a proxy for others that lets none in',

@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { classesWith, genericClass } from '@starling/shared/content-classes/classes.ts'
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import { messageOf } from '@starling/shared/errors.ts'
+import { unreachableRules } from '@starling/shared/policy/access.ts'
 import { policyDefaults, type PolicyName } from '@starling/shared/policy/policy.ts'
 import { policyProblems } from '@starling/shared/policy/problems.ts'
 import { bytesToText } from '@starling/shared/policy/quantities.ts'
@@ -52,7 +53,7 @@ const relation = (
 
 export const relations: readonly Relation[] = [
   { severity: 'error', look: sharedPorts },
-  { severity: 'error', look: proxiesThatAreThisOne },
+  { severity: 'error', look: upstreamsThatAreThisOne },
   { severity: 'error', look: config => policyFindings(config, 'error') },
   { severity: 'warning', look: config => policyFindings(config, 'warning') },
   { severity: 'error', look: ({ upstream }) => upstreamFindings(upstream).map(ofUpstream) },
@@ -70,12 +71,25 @@ export const relations: readonly Relation[] = [
       return messageOf(error)
     }
   }),
-  relation('warning', ['proxy.wsus', 'upstream.allowPrivate'], ({ proxy, upstream }, around) => {
-    if (proxy.wsus === null) return null
-    const { hostname, port } = new URL(proxy.wsus)
-    const refusal = refusalOf(around, upstream.allowPrivate, hostname, Number(port === '' ? 80 : port))
-    return refusal === null ? null : `its updates would be refused: ${refusal}`
-  }),
+  {
+    severity: 'warning',
+    look({ proxy, upstream }, around) {
+      if (proxy.wsus === null) return []
+      const { host, port } = placeOf(proxy.wsus)
+      const refusal = refusalOf(around, upstream.allowPrivate, host, port)
+      return refusal === null ? [] : [privateWsus(refusal)]
+    }
+  },
+  { severity: 'warning', look: mirrorsOnPrivateGround },
+  {
+    severity: 'warning',
+    look: ({ proxy }) =>
+      unreachableRules(proxy.rules).map(({ index, behind }) => ({
+        about: ['proxy.rules'],
+        part: [index],
+        message: `stands behind ${behind}, which fits every request, so it is never looked at: move it before that one, or take it out`
+      }))
+  },
   relation('warning', ['intercept.enabled', 'intercept.hosts'], ({ intercept }) =>
     intercept.enabled && intercept.hosts.length === 0
       ? 'TLS interception is on, but for no host: list hosts in intercept.hosts, or turn it off'
@@ -150,7 +164,7 @@ function partsOf(name: string, said: ReadonlyArray<readonly [string, unknown]>):
     .map(other => `policy.${other}`)
 }
 
-type Placed = Pick<ConfigReading, 'settings' | 'partAt'>
+type Placed = Pick<ConfigReading, 'settings' | 'partAt' | 'unknown'>
 
 /** What the relations find, each problem where the first of its settings was given. */
 export function relationProblems(
@@ -163,12 +177,16 @@ export function relationProblems(
   )
 }
 
-/** Where it was given; nothing, if nobody gave what a warning is about. */
+/**
+ * Where it was given; nothing, if nobody gave what a warning is about, or if what somebody gave is not known: then a default was
+ * looked at, and what is wrong with that is no mistake of anybody's.
+ */
 export function problemOf(
-  { settings: shown, partAt }: Placed,
+  { settings: shown, partAt, unknown }: Placed,
   severity: Relation['severity'],
   { about, part = [], message }: Finding
 ): ConfigProblem[] {
+  if (about.some(path => unknown.has(path))) return []
   const originOf = (path: string) => shown.find(one => one.path === path)?.origin ?? nowhere
   const given = about.find(path => originOf(path).kind !== 'default')
   if (given === undefined && severity === 'warning') return []
@@ -229,12 +247,11 @@ function sharedPorts(config: AgentConfig): Finding[] {
 }
 
 /** A request would come back to us, as often as it goes out. */
-function proxiesThatAreThisOne(config: AgentConfig, around: Surroundings): Finding[] {
+function upstreamsThatAreThisOne(config: AgentConfig, around: Surroundings): Finding[] {
   const ours = listenersOf(config).filter(({ name }) => name === 'proxy' || name === 'cacheHost')
   const isOurs = (address: string): boolean => {
-    const { hostname, port, protocol } = new URL(address)
-    const at = Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port)
-    return ours.some(one => one.port === at && leadsTo(bare(hostname), one.host, around))
+    const { host, port } = placeOf(address)
+    return ours.some(one => one.port === port && leadsTo(host, one.host, around))
   }
   const { proxies, servers } = config.upstream
   const circle = 'is this very proxy, so every request would run in a circle: take it out'
@@ -246,8 +263,48 @@ function proxiesThatAreThisOne(config: AgentConfig, around: Surroundings): Findi
       url !== undefined && isOurs(url)
         ? [{ about: ['upstream.servers', 'proxy.port'], part: [index, 'url'], message: circle }]
         : []
-    )
+    ),
+    ...mirrorAddresses(config)
+      .filter(({ url }) => isOurs(url))
+      .map(({ part }) => ({ about: ['mirrors', 'proxy.port'], part, message: circle }))
   ]
+}
+
+/** What mirrors stand for, and where that is written. */
+export function mirrorAddresses({
+  mirrors
+}: AgentConfig): Array<{ readonly url: string; readonly part: readonly PropertyKey[] }> {
+  return mirrors.flatMap((mirror, index) => [
+    { url: mirror.upstream, part: [index, 'upstream'] },
+    ...(mirror.kind === 'go' && mirror.sumdb !== null
+      ? [{ url: mirror.sumdb.url, part: [index, 'sumdb', 'url'] }]
+      : [])
+  ])
+}
+
+function mirrorsOnPrivateGround(config: AgentConfig, around: Surroundings): Finding[] {
+  return mirrorAddresses(config).flatMap(({ url, part }) => {
+    const { host, port } = placeOf(url)
+    const refusal = refusalOf(around, config.upstream.allowPrivate, host, port)
+    return refusal === null ? [] : [privateMirror(part, refusal)]
+  })
+}
+
+export const privateWsus = (refusal: string): Finding => ({
+  about: ['proxy.wsus', 'upstream.allowPrivate'],
+  message: `its updates would be refused: ${refusal}`
+})
+
+export const privateMirror = (part: readonly PropertyKey[], refusal: string): Finding => ({
+  about: ['mirrors', 'upstream.allowPrivate'],
+  part,
+  message: `what is asked of it would be refused: ${refusal}`
+})
+
+/** @param url http or https */
+export function placeOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port, protocol } = new URL(url)
+  return { host: bare(hostname), port: Number(port === '' ? (protocol === 'https:' ? 443 : 80) : port) }
 }
 
 export const ofUpstream = ({ setting, part, message }: UpstreamFinding): Finding => ({

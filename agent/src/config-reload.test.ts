@@ -26,6 +26,7 @@ const reading = (given: Given, problems: readonly ConfigProblem[] = []): ConfigR
     value: JSON.stringify(given),
     origin: { kind: 'default', name: '', line: null, column: null }
   })),
+  unknown: new Set(),
   partAt: () => null
 })
 

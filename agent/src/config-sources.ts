@@ -47,6 +47,8 @@ interface Given {
 interface Layer {
   readonly given: ReadonlyMap<string, Given>
   readonly problems: readonly ConfigProblem[]
+  /** It cannot be read at all: it may say anything of any setting. */
+  readonly isLost?: boolean
 }
 
 /** All that is known of a configuration, right or wrong. */
@@ -58,6 +60,8 @@ export interface ConfigReading {
   readonly draft: AgentConfig
   readonly problems: readonly ConfigProblem[]
   readonly settings: readonly ConfigSetting[]
+  /** Settings of which somebody said what does not fit or cannot be read, so that the draft has a default for them. */
+  readonly unknown: ReadonlySet<string>
   /** Where a part of a setting stands (`[0].url` of `upstream.servers`); null: its source has no lines. */
   readonly partAt: (setting: string, part: readonly PropertyKey[]) => Position | null
 }
@@ -133,8 +137,20 @@ export async function readConfig(sources: ConfigSources, secrets: SecretReader):
       value: blanked(setting, valueAt({ ...rest, fleetSecretFile }, setting.path)),
       origin: fitting.get(setting.path)?.origin ?? defaultOrigin
     })),
+    unknown: unknownIn(layers, fitting),
     partAt: (setting, part) => fitting.get(setting)?.partAt(part) ?? null
   }
+}
+
+function unknownIn(layers: readonly Layer[], fitting: ReadonlyMap<string, Given>): Set<string> {
+  const said = (path: string): boolean => layers.some(({ given }) => given.has(path))
+  const lost = layers.findIndex(({ isLost }) => isLost === true)
+  const beatsLost = (path: string): boolean => layers.slice(lost + 1).some(({ given }) => given.has(path))
+  return new Set(
+    settings
+      .map(({ path }) => path)
+      .filter(path => (said(path) && !fitting.has(path)) || (lost >= 0 && !beatsLost(path)))
+  )
 }
 
 /** The value of a setting in a configuration or a part of one. */
@@ -167,7 +183,7 @@ async function fromFile(file: string, mustBe: boolean): Promise<Layer> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT' && !mustBe) return { given: new Map(), problems: [] }
     const message = `cannot be read (${messageOf(error)}); make it readable for this user or remove it`
-    return { given: new Map(), problems: [errorAt(originIn(file, null), '', message)] }
+    return { given: new Map(), problems: [errorAt(originIn(file, null), '', message)], isLost: true }
   }
   const paths = settings.map(({ path }) => path)
   const content = readConfigText(text, paths, path => hintFor(path) ?? unknownName(path))
@@ -178,7 +194,10 @@ async function fromFile(file: string, mustBe: boolean): Promise<Layer> {
         { value, origin: originIn(file, at), partAt }
       ])
     ),
-    problems: content.problems.map(({ path, at, message }) => errorAt(originIn(file, at), path, message))
+    problems: content.problems.map(({ path, at, message }) => errorAt(originIn(file, at), path, message)),
+    isLost: content.problems.some(
+      ({ kind, path }) => kind === 'syntax' || (kind === 'no-object' && path === '')
+    )
   }
 }
 

@@ -5,7 +5,15 @@
 import { connect, createServer, isIP } from 'node:net'
 import { messageOf } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import { listenersOf, type Listener } from '../config-relations.ts'
+import {
+  listenersOf,
+  mirrorAddresses,
+  placeOf,
+  privateMirror,
+  privateWsus,
+  problemOf,
+  type Listener
+} from '../config-relations.ts'
 import { valueAt, type ConfigReading } from '../config-sources.ts'
 import { settings, type AgentConfig } from '../config.ts'
 import type { ConfigProblem } from '../ports.ts'
@@ -24,7 +32,10 @@ export interface PortProbe {
 export async function probePorts(reading: ConfigReading, running: readonly Listener[]): Promise<PortProbe> {
   const problems: ConfigProblem[] = []
   const own: string[] = []
-  for (const listener of listenersOf(reading.draft)) {
+  // Where a default stands for what could not be read, nobody is going to listen there.
+  const isKnown = ({ name }: Listener): boolean =>
+    !['host', 'port', 'enabled'].some(part => reading.unknown.has(`${name}.${part}`))
+  for (const listener of listenersOf(reading.draft).filter(isKnown)) {
     const code = listener.port === 0 ? null : await bindProblem(listener)
     if (code === null) continue
     const holder = running.find(({ port }) => port === listener.port)
@@ -96,8 +107,8 @@ const whoListens = (port: number) =>
   process.platform === 'win32' ? `\`netstat -ano | findstr :${port}\`` : `\`ss -ltnp "sport = :${port}"\``
 
 /**
- * Everything that is named by its URL, in whatever setting, is connected with; a WSUS is also looked up, because most have private
- * addresses. Warnings only: what is down now may be up when it is needed.
+ * Everything that is named by its URL, in whatever setting, is connected with; a WSUS and what mirrors stand for are also looked up, because many
+ * have private addresses. Warnings only: what is down now may be up when it is needed.
  */
 export async function probeUpstreams(
   reading: ConfigReading,
@@ -122,22 +133,33 @@ export async function probeUpstreams(
           ]
     })
   )
-  return [...(await wsusProblems(reading, allowPrivate, resolvedRefusal)), ...reached.flat()]
+  return [...(await privateProblems(reading, allowPrivate, resolvedRefusal)), ...reached.flat()]
 }
 
-async function wsusProblems(
+/** As it is written it was looked at already: here for what a name resolves to. */
+async function privateProblems(
   reading: ConfigReading,
   allowPrivate: readonly string[],
   resolvedRefusal: Services['resolvedRefusal']
 ): Promise<ConfigProblem[]> {
   const { wsus } = reading.draft.proxy
-  const place = wsus === null ? null : placeOf(wsus)
-  // As it is written it was looked at already.
-  if (place === null || isIP(place.host) !== 0) return []
-  const refusal = await resolvedRefusal(allowPrivate, place.host, place.port).catch(() => null)
-  return refusal === null
-    ? []
-    : [problemAt(reading, 'proxy.wsus', 'warning', `its updates would be refused: ${refusal}`)]
+  const asked = [
+    ...(wsus === null ? [] : [{ url: wsus, finding: privateWsus }]),
+    ...mirrorAddresses(reading.draft).map(({ url, part }) => ({
+      url,
+      finding: (refusal: string) => privateMirror(part, refusal)
+    }))
+  ]
+  const found = await Promise.all(
+    asked.map(async ({ url, finding }) => {
+      const { host, port } = placeOf(url)
+      if (isIP(host) !== 0) return []
+      const refusal = await resolvedRefusal(allowPrivate, host, port).catch(() => null)
+      return refusal === null ? [] : problemOf(reading, 'warning', finding(refusal))
+    })
+  )
+  // A few names (localhost) are refused as they are written.
+  return found.flat().filter(({ setting }) => !reading.problems.some(told => told.setting === setting))
 }
 
 interface Place {
@@ -150,7 +172,7 @@ function placesIn(config: AgentConfig): ReadonlyArray<Place & { readonly path: s
   return settings.flatMap(({ path }) => {
     const places = new Map(
       textsIn(valueAt(config, path))
-        .map(placeOf)
+        .map(placeIn)
         .filter(place => place !== null)
         .map(place => [`${place.host}:${place.port}`, place])
     )
@@ -163,11 +185,9 @@ function textsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
 }
 
-function placeOf(text: string): Place | null {
+function placeIn(text: string): Place | null {
   const url = /^https?:\/\//i.test(text) ? URL.parse(text) : null
-  if (url === null || url.hostname === '' || url.hostname.includes('*')) return null
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
-  return { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port }
+  return url === null || url.hostname === '' || url.hostname.includes('*') ? null : placeOf(url.href)
 }
 
 /** Null when somebody answers there. */

@@ -69,6 +69,24 @@ describe('check', () => {
     })
   })
 
+  it('holds no default against anybody whose file or entry could not be read', async () => {
+    const port = await takenPort()
+    line.env.STARLING_BULK_PORT = String(port)
+    await write(`{ "page": { "port": ${port} }, "listen": { "port": ${port} `)
+    expect(await line.run('config', 'check', '--offline')).toBe(1)
+    // What the file may have said of the port's host is not known either.
+    expect(line.out).toEqual([expect.stringMatching(/not JSON: the file ends too early/)])
+    line.env.STARLING_BULK_HOST = '127.0.0.1'
+    await line.run('config', 'check', '--offline')
+    expect(line.out).toHaveLength(2)
+    expect(line.out.join('\n')).toMatch(/bulk\.port: port \d+ is in use/)
+    delete line.env.STARLING_BULK_HOST
+    delete line.env.STARLING_BULK_PORT
+    await write({ ...quiet, intercept: { enabled: true, hosts: ['a b'] } })
+    await line.run('config', 'check', '--offline')
+    expect(line.out).toEqual([expect.stringMatching(/intercept\.hosts\[0\]: "a b" does not fit/)])
+  })
+
   it('fails for a file that is not there, unless it is the one that need not be', async () => {
     expect(await line.run('config', 'check', join(line.folder, 'none.json'))).toBe(1)
     expect(line.out[0]).toMatch(/none\.json {2}cannot be read/)
@@ -167,6 +185,20 @@ describe('check', () => {
       proxy: { ...free, wsus },
       upstream: { allowPrivate: ['localhost', '127.0.0.1'] }
     })
+    await line.run('config', 'check')
+    expect(line.out[0]).toMatch(/no problems/)
+  })
+
+  it('looks up whether a mirror stands for a private address', async () => {
+    line.services.resolvedRefusal = async (listed, host, port) =>
+      listed.includes(host) ? null : `${host}:${port} is private`
+    const mirrors = [{ name: 'npm', kind: 'npm', upstream: `http://localhost:${await takenPort()}/` }]
+    await write({ ...quiet, mirrors, upstream: { allowPrivate: ['127.0.0.1'] } })
+    await line.run('config', 'check')
+    expect(line.out).toEqual([
+      expect.stringMatching(/warning: mirrors\[0\]\.upstream: .* would be refused: localhost:\d+ is private$/)
+    ])
+    await write({ ...quiet, mirrors, upstream: { allowPrivate: ['localhost', '127.0.0.1'] } })
     await line.run('config', 'check')
     expect(line.out[0]).toMatch(/no problems/)
   })

@@ -190,6 +190,23 @@ export const accessLogShape = z.strictObject({
   )
 })
 
+/** Rules that no request comes to, because one before them fits all of them. Both by what the list calls them. */
+export function unreachableRules(
+  all: readonly ProxyRule[]
+): Array<{ readonly index: number; readonly behind: string }> {
+  const last = all.findIndex(fitsAll)
+  return last < 0
+    ? []
+    : all.slice(last + 1).map((_, at) => ({ index: last + 1 + at, behind: all[last]!.name }))
+}
+
+/** Tunnels too, which show no path: a rule with `paths` never does. */
+const fitsAll = ({ hosts, paths, methods, clients }: ProxyRule): boolean =>
+  paths === undefined &&
+  methods === undefined &&
+  (hosts === undefined || hosts.includes('*')) &&
+  (clients === undefined || (clients.includes('0.0.0.0/0') && clients.includes('::/0')))
+
 export function isNetwork(text: string): boolean {
   return networkFrom(text) !== null
 }
