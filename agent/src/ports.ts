@@ -774,6 +774,8 @@ export interface PolicyView {
     readonly name: string
     readonly value: unknown
     readonly origin: ConfigOrigin
+    /** What it becomes at the next start; null: nothing else. */
+    readonly waiting: { readonly value: unknown; readonly origin: ConfigOrigin } | null
   }>
   readonly host: HostFacts
   readonly measured: Measured

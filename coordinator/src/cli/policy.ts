@@ -35,6 +35,7 @@ interface Staged {
 export async function showPolicies({ data, json }: AdminOptions): Promise<void> {
   const { scopes } = await (await createAdminClient(data)).ask(listPolicies, {})
   if (json) return print(JSON.stringify(scopes))
+  if (scopes.length === 0) return print('No scope has a policy yet: starling-coordinator policy set <file>')
   print(table(['SCOPE', 'VERSION', 'NEWEST', 'ROLLOUT'], scopes.map(rowOf)))
 }
 
@@ -89,7 +90,7 @@ export async function dryRunPolicy({ data, json, scope }: Scoped, file: string):
   if (json) return print(JSON.stringify(would))
   print(changesText(would.changes))
   findingsOut(would.findings)
-  if (would.findings.length === 0) print('Nobody would share less than now.')
+  if (would.findings.every(({ kind }) => kind === 'odd')) print('Nobody would share less than now.')
 }
 
 export async function showHistory({ data, json, scope }: Scoped): Promise<void> {
@@ -211,8 +212,12 @@ function rowOf({ scope, current, newest, rollout }: PolicyScopeView): string[] {
 
 function rolloutText(policy: PolicyScopeView): string {
   const { current, rollout, scope, seen } = policy
+  const isOn = rollout?.phase.kind === 'running' || rollout?.phase.kind === 'paused'
+  const others = isOn ? ' for those whom the rollout has not reached' : ''
   const lines = [
-    current === null ? `${scope}: nothing is said to agents.` : `${scope}: version ${current} is in force.`
+    current === null
+      ? `${scope}: no version is in force${others}.`
+      : `${scope}: version ${current} is in force${others}.`
   ]
   if (rollout !== null && rollout.phase.kind !== 'done') {
     const { to, stage, stages, phase, stageSince } = rollout
