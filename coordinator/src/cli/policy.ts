@@ -15,6 +15,7 @@ import {
 } from '@starling/shared/admin-api/policy.ts'
 import { setAgentGroup } from '@starling/shared/admin-api/fleet.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { diffOf } from '@starling/shared/policy/diff.ts'
 import { parseDuration } from '../config.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'
@@ -250,9 +251,14 @@ type PolicyStageWho = NonNullable<PolicyScopeView['rollout']>['stages'][number][
 function changesText(
   changes: ReadonlyArray<{ readonly name: string; readonly before?: unknown; readonly after?: unknown }>
 ): string {
-  const said = (value: unknown): string => (value === undefined ? 'not set' : JSON.stringify(value))
   if (changes.length === 0) return 'Nothing changes.'
-  return changes.map(({ name, before, after }) => `  ${name}: ${said(before)} -> ${said(after)}`).join('\n')
+  const side = (which: 'before' | 'after') =>
+    Object.fromEntries(
+      changes.flatMap(change => (change[which] === undefined ? [] : [[change.name, change[which]] as const]))
+    )
+  return diffOf(side('before'), side('after'))
+    .map(line => `  ${line}`)
+    .join('\n')
 }
 
 function findingsOut(findings: readonly PolicyFinding[]): void {
