@@ -22,7 +22,7 @@ import { parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { createAccessLog } from './access-log/access-log.ts'
-import { configOf, type ConfigSources } from './config-sources.ts'
+import { configOf, dataFolderOf, type ConfigSources } from './config-sources.ts'
 import { createBulkTls } from './bulk/bulk-tls.ts'
 import { readCheckedConfig } from './config-checked.ts'
 import { gatewayWithSecret } from './config-relations.ts'
@@ -40,7 +40,12 @@ import { withCacheHosts } from './upstream/cache-hosts.ts'
 import { changesOf, shownConfig } from './config-changes.ts'
 import { filesIn, type AgentConfig } from './config.ts'
 import { policyOf } from './config-policy.ts'
-import { createPolicyKeeper, policyValues, type PolicyKeeper } from './coordinator-link/policy.ts'
+import {
+  createPolicyKeeper,
+  keptPolicyValues,
+  policyValues,
+  type PolicyKeeper
+} from './coordinator-link/policy.ts'
 import { createCoordinatorLink, type CoordinatorLink, type Member } from './coordinator-link/link.ts'
 import { machineName } from './coordinator-link/machine-name.ts'
 import { createAgentCore, type AgentCoreInit } from './core/agent.ts'
@@ -117,7 +122,11 @@ export async function createAgentFrom(
   { log }: { readonly log: Log }
 ): Promise<Agent> {
   const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
-  const source = await configSource(one => readCheckedConfig(one, secrets, upstreamRefusal), sources)
+  const source = await configSource(
+    one => readCheckedConfig(one, secrets, upstreamRefusal),
+    sources,
+    await keptPolicyValues(dataFolderOf(sources), readSecretFile)
+  )
   return await createAgent(configOf(source.first), { log, source })
 }
 
@@ -276,6 +285,7 @@ async function start(
             views: flows.views(),
             disk: diskSeen,
             host: host.now(),
+            waiting: live.waiting(),
             clockOffsetMs: trust.now() - Date.now()
           }),
         log
@@ -708,7 +718,17 @@ async function start(
           flows.evict(transfer)
         },
         purge: async request => await purging.purge(targetOf(request)),
-        showPolicy: () => policy.view(source === null ? [] : live.settings()),
+        showPolicy() {
+          const view = policy.view(source === null ? [] : live.settings(), live.waiting())
+          // An agent of a coordinator is where that says, whatever definitions say.
+          const isTold = member !== null || ticketSite !== null
+          return isTold
+            ? {
+                ...view,
+                effective: { ...view.effective, site: { id: site, why: 'as its coordinator says' } }
+              }
+            : view
+        },
         showConfig: () => live.settings(),
         reloadConfig: () => live.reload(),
         requests: async query => {
@@ -778,6 +798,7 @@ async function start(
           )
           return fault === undefined ? null : problemText(fault)
         },
+        waits: () => live.waiting().some(({ origin }) => origin.kind === 'coordinator'),
         reach: () => ({
           peers: peers?.list().length ?? 0,
           upstreamTried: upstreamSum('requests'),

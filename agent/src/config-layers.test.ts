@@ -16,6 +16,7 @@ const noSecrets = { readFile: async () => null, parse: () => new Uint8Array() }
 
 async function read(given: {
   readonly registry?: readonly SourcedValue[]
+  readonly users?: readonly SourcedValue[]
   readonly coordinator?: readonly SourcedValue[]
   readonly commandLine?: Readonly<Record<string, string>>
   readonly file?: object
@@ -27,7 +28,7 @@ async function read(given: {
       env: {},
       commandLine: new Map(Object.entries(given.commandLine ?? {})),
       coordinator: () => given.coordinator ?? [],
-      machine: async () => ({ values: given.registry ?? [], problems: [] })
+      machine: async () => ({ values: given.registry ?? [], users: given.users ?? [], problems: [] })
     },
     noSecrets
   )
@@ -77,4 +78,30 @@ it('a value that does not fit is passed over with its place, the others hold, an
 it('policy reaches what has a key of its own in config.json', async () => {
   const { draft, from } = await read({ registry: [said('cacheQuotaBytes', '5GiB')] })
   expect([draft.cache.quotaBytes, from('cache.quotaBytes').kind]).toEqual([5 * 2 ** 30, 'registry'])
+})
+
+it('users may only lower what the machine allows, each of them, whoever says that', async () => {
+  const { draft, from, problems } = await read({
+    coordinator: [said('uploadSlots', 4), said('maxLanUploadBytesPerSecond', 1000)],
+    users: [
+      said('uploadSlots', 2, 'anna'),
+      said('maxLanUploadBytesPerSecond', 2000, 'anna'),
+      said('uploadSlots', 3, 'bert'),
+      said('downloadSlots', 9, 'bert'),
+      said('downloadSlots', 'many', 'bert'),
+      said('siteDefinitions', [], 'bert')
+    ]
+  })
+  expect(draft.policy).toMatchObject({
+    uploadSlots: 2,
+    maxLanUploadBytesPerSecond: 1000,
+    downloadSlots: 9
+  })
+  expect(from('policy.uploadSlots')).toMatchObject({ kind: 'user', name: 'anna' })
+  expect(problems.map(({ severity, setting }) => `${severity} ${setting}`)).toEqual([
+    'warning maxLanUploadBytesPerSecond',
+    'warning uploadSlots',
+    'warning downloadSlots',
+    'warning siteDefinitions'
+  ])
 })

@@ -51,6 +51,8 @@ export interface LiveConfig {
   now(): AgentConfig
   /** @throws StarlingError `config-fixed` */
   settings(): readonly ConfigSetting[]
+  /** What takes effect at the next start. */
+  waiting(): readonly ConfigSetting[]
   /** For people, as long as they hold. */
   problems(): readonly string[]
   /** One at a time. @throws StarlingError `config-fixed` */
@@ -75,6 +77,7 @@ export function createLiveConfig(
   let warnings = source?.first.problems ?? []
   let errors: readonly ConfigProblem[] = []
   let waiting: readonly string[] = []
+  let shownWaiting: readonly ConfigSetting[] = []
   let working: Promise<unknown> = Promise.resolve()
 
   for (const warning of warnings) log.warn({ setting: warning.setting }, problemText(warning))
@@ -103,6 +106,7 @@ export function createLiveConfig(
     current = next.config
     const kept = new Map(shown.map(one => [one.path, one]))
     shown = reading.settings.map(one => (next.waiting.includes(one.path) ? kept.get(one.path)! : one))
+    shownWaiting = reading.settings.filter(({ path }) => next.waiting.includes(path))
     for (const warning of reading.problems) {
       if (!warnings.some(known => problemText(known) === problemText(warning)))
         log.warn({ setting: warning.setting }, problemText(warning))
@@ -122,6 +126,7 @@ export function createLiveConfig(
       if (source === null) throw fixed()
       return shown
     },
+    waiting: () => shownWaiting,
     problems: () => [
       ...(errors.length === 0
         ? []

@@ -1,6 +1,6 @@
 /**
  * Where a configuration comes from, and who wins: defaults < the coordinator's policy < `config.json` in the data folder < environment <
- * command line < the machine's policy in the registry. Every value keeps its origin, so that a problem names the field, where its value came from and what to write
+ * command line < the machine's policy in the registry; over all that what a user wants, where it allows less. Every value keeps its origin, so that a problem names the field, where its value came from and what to write
  * instead; all problems are told at once. Names that nothing reads are problems too: a typing error must not silently leave a
  * default in force.
  *
@@ -16,6 +16,7 @@ import { readConfigText, type Position } from './config-file.ts'
 import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
 import { nearestName } from '@starling/shared/nearest-name.ts'
+import { onlyLower } from '@starling/shared/policy/only-lower.ts'
 import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
 import { partText } from '@starling/shared/policy/upstreams.ts'
 import type { ConfigOrigin, ConfigProblem, ConfigSetting, MachinePolicy, SourcedValue } from './ports.ts'
@@ -108,16 +109,17 @@ export function configOf({ draft, problems }: Pick<ConfigReading, 'draft' | 'pro
 export async function readConfig(sources: ConfigSources, secrets: SecretReader): Promise<ConfigReading> {
   const dataFolder = dataFolderOf(sources)
   const file = sources.file ?? filesIn(dataFolder).config
+  const machine = (await sources.machine?.()) ?? { values: [], users: [], problems: [] }
   // Each beats those before it.
   const layers: readonly Layer[] = [
-    fromPolicy('coordinator', { values: sources.coordinator?.() ?? [], problems: [] }),
+    fromPolicy('coordinator', { values: sources.coordinator?.() ?? [], users: [], problems: [] }),
     await fromFile(file, sources.file !== undefined && sources.file !== null),
     fromEnvironment(sources.env),
     fromCommandLine(sources.commandLine),
-    fromPolicy('registry', (await sources.machine?.()) ?? { values: [], problems: [] })
+    fromPolicy('registry', machine)
   ]
   const given = new Map(layers.flatMap(layer => [...layer.given]))
-  const problems = layers.flatMap(layer => layer.problems)
+  const problems = [...layers.flatMap(layer => layer.problems), ...lowerFor(machine.users, given)]
   const { values, fitting } = check(given, problems)
   const fleetSecret = await secretFrom(
     dataFolder,
@@ -269,6 +271,23 @@ function fromPolicy(kind: 'coordinator' | 'registry', { values, problems: unread
       )
   }
   return { given, problems }
+}
+
+/** Puts what users want in the place of what it allows less than. @returns what is not theirs to say */
+function lowerFor(wishes: readonly SourcedValue[], given: Map<string, Given>): ConfigProblem[] {
+  return wishes.flatMap(({ name, value, place }): ConfigProblem[] => {
+    const origin: ConfigOrigin = { kind: 'user', name: place, line: null, column: null }
+    const field = policyField(name)
+    const wished = field?.schema.safeParse(value)
+    if (field === undefined || wished?.success !== true)
+      return [{ severity: 'warning', setting: name, origin, message: 'is passed over: see docs/POLICY.md' }]
+    const machine = field.schema.safeParse(given.get(field.configKey)?.value)
+    const { refused } = onlyLower(field, machine.success ? machine.data : field.byDefault, wished.data)
+    if (refused !== null)
+      return [{ severity: 'warning', setting: name, origin, message: `is passed over: ${refused}` }]
+    given.set(field.configKey, { value, origin, partAt: () => null })
+    return []
+  })
 }
 
 /** Checks field by field, because only so a problem knows its origin. @returns what fits */

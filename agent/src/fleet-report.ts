@@ -2,10 +2,10 @@
 import { clockToleranceMs } from '@starling/shared/credential.ts'
 import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
-import { hostTold } from '@starling/shared/policy/host-told.ts'
+import { hostTold, textOf } from '@starling/shared/policy/host-told.ts'
 import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { AgentReportNow } from './coordinator-link/heartbeat-report.ts'
-import type { ByteCounters, PeersPort, StoredTransfer, TransferView } from './ports.ts'
+import type { ByteCounters, ConfigSetting, PeersPort, StoredTransfer, TransferView } from './ports.ts'
 
 /** Free space moves all the time; what matters of it does not. Memory and the size of the disk are told as they are: policies compare them. */
 const roundedBytes: Bytes = 256 * MiB
@@ -25,6 +25,8 @@ export interface ReportParts {
   readonly views: readonly TransferView[]
   readonly disk: { readonly freeBytes: Bytes; readonly floorBytes: Bytes } | null
   readonly host: HostFacts
+  /** Of its configuration, what takes effect at the next start. */
+  readonly waiting: readonly ConfigSetting[]
   readonly platform: string
   readonly clockOffsetMs: Millis
 }
@@ -46,6 +48,7 @@ export function fleetReport(parts: ReportParts): AgentReportNow {
       hostName: parts.hostName.slice(0, 256),
       platform: parts.platform,
       clockOffsetMs: Math.round(clockOffsetMs / secondMs) * secondMs,
+      waitsForRestart: parts.waiting.length === 0 ? null : textOf(parts.waiting.map(({ path }) => path)),
       peers: parts.peers,
       multicast: parts.mdns ? signs.multicastHeard : null,
       dialled: signs.dialled

@@ -14,7 +14,7 @@ import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
 import { createMachinePolicy } from './policy-sources/machine-policy.ts'
-import { createRegistryReader } from './registry.ts'
+import { createRegistryReader, userHives } from './registry.ts'
 import { runProgram, systemProgram } from './run-program.ts'
 import { filesIn } from './config.ts'
 import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
@@ -32,7 +32,10 @@ const registryProgram =
 
 const machinePolicy = createMachinePolicy(
   registryProgram === null ? async () => null : createRegistryReader(runProgram, registryProgram),
-  { isThisMachine }
+  {
+    isThisMachine,
+    hives: async () => (registryProgram === null ? [] : await userHives(runProgram, registryProgram))
+  }
 )
 
 function isThisMachine(host: string): boolean {

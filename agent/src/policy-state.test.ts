@@ -114,6 +114,66 @@ describe('what policy comes to', () => {
     expect(patienceMs({ DOMinBackgroundQos: 1, DODelayBackgroundDownloadFromHttp: 60 })).toBe(60_000)
   })
 
+  it('DODownloadMode 3: an agent shares with its site, and with nobody beyond it', () => {
+    const { state } = stateOf({ DODownloadMode: 3, DOGroupId: '11111111-2222-3333-4444-555555555555' })
+    expect(state.now().peers).toEqual({ scope: 'site', group: null, within: 'all' })
+    expect(sharingOf(state.now(), 'agent')).toMatchObject({ scope: 'site', gives: true })
+  })
+
+  it('DOGroupIdSource: a machine that moves to another AD site moves to another group', () => {
+    const { around, changed, state } = stateOf({ DODownloadMode: 2, DOGroupIdSource: 1 })
+    expect(state.now().peers).toMatchObject({ scope: 'site', group: null })
+    around.host = { ...unknownHost, adSite: 'Berlin' }
+    state.look()
+    expect(state.now().peers).toMatchObject({ scope: 'group', group: 'ad-site:berlin' })
+    expect(sharingOf(state.now(), 'agent').scope).toBe('group')
+    around.document = { DODownloadMode: 2, DOGroupIdSource: 4 }
+    around.host = { ...around.host, dnsSuffix: 'bonn.example' }
+    state.look()
+    expect(state.now().peers.group).toBe('dns:bonn.example')
+    expect(changed).toHaveBeenCalledTimes(2)
+  })
+
+  it('DOCacheHostSource: DHCP names the cache hosts, where it may', () => {
+    const { around, state } = stateOf({ DOCacheHostSource: 1 })
+    const hosts = (): readonly string[] => {
+      state.look()
+      return state.now().cacheHosts.hosts
+    }
+    expect(hosts()).toEqual([])
+    around.host = { ...unknownHost, dhcp: { groupId: null, cacheHosts: 'gw.example' } }
+    expect(hosts()).toEqual(['gw.example'])
+    around.document = { DOCacheHostSource: 1, DOCacheHost: ['mine.example'] }
+    expect(hosts()).toEqual(['mine.example'])
+    around.document = { DOCacheHostSource: 2, DOCacheHost: ['mine.example'] }
+    expect(hosts()).toEqual(['gw.example'])
+    around.document = { DOCacheHostSource: 0 }
+    expect(hosts()).toEqual([])
+  })
+
+  it('DODisallowCacheServerDownloadsOnVPN: no cache host is asked as long as a VPN is up', () => {
+    const { around, changed, state } = stateOf({
+      DOCacheHost: ['gw.example'],
+      DODisallowCacheServerDownloadsOnVPN: 1
+    })
+    expect(state.now().cacheHosts.hosts).toEqual(['gw.example'])
+    around.host = { ...unknownHost, vpn: true }
+    state.look()
+    expect(state.now().cacheHosts).toMatchObject({ hosts: [], why: expect.stringContaining('VPN') as string })
+    around.host = unknownHost
+    state.look()
+    expect(state.now().cacheHosts.hosts).toEqual(['gw.example'])
+    expect(changed).toHaveBeenCalledTimes(2)
+  })
+
+  it('DOMaxUploadBandwidth is KiB a second to peers, unless our own name says more exactly', () => {
+    const up = (document: PolicyDocument) =>
+      corePolicyOf(stateOf(document).state.now(), 'agent', policyDefaults).maxLanUploadBytesPerSecond
+    expect(up({ DOMaxUploadBandwidth: 500 })).toBe(500 * KiB)
+    expect(up({ DOMaxUploadBandwidth: 500, maxLanUploadBytesPerSecond: 1000 })).toBe(1000)
+    expect(up({})).toBe(0)
+  })
+
   it('is not asked of a gateway, which is there for its site', () => {
     const { around, state } = stateOf({ DODownloadMode: 0 })
     around.host = { ...unknownHost, onBattery: true, vpn: true, ramBytes: GiB }
@@ -130,9 +190,14 @@ describe('what policy comes to', () => {
     const origin = { kind: 'registry', name: 'HKLM\\x', line: null, column: null } as const
     const find = (view: ReturnType<PolicyState['view']>, name: string) =>
       view.values.find(one => one.name === name)
-    const view = state.view([{ path: 'policy.uploadSlots', value: 3, origin }])
-    expect(find(view, 'uploadSlots')).toEqual({ name: 'uploadSlots', value: 3, origin })
-    expect(find(state.view([]), 'uploadSlots')?.origin.kind).toBe('program')
+    const later = { value: 4, origin }
+    const view = state.view(
+      [{ path: 'policy.uploadSlots', value: 3, origin }],
+      [{ path: 'policy.downloadSlots', ...later }]
+    )
+    expect(find(view, 'uploadSlots')).toEqual({ name: 'uploadSlots', value: 3, origin, waiting: null })
+    expect(find(view, 'downloadSlots')?.waiting).toEqual(later)
+    expect(find(state.view([], []), 'uploadSlots')?.origin.kind).toBe('program')
     expect(find(view, 'downloadSlots')?.origin.kind).toBe('default')
   })
 })

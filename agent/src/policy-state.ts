@@ -18,8 +18,11 @@ export interface PolicyState {
   start(): void
   /** Something that it depends on may have changed. */
   look(): void
-  /** @param settings where values come from; empty: a program has set them */
-  view(settings: readonly ConfigSetting[]): PolicyView
+  /**
+   * @param settings where values come from; empty: a program has set them
+   * @param waiting what some of them become at the next start
+   */
+  view(settings: readonly ConfigSetting[], waiting: readonly ConfigSetting[]): PolicyView
   stop(): void
 }
 
@@ -57,7 +60,8 @@ export function createPolicyState(parts: PolicyParts): PolicyState {
       look()
     },
     look,
-    view(settings) {
+    view(settings, waiting) {
+      const later = new Map(waiting.map(({ path, value, origin }) => [path, { value, origin }]))
       const origins = new Map(settings.map(({ path, origin }) => [path, origin]))
       const policy: Readonly<Record<string, unknown>> = parts.policy()
       const values = policyFields.map(({ name, configKey }) => ({
@@ -70,7 +74,8 @@ export function createPolicyState(parts: PolicyParts): PolicyState {
           name: '',
           line: null,
           column: null
-        }
+        },
+        waiting: later.get(configKey) ?? null
       }))
       return { values, host: parts.host(), measured: parts.measured(), effective: current }
     },

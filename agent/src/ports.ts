@@ -726,7 +726,15 @@ export interface PurgeResult {
 
 /** Where a value comes from. Later ones beat earlier ones; config-sources.ts has the order. */
 export interface ConfigOrigin {
-  readonly kind: 'default' | 'program' | 'coordinator' | 'file' | 'environment' | 'command line' | 'registry'
+  readonly kind:
+    | 'default'
+    | 'program'
+    | 'coordinator'
+    | 'file'
+    | 'environment'
+    | 'command line'
+    | 'registry'
+    | 'user'
   /** The scope and version, the file, the variable, the option, the value's place; empty for a default. */
   readonly name: string
   /** In the file, both from 1. */
@@ -772,6 +780,8 @@ export interface SourcedValue {
 
 export interface MachinePolicy {
   readonly values: readonly SourcedValue[]
+  /** What its users want, one after the other: it counts where it allows less. */
+  readonly users: readonly SourcedValue[]
   /** Sentences: what could not be read. */
   readonly problems: readonly string[]
 }
@@ -782,6 +792,8 @@ export interface PolicyView {
     readonly name: string
     readonly value: unknown
     readonly origin: ConfigOrigin
+    /** What it becomes at the next start; null: nothing else. */
+    readonly waiting: { readonly value: unknown; readonly origin: ConfigOrigin } | null
   }>
   readonly host: HostFacts
   readonly measured: Measured

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRegistryReader, registryFromText } from './registry.ts'
+import { createRegistryReader, registryFromText, userHives } from './registry.ts'
 import type { ProgramResult, ProgramRun } from './run-program.ts'
 
 const policies = 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies'
@@ -80,4 +80,17 @@ describe('a registry key', () => {
     const stuck = createRegistryReader(async () => ({ exitCode: null, output: '' }), 'reg.exe')
     await expect(stuck(starling)).rejects.toThrow(/no answer/)
   })
+})
+
+it('users who are signed in have hives, and so have services, which have no wishes', async () => {
+  const output = [
+    '',
+    'HKEY_USERS\\.DEFAULT',
+    'HKEY_USERS\\S-1-5-18',
+    'HKEY_USERS\\S-1-5-21-1-2-3-1001',
+    'HKEY_USERS\\S-1-5-21-1-2-3-1001_Classes',
+    'HKEY_USERS\\S-1-12-1-7-8-9-10'
+  ].join('\r\n')
+  const run = async () => ({ exitCode: 0, output })
+  expect(await userHives(run, 'reg')).toEqual(['HKU\\S-1-5-21-1-2-3-1001', 'HKU\\S-1-12-1-7-8-9-10'])
 })

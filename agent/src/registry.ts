@@ -99,6 +99,17 @@ export function createRegistryReader(run: ProgramRun, program: string): Registry
   }
 }
 
+/** `HKU\S-1-5-21-...` of each user who is signed in; services have hives, too, but no wishes. */
+export async function userHives(run: ProgramRun, program: string): Promise<readonly string[]> {
+  const { exitCode, output } = await run(program, ['query', 'HKU'], queryMsMax)
+  if (exitCode !== 0) return []
+  return output
+    .split(/\r?\n/)
+    .map(line => /^HKEY_USERS\\(S-1-(?:5-21|12-1)-[\d-]+)$/.exec(line.trimEnd())?.[1])
+    .filter(sid => sid !== undefined)
+    .map(sid => `HKU\\${sid}`)
+}
+
 function unreadable(path: string, why: string): StarlingError {
   return new StarlingError(
     'registry-unreadable',

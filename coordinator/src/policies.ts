@@ -45,6 +45,7 @@ export interface Policies {
   list(): Promise<{ readonly number: number; readonly scopes: readonly PolicyScopeView[] }>
   /** @throws StarlingError `unknown-policy` */
   show(scope: PolicyScope): Promise<PolicyScopeView>
+  /** @throws StarlingError `unknown-policy` */
   versions(scope: PolicyScope, countMax: number): Promise<readonly PolicyRecord[]>
   /** @throws StarlingError `unknown-policy` */
   version(scope: PolicyScope, version: PolicyVersion): Promise<PolicyRecord>
@@ -153,12 +154,16 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
       return { number, scopes: await Promise.all(scopes.map(({ policy }) => viewOf(policy))) }
     },
     show,
-    versions: (scope, countMax) => store.versions(scope, countMax),
+    async versions(scope, countMax) {
+      const versions = await store.versions(scope, countMax)
+      if (versions.length === 0) throw unknownPolicy(scope)
+      return versions
+    },
     version: versionOf,
     async add(scope, given, { by, reason, dryRun }) {
-      const document = checkDocument(given)
+      const { document, warnings } = checkDocument(given)
       const inForce = await documentsInForce()
-      const findings = whatWouldBe({ scope, document, inForce, hosts: await fleet() })
+      const findings = [...warnings, ...whatWouldBe({ scope, document, inForce, hosts: await fleet() })]
       const changesIn = async ({ versions }: Pick<PolicyStore, 'versions'>): Promise<PolicyChange[]> => {
         const [last] = await versions(scope, 1)
         return changesBetween(last?.document ?? {}, document)

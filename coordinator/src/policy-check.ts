@@ -7,7 +7,8 @@ import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
 import { nothingMeasured, unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
-import { policyDefaults, policyDocumentSchema } from '@starling/shared/policy/policy.ts'
+import { policyDefaults } from '@starling/shared/policy/policy.ts'
+import { readPolicy, type PolicyProblem } from '@starling/shared/policy/problems.ts'
 import { concerns, scopesOf, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
 import { policyDocumentBytesMax, type PolicyDocument } from '@starling/shared/signed-policy.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
@@ -27,22 +28,28 @@ export interface DryRun {
   readonly hosts: readonly FleetHost[]
 }
 
-/** As it is kept and signed. @throws StarlingError `bad-policy`, with everything that is wrong */
-export function checkDocument(given: PolicyDocument): PolicyDocument {
-  const parsed = policyDocumentSchema.safeParse(given)
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map(
-      ({ path, message }) => `${path.join('.') || 'the document'}: ${message}`
-    )
-    throw new StarlingError('bad-policy', `this is no policy. ${faults.join('; ')}`)
-  }
-  const text = JSON.stringify(parsed.data)
+/** As it is kept and signed, and what is odd about it. @throws StarlingError `bad-policy`, with everything that is wrong */
+export function checkDocument(given: PolicyDocument): {
+  readonly document: PolicyDocument
+  readonly warnings: readonly PolicyFinding[]
+} {
+  const { document, problems } = readPolicy(given)
+  const said = (severity: PolicyProblem['severity']): string[] =>
+    problems
+      .filter(problem => problem.severity === severity)
+      .map(({ name, message }) => (name === '' ? message : `${name}: ${message}`))
+  const faults = said('error')
+  if (faults.length > 0) throw new StarlingError('bad-policy', `this is no policy. ${faults.join('; ')}`)
+  const text = JSON.stringify(document)
   if (text.length > policyDocumentBytesMax)
     throw new StarlingError(
       'bad-policy',
       `the document has ${text.length} bytes, and ${policyDocumentBytesMax} is the most: spread it over group or site policies`
     )
-  return parsed.data
+  return {
+    document,
+    warnings: said('warning').map(sentence => ({ kind: 'odd', site: null, agents: 0, sentence }))
+  }
 }
 
 export function changesBetween(before: PolicyDocument, after: PolicyDocument): PolicyChange[] {

@@ -59,6 +59,8 @@ export interface TestAgent {
   problem: string | null
   /** Why it says that it cannot act on what comes; null: it can. */
   whyNotApplied: string | null
+  /** Whether it needs a restart for some of what came. */
+  waits: boolean
 }
 
 export interface JoinLab {
@@ -137,7 +139,8 @@ export function createJoinLab(): JoinLab {
         reach,
         looks: 0,
         problem: null as string | null,
-        whyNotApplied: null as string | null
+        whyNotApplied: null as string | null,
+        waits: false
       }
       const whole = await createLinkIdentity(identity)
       let connections = 0
@@ -157,6 +160,7 @@ export function createJoinLab(): JoinLab {
             heard.applied.push(scopes)
             return Promise.resolve(heard.whyNotApplied)
           },
+          waits: () => heard.waits,
           reach() {
             heard.looks++
             return heard.reach

@@ -2,13 +2,17 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { loadAuthorityKeys, createAuthority } from '@starling/coordinator/authority.ts'
+import { byActor } from '@starling/coordinator/by.ts'
 import type { Coordinator } from '@starling/coordinator/coordinator.ts'
+import { readAudit } from '@starling/shared/admin-api/audit.ts'
+import { addPolicyVersion, rollBackPolicy, startRollout } from '@starling/shared/admin-api/policy.ts'
 import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import type { Stage } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument } from '@starling/shared/signed-policy.ts'
 import { GiB, dayMs, hourMs, minuteMs, secondMs } from '@starling/shared/units.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { startControlPlane } from './control-plane.ts'
 import { createJoinLab, movableClock, type TestAgent } from './lab.ts'
 
 const lab = createJoinLab()
@@ -17,6 +21,8 @@ afterEach(async () => {
 })
 const eventually = (check: () => unknown): Promise<unknown> =>
   vi.waitFor(check, { timeout: 8000, interval: 10 })
+
+const ada = byActor({ kind: 'account', name: 'ada', role: 'admin', site: null }, 'policy.change', '')
 
 /** What comes cannot have come with a heartbeat. */
 const rareHeartbeats = { heartbeatMs: hourMs }
@@ -29,22 +35,22 @@ async function roll(
   stages = everybody
 ): Promise<number> {
   const { version } = await coordinator.policies.add(scope, document, {
-    author: 'ada',
+    by: ada,
     reason: '',
     dryRun: false
   })
-  await coordinator.policies.startRollout(scope, version!, stages, 'ada')
+  await coordinator.policies.startRollout(scope, version!, stages, ada)
   return version!
 }
 
 /** To everybody, without a rollout. */
 async function give(coordinator: Coordinator, document: PolicyDocument, scope: PolicyScope = 'fleet') {
   const { version } = await coordinator.policies.add(scope, document, {
-    author: 'ada',
+    by: ada,
     reason: '',
     dryRun: false
   })
-  await coordinator.policies.rollBack(scope, version, { author: 'ada', reason: '' })
+  await coordinator.policies.rollBack(scope, version, { by: ada, reason: '' })
 }
 
 async function started(
@@ -109,7 +115,7 @@ describe('a policy', () => {
     await eventually(() => {
       expect(saidTo(agent)).toHaveLength(1)
     })
-    await coordinator.policies.rollBack('fleet', null, { author: 'ada', reason: '' })
+    await coordinator.policies.rollBack('fleet', null, { by: ada, reason: '' })
     await eventually(() => {
       expect(saidTo(agent)).toEqual([])
     })
@@ -294,6 +300,27 @@ describe('a policy that cuts agents off', () => {
   })
 })
 
+describe('a policy that needs a restart', () => {
+  it('stays on trial until after it', async () => {
+    const coordinator = await lab.coordinator(rareHeartbeats)
+    const before = await started(coordinator, { trialMs: 20 })
+    before.waits = true
+    const { signed, fleet } = await signer(coordinator)
+    await before.policy.take(signed({ upstreamServers: [] }), fleet)
+    await eventually(() => {
+      expect(before.looks).toBe(2)
+    })
+    await before.link.stop()
+    // Under it the program dies, at each start.
+    for (let start = 0; start < 4; start++) {
+      const again = await lab.agent(null, { ...before, trialMs: hourMs })
+      await again.link.prepare()
+      await again.link.stop()
+      expect(saidTo(again)).toHaveLength(start < 3 ? 1 : 0)
+    }
+  })
+})
+
 describe('a rollout', () => {
   const two: Stage[] = [
     { who: { sites: ['office'] }, holdMs: 10 * minuteMs },
@@ -330,7 +357,7 @@ describe('a rollout', () => {
     const there = await started(coordinator, {}, 'branch')
     await give(coordinator, { uploadSlots: 1 })
     await roll(coordinator, { uploadSlots: 2 }, 'fleet', two)
-    const by = { author: 'ada', reason: 'lunch' }
+    const by = { by: ada, reason: 'lunch' }
     const { policies } = coordinator
     expect((await policies.order('fleet', 'pause', by)).rollout?.phase).toEqual({
       kind: 'paused',
@@ -428,17 +455,42 @@ describe('news', () => {
   })
 })
 
+describe('the audit log', () => {
+  it('has one entry for each thing that was done with a policy, with version and reason', async () => {
+    const plane = await startControlPlane()
+    try {
+      const path = '/api/v1/policies/fleet'
+      for (const uploadSlots of [3, 4])
+        await plane.asLocal(addPolicyVersion, `${path}/versions`, {
+          document: { uploadSlots },
+          reason: `to ${uploadSlots}`
+        })
+      await plane.asLocal(startRollout, `${path}/rollout`, { version: 2, stages: everybody })
+      await plane.asLocal(rollBackPolicy, `${path}/rollback`, { version: 1, reason: 'too much' })
+      const { entries } = await plane.asLocal(readAudit, '/api/v1/audit')
+      expect(
+        entries.toReversed().flatMap(({ target, detail }) => (target === 'fleet' ? [detail] : []))
+      ).toEqual(['version 1: to 3', 'version 2: to 4', 'version 2', 'to version 1: too much'])
+    } finally {
+      await plane.stop()
+    }
+  })
+})
+
 describe('a new version', () => {
-  const by = { author: 'ada', reason: 'less', dryRun: false }
+  const by = { by: ada, reason: 'less', dryRun: false }
 
   it('is refused with everything that is wrong with it', async () => {
     const { policies } = await lab.coordinator(rareHeartbeats)
-    const wrong = policies.add('fleet', { uploadSlots: -1, dreamSlots: 3 }, by)
+    const wrong = policies.add('fleet', { uploadSlots: -1, dowloadSlots: 3 }, by)
     await expect(wrong).rejects.toMatchObject({
       code: 'bad-policy',
-      message: expect.stringMatching(/(?=.*uploadSlots)(?=.*dreamSlots)/s) as string
+      message: expect.stringMatching(
+        /(?=.*uploadSlots: -1 does not fit)(?=.*did you mean downloadSlots)/s
+      ) as string
     })
     await expect(policies.show('fleet')).rejects.toMatchObject({ code: 'unknown-policy' })
+    await expect(policies.versions('fleet', 9)).rejects.toMatchObject({ code: 'unknown-policy' })
   })
 
   it('says what changed, who wanted it and why, and is kept for ever', async () => {

@@ -5,7 +5,14 @@ import { describe, expect, it } from 'vitest'
 import type { PolicyView } from '../ports.ts'
 import { policyLines } from './policy.ts'
 
-function lines(document: PolicyDocument, facts: Partial<HostFacts> = {}, all = false): string {
+const fleet = { kind: 'coordinator', name: 'fleet version 3', line: null, column: null } as const
+
+function lines(
+  document: PolicyDocument,
+  facts: Partial<HostFacts> = {},
+  all = false,
+  later: Readonly<Record<string, unknown>> = {}
+): string {
   const host = { ...unknownHost, ...facts }
   const policy = { ...policyDefaults, ...document }
   const view: PolicyView = {
@@ -15,7 +22,8 @@ function lines(document: PolicyDocument, facts: Partial<HostFacts> = {}, all = f
       origin:
         name in document
           ? { kind: 'registry', name: `HKLM\\...\\${name}`, line: null, column: null }
-          : { kind: 'default', name: '', line: null, column: null }
+          : { kind: 'default', name: '', line: null, column: null },
+      waiting: later[name] === undefined ? null : { value: later[name], origin: fleet }
     })),
     host,
     measured: nothingMeasured,
@@ -52,6 +60,12 @@ describe('starling policy show', () => {
     expect(lines({ DOMaxForegroundDownloadBandwidth: 500 })).toContain(
       'at most 500 KiB/s over the WAN in the foreground'
     )
+  })
+
+  it('tells what waits for a restart, beside what is in force', () => {
+    const text = lines({}, {}, false, { upstreamServers: [{ name: 'north', kind: 'direct' }] })
+    expect(text).toMatch(/upstreamServers +\[\] +default/)
+    expect(text).toMatch(/upstreamServers +\[.*north.*\] +.*fleet version 3.*, waiting: restart/)
   })
 
   it('prints nothing of a network as it came that could move the cursor', () => {

@@ -31,16 +31,17 @@ export function policyLines(
   { values, host, measured, effective }: PolicyView,
   all: boolean
 ): readonly string[] {
-  const shown = values.filter(({ origin }) => all || origin.kind !== 'default')
+  const shown = values.filter(({ origin, waiting }) => all || origin.kind !== 'default' || waiting !== null)
   const set =
     shown.length === 0
       ? 'nothing is set: the defaults are in force, `starling policy show --all` lists them'
       : table(
           ['POLICY', 'VALUE', 'FROM'],
-          shown.map(({ name, value, origin }) => [
-            name,
-            safeText(valueText(name, value)),
-            safeText(originText(origin))
+          shown.flatMap(({ name, value, origin, waiting }) => [
+            rowOf(name, value, originText(origin)),
+            ...(waiting === null
+              ? []
+              : [rowOf(name, waiting.value, `${originText(waiting.origin)}, waiting: restart`)])
           ])
         )
   return [
@@ -52,6 +53,10 @@ export function policyLines(
     '\nWhat follows:',
     ...consequences(effective).map(line => `  ${line}`)
   ]
+}
+
+function rowOf(name: string, value: unknown, from: string): string[] {
+  return [name, safeText(valueText(name, value)), safeText(from)]
 }
 
 function hostLines(host: HostFacts): string[] {

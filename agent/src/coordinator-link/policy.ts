@@ -38,6 +38,8 @@ export interface PolicyParts {
    * @returns why it cannot, and goes on with what was before; null: it does
    */
   readonly apply: (scopes: readonly ScopedPolicy[]) => Promise<string | null>
+  /** Whether something of it takes effect at the next start only. */
+  readonly waits: () => boolean
   readonly reach: () => Reach
   /** What an admin should know; null: all is well again. */
   readonly problem: (sentence: string | null) => void
@@ -130,6 +132,8 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     const { trial } = kept
     if (trial === null || stopped) return
     const why = whyCutOff(before, parts.reach(), reached)
+    // What has not come into effect has not been tried: it stays on trial until the start after which it has.
+    if (why === null && parts.waits()) return
     if (why === null) return await keep({ ...kept, good: trial, trial: null, starts: 0 })
     await goBack(trial, `it cut this agent off: ${why}; it has gone back to the one before`)
   }

@@ -4,15 +4,20 @@ import { createMachinePolicy, policyKeys } from './machine-policy.ts'
 
 type Tree = Record<string, string | Error | undefined>
 
-function policyOf(tree: Tree) {
+function policyOf(tree: Tree, hives: readonly string[] = []) {
   const read: RegistryReader = async path => {
     const lines = tree[path]
     if (lines instanceof Error) throw lines
     return lines === undefined
       ? null
-      : registryFromText(`${path.replace('HKLM', 'HKEY_LOCAL_MACHINE')}\n${lines}`)
+      : registryFromText(
+          `${path.replace('HKLM', 'HKEY_LOCAL_MACHINE').replace('HKU', 'HKEY_USERS')}\n${lines}`
+        )
   }
-  return createMachinePolicy(read, { isThisMachine: host => ['localhost', 'pc-7'].includes(host) })
+  return createMachinePolicy(read, {
+    isThisMachine: host => ['localhost', 'pc-7'].includes(host),
+    hives: async () => hives
+  })
 }
 const asObject = (values: ReadonlyArray<{ name: string; value: unknown }>) =>
   Object.fromEntries(values.map(({ name, value }) => [name, value]))
@@ -22,7 +27,7 @@ const honour = '    honourDeliveryOptimizationPolicies    REG_DWORD    0x1\n'
 
 describe("the machine's policy", () => {
   it('is nothing where there is no key', async () => {
-    expect(await policyOf({}).read()).toEqual({ values: [], problems: [] })
+    expect(await policyOf({}).read()).toEqual({ values: [], users: [], problems: [] })
   })
 
   it("leaves Delivery Optimization's own values alone unless it is asked to honour them", async () => {
@@ -59,6 +64,25 @@ describe("the machine's policy", () => {
       )['DOCacheHost']
     expect(await hosts('localhost,gw.example')).toEqual(['gw.example'])
     expect(await hosts('localhost, pc-7')).toBeUndefined()
+  })
+
+  it("has its users' wishes beside it, as far as they can be read", async () => {
+    const key = (sid: string) => `HKU\\${sid}\\SOFTWARE\\Policies\\Starling`
+    const slots = (count: number) => `    uploadSlots    REG_DWORD    0x${count}\n`
+    const tree = {
+      [key('anna')]: slots(2),
+      [key('bert')]: new Error('access denied'),
+      [key('carl')]: slots(3)
+    }
+    const policy = policyOf(tree, ['HKU\\anna', 'HKU\\bert', 'HKU\\carl', 'HKU\\dora'])
+    expect(await policy.read()).toMatchObject({
+      values: [],
+      users: [
+        { name: 'uploadSlots', value: 2 },
+        { name: 'uploadSlots', value: 3 }
+      ],
+      problems: []
+    })
   })
 
   it('stays as it was when it cannot be read, and says so', async () => {

@@ -4,6 +4,7 @@
  * native code; what could not be read stays as it was, for a policy must not vanish because a program failed.
  */
 import { messageOf } from '@starling/shared/errors.ts'
+import type { machineShape } from '@starling/shared/policy/machine-only.ts'
 import { policyFields } from '@starling/shared/policy/policy.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { isDeepStrictEqual } from 'node:util'
@@ -16,9 +17,11 @@ export const policyKeys = {
   groupPolicy: 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
   mdm: 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization'
 } as const
+/** Below the hive of a user. */
+const userKey = 'SOFTWARE\\Policies\\Starling'
 
 /** In our key: whether the other two count. */
-export const honourName = 'honourDeliveryOptimizationPolicies'
+const honourName = 'honourDeliveryOptimizationPolicies' satisfies keyof typeof machineShape
 
 const lookEveryMs: Millis = 30 * secondMs
 
@@ -27,7 +30,14 @@ const theirs = policyFields.filter(({ from }) => from === 'delivery-optimization
 
 export function createMachinePolicy(
   readRegistry: RegistryReader,
-  { isThisMachine }: { readonly isThisMachine: (host: string) => boolean }
+  {
+    isThisMachine,
+    hives = async () => []
+  }: {
+    readonly isThisMachine: (host: string) => boolean
+    /** Of the users who are signed in: `HKU\S-1-5-21-...`. */
+    readonly hives?: () => Promise<readonly string[]>
+  }
 ): MachinePolicyPort {
   /** By key, as it was read last. */
   const known = new Map<string, readonly SourcedValue[]>()
@@ -54,12 +64,21 @@ export function createMachinePolicy(
       })
   }
 
+  /** What cannot be read of a user is no wish of his: an agent without rights sees its own user's only. */
+  async function wishes(): Promise<readonly SourcedValue[]> {
+    const read = await hives()
+      .then(found => Promise.all(found.map(hive => readRegistry(`${hive}\\${userKey}`).catch(() => null))))
+      .catch(() => [])
+    return read.flatMap(keys => (keys === null ? [] : valuesFrom(keys, ours)))
+  }
+
   async function read(): Promise<MachinePolicy> {
     problems = []
+    const users = await wishes()
     const own = await valuesOf(policyKeys.starling, [...ours, honourName])
     const honour = own.findLast(({ name }) => name === honourName)
     const values = own.filter(one => one !== honour)
-    if (!isOn(honour?.value)) return { values, problems }
+    if (!isOn(honour?.value)) return { values, users, problems }
     const mdm = taken(await valuesOf(policyKeys.mdm, theirs))
     const groupPolicy = taken(await valuesOf(policyKeys.groupPolicy, theirs))
     const names = (list: readonly SourcedValue[]) => new Set(list.map(({ name }) => name))
@@ -70,6 +89,7 @@ export function createMachinePolicy(
         ...groupPolicy.filter(({ name }) => !ownNames.has(name)),
         ...values
       ],
+      users,
       problems
     }
   }

@@ -15,6 +15,7 @@ import {
 } from '@starling/shared/admin-api/policy.ts'
 import { setAgentGroup } from '@starling/shared/admin-api/fleet.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { diffOf } from '@starling/shared/policy/diff.ts'
 import { parseDuration } from '../config.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'
@@ -35,6 +36,7 @@ interface Staged {
 export async function showPolicies({ data, json }: AdminOptions): Promise<void> {
   const { scopes } = await (await createAdminClient(data)).ask(listPolicies, {})
   if (json) return print(JSON.stringify(scopes))
+  if (scopes.length === 0) return print('No scope has a policy yet: starling-coordinator policy set <file>')
   print(table(['SCOPE', 'VERSION', 'NEWEST', 'ROLLOUT'], scopes.map(rowOf)))
 }
 
@@ -89,7 +91,7 @@ export async function dryRunPolicy({ data, json, scope }: Scoped, file: string):
   if (json) return print(JSON.stringify(would))
   print(changesText(would.changes))
   findingsOut(would.findings)
-  if (would.findings.length === 0) print('Nobody would share less than now.')
+  if (would.findings.every(({ kind }) => kind === 'odd')) print('Nobody would share less than now.')
 }
 
 export async function showHistory({ data, json, scope }: Scoped): Promise<void> {
@@ -211,8 +213,12 @@ function rowOf({ scope, current, newest, rollout }: PolicyScopeView): string[] {
 
 function rolloutText(policy: PolicyScopeView): string {
   const { current, rollout, scope, seen } = policy
+  const isOn = rollout?.phase.kind === 'running' || rollout?.phase.kind === 'paused'
+  const others = isOn ? ' for those whom the rollout has not reached' : ''
   const lines = [
-    current === null ? `${scope}: nothing is said to agents.` : `${scope}: version ${current} is in force.`
+    current === null
+      ? `${scope}: no version is in force${others}.`
+      : `${scope}: version ${current} is in force${others}.`
   ]
   if (rollout !== null && rollout.phase.kind !== 'done') {
     const { to, stage, stages, phase, stageSince } = rollout
@@ -245,9 +251,14 @@ type PolicyStageWho = NonNullable<PolicyScopeView['rollout']>['stages'][number][
 function changesText(
   changes: ReadonlyArray<{ readonly name: string; readonly before?: unknown; readonly after?: unknown }>
 ): string {
-  const said = (value: unknown): string => (value === undefined ? 'not set' : JSON.stringify(value))
   if (changes.length === 0) return 'Nothing changes.'
-  return changes.map(({ name, before, after }) => `  ${name}: ${said(before)} -> ${said(after)}`).join('\n')
+  const side = (which: 'before' | 'after') =>
+    Object.fromEntries(
+      changes.flatMap(change => (change[which] === undefined ? [] : [[change.name, change[which]] as const]))
+    )
+  return diffOf(side('before'), side('after'))
+    .map(line => `  ${line}`)
+    .join('\n')
 }
 
 function findingsOut(findings: readonly PolicyFinding[]): void {

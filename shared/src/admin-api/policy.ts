@@ -83,6 +83,7 @@ export type PolicyScopeView = Given<z.output<typeof scopeShape>>
 
 const findingShape = z.object({
   kind: z.enum([
+    'odd',
     'sites-lose-peering',
     'site-loses-peering',
     'agents-stop-peering',

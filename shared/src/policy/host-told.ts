@@ -35,7 +35,8 @@ export function hostFactsOf(told: Readonly<Record<string, HostFact>>): HostFacts
   }
 }
 
-function textOf(list: readonly string[]): string {
+/** As a fact of a heartbeat. */
+export function textOf(list: readonly string[]): string {
   let text = ''
   for (const item of list) {
     // An adapter's name may have commas in it; who looks for a word in it does not miss them.

@@ -1,6 +1,7 @@
 /** docs/POLICY.md, made from the fields: one section for each name, in the order of the schema. */
 import { policyFields, type PolicyField } from './policy.ts'
-import type { Stricter } from './fields.ts'
+import { factsOf, type FieldFacts, type Stricter } from './fields.ts'
+import { machineShape } from './machine-only.ts'
 
 const head = `# Policy
 
@@ -21,9 +22,17 @@ Optimization's names are binary, as in Windows, unless it says otherwise.
 
 ## Where a value comes from
 
-For each name the first that says something wins: the machine's policy (on Windows \`HKLM\\SOFTWARE\\Policies\\Starling\`), the command line, the environment, \`config.json\`, the
-coordinator's policy for this device, for its group, for its site, for the fleet; then the default. \`starling policy show\` tells value and source of each. What a user sets counts only
-where it allows less than all that; names that a user may lower say so below.
+For each name the first that says something wins:
+
+1. the machine's policy, on Windows in the registry: \`HKLM\\SOFTWARE\\Policies\\Starling\`; behind it, if \`honourDeliveryOptimizationPolicies\` there is 1, what Delivery Optimization is told
+   by Group Policy (\`HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization\`), then by MDM (\`HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization\`);
+2. the command line, the environment, \`config.json\`;
+3. the coordinator's policy for this device, for its group, for its site, for the fleet;
+4. the default.
+
+Over the result comes what the users say who are signed in (\`HKCU\\SOFTWARE\\Policies\\Starling\` of each), where it allows less; names that a user may lower say so below. In the registry a
+value has the name of its policy; numbers are DWORDs, lists REG_MULTI_SZ or keys with numbered values, the rest texts. It is looked at every half minute. \`starling policy show\` tells value
+and source of each, and which wait for a restart.
 
 In \`config.json\` most names stand under \`policy\`; those that have a key of their own there are named.
 `
@@ -53,28 +62,29 @@ Microsoft's value names, units and ranges. What differs, and why, is said with e
 ${theirs}
 ## Starling's own names
 
-${ours}`
+${ours}
+## In the registry only
+
+${Object.entries(machineShape)
+  .map(([name, schema]) => headOf(name, factsOf(schema)!))
+  .join('\n')}`
 }
 
-function sectionOf({
-  name,
-  what,
-  why,
-  form,
-  defaultText,
-  configKey,
-  stricter,
-  insteadUse
-}: PolicyField): string {
+function sectionOf(field: PolicyField): string {
+  const { name, configKey, stricter, insteadUse } = field
+  return `${headOf(name, field)}${insteadUse === undefined ? '' : `- An old name: use ${insteadUse}\n`}${
+    configKey.startsWith('policy.') ? '' : `- In config.json: \`${configKey}\`\n`
+  }${stricter === undefined ? '' : `- A user may ${userMay[stricter]}\n`}`
+}
+
+function headOf(name: string, { what, why, form, defaultText }: FieldFacts): string {
   return `### ${name}
 
 ${sentence(what)}
 
 - Value: ${form.replaceAll(/([[{].*[\]}]|\*\.[\w.-]+)/g, '`$1`')}
 - Default: ${defaultText === '' ? 'none' : `\`${defaultText}\``}. ${sentence(why)}
-${insteadUse === undefined ? '' : `- An old name: use ${insteadUse}\n`}${
-    configKey.startsWith('policy.') ? '' : `- In config.json: \`${configKey}\`\n`
-  }${stricter === undefined ? '' : `- A user may ${userMay[stricter]}\n`}`
+`
 }
 
 function sentence(text: string): string {

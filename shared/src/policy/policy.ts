@@ -2,7 +2,7 @@
  * The policy document: every name that an admin may say something of, with its default, its limits and the reason for both. This is the only
  * place where they stand: agents, the coordinator, the command line, the docs and the JSON Schema read them here.
  *
- * A document is partial: what it does not name is not set, and left to the next layer (layers.ts). A name that others build on keeps its
+ * A document is partial: what it does not name is not set, and left to the next layer (the agent's config-sources.ts). A name that others build on keeps its
  * meaning for ever: a coordinator of another version may send it.
  */
 import { z } from 'zod'
