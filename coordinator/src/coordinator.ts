@@ -19,7 +19,7 @@ import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
-import { createFleetView } from './fleet/fleet-view.ts'
+import { createFleetView, type FleetView } from './fleet/fleet-view.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -74,6 +74,9 @@ export interface Coordinator {
   readonly purges: { purge(request: PurgeRequest, reason: string): ReturnType<Purges['purge']> }
   /** The code for the first admin, at the very first start only. */
   readonly firstAdmin: FirstAdminCode | null
+  readonly fleetView: FleetView
+  /** Writes down what agents told. */
+  flush(): Promise<void>
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -267,6 +270,11 @@ export async function createCoordinator(
       purges: { purge: (request, reason) => purges.purge(request, reason, byItself('content.purge')) },
       firstAdmin,
       policies: policy.policies,
+      fleetView,
+      flush: async () => {
+        await store.flush()
+        await book.flush()
+      },
       routes: api.routes(),
       status,
       stop

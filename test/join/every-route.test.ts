@@ -52,7 +52,7 @@ const aboutSite: Readonly<Record<string, (site: string) => { query?: string; bod
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
-  'GET /api/v1/series': site => ({ query: `?site=${site}&span=hour&from=0&to=3600000` }),
+  'GET /api/v1/series': site => ({ query: `?site=${site}` }),
   'GET /api/v1/sites': site => ({ query: `?site=${site}` }),
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),
   'POST /api/v1/tickets': site => ({ body: { site, expiresInMs: 1000 } })

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createCoordinatorLink, type CoordinatorLink } from '@starling/agent/coordinator-link/link.ts'
+import type { AgentReportNow } from '@starling/agent/coordinator-link/heartbeat-report.ts'
 import { createIdentity, type Identity } from '@starling/agent/identity/keys.ts'
 import { createLinkIdentity } from '@starling/agent/identity/link-identity.ts'
 import { createTrust, type Trust } from '@starling/agent/identity/trust.ts'
@@ -41,6 +42,8 @@ export interface TestAgent {
   readonly purges: Purge[]
   /** How far it was heard; set to null: as after a first start. */
   purgesVersion: number | null
+  /** What it reports. */
+  report: AgentReportNow
 }
 
 export interface JoinLab {
@@ -48,7 +51,14 @@ export interface JoinLab {
   coordinator(input?: Partial<ConfigInput>, clock?: Clock): Promise<Coordinator>
   agent(
     ticket: string | null,
-    options?: { identity?: Identity; folder?: string; clock?: Clock; address?: string; peers?: AgentId[] }
+    options?: {
+      identity?: Identity
+      folder?: string
+      clock?: Clock
+      address?: string
+      peers?: AgentId[]
+      machine?: string
+    }
   ): Promise<TestAgent>
   ticket(of: Coordinator, request?: Partial<TicketRequest>): Promise<string>
   end(): Promise<void>
@@ -80,14 +90,30 @@ export function createJoinLab(): JoinLab {
     },
     async agent(
       ticket,
-      { identity = createIdentity(), folder: given, clock = movableClock(), address, peers = [] } = {}
+      {
+        identity = createIdentity(),
+        folder: given,
+        clock = movableClock(),
+        address,
+        peers = [],
+        machine
+      } = {}
     ) {
       const path = given ?? (await folder())
       const trust = createTrust({ self: identity.agentId, clock, fleetSecret: null })
       const hints = new Map<AgentId, readonly string[]>()
       const forbidden = new Set<AgentId>()
       const hungUp = new Set<AgentId>()
-      const heard = { purges: [] as Purge[], purgesVersion: null as number | null }
+      const heard = {
+        purges: [] as Purge[],
+        purgesVersion: null as number | null,
+        report: {
+          counters: { fromPeers: 1 },
+          host: { platform: 'test' },
+          swarm: [],
+          problems: []
+        } as AgentReportNow
+      }
       const link = createCoordinatorLink(
         {
           identity: await createLinkIdentity(identity),
@@ -120,7 +146,8 @@ export function createJoinLab(): JoinLab {
               heard.purgesVersion = version
             }
           },
-          report: () => ({ counters: { fromPeers: 1 }, host: { platform: 'test' }, swarm: [], problems: [] }),
+          report: () => heard.report,
+          ...(machine === undefined ? {} : { machine: async () => machine }),
           log: quiet,
           clock
         },

@@ -33,8 +33,8 @@ export interface FleetView {
   series(
     span: Span,
     site: SiteId | undefined,
-    from: Millis,
-    to: Millis
+    from: Millis | undefined,
+    to: Millis | undefined
   ): Promise<Answered<typeof view.showSeries>>
 }
 
@@ -158,7 +158,8 @@ export function createFleetView({
       }
     },
     contents: (site, count) => ({ contents: book.reports.contents(site ?? null).slice(0, count) }),
-    async series(span, site, from, to) {
+    async series(span, site, given, to = now() + 1) {
+      const from = given ?? Math.max(0, to - dayMs)
       const spanLengthMs = { minute: minuteMs, hour: 60 * minuteMs, day: dayMs }[span]
       if (to < from || (to - from) / spanLengthMs > pointsMax)
         throw new StarlingError(
