@@ -1,10 +1,9 @@
 /** What the coordinator is told of this agent, out of what its parts know. Rounded, so that a heartbeat has little to tell. */
 import { clockToleranceMs } from '@starling/shared/credential.ts'
 import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinator-api.ts'
-import type { HostFact } from '@starling/shared/heartbeat-report.ts'
+import type { AgentReportNow, HostFact } from '@starling/shared/heartbeat-report.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import type { AgentReportNow } from './coordinator-link/heartbeat-report.ts'
 import type { ByteCounters, PeersPort, ProxyTally, StoredTransfer, TransferView } from './ports.ts'
 
 /** Free space and memory move all the time; what matters of them does not. */

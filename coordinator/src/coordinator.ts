@@ -19,7 +19,8 @@ import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
-import { createFleetView, type FleetView } from './fleet/fleet-view.ts'
+import type { FleetView } from './fleet-ports.ts'
+import { createFleetView } from './fleet/fleet-view.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -147,7 +148,18 @@ export async function createCoordinator(
     const purges = createPurges(cached, change, clock)
     const series = seriesStore(database)
     const reports = new ReportBook()
-    const webhook = createWebhookBook(database, secrets, sendToWebhook, clock)
+    const webhook = createWebhookBook(
+      {
+        read: name => secrets.read(name),
+        write: (name, plain) =>
+          database.transaction(async transaction => {
+            if (plain === null) await secrets.remove(transaction, name)
+            else await secrets.write(transaction, name, plain)
+          })
+      },
+      sendToWebhook,
+      clock
+    )
     const book = createFleetBook({
       store: series,
       reports,
