@@ -1,10 +1,10 @@
 /** What the coordinator is told of this agent, out of what its parts know. Rounded, so that a heartbeat has little to tell. */
 import { clockToleranceMs } from '@starling/shared/credential.ts'
 import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinator-api.ts'
+import type { AgentReportNow } from '@starling/shared/heartbeat-report.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostTold, textOf } from '@starling/shared/policy/host-told.ts'
 import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import type { AgentReportNow } from './coordinator-link/heartbeat-report.ts'
 import type { ByteCounters, ConfigSetting, PeersPort, StoredTransfer, TransferView } from './ports.ts'
 
 /** Free space moves all the time; what matters of it does not. Memory and the size of the disk are told as they are: policies compare them. */

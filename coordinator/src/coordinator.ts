@@ -21,6 +21,7 @@ import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
+import type { FleetView } from './fleet-ports.ts'
 import { createFleetView } from './fleet/fleet-view.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
@@ -81,6 +82,9 @@ export interface Coordinator {
   /** The code for the first admin, at the very first start only. */
   readonly firstAdmin: FirstAdminCode | null
   readonly policies: Policies
+  readonly fleetView: FleetView
+  /** Writes down what agents told. */
+  flush(): Promise<void>
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -152,7 +156,18 @@ export async function createCoordinator(
     const purges = createPurges(cached, change, clock)
     const series = seriesStore(database)
     const reports = new ReportBook()
-    const webhook = createWebhookBook(database, secrets, sendToWebhook, clock)
+    const webhook = createWebhookBook(
+      {
+        read: name => secrets.read(name),
+        write: (name, plain) =>
+          database.transaction(async transaction => {
+            if (plain === null) await secrets.remove(transaction, name)
+            else await secrets.write(transaction, name, plain)
+          })
+      },
+      sendToWebhook,
+      clock
+    )
     const book = createFleetBook({
       store: series,
       reports,
@@ -245,7 +260,7 @@ export async function createCoordinator(
       clock,
       log
     })
-    undo.push(siblings.stop)
+    undo.push(() => siblings?.stop())
     await writeRunningFile(config.dataFolder, {
       ...listening,
       coordinator: authority.coordinator,
@@ -285,6 +300,11 @@ export async function createCoordinator(
       purges: { purge: (request, reason) => purges.purge(request, reason, byItself('content.purge')) },
       firstAdmin,
       policies: policy.policies,
+      fleetView,
+      flush: async () => {
+        await store.flush()
+        await book.flush()
+      },
       routes: api.routes(),
       status,
       stop

@@ -59,10 +59,11 @@ export interface AgentStore {
    * @returns others of that machine that are not revoked
    */
   joinedAs(agent: AgentId, machine: string, group: string | null): Promise<readonly AgentId[]>
-  /** Revokes agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`. */
+  /** Revokes agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`; of all machines, or one. */
   supersede(
     at: Millis,
-    silentSince: Millis
+    silentSince: Millis,
+    machine?: string
   ): Promise<ReadonlyArray<{ readonly agent: AgentId; readonly by: AgentId }>>
   /** Takes it off all lists. */
   decommission(agent: AgentId, at: Millis): Promise<void>
@@ -104,6 +105,8 @@ export interface EventStore {
 
 /** What must outlive a restart. Promises, because the database may be elsewhere. */
 export interface CoordinatorStore extends AgentStore, TicketStore, PurgeStore, EventStore {
+  /** Writes down who was heard. */
+  flush(): Promise<void>
   close(): Promise<void>
 }
 
@@ -236,7 +239,7 @@ export type Change = <Result>(
 export type ChangeStore = TicketStore &
   PurgeStore &
   EventStore &
-  Pick<AgentStore, 'agent' | 'revoke' | 'decommission'> & {
+  Pick<AgentStore, 'agent' | 'putAgent' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'> & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
   }
 

@@ -14,6 +14,11 @@ export interface AgentReport {
   readonly swarm: readonly SwarmEntry[]
 }
 
+export interface AgentReportNow extends AgentReport {
+  /** What is wrong, in words of ours such as `low-disk`. */
+  readonly problems: readonly string[]
+}
+
 /** The same, as far as it has changed; `gone` and null in `host` take away. */
 export interface ReportDelta extends AgentReport {
   readonly gone: readonly string[]

@@ -54,7 +54,7 @@ const aboutSite: Readonly<Record<string, (site: string) => { query?: string; bod
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
-  'GET /api/v1/series': site => ({ query: `?site=${site}&span=hour&from=0&to=3600000` }),
+  'GET /api/v1/series': site => ({ query: `?site=${site}` }),
   'GET /api/v1/sites': site => ({ query: `?site=${site}` }),
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),
   'POST /api/v1/tickets': site => ({ body: { site, expiresInMs: 1000 } })
@@ -210,7 +210,10 @@ describe.each(closed.map(operation => [titleOf(operation), operation] as const))
     }
     const about = aboutSite[title]!
     const { body: { site: _, ...siteless } = {} } = about('') as { body?: Record<string, unknown> }
-    const query = about('').query?.replace(/[?&]site=[^&]*/, '').replace(/^&/, '?') ?? ''
+    const query =
+      about('')
+        .query?.replace(/[?&]site=[^&]*/, '')
+        .replace(/^&/, '?') ?? ''
     const aboutNone = operation.method === 'GET' ? { query } : { body: siteless }
     expect([await asked(about('south')), await asked(aboutNone), await asked(about('north'))]).toEqual([
       403, 403, 200

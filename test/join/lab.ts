@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createCoordinatorLink, type CoordinatorLink } from '@starling/agent/coordinator-link/link.ts'
 import { createPolicyKeeper, type PolicyKeeper } from '@starling/agent/coordinator-link/policy.ts'
 import type { Reach } from '@starling/agent/coordinator-link/policy-trial.ts'
+import type { AgentReportNow } from '@starling/shared/heartbeat-report.ts'
 import { createIdentity, type Identity } from '@starling/agent/identity/keys.ts'
 import { createLinkIdentity } from '@starling/agent/identity/link-identity.ts'
 import { verifyPolicy } from '@starling/agent/identity/signatures.ts'
@@ -61,6 +62,8 @@ export interface TestAgent {
   whyNotApplied: string | null
   /** Whether it needs a restart for some of what came. */
   waits: boolean
+  /** What it reports. */
+  report: AgentReportNow
 }
 
 export interface JoinLab {
@@ -80,6 +83,7 @@ export interface JoinLab {
       reach?: Reach
       connectionsMax?: number
       host?: HostFacts
+      machine?: string
     }
   ): Promise<TestAgent>
   ticket(of: Coordinator, request?: Partial<TicketRequest>): Promise<string>
@@ -124,7 +128,8 @@ export function createJoinLab(): JoinLab {
         trialMs = minuteMs,
         reach = reachesNobody,
         connectionsMax = Infinity,
-        host = unknownHost
+        host = unknownHost,
+        machine
       } = {}
     ) {
       const path = given ?? (await folder())
@@ -140,7 +145,13 @@ export function createJoinLab(): JoinLab {
         looks: 0,
         problem: null as string | null,
         whyNotApplied: null as string | null,
-        waits: false
+        waits: false,
+        report: {
+          counters: { fromPeers: 1 },
+          host: { ...hostTold(host), platform: 'test' },
+          swarm: [],
+          problems: []
+        } as AgentReportNow
       }
       const whole = await createLinkIdentity(identity)
       let connections = 0
@@ -205,12 +216,8 @@ export function createJoinLab(): JoinLab {
             }
           },
           policy,
-          report: () => ({
-            counters: { fromPeers: 1 },
-            host: { ...hostTold(host), platform: 'test' },
-            swarm: [],
-            problems: []
-          }),
+          report: () => heard.report,
+          ...(machine === undefined ? {} : { machine: async () => machine }),
           log: quiet,
           clock
         },

@@ -15,7 +15,7 @@ import {
   type HeartbeatRequest,
   type ReportHead
 } from '@starling/shared/coordinator-api.ts'
-import { deltaSince, type AgentReport } from '@starling/shared/heartbeat-report.ts'
+import { deltaSince, type AgentReport, type AgentReportNow } from '@starling/shared/heartbeat-report.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
 import type { MembershipFiles } from './membership.ts'
@@ -24,10 +24,6 @@ const noteEveryMs: Millis = 5 * minuteMs
 
 type EndedRun = ReportHead['earlier'][number]
 type Told = Pick<HeartbeatRequest, 'counters' | 'host' | 'swarm' | 'report'>
-
-export interface AgentReportNow extends AgentReport {
-  readonly problems: readonly string[]
-}
 
 export interface HeartbeatReports {
   load(): Promise<void>

@@ -30,7 +30,8 @@ import type { Log } from '../log.ts'
 import type { CoordinatorLinkPort, PeersPort } from '../ports.ts'
 import { createApiClient, type Dial } from './api-client.ts'
 import { createHandoutMemory } from './handout-memory.ts'
-import { createHeartbeatReports, type AgentReportNow } from './heartbeat-report.ts'
+import type { AgentReportNow } from '@starling/shared/heartbeat-report.ts'
+import { createHeartbeatReports } from './heartbeat-report.ts'
 import {
   loadMembership,
   loadRevocations,

@@ -1,7 +1,6 @@
 /** Alerts, for people and their programs. */
 import * as alerts from '@starling/shared/admin-api/alerts.ts'
-import type { Alerting } from '../fleet/alerting.ts'
-import type { WebhookBook } from '../fleet/webhook-book.ts'
+import type { Alerting, WebhookBook } from '../fleet-ports.ts'
 import type { AddRoute } from './route.ts'
 
 export function addAlertRoutes(

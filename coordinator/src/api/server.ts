@@ -2,6 +2,7 @@
  * The coordinator's HTTPS API: fastify with the coordinator's identity certificate. There is one port for agents
  * (/v1, CBOR) and for people and their programs (/api/v1, JSON); what sets them apart is access.ts.
  */
+import type { Alerting, FleetBook, FleetView, WebhookBook } from '../fleet-ports.ts'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
@@ -18,10 +19,6 @@ import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Alerting } from '../fleet/alerting.ts'
-import type { WebhookBook } from '../fleet/webhook-book.ts'
-import type { FleetView } from '../fleet/fleet-view.ts'
-import type { FleetBook } from '../fleet/fleet-book.ts'
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'

@@ -11,8 +11,9 @@ import { createLog } from '../log.ts'
 import { alertStore } from '../store/alerts.ts'
 import type { Database } from '../store/database.ts'
 import { openDatabase } from '../store/open.ts'
-import { createAlerting, type Alerting } from './alerting.ts'
-import { sendToWebhook, webhookShapes, type Webhook, type WebhookShape } from './webhook.ts'
+import { webhookShapes, type Alerting, type Webhook, type WebhookShape } from '../fleet-ports.ts'
+import { createAlerting } from './alerting.ts'
+import { sendToWebhook } from './webhook.ts'
 
 let folder: string
 let database: Database

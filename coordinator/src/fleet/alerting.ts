@@ -7,10 +7,7 @@ import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import { dayMs, GiB, hourMs, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { Alert, AlertRule, Measurement } from '../ports.ts'
-import type { AlertStore } from '../store/alerts.ts'
-import type { SeriesStore } from '../store/series.ts'
-import type { FleetView } from './fleet-view.ts'
-import type { AlertWord, Webhook } from './webhook.ts'
+import type { Alerting, AlertStore, AlertWord, FleetView, SeriesStore, Webhook } from '../fleet-ports.ts'
 
 const errorsWindowMs: Millis = 15 * minuteMs
 /** Of fewer, one that fails is no share. */
@@ -21,14 +18,6 @@ const freshBytesMin: Bytes = GiB
 const agentsMin = 5
 const keptMs: Millis = 30 * dayMs
 const retryMsMax: Millis = hourMs
-
-export interface Alerting {
-  list(): Promise<readonly Alert[]>
-  /** @throws StarlingError `unknown-alert` */
-  acknowledge(id: string, by: string): Promise<void>
-  /** What the leader does once a minute. */
-  work(): Promise<void>
-}
 
 export interface AlertingParts {
   readonly store: AlertStore

@@ -2,27 +2,16 @@
  * The fleet's figures at work: takes what heartbeats tell, writes it down every few seconds, and lets one coordinator make
  * hours of minutes. A crash forgets what was not written, and the agents' next reports say it again: their counters go on.
  */
-import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { rollupsDue } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type { AgentRecord, ReportBook, TakenReport } from '../ports.ts'
-import type { SeriesStore, ToldReport } from '../store/series.ts'
+import type { FleetBook, SeriesStore, ToldReport } from '../fleet-ports.ts'
 
 const writeEveryMs: Millis = 5 * secondMs
 const pruneEveryRollups = 60
-
-export interface FleetBook {
-  /** @returns the heartbeat as if it had told all; null: it has to */
-  heard(member: AgentRecord, body: HeartbeatRequest): HeartbeatRequest | null
-  readonly reports: Pick<ReportBook, 'of' | 'all' | 'contents'>
-  flush(): Promise<void>
-  /** One minute's end: what the timers do. */
-  everyMinute(): Promise<void>
-  stop(): Promise<void>
-}
 
 export interface FleetBookParts {
   readonly store: SeriesStore

@@ -1,6 +1,4 @@
 /** The fleet as people look at it: what the database knows, and what is in flight as this coordinator hears of it. */
-import type * as view from '@starling/shared/admin-api/fleet-view.ts'
-import type { Answered } from '@starling/shared/admin-api/operation.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import {
   addFigures,
@@ -11,32 +9,14 @@ import {
   type Figures,
   type Span
 } from '@starling/shared/fleet-series.ts'
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { SiteId } from '@starling/shared/ids.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
-import type { FleetQueries, FoundAgent, AgentFilter } from '../store/fleet-queries.ts'
-import type { SeriesStore } from '../store/series.ts'
-import type { FleetBook } from './fleet-book.ts'
+import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
 
 /** As the core counts presence: three missed, late by the jitter; and what was heard is written down late. */
 const heartbeatsMissedMax = 3.5
 const writtenLateMs: Millis = 6000
 const pointsMax = 5000
-
-export interface FleetView {
-  agents(filter: Omit<AgentFilter, 'onlineSince'>): Promise<Answered<typeof view.listAgents>>
-  /** @throws StarlingError `unknown-agent` */
-  agent(agent: AgentId): Promise<Answered<typeof view.showAgent>>
-  sites(site?: SiteId): Promise<Answered<typeof view.listSites>>
-  fleet(site?: SiteId): Promise<Answered<typeof view.showFleet>>
-  contents(site: SiteId | undefined, count: number): Answered<typeof view.listContents>
-  /** @throws StarlingError `too-many-points` */
-  series(
-    span: Span,
-    site: SiteId | undefined,
-    from: Millis,
-    to: Millis
-  ): Promise<Answered<typeof view.showSeries>>
-}
 
 export function createFleetView({
   store,
@@ -158,7 +138,8 @@ export function createFleetView({
       }
     },
     contents: (site, count) => ({ contents: book.reports.contents(site ?? null).slice(0, count) }),
-    async series(span, site, from, to) {
+    async series(span, site, given, to = now() + 1) {
+      const from = given ?? Math.max(0, to - dayMs)
       const spanLengthMs = { minute: minuteMs, hour: 60 * minuteMs, day: dayMs }[span]
       if (to < from || (to - from) / spanLengthMs > pointsMax)
         throw new StarlingError(

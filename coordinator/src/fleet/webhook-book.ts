@@ -2,37 +2,28 @@
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
-import type { Database } from '../store/database.ts'
-import type { Secrets } from '../store/secrets.ts'
-import { webhookShapes, type AlertWord, type Webhook } from './webhook.ts'
-
-export interface WebhookBook {
-  read(): Promise<Webhook | null>
-  write(webhook: Webhook | null): Promise<void>
-  /** @throws StarlingError `no-webhook`, `webhook-failed` */
-  test(): Promise<void>
-}
+import { webhookShapes, type AlertWord, type Webhook, type WebhookBook } from '../fleet-ports.ts'
 
 const name = 'alerts/webhook'
 const shape = z.object({ url: z.string(), shape: z.enum(webhookShapes) })
 
 export function createWebhookBook(
-  database: Pick<Database, 'transaction'>,
-  secrets: Secrets,
+  secret: {
+    read(name: string): Promise<Uint8Array | null>
+    /** Null takes it away. */
+    write(name: string, plain: Uint8Array | null): Promise<void>
+  },
   send: (webhook: Webhook, word: AlertWord) => Promise<void>,
   clock: () => Millis
 ): WebhookBook {
   const read = async (): Promise<Webhook | null> => {
-    const plain = await secrets.read(name)
+    const plain = await secret.read(name)
     return plain === null ? null : shape.parse(JSON.parse(Buffer.from(plain).toString('utf8')))
   }
   return {
     read,
     async write(webhook) {
-      await database.transaction(async transaction => {
-        if (webhook === null) await secrets.remove(transaction, name)
-        else await secrets.write(transaction, name, Buffer.from(JSON.stringify(webhook), 'utf8'))
-      })
+      await secret.write(name, webhook === null ? null : Buffer.from(JSON.stringify(webhook), 'utf8'))
     },
     async test() {
       const webhook = await read()

@@ -1,24 +1,7 @@
 /** An alert as chat systems and programs take it, sent by one POST. Who sends again when it fails is the caller. */
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import type { AlertWord, Webhook, WebhookShape } from '../fleet-ports.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-
-export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
-export type WebhookShape = (typeof webhookShapes)[number]
-
-export interface Webhook {
-  readonly url: string
-  readonly shape: WebhookShape
-}
-
-export interface AlertWord {
-  readonly id: string
-  readonly rule: string
-  readonly site: string
-  readonly state: 'firing' | 'resolved'
-  readonly value: number
-  readonly summary: string
-  readonly at: Millis
-}
 
 const answerMsMax: Millis = 10 * secondMs
 

@@ -169,7 +169,7 @@ export function memberStore(
         return others.map(other => other.agent)
       })
     },
-    async supersede(at, silentSince) {
+    async supersede(at, silentSince, machine) {
       return await database.transaction(async (transaction, notify) => {
         const rows = await transaction
           .selectFrom('agents as old')
@@ -177,6 +177,7 @@ export function memberStore(
           .select(['old.agent', 'young.agent as by'])
           .where('old.revokedAt', 'is', null)
           .where('young.revokedAt', 'is', null)
+          .$if(machine !== undefined, query => query.where('old.machine', '=', machine!))
           .whereRef('young.enrolledAt', '>', 'old.enrolledAt')
           .whereRef(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', 'young.enrolledAt')
           .where(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', silentSince)

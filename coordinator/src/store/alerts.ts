@@ -1,5 +1,5 @@
 /** Alerts, and what of them has been told. */
-import type { Millis } from '@starling/shared/units.ts'
+import type { AlertStore } from '../fleet-ports.ts'
 import type { Alert } from '../ports.ts'
 import type { Database } from './database.ts'
 
@@ -24,29 +24,11 @@ export interface AlertTables {
   }
 }
 
-export type StoredAlert = Alert & {
-  readonly told: AlertState
-  readonly attempts: number
-  readonly nextAt: Millis
-}
-
-export interface AlertStore {
-  alerts(): Promise<StoredAlert[]>
-  put(alert: Alert): Promise<void>
-  remove(id: string): Promise<void>
-  /** @returns false when there is no such alert that fires */
-  acknowledge(id: string, by: string, at: Millis): Promise<boolean>
-  told(id: string, state: AlertState): Promise<void>
-  tellLater(id: string, attempts: number, nextAt: Millis): Promise<void>
-  /** Forgets what was over before. */
-  pruneAlerts(before: Millis): Promise<void>
-}
-
 export function alertStore({ db }: Database): AlertStore {
   return {
     alerts: async () => await db.selectFrom('alerts').selectAll().orderBy('id').execute(),
     async put(alert) {
-      const { id, acknowledgedAt: _, acknowledgedBy: __, ...rest } = alert
+      const { id: _, acknowledgedAt: __, acknowledgedBy: ___, ...rest } = alert
       // Who fires anew has not been acknowledged.
       const again = alert.state === 'pending' ? { acknowledgedAt: null, acknowledgedBy: null } : {}
       await db

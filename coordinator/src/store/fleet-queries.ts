@@ -1,45 +1,7 @@
 /** Agents by what is asked of them, joined with what they told last; and how many are there, by site, version and problem. */
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import type { Millis } from '@starling/shared/units.ts'
 import { sql } from 'kysely'
-import type { AgentRecord } from '../ports.ts'
+import type { FleetQueries, FoundAgent } from '../fleet-ports.ts'
 import type { Database } from './database.ts'
-
-export interface AgentFilter {
-  readonly site?: SiteId | undefined
-  readonly group?: string | undefined
-  readonly state?: 'online' | 'offline' | 'revoked' | undefined
-  readonly problem?: string | undefined
-  readonly version?: string | undefined
-  readonly search?: string | undefined
-  readonly after?: string | undefined
-  readonly count: number
-  /** Who was heard after this is online. */
-  readonly onlineSince: Millis
-}
-
-export type FoundAgent = AgentRecord & {
-  readonly hostName: string
-  readonly problems: readonly string[]
-  /** JSON. */
-  readonly host: string
-  readonly counters: string
-}
-
-export interface AgentCount {
-  readonly site: SiteId
-  readonly role: string
-  readonly version: string
-  readonly problems: string
-  readonly online: number
-  readonly count: number
-}
-
-export interface FleetQueries {
-  find(filter: AgentFilter): Promise<FoundAgent[]>
-  one(agent: AgentId): Promise<FoundAgent | null>
-  counts(onlineSince: Millis, site?: SiteId): Promise<AgentCount[]>
-}
 
 export function fleetQueries({ db }: Database): FleetQueries {
   const found = db

@@ -1,7 +1,6 @@
 /** What agents reported, and the fleet's figures over time that come of it: both in one transaction, so that each count counts once. */
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import type { HostFact } from '@starling/shared/heartbeat-report.ts'
-import { dayMs, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import { dayMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { sql, type Transaction } from 'kysely'
 import {
   added,
@@ -14,9 +13,9 @@ import {
   spans,
   wholeFleet,
   type Figures,
-  type Rollup,
   type Span
 } from '@starling/shared/fleet-series.ts'
+import type { SeriesStore, ToldReport } from '../fleet-ports.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
 import type { Tables } from './tables.ts'
@@ -33,35 +32,6 @@ export interface SeriesTables {
   }
   series: { span: Span; site: SiteId; at: number; online: number } & Figures
   noPeer: { day: number; site: SiteId; reason: string; count: number }
-}
-
-export interface ToldReport {
-  readonly agent: AgentId
-  readonly site: SiteId
-  readonly hasGateway: boolean
-  readonly at: Millis
-  readonly runs: ReadonlyArray<{ readonly run: number; readonly counters: Readonly<Record<string, number>> }>
-  readonly host: Readonly<Record<string, HostFact>>
-  readonly problems: readonly string[]
-}
-
-export type SeriesPoint = Figures & { readonly at: Millis; readonly online: number }
-
-export interface SeriesStore {
-  /** @param fresh bytes new to each site since the last time */
-  takeReports(reports: readonly ToldReport[], fresh: ReadonlyMap<SiteId, Bytes>, now: Millis): Promise<void>
-  /** Adds this coordinator's part of a minute. */
-  noteOnline(at: Millis, online: ReadonlyMap<SiteId, number>): Promise<void>
-  rollUp(rollups: readonly Rollup[]): Promise<void>
-  /** Forgets what is too old. */
-  prune(now: Millis): Promise<void>
-  series(span: Span, site: SiteId, from: Millis, to: Millis): Promise<SeriesPoint[]>
-  /** Of each site, and of all. */
-  totals(span: Span, from: Millis): Promise<ReadonlyMap<SiteId, Figures>>
-  noPeer(
-    from: Millis,
-    site?: SiteId
-  ): Promise<ReadonlyArray<{ readonly reason: string; readonly count: number }>>
 }
 
 const noPeerPrefix = 'noPeer.'
@@ -93,11 +63,11 @@ export function seriesStore(database: Database): SeriesStore {
         .onConflict(conflict =>
           conflict
             .columns(['span', 'site', 'at'])
-            .doUpdateSet(({ eb, ref }) =>
+            .doUpdateSet(eb =>
               Object.fromEntries(
                 [...figureNames, 'online' as const].map(name => [
                   name,
-                  eb(ref(`series.${name}`), '+', ref(`excluded.${name}`))
+                  eb(eb.ref(`series.${name}`), '+', eb.ref(`excluded.${name}`))
                 ])
               )
             )
@@ -193,13 +163,13 @@ export function seriesStore(database: Database): SeriesStore {
               .where(sql<boolean>`true`)
           )
           .onConflict(conflict =>
-            conflict.column('agent').doUpdateSet(({ ref }) => ({
-              at: ref('excluded.at'),
-              run: ref('excluded.run'),
-              counters: ref('excluded.counters'),
-              host: ref('excluded.host'),
-              hostName: ref('excluded.hostName'),
-              problems: ref('excluded.problems')
+            conflict.column('agent').doUpdateSet(eb => ({
+              at: eb.ref('excluded.at'),
+              run: eb.ref('excluded.run'),
+              counters: eb.ref('excluded.counters'),
+              host: eb.ref('excluded.host'),
+              hostName: eb.ref('excluded.hostName'),
+              problems: eb.ref('excluded.problems')
             }))
           )
           .execute()
@@ -222,8 +192,8 @@ export function seriesStore(database: Database): SeriesStore {
           .insertInto('noPeer')
           .values({ day, ...row })
           .onConflict(conflict =>
-            conflict.columns(['day', 'site', 'reason']).doUpdateSet(({ eb, ref }) => ({
-              count: eb(ref('noPeer.count'), '+', ref('excluded.count'))
+            conflict.columns(['day', 'site', 'reason']).doUpdateSet(eb => ({
+              count: eb(eb.ref('noPeer.count'), '+', eb.ref('excluded.count'))
             }))
           )
           .execute()
@@ -259,20 +229,20 @@ export function seriesStore(database: Database): SeriesStore {
               .where('at', '>=', at)
               .where('at', '<', end)
               .groupBy('site')
-              .select(({ fn, val }) => [
-                val(to).as('span'),
+              .select(from => [
+                from.val(to).as('span'),
                 'site',
                 sql<number>`CAST(${at} AS BIGINT)`.as('at'),
-                ...figureNames.map(name => sql<number>`CAST(${fn.sum(name)} AS BIGINT)`.as(name)),
-                fn.avg('online').as('online')
+                ...figureNames.map(name => sql<number>`CAST(${from.fn.sum(name)} AS BIGINT)`.as(name)),
+                from.fn.avg('online').as('online')
               ])
           )
           .onConflict(conflict =>
             conflict
               .columns(['span', 'site', 'at'])
-              .doUpdateSet(({ ref }) =>
+              .doUpdateSet(eb =>
                 Object.fromEntries(
-                  [...figureNames, 'online' as const].map(name => [name, ref(`excluded.${name}`)])
+                  [...figureNames, 'online' as const].map(name => [name, eb.ref(`excluded.${name}`)])
                 )
               )
           )
@@ -292,10 +262,13 @@ export function seriesStore(database: Database): SeriesStore {
         .execute()
       await db
         .deleteFrom('agentReports')
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('agents').select('agents.agent').whereRef('agents.agent', '=', 'agentReports.agent')
+        .where(is =>
+          is.not(
+            is.exists(
+              is
+                .selectFrom('agents')
+                .select('agents.agent')
+                .whereRef('agents.agent', '=', 'agentReports.agent')
             )
           )
         )
@@ -339,5 +312,3 @@ export function seriesStore(database: Database): SeriesStore {
     }
   }
 }
-
-export const onlineEveryMs: Millis = minuteMs

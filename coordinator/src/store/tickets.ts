@@ -62,11 +62,14 @@ export function ticketStore(database: Database): TicketStore {
         if (ticket === undefined) return 'exhausted'
         const users = await transaction
           .selectFrom('ticketUses')
-          .select('agent')
+          .select(({ fn }) => [
+            fn.countAll<number>().as('count'),
+            fn.countAll<number>().filterWhere('agent', '=', agent).as('own')
+          ])
           .where('ticket', '=', id)
-          .execute()
-        if (users.some(user => user.agent === agent)) return 'used'
-        if (users.length >= ticket.usesMax) return 'exhausted'
+          .executeTakeFirstOrThrow()
+        if (users.own > 0) return 'used'
+        if (users.count >= ticket.usesMax) return 'exhausted'
         await transaction.insertInto('ticketUses').values({ ticket: id, agent, usedAt: at }).execute()
         return 'used'
       })

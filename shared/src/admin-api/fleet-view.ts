@@ -139,10 +139,10 @@ export const showSeries = operation({
   access: 'viewer',
   summary: 'Figures over time: minutes for a day, hours for 90 days, days for two years.',
   query: z.strictObject({
-    span: z.enum(spans),
+    span: z.enum(spans).default('hour'),
     site: siteId.optional(),
-    from: z.coerce.number().int().nonnegative(),
-    to: z.coerce.number().int().nonnegative()
+    from: z.coerce.number().int().nonnegative().optional().describe('a day before `to` if left out'),
+    to: z.coerce.number().int().nonnegative().optional().describe('now if left out')
   }),
   siteOf: ({ query }) => query.site,
   answer: z.object({

@@ -1,7 +1,8 @@
 /** What agents told, and the figures that come of it. */
 import { agentStore } from '@starling/coordinator/store/agents.ts'
 import { fleetQueries } from '@starling/coordinator/store/fleet-queries.ts'
-import { seriesStore, type ToldReport } from '@starling/coordinator/store/series.ts'
+import type { ToldReport } from '@starling/coordinator/fleet-ports.ts'
+import { seriesStore } from '@starling/coordinator/store/series.ts'
 import { createLog } from '@starling/coordinator/log.ts'
 import { keptMs, rollupsDue, wholeFleet } from '@starling/shared/fleet-series.ts'
 import { dayMs, hourMs, minuteMs } from '@starling/shared/units.ts'
@@ -55,8 +56,14 @@ export const seriesContract: StoreContract = harness => {
     const days = 3
     const agents = agentStore(harness.database, log)
     await agents.putAgent({
-      ...{ agent: 'a', site: 's', role: 'agent', group: null, version: '1' },
-      ...{ enrolledAt: 1, lastHeardAt: null, revokedAt: null }
+      agent: 'a',
+      site: 's',
+      role: 'agent',
+      group: null,
+      version: '1',
+      enrolledAt: 1,
+      lastHeardAt: null,
+      revokedAt: null
     })
     await agents.close()
     let lastAt: number | null = null
