@@ -21,8 +21,15 @@ import {
 import { type PolicyDocument } from '@starling/shared/signed-policy.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { changesBetween, checkDocument, whatWouldBe, type FleetHost } from './policy-check.ts'
-import type { PolicyChange, PolicyRecord, PolicyStore } from './policy-ports.ts'
-import type { By, Change, ChangeStore, RolloutView } from './ports.ts'
+import type {
+  By,
+  Change,
+  ChangeStore,
+  PolicyChange,
+  PolicyRecord,
+  PolicyStore,
+  RolloutView
+} from './ports.ts'
 
 /** One percent finds what breaks at once, ten what breaks some; each is watched for two windows of five minutes. */
 const usualStages: readonly Stage[] = [1, 10, 50, 100].map(percent => ({

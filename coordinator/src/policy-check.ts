@@ -12,7 +12,7 @@ import { readPolicy, type PolicyProblem } from '@starling/shared/policy/problems
 import { concerns, scopesOf, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
 import { policyDocumentBytesMax, type PolicyDocument } from '@starling/shared/signed-policy.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
-import type { PolicyChange } from './policy-ports.ts'
+import type { PolicyChange } from './ports.ts'
 
 export interface FleetHost extends ScopedMember {
   readonly role: Role

@@ -18,8 +18,7 @@ import {
   type SignedPolicy
 } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { Authority } from './ports.ts'
-import type { PolicyDesk, PolicyStore } from './policy-ports.ts'
+import type { Authority, PolicyDesk, PolicyStore } from './ports.ts'
 
 export interface LoadedDesk extends PolicyDesk {
   /** Reads what the database says now. */

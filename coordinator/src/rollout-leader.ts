@@ -7,8 +7,7 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
-import type { HeardRecord, PolicyStore } from './policy-ports.ts'
-import type { RolloutCore, RolloutEvent, RolloutView } from './ports.ts'
+import type { HeardRecord, PolicyStore, RolloutCore, RolloutEvent, RolloutView } from './ports.ts'
 
 /** Within which what one coordinator hears is seen by the one that leads; its judgements come no oftener. */
 const tickMsMax: Millis = 5 * secondMs
