@@ -176,7 +176,7 @@ setInterval(() => {
     revocations,
     ready: began === keys.length && lastAnswerAt.filter(() => true).length === keys.length
   }
-  answered = errors = 0
+  answered = errors = revocations = 0
   tookMs = []
   process.stdout.write(`seen ${JSON.stringify(seen)}\n`)
 }, secondMs)

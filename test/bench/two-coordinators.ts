@@ -6,6 +6,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAdminClient } from '@starling/coordinator/cli/admin-client.ts'
+import { masterKeyFileName } from '@starling/coordinator/master-key.ts'
 import { readAudit, verifyAudit } from '@starling/shared/admin-api/audit.ts'
 import { createTicket, listAgents, listTickets, revokeAgent } from '@starling/shared/admin-api/fleet.ts'
 import { heartbeatMsDefault } from '@starling/shared/coordinator-api.ts'
@@ -48,7 +49,8 @@ async function round(say: (text: string) => void, count: number): Promise<Figure
     )
     const folders = [house.folder('one'), house.folder('other')] as const
     const one = await startOn(house, folders[0], url)
-    copyFileSync(join(folders[0], 'fleet.key'), join(folders[1], 'fleet.key'))
+    for (const file of ['fleet.key', masterKeyFileName])
+      copyFileSync(join(folders[0], file), join(folders[1], file))
     const other = await startOn(house, folders[1], url)
     const roads = [one, other].map(({ ready }) => ({
       id: String(ready.coordinator),
