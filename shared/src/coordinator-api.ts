@@ -129,7 +129,10 @@ export interface ReportHead {
   /** What is wrong with the agent or its network, in words of ours. */
   readonly problems: readonly string[]
   /** Where the counters of earlier runs ended, until a coordinator has taken them. */
-  readonly earlier: ReadonlyArray<{ readonly run: number; readonly counters: Readonly<Record<string, number>> }>
+  readonly earlier: ReadonlyArray<{
+    readonly run: number
+    readonly counters: Readonly<Record<string, number>>
+  }>
 }
 
 /** An agent of the site, and where it can be dialled. */

@@ -78,7 +78,10 @@ const known = Array.from({ length: 200 }, (_, at) => ({
   length: (at + 1) * MiB
 }))
 
-function reportOf(at: number, beats: number): Parameters<ReturnType<typeof createHeartbeatReports>['next']>[0] {
+function reportOf(
+  at: number,
+  beats: number
+): Parameters<ReturnType<typeof createHeartbeatReports>['next']>[0] {
   const share = Math.min(1, beats / 20)
   return {
     counters: {
@@ -131,7 +134,13 @@ async function live(key: AgentKey, at: number): Promise<never> {
       const policy = { number: 0, digest: emptyPolicyDigest, refused: null }
       const said = { version: '1', ...told, addresses, credentialSerial: serial, revocationsVersion, policy }
       const body = { ...said, purgesVersion: 0 }
-      answer = await client.ask(task.coordinators, apiPaths.heartbeat, body, heartbeatResponseShape, isReportKnown)
+      answer = await client.ask(
+        task.coordinators,
+        apiPaths.heartbeat,
+        body,
+        heartbeatResponseShape,
+        isReportKnown
+      )
     } catch (error) {
       errors++
       lastError = `${codeOf(error)}: ${messageOf(error)}`.slice(0, 300)

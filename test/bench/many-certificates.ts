@@ -23,7 +23,10 @@ export async function certificateMaker(first: AgentKey): Promise<(of: AgentKey) 
     const der = Buffer.from(model)
     publicBytes(key).copy(der, keyAt)
     sign(null, der.subarray(signedAt, signedEnd), key).copy(der, der.length - signatureBytes)
-    return { key, cert: `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n` }
+    return {
+      key,
+      cert: `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
+    }
   }
 }
 

@@ -98,7 +98,7 @@ async function round(say: (text: string) => void, count: number): Promise<Figure
       ...revoked.filter(id => !out.has(id) || !noted.has(id))
     ]
     const answeredLately = seen.map(one =>
-      one.slice(-heartbeatMsDefault / secondMs).reduce((sum, { answered }) => sum + answered, 0)
+      one.slice(-(heartbeatMsDefault / secondMs)).reduce((sum, { answered }) => sum + answered, 0)
     )
     return {
       unservedMs: Math.max(...last.map(({ unservedMs }) => unservedMs)),
