@@ -253,14 +253,17 @@ export async function createCoordinator(
     undo.push(() => policy.stop())
     const listening = await api.listen(config.listen)
     addresses = reachableAddresses(config.advertise, listening)
-    siblings = followSiblings({
+    const followed = followSiblings({
       self: { id: authority.coordinator, addresses },
       store: coordinatorsStore(database),
       listen: database.listen,
       clock,
       log
     })
-    undo.push(() => siblings?.stop())
+    siblings = followed
+    undo.push(() => {
+      followed.stop()
+    })
     await writeRunningFile(config.dataFolder, {
       ...listening,
       coordinator: authority.coordinator,

@@ -2,6 +2,7 @@
  * The rollouts' shell: every coordinator writes down what it hears of agents while a rollout is on, one of them reads all
  * of it, runs the core and writes down what that decides. When that one dies, another begins with the same database.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
@@ -67,6 +68,7 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
     core = own
     const revisions = new Map<PolicyScope, number>()
     let readTo: Millis = 0
+    let isReadDue = false
 
     async function readScopes(): Promise<void> {
       const { scopes } = await store.policies()
@@ -113,17 +115,21 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
       await step({ type: 'woke' })
     }
 
-    then(async () => {
-      await readMembers()
-      await readScopes()
-    })
-    const unlisten = parts.onChange(() => {
+    /** What changes before the reading begins is read with it: at the start, all that it follows says that it may have changed. */
+    function readSoon(): void {
+      if (isReadDue) return
+      isReadDue = true
       then(async () => {
+        await nextTurn()
+        isReadDue = false
         if (until.aborted) return
         await readMembers()
         await readScopes()
       })
-    })
+    }
+
+    const unlisten = parts.onChange(readSoon)
+    readSoon()
     const timer = setInterval(() => {
       then(tick)
     }, tickMs)

@@ -5,13 +5,12 @@
  *
  * Arguments: one JSON object, AgentsTask.
  */
-import { createHash, createPrivateKey } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createApiClient, type ApiClient } from '@starling/agent/coordinator-link/api-client.ts'
 import { createHeartbeatReports } from '@starling/agent/coordinator-link/heartbeat-report.ts'
-import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
-import { dialAgent } from '@starling/agent/identity/tls.ts'
+import { dialAgent, type DialAgent } from '@starling/agent/identity/tls.ts'
 import {
   apiPaths,
   heartbeatJitter,
@@ -24,6 +23,7 @@ import { parseTransferId } from '@starling/shared/ids.ts'
 import { emptyPolicyDigest } from '@starling/shared/signed-policy.ts'
 import { MiB, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentKey } from './enrolled-fleet.ts'
+import { certificateMaker } from './many-certificates.ts'
 
 export interface AgentsTask {
   readonly keysFile: string
@@ -53,6 +53,7 @@ export interface Seen {
 /** As the link does: from a second to a heartbeat, so that who cannot be served now does not make it worse. */
 const firstRetryMs: Millis = secondMs
 const swarmSize = 10
+const diallingMax = 16
 const noFiles = { readFile: async () => null, writeFile: async () => {} }
 
 const task = JSON.parse(process.argv[2]!) as AgentsTask
@@ -65,6 +66,8 @@ let tookMs: number[] = []
 let longestMs = 0
 let revocations = 0
 let began = 0
+let dialling = 0
+const turns: Array<() => void> = []
 let line = 0
 let cpu = process.cpuUsage()
 
@@ -75,7 +78,10 @@ const known = Array.from({ length: 200 }, (_, at) => ({
   length: (at + 1) * MiB
 }))
 
-function reportOf(at: number, beats: number): Parameters<ReturnType<typeof createHeartbeatReports>['next']>[0] {
+function reportOf(
+  at: number,
+  beats: number
+): Parameters<ReturnType<typeof createHeartbeatReports>['next']>[0] {
   const share = Math.min(1, beats / 20)
   return {
     counters: {
@@ -96,9 +102,22 @@ function reportOf(at: number, beats: number): Parameters<ReturnType<typeof creat
   }
 }
 
-async function live({ id, key }: AgentKey, at: number): Promise<never> {
-  const tls = await createTlsIdentity({ agentId: id, nodeKey: createPrivateKey(key) })
-  const newClient = (): ApiClient => createApiClient(to => dialAgent({ ...to, tls }))
+/** More handshakes at a time would only make each of them wait for the others. */
+async function dial(to: DialAgent): ReturnType<typeof dialAgent> {
+  if (dialling >= diallingMax) await new Promise<void>(resolve => void turns.push(resolve))
+  else dialling++
+  try {
+    return await dialAgent(to)
+  } finally {
+    const next = turns.shift()
+    if (next === undefined) dialling--
+    else next()
+  }
+}
+
+async function live(key: AgentKey, at: number): Promise<never> {
+  const tls = certificateOf(key)
+  const newClient = (): ApiClient => createApiClient(to => dial({ ...to, tls }))
   const reports = createHeartbeatReports('', noFiles, Date.now)
   let client = newClient()
   let serial = 0
@@ -115,7 +134,13 @@ async function live({ id, key }: AgentKey, at: number): Promise<never> {
       const policy = { number: 0, digest: emptyPolicyDigest, refused: null }
       const said = { version: '1', ...told, addresses, credentialSerial: serial, revocationsVersion, policy }
       const body = { ...said, purgesVersion: 0 }
-      answer = await client.ask(task.coordinators, apiPaths.heartbeat, body, heartbeatResponseShape, isReportKnown)
+      answer = await client.ask(
+        task.coordinators,
+        apiPaths.heartbeat,
+        body,
+        heartbeatResponseShape,
+        isReportKnown
+      )
     } catch (error) {
       errors++
       lastError = `${codeOf(error)}: ${messageOf(error)}`.slice(0, 300)
@@ -160,12 +185,13 @@ setInterval(() => {
     revocations,
     ready: began === keys.length && lastAnswerAt.filter(() => true).length === keys.length
   }
-  answered = errors = 0
+  answered = errors = revocations = 0
   tookMs = []
   process.stdout.write(`seen ${JSON.stringify(seen)}\n`)
 }, secondMs)
 process.stdin.on('end', () => process.exit(0)).resume()
 
+const certificateOf = await certificateMaker(keys[0]!)
 const rampFrom = performance.now()
 for (const [at, key] of keys.entries()) {
   const waitMs = rampFrom + (at / keys.length) * task.rampMs - performance.now()

@@ -66,7 +66,9 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
     const beforeRamp = costOf(coordinator.pid)
     const ramp = await watch(crowd, loadMs / 2 + 5 * minuteMs, ({ ready }) => ready)
     if (ramp.at(-1)?.ready !== true)
-      throw new Error(`not all agents were let in: ${ramp.findLast(one => one.lastError !== null)?.lastError}`)
+      throw new Error(
+        `not all agents were let in: ${ramp.findLast(one => one.lastError !== null)?.lastError}`
+      )
     const rampCpu = (costOf(coordinator.pid).cpuMs - beforeRamp.cpuMs) / (ramp.length * secondMs)
     // The last to come have told all of themselves once more.
     await watch(crowd, heartbeatMsDefault)

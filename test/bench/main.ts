@@ -9,6 +9,7 @@ import { GiB, MiB } from '@starling/shared/units.ts'
 import { table } from '../demo/words.ts'
 import { measure, type Bar, type Bench, type BenchResult } from './bench.ts'
 import { bulk } from './bulk.ts'
+import { coordinatorStart } from './coordinator-start.ts'
 import { goMirror } from './go-mirror.ts'
 import { heartbeats } from './heartbeats.ts'
 import { httpBenches } from './http/http.ts'
@@ -16,6 +17,7 @@ import { idle } from './idle.ts'
 import { interception } from './interception.ts'
 import { policyPush } from './policy-push.ts'
 import { swarm3, swarm3Secret } from './swarm.ts'
+import { twoCoordinators } from './two-coordinators.ts'
 import { upstreams } from './upstreams.ts'
 
 const benches: readonly Bench[] = [
@@ -26,6 +28,8 @@ const benches: readonly Bench[] = [
   upstreams,
   policyPush,
   heartbeats,
+  coordinatorStart,
+  twoCoordinators,
   interception,
   goMirror,
   ...httpBenches

@@ -1,6 +1,8 @@
 /** Two coordinators of one fleet on one PostgreSQL: what one has done, the other knows. */
-import { copyFile } from 'node:fs/promises'
+import { copyFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { membershipFileName } from '@starling/agent/coordinator-link/membership.ts'
+import { masterKeyFileName } from '@starling/coordinator/master-key.ts'
 import { formatTicket, parseTicket } from '@starling/shared/ticket.ts'
 import { minuteMs } from '@starling/shared/units.ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -23,7 +25,8 @@ describe.skipIf(programs === null)('two coordinators on one PostgreSQL', { timeo
     const database = { url: await postgres.createDatabase() }
     const [data, otherData] = [await lab.folder(), await lab.folder()]
     const one = await lab.coordinator({ data, database })
-    for (const key of ['fleet.key', 'master.key']) await copyFile(join(data, key), join(otherData, key))
+    for (const file of ['fleet.key', masterKeyFileName])
+      await copyFile(join(data, file), join(otherData, file))
     const other = await lab.coordinator({ data: otherData, database, heartbeatMs: minuteMs })
     expect([other.fleet, other.id === one.id]).toEqual([one.fleet, false])
 
@@ -53,9 +56,34 @@ describe.skipIf(programs === null)('two coordinators on one PostgreSQL', { timeo
     })
   })
 
+  it('are told to agents, so that one whose coordinator is gone goes on at the other', async () => {
+    const database = { url: await postgres.createDatabase() }
+    const [data, otherData] = [await lab.folder(), await lab.folder()]
+    const one = await lab.coordinator({ data, database })
+    for (const file of ['fleet.key', masterKeyFileName])
+      await copyFile(join(data, file), join(otherData, file))
+    const other = await lab.coordinator({ data: otherData, database })
+    const agent = await lab.agent(await lab.ticket(one))
+    await agent.link.prepare()
+    await agent.link.start()
+    await vi.waitFor(async () => {
+      expect(await readFile(join(agent.folder, membershipFileName), 'latin1')).toContain(other.id)
+    })
+    expect((await other.status()).online).toBe(0)
+    await one.stop()
+    await vi.waitFor(async () => {
+      expect((await other.status()).online).toBe(1)
+    })
+    expect(agent.link.state().kind).toBe('connected')
+  })
+
   it('must be of one fleet', async () => {
     const database = { url: await postgres.createDatabase() }
-    await lab.coordinator({ database })
-    await expect(lab.coordinator({ database })).rejects.toMatchObject({ code: 'store-other-fleet' })
+    const [data, otherData] = [await lab.folder(), await lab.folder()]
+    await lab.coordinator({ data, database })
+    await copyFile(join(data, masterKeyFileName), join(otherData, masterKeyFileName))
+    await expect(lab.coordinator({ data: otherData, database })).rejects.toMatchObject({
+      code: 'store-other-fleet'
+    })
   })
 })

@@ -23,11 +23,12 @@ export function chooseHandout(
   fleet: Fleet,
   asker: Present
 ): Array<{ id: AgentId; addresses: readonly string[] }> {
+  const seed = hash32(asker.agent)
   const chosen = candidates(fleet, asker)
     .map(present => ({
       present,
       worth: worthOf(present, asker),
-      tie: hash32(present.agent, hash32(asker.agent))
+      tie: hash32(present.agent, seed)
     }))
     .sort(
       (one, other) =>

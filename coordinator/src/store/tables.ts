@@ -10,6 +10,7 @@ import type { FactTables } from './facts.ts'
 import type { PolicyTables } from './policies.ts'
 import type { PurgeTables } from './purges.ts'
 import type { SecretTables } from './secrets.ts'
+import type { CredentialTables } from './serials.ts'
 import type { SeriesTables } from './series.ts'
 import type { TicketTables } from './tickets.ts'
 
@@ -21,6 +22,7 @@ export interface Tables
     AuditTables,
     CoordinatorTables,
     CounterTables,
+    CredentialTables,
     EventTables,
     FactTables,
     PolicyTables,

@@ -1,10 +1,9 @@
-/** What new machines join with, who did, and what was issued to them. */
+/** What new machines join with, and who did. */
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import { dayMs, type Millis } from '@starling/shared/units.ts'
-import type { Generated } from 'kysely'
 import type { TicketStore } from '../ports.ts'
 import type { Database } from './database.ts'
+import { serialIssuer } from './serials.ts'
 
 export interface TicketTables {
   tickets: {
@@ -18,11 +17,7 @@ export interface TicketTables {
     expiresAt: number
   }
   ticketUses: { ticket: string; agent: AgentId; usedAt: number }
-  credentials: { serial: Generated<number>; agent: AgentId; issuedAt: number; notAfter: number }
 }
-
-/** Audit needs the credentials that may still count somewhere, not those of last year. */
-const credentialsKeptMs: Millis = 40 * dayMs
 
 export function ticketStore(database: Database): TicketStore {
   const { db } = database
@@ -60,16 +55,16 @@ export function ticketStore(database: Database): TicketStore {
           .forUpdate()
           .executeTakeFirst()
         if (ticket === undefined) return 'exhausted'
-        const users = await transaction
+        const { uses, own } = await transaction
           .selectFrom('ticketUses')
           .select(({ fn }) => [
-            fn.countAll<number>().as('count'),
+            fn.countAll<number>().as('uses'),
             fn.countAll<number>().filterWhere('agent', '=', agent).as('own')
           ])
           .where('ticket', '=', id)
           .executeTakeFirstOrThrow()
-        if (users.own > 0) return 'used'
-        if (users.count >= ticket.usesMax) return 'exhausted'
+        if (own > 0) return 'used'
+        if (uses >= ticket.usesMax) return 'exhausted'
         await transaction.insertInto('ticketUses').values({ ticket: id, agent, usedAt: at }).execute()
         return 'used'
       })
@@ -77,18 +72,6 @@ export function ticketStore(database: Database): TicketStore {
     async pruneTickets(at) {
       await db.deleteFrom('tickets').where('expiresAt', '<', at).execute()
     },
-    async issueSerial({ agent, at, notAfter }) {
-      const { serial } = await db
-        .insertInto('credentials')
-        .values({ agent, issuedAt: at, notAfter })
-        .returning('serial')
-        .executeTakeFirstOrThrow()
-      await db
-        .deleteFrom('credentials')
-        .where('agent', '=', agent)
-        .where('notAfter', '<', at - credentialsKeptMs)
-        .execute()
-      return serial
-    }
+    issueSerial: serialIssuer(database)
   }
 }
