@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { createAdminClient } from '@starling/coordinator/cli/admin-client.ts'
 import { masterKeyFileName } from '@starling/coordinator/master-key.ts'
 import { readAudit, verifyAudit } from '@starling/shared/admin-api/audit.ts'
-import { createTicket, listAgents, listTickets, revokeAgent } from '@starling/shared/admin-api/fleet.ts'
+import { listAgents } from '@starling/shared/admin-api/fleet-view.ts'
+import { createTicket, listTickets, revokeAgent } from '@starling/shared/admin-api/fleet.ts'
 import { heartbeatMsDefault } from '@starling/shared/coordinator-api.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { findPostgres, postgresInstall, startPostgres } from '../doubles/postgres.ts'
@@ -86,7 +87,7 @@ async function round(say: (text: string) => void, count: number): Promise<Figure
     const admin = await createAdminClient(folders[1])
     const known = new Set((await admin.ask(listTickets, {})).tickets.map(({ id }) => id))
     const out = new Set(
-      (await admin.ask(listAgents, {})).agents.flatMap(({ agent, revokedAt }) =>
+      (await admin.ask(listAgents, { query: { count: 1000 } })).agents.flatMap(({ agent, revokedAt }) =>
         revokedAt === null ? [] : [agent]
       )
     )

@@ -4,7 +4,8 @@ import { goMirrorBench } from '../bench/go-mirror.ts'
 import { interceptionBench } from '../bench/interception.ts'
 
 /** Benches that check as they measure that the ways which they compare were taken: one small round of each, for that and not for its times. */
-const once = (bench: Bench): Promise<BenchResult> => measure(bench, 1, { say: () => {}, sizeBytes: null, agents: null, minutes: null })
+const once = (bench: Bench): Promise<BenchResult> =>
+  measure(bench, 1, { say: () => {}, sizeBytes: null, agents: null, minutes: null })
 
 test('the bench of interception asks by tunnel and through opened TLS, in both protocols', async () => {
   const { medians } = await once(interceptionBench(30))

@@ -10,7 +10,8 @@ import { dialAgent } from '@starling/agent/identity/tls.ts'
 import { readAdminToken, readRunningFile } from '@starling/coordinator/admin-files.ts'
 import { createAdminClient } from '@starling/coordinator/cli/admin-client.ts'
 import { verifyAudit } from '@starling/shared/admin-api/audit.ts'
-import { createTicket, listAgents, listTickets, showStatus } from '@starling/shared/admin-api/fleet.ts'
+import { listAgents } from '@starling/shared/admin-api/fleet-view.ts'
+import { createTicket, listTickets, showStatus } from '@starling/shared/admin-api/fleet.ts'
 import { apiPaths, enrolResponseShape, type EnrolResponse } from '@starling/shared/coordinator-api.ts'
 import { codeOf } from '@starling/shared/errors.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
@@ -205,7 +206,7 @@ test(
       for (const { credential } of answers) serials.add(credential.serial)
     }
     expect(serials.size).toBe(2 * count)
-    const listed = (await admin.ask(listAgents, {})).agents
+    const listed = (await admin.ask(listAgents, { query: { count: 1000 } })).agents
     expect(listed.map(({ agent }) => agent).toSorted()).toEqual(
       agents.map(({ identity }): Identity['agentId'] => identity.agentId).toSorted()
     )
