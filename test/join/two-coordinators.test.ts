@@ -62,10 +62,11 @@ describe.skipIf(programs === null)('two coordinators on one PostgreSQL', { timeo
     const one = await lab.coordinator({ data, database })
     for (const file of ['fleet.key', masterKeyFileName])
       await copyFile(join(data, file), join(otherData, file))
-    const other = await lab.coordinator({ data: otherData, database })
     const agent = await lab.agent(await lab.ticket(one))
     await agent.link.prepare()
     await agent.link.start()
+    // It comes later: the heartbeats tell of it.
+    const other = await lab.coordinator({ data: otherData, database })
     await vi.waitFor(async () => {
       expect(await readFile(join(agent.folder, membershipFileName), 'latin1')).toContain(other.id)
     })
