@@ -1,7 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { json } from './client.ts'
 import { openHouse } from './harness.ts'
+import type { AgentStatus, PolicyView } from '@starling/agent/ports.ts'
 import { coordinatorProgram, createTicket, quickHeartbeat, startAgent, startCoordinator } from './site.ts'
 
 const house = openHouse()
@@ -51,3 +53,41 @@ test('a policy reaches a real agent; a coordinator that is killed in the middle 
   await expect.poll(slots, { timeout: 15_000 }).toBe(3)
   expect(await policy('history')).toMatchObject([{ version: 2 }, { version: 1, reason: 'less' }])
 }, 150_000)
+
+test('the gateway in a coordinator takes policy like every agent, and starts with what it was told', async () => {
+  const coordinator = await startCoordinator(house)
+  const slots = async (page: string): Promise<number> =>
+    (await json<AgentStatus>(`${page}/api/v1/status`)).policy.uploadSlots
+  const file = join(coordinator.folder, 'policy.json')
+  writeFileSync(
+    file,
+    JSON.stringify({ uploadSlots: 3, upstreamServers: [{ name: 'north', kind: 'direct' }] })
+  )
+  const done = await house.run(coordinatorProgram, [
+    'policy',
+    'set',
+    file,
+    '--data',
+    coordinator.folder,
+    '--at-once'
+  ])
+  expect(done).toMatchObject({ code: 0 })
+  await expect.poll(() => slots(coordinator.gatewayPage!), { timeout: 15_000 }).toBe(3)
+  const servers = async (page: string) => {
+    const token = readFileSync(join(coordinator.folder, 'gateway', 'page.token'), 'utf8').trim()
+    const headers = { authorization: `Bearer ${token}` }
+    const { values } = await json<PolicyView>(`${page}/api/v1/policy`, { headers })
+    return values.find(({ name }) => name === 'upstreamServers')
+  }
+  const origin = { kind: 'coordinator', name: 'fleet version 1' }
+  // Those cannot change while it runs.
+  expect(await servers(coordinator.gatewayPage!)).toMatchObject({ value: [], waiting: { origin } })
+
+  await coordinator.stop()
+  const again = await startCoordinator(house, quickHeartbeat, coordinator.folder)
+  expect(await servers(again.gatewayPage!)).toMatchObject({
+    value: [{ name: 'north' }],
+    origin,
+    waiting: null
+  })
+}, 90_000)

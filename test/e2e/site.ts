@@ -155,9 +155,10 @@ const gatewayEnv = {
 
 export async function startCoordinator(
   house: House,
-  args: readonly string[] = quickHeartbeat
+  args: readonly string[] = quickHeartbeat,
+  /** Of one that has stopped: it starts again. */
+  folder: string = house.folder('coordinator')
 ): Promise<CoordinatorHandle> {
-  const folder = house.folder('coordinator')
   const running = await house.start(
     'coordinator',
     coordinatorProgram,
