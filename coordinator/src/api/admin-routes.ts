@@ -6,24 +6,16 @@ import {
   moveAgent,
   purgeContent,
   revokeAgent,
-  setAgentGroup,
   showStatus
 } from '@starling/shared/admin-api/fleet.ts'
 import { showHealth, showMe } from '@starling/shared/admin-api/service.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
 import type { AddRoute } from './route.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAdminRoutes(
   route: AddRoute,
-  {
-    enrolment,
-    purges,
-    status,
-    store,
-    log
-  }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'store' | 'log'>
+  { enrolment, purges, status, log }: Pick<ApiParts, 'enrolment' | 'purges' | 'status' | 'log'>
 ): void {
   route(showHealth, async () => ({ ok: true as const }))
   route(showMe, async ({ actor }) => actor)
@@ -41,16 +33,6 @@ export function addAdminRoutes(
     const revoked = await enrolment.revoke(agent, reason, by)
     log.info({ agent, reason, by: by.actor }, revoked ? 'revoked' : 'was revoked already')
     return { agent, alreadyRevoked: !revoked }
-  })
-
-  route(setAgentGroup, async ({ params: { agent }, body: { group }, by }) => {
-    if (!(await store.setGroup(agent, group)))
-      throw new StarlingError(
-        'unknown-agent',
-        `${agent} is not one of this fleet: see "starling-coordinator agents"`
-      )
-    log.info({ agent, group, by: by.actor }, 'group')
-    return { agent, group }
   })
 
   route(moveAgent, async ({ params: { agent }, body }) => {

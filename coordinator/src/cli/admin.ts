@@ -83,7 +83,7 @@ export async function revoke(
   print(
     answer.alreadyRevoked
       ? `${agent} was revoked already.`
-      : `${agent} is revoked. Agents learn of it with their next heartbeat.`
+      : `${agent} is revoked. Agents that are connected hear of it at once, the others with their next heartbeat.`
   )
 }
 
@@ -94,5 +94,7 @@ export async function purge(
   const body = { purge: requestOf(what), reason }
   const answer = await (await createAdminClient(data)).ask(fleet.purgeContent, { body })
   if (json) return print(JSON.stringify(answer))
-  print(`${what} is purged. Agents forget it with their next heartbeat.`)
+  print(
+    `${what} is purged. Agents that are connected forget it at once, the others with their next heartbeat.`
+  )
 }

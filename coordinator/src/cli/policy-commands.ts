@@ -1,5 +1,4 @@
 /** How `starling-coordinator policy` is said; what it does is in policy.ts. */
-import { isAgentId } from '@starling/shared/ids.ts'
 import { isPolicyScope } from '@starling/shared/policy-scope.ts'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import * as policy from './policy.ts'
@@ -56,12 +55,6 @@ export function addPolicyCommands(program: Command, add: AddCommand): void {
     .action(async (file: string, options) => {
       await policy.setPolicy(options, file)
     })
-  add(parent, 'group', 'Put an agent into a group of policies.')
-    .argument('<agent>', 'its id', agentId)
-    .argument('[group]', 'its name; left out: into none')
-    .action(async (agent: string, group: string | undefined, options) => {
-      await policy.setGroup(options, agent, group ?? null)
-    })
 
   const rollout = parent.command('rollout').description('Bringing a version to its agents, stage by stage.')
   staged(add(rollout, 'start', 'Begin to roll a version out.'))
@@ -100,9 +93,4 @@ function versionNumber(text: string): number {
 
 function versionOrNone(text: string): number | null {
   return text === 'none' ? null : versionNumber(text)
-}
-
-function agentId(text: string): string {
-  if (isAgentId(text)) return text
-  throw new InvalidArgumentError('Give the 52 characters that begin with 12D3KooW.')
 }

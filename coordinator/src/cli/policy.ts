@@ -13,7 +13,6 @@ import {
   type PolicyRecordView,
   type PolicyScopeView
 } from '@starling/shared/admin-api/policy.ts'
-import { setAgentGroup } from '@starling/shared/admin-api/fleet.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import { diffOf } from '@starling/shared/policy/diff.ts'
 import { parseDuration } from '../config.ts'
@@ -149,18 +148,6 @@ export async function rollBack(options: Reasoned, version: number | null | undef
   const { data, scope, reason } = options
   const body = { reason, ...(version === undefined ? {} : { version }) }
   out(options, await (await createAdminClient(data)).ask(rollBackPolicy, { params: { scope }, body }))
-}
-
-export async function setGroup(
-  { data, json }: AdminOptions,
-  agent: string,
-  group: string | null
-): Promise<void> {
-  const answer = await (
-    await createAdminClient(data)
-  ).ask(setAgentGroup, { params: { agent }, body: { group } })
-  if (json) return print(JSON.stringify(answer))
-  print(group === null ? `${agent} is in no group.` : `${agent} is in the group ${group}.`)
 }
 
 function out({ json }: AdminOptions, policy: PolicyScopeView): void {

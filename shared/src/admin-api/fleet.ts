@@ -98,17 +98,6 @@ export const revokeAgent = operation({
   answer: z.object({ agent: agentId, alreadyRevoked: z.boolean() })
 })
 
-export const setAgentGroup = operation({
-  method: 'POST',
-  path: '/api/v1/agents/{agent}/group',
-  access: 'admin',
-  summary: 'Puts an agent into a group of policies, out of any other.',
-  action: 'agent.group',
-  params: z.strictObject({ agent: agentId }),
-  body: z.strictObject({ group: z.string().refine(isGroupName).nullable() }),
-  answer: z.object({ agent: agentId, group: z.string().nullable() })
-})
-
 export const moveAgent = operation({
   method: 'POST',
   path: '/api/v1/agents/{agent}/move',
