@@ -32,7 +32,7 @@ import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
-import type { Upkeep } from './ports.ts'
+import type { FleetPort, Upkeep } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { runCore } from './run.ts'
 import { followSiblings, type Siblings } from './siblings.ts'
@@ -135,7 +135,15 @@ export async function createCoordinator(
     undo.push(() => {
       cached.stop()
     })
-    undo.push(await followMembers(database.listen, store, fleet, log))
+    const reports = new ReportBook()
+    const belonging: Pick<FleetPort, 'enrolled' | 'revoked'> = {
+      enrolled: fleet.enrolled,
+      revoked(agent) {
+        fleet.revoked(agent)
+        reports.forget(agent)
+      }
+    }
+    undo.push(await followMembers(database.listen, store, belonging, log))
 
     let addresses: readonly string[] = []
     let siblings: Siblings | null = null
@@ -155,7 +163,6 @@ export async function createCoordinator(
     })
     const purges = createPurges(cached, change, clock)
     const series = seriesStore(database)
-    const reports = new ReportBook()
     const webhook = createWebhookBook(
       {
         read: name => secrets.read(name),
@@ -183,6 +190,7 @@ export async function createCoordinator(
       store: fleetQueries(database),
       series,
       book,
+      isOnline: agent => fleet.online(agent),
       heartbeatMs: config.heartbeatMs,
       clock
     })

@@ -112,6 +112,10 @@ it('what an agent has and fetches is known, changes included, and is asked for a
   expect(
     (await second.fleetView.series('minute', wholeFleet, undefined, undefined)).points.at(0)?.fresh
   ).toBe(500)
+  await second.enrolment.revoke(agent.identity.agentId, 'sold')
+  await eventually(() => {
+    expect(second.fleetView.contents(undefined, 100).contents).toEqual([])
+  })
 })
 
 describe('a machine that was set up anew', () => {

@@ -39,5 +39,17 @@ it('counts what is new to a site once, and not what was there when it began to l
   book.take('a', 's', beat(3, 2, { swarm: [entry(1)] }))
   expect([...book.takeFresh()]).toEqual([['s', 500]])
   expect([...book.takeFresh()]).toEqual([])
-  expect(book.contents(null)).toMatchObject([{ complete: 2, fetching: 0, availability: 2, length: 1000 }])
+  expect(book.contents(null, () => true)).toMatchObject([
+    { complete: 2, fetching: 0, availability: 2, length: 1000 }
+  ])
+  // Whoever is silent holds nothing that anybody could have.
+  expect(book.contents(null, agent => agent === 'b')).toMatchObject([{ complete: 1, availability: 1 }])
+})
+
+it('knows nothing of an agent that was forgotten', () => {
+  const book = new ReportBook()
+  book.take('a', 's', beat(1, null))
+  book.forget('a')
+  expect(book.of('a')).toBeNull()
+  expect(book.take('a', 's', beat(2, 1))).toBeNull()
 })

@@ -49,6 +49,7 @@ export class ReportBook {
     return taken
   }
 
+  /** It belongs no more. (One that is silent may go on where it was.) */
   forget(agent: AgentId): void {
     this.#known.delete(agent)
   }
@@ -68,10 +69,11 @@ export class ReportBook {
     return fresh
   }
 
-  contents(site: SiteId | null): ContentView[] {
+  /** @param isThere whose copies count */
+  contents(site: SiteId | null, isThere: (agent: AgentId) => boolean): ContentView[] {
     const found = new Map<string, { -readonly [Name in keyof ContentView]: ContentView[Name] }>()
-    for (const report of this.#known.values()) {
-      if (site !== null && report.site !== site) continue
+    for (const [agent, report] of this.#known) {
+      if ((site !== null && report.site !== site) || !isThere(agent)) continue
       for (const { transfer, complete, name, length, share, wanBytes } of report.swarm.values()) {
         const key = `${report.site} ${transfer}`
         const view = found.get(key) ?? {

@@ -9,7 +9,7 @@ import {
   type Figures,
   type Span
 } from '@starling/shared/fleet-series.ts'
-import type { SiteId } from '@starling/shared/ids.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
 
@@ -22,12 +22,14 @@ export function createFleetView({
   store,
   series,
   book,
+  isOnline,
   heartbeatMs,
   clock
 }: {
   readonly store: FleetQueries
   readonly series: SeriesStore
   readonly book: Pick<FleetBook, 'reports'>
+  readonly isOnline: (agent: AgentId) => boolean
   readonly heartbeatMs: Millis
   readonly clock: () => Millis
 }): FleetView {
@@ -137,7 +139,7 @@ export function createFleetView({
         savings: { day, week: await spent('day', 7, site), month: await spent('day', 30, site) }
       }
     },
-    contents: (site, count) => ({ contents: book.reports.contents(site ?? null).slice(0, count) }),
+    contents: (site, count) => ({ contents: book.reports.contents(site ?? null, isOnline).slice(0, count) }),
     async series(span, site, given, to = now() + 1) {
       const from = given ?? Math.max(0, to - dayMs)
       const spanLengthMs = { minute: minuteMs, hour: 60 * minuteMs, day: dayMs }[span]
