@@ -137,7 +137,9 @@ export async function createCoordinator(
     })
     const reports = new ReportBook()
     const belonging: Pick<FleetPort, 'enrolled' | 'revoked'> = {
-      enrolled: fleet.enrolled,
+      enrolled(agent, site, role) {
+        fleet.enrolled(agent, site, role)
+      },
       revoked(agent) {
         fleet.revoked(agent)
         reports.forget(agent)

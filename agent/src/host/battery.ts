@@ -4,6 +4,7 @@
  * network interfaces holds up the whole process, for 0.9 s where it was measured. So no more of it is used.)
  */
 import { z } from 'zod'
+import { printed } from './printed.ts'
 
 export interface Battery {
   readonly isPresent: boolean
@@ -27,15 +28,9 @@ const unknownCharge = 255
 
 /** @returns null for what is no such answer */
 export function batteryFromJson(text: string): Battery | null {
-  let answer: unknown
-  try {
-    answer = JSON.parse(text)
-  } catch {
-    return null
-  }
-  const parsed = answerShape.safeParse(answer)
-  if (!parsed.success) return null
-  const { line, charge, share } = parsed.data
+  const answer = printed(text, answerShape)
+  if (answer === null) return null
+  const { line, charge, share } = answer
   if (charge !== unknownCharge && (charge & noSystemBattery) !== 0) return noBattery
   return {
     isPresent: true,

@@ -4,6 +4,7 @@
  * answers in JSON, so no language of the system gets in the way.
  */
 import { z } from 'zod'
+import { printed } from './printed.ts'
 
 /**
  * .NET's own list of adapters, for it has those of VPNs that were made by Windows, which Get-NetAdapter leaves out. What is metered
@@ -97,15 +98,9 @@ const kinds: Readonly<Record<string, Adapter['kind']>> = {
 
 /** @returns null for what is no such answer */
 export function networksFromJson(text: string): Networks | null {
-  let answer: unknown
-  try {
-    answer = JSON.parse(text)
-  } catch {
-    return null
-  }
-  const parsed = answerShape.safeParse(answer)
-  if (!parsed.success) return null
-  const { costType, roaming, overDataLimit, vpnConnections, adapters } = parsed.data
+  const answer = printed(text, answerShape)
+  if (answer === null) return null
+  const { costType, roaming, overDataLimit, vpnConnections, adapters } = answer
   const known = adapters.map(one => ({
     id: one.id,
     name: one.name,
