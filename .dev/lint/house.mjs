@@ -116,7 +116,7 @@ const table = {
     may: (from, to, typeOnly) =>
       ['web', 'shared'].includes(to.room) ||
       (to.room === 'package' && (webPackages.includes(to.name) || (typeOnly && to.name === 'zod'))) ||
-      (to.pkg === from.pkg && (typeOnly ? to.room === 'ports' : to.name === 'client.ts')),
+      (to.pkg === from.pkg && (typeOnly ? to.room === 'ports' : to.file === 'client.ts')),
     wayOut: `a page imports pages, shared and ${webPackages.join(', ')}, and its program's ports with \`import type\``
   },
   sim: {

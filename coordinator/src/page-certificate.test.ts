@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
-import { agentIdOfSocket, dialAgent } from '@starling/agent/identity/tls.ts'
+import { agentIdOfSocket, dialAgent, identityServerOptions } from '@starling/agent/identity/tls.ts'
 import { dayMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
@@ -65,13 +65,7 @@ it('is what browsers see on the port where agents see the identity', async () =>
   const tls = await createTlsIdentity(identity)
   const page = await load()
   const server = createServer(
-    {
-      key: [tls.key, page.key],
-      cert: [tls.cert, page.cert],
-      minVersion: 'TLSv1.3',
-      requestCert: true,
-      rejectUnauthorized: false
-    },
+    { ...identityServerOptions(tls), key: [tls.key, page.key], cert: [tls.cert, page.cert] },
     socket => socket.on('error', () => {}).resume()
   )
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
