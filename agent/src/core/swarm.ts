@@ -160,6 +160,10 @@ export class Swarm {
   get atWork(): boolean {
     return this.wants.any || this.fetching.size > 0 || this.claiming.flowing
   }
+  /** It was, when a chunk came last. */
+  get diskFull(): boolean {
+    return this.#diskFull
+  }
   get keptBytes(): Bytes {
     return this.have.count * this.chunkBytes
   }
