@@ -53,6 +53,7 @@ import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { chooseNeighbours } from './core/neighbours.ts'
 import { fleetReport } from './fleet-report.ts'
 import { createFlows } from './flows/flows.ts'
+import { createInsight } from './insight/insight.ts'
 import { createIntercept, type Intercept } from './intercept/intercept.ts'
 import { watchUpstream } from './intercept/watch-upstream.ts'
 import { createTlsIdentity } from './identity/certificate.ts'
@@ -67,7 +68,14 @@ import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
-import type { AgentStatus, ConfigReload, PeersPort, SourcedValue, StoreUsage } from './ports.ts'
+import type {
+  AgentStatus,
+  ConfigReload,
+  PeersPort,
+  PolicyView,
+  SourcedValue,
+  StoreUsage
+} from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'
@@ -75,7 +83,7 @@ import { openCacheDisk, type CacheDisk } from './proxy/http-cache/disk.ts'
 import { createHttpCache } from './proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy } from './proxy/http-proxy.ts'
 import { createPurging } from './purging.ts'
-import { createReporter } from './report.ts'
+import { createReporter, type Ban } from './report.ts'
 import { run } from './run.ts'
 import { createStore } from './store/store.ts'
 import { traced, traceTo, type Trace } from './trace.ts'
@@ -110,7 +118,8 @@ const remembered = {
   config: 'config',
   tunnelled: 'tunnelled',
   farUploads: 'far-uploads',
-  wanLine: 'wan-line'
+  wanLine: 'wan-line',
+  history: 'history'
 } as const
 
 /**
@@ -428,7 +437,8 @@ async function start(
   const init: AgentCoreInit = { self, role, site, policy: corePolicy(), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())
-  const core = trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace)
+  const mind = createAgentCore(init)
+  const core = trace === null ? mind : traced(mind, trace)
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
@@ -445,6 +455,28 @@ async function start(
   })
   let proxy: Proxy | null = null
   let diskSeen: StoreUsage | null = null
+  const insight = createInsight({
+    status: () => status(),
+    core: mind,
+    stored: () => store.list(),
+    totals: () => flows.totals(),
+    peers: () => network,
+    kindOf: peer => ({ isGateway: roles.get(peer) === 'gateway', isOfOtherSite: sites.get(peer) !== site }),
+    bans: () => reporter.bans(),
+    effective: () => policy.now(),
+    mode: () => policyOf(inForce).DODownloadMode,
+    host: () => host.now(),
+    showConfig: () => live.settings(),
+    showPolicy,
+    configProblems: () => live.problems(),
+    waiting: () => live.waiting(),
+    clockOffsetMs: () => trust.now() - Date.now(),
+    mdns: config.mdns,
+    bulkPort: () => bulk.port,
+    kept: await store.recall(remembered.history),
+    remember: history => store.remember(remembered.history, history),
+    log
+  })
 
   function emit(event: AgentEvent): void {
     if (event.type === 'peer-joined') {
@@ -456,7 +488,9 @@ async function start(
       sites.delete(event.peer)
       bulk.forget(event.peer)
     }
+    insight.note(event)
     const given = peerBytes.note(event)
+    if (given !== null) insight.gave(given)
     if (given !== null && sites.get(given.peer) !== site) {
       farUploads.add(given.bytes)
       policy.look()
@@ -526,6 +560,7 @@ async function start(
   const keepMeasures = async (): Promise<void> => {
     await store.remember(remembered.farUploads, farUploads.snapshot())
     await store.remember(remembered.wanLine, lineMeter.bytesPerSecond)
+    await insight.keep()
   }
   let trustKept = trust.snapshot()
   // A crash costs a minute of knowledge about serials, not all of it.
@@ -577,6 +612,15 @@ async function start(
       )
     const { peering, upload } = next
     log.info({ peering, upload }, 'policy comes to something else than before')
+  }
+
+  function showPolicy(): PolicyView {
+    const view = policy.view(source === null ? [] : live.settings(), live.waiting())
+    // An agent of a coordinator is where that says, whatever definitions say.
+    const isTold = member !== null || ticketSite !== null
+    return isTold
+      ? { ...view, effective: { ...view.effective, site: { id: site, why: 'as its coordinator says' } } }
+      : view
   }
 
   /** Null: in the data folder. */
@@ -718,17 +762,7 @@ async function start(
           flows.evict(transfer)
         },
         purge: async request => await purging.purge(targetOf(request)),
-        showPolicy() {
-          const view = policy.view(source === null ? [] : live.settings(), live.waiting())
-          // An agent of a coordinator is where that says, whatever definitions say.
-          const isTold = member !== null || ticketSite !== null
-          return isTold
-            ? {
-                ...view,
-                effective: { ...view.effective, site: { id: site, why: 'as its coordinator says' } }
-              }
-            : view
-        },
+        showPolicy,
         showConfig: () => live.settings(),
         reloadConfig: () => live.reload(),
         requests: async query => {
@@ -749,6 +783,7 @@ async function start(
           accessLog.audit(line)
         }
       },
+      insight,
       log
     },
     { ...config.page, dataFolder: config.dataFolder }
@@ -851,10 +886,10 @@ function fleetTag(config: AgentConfig, member: Member | null): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-function bansOf(kept: unknown): Array<{ peer: AgentId; until: Millis }> {
+function bansOf(kept: unknown): Ban[] {
   if (!Array.isArray(kept)) return []
   return kept.filter(
-    (ban): ban is { peer: AgentId; until: Millis } =>
+    (ban): ban is Ban =>
       typeof ban?.peer === 'string' && typeof ban.until === 'number' && ban.until > Date.now()
   )
 }

@@ -114,7 +114,13 @@ export interface WhyClaim {
 
 export interface TransferLook {
   readonly transfer: TransferId
+  readonly key: string
+  /** What was asked for last, by a client here or (of a gateway) by an agent; null: nothing since the start. */
+  readonly url: string | null
   readonly background: boolean
+  /** Upstream flows of this agent for it, and requests to peers. */
+  readonly flows: number
+  readonly requests: number
   readonly chunks: number
   readonly keptChunks: number
   /** Wanted, and not here. */
@@ -133,7 +139,11 @@ export function lookAtTransfer(swarm: Swarm, around: Around, rates: WanRates, no
   const claims = claimsOf(swarm, around, now)
   return {
     transfer: swarm.transfer,
+    key: swarm.head.head.key,
+    url: swarm.url,
     background: swarm.background,
+    flows: swarm.claiming.ownFlows().length,
+    requests: swarm.fetching.size,
     chunks: swarm.chunks,
     keptChunks: swarm.have.count,
     missingChunks: missing.length,
