@@ -210,7 +210,7 @@ export async function startLocalPage(
   }
   const local = {
     status,
-    insight: makeInsight(),
+    insight: makeInsight((): AgentStatus => local.status),
     held: null as Promise<void> | null,
     verifyResults: [] as VerifyResult[],
     purgeResult: { forgotten: 1, told: 3, notTold: null } as PurgeResult,

@@ -1,4 +1,5 @@
 /** Made-up answers to what the page and the command line ask beside the status. */
+import type { AgentStatus } from '@starling/agent/ports.ts'
 import type { ChunkMap, HealthView, Insight, SourceBytes, WhyView } from '@starling/agent/views.ts'
 import { MiB, minuteMs } from '@starling/shared/units.ts'
 
@@ -18,7 +19,7 @@ export function makeWhy(given: Partial<WhyView> & Pick<WhyView, 'transfer'>): Wh
     missingChunks: 10,
     reasons: [
       { code: 'from-peers', params: { requests: 2, peers: 1 } },
-      { code: 'foreground-rate', params: { bytesPerSecond: MiB } }
+      { code: 'foreground-rate', params: { bytesPerSecond: 1_000_000 } }
     ],
     peers: [
       {
@@ -86,7 +87,8 @@ export function makeChunkMap(transfer: string): ChunkMap {
   }
 }
 
-export function makeInsight(): Insight {
+/** @param status whose peers it tells of */
+export function makeInsight(status: () => AgentStatus): Insight {
   return {
     deliveryStatus: async () => [],
     perfSnap: async () => ({
@@ -117,7 +119,23 @@ export function makeInsight(): Insight {
     chunks: transfer => makeChunkMap(transfer),
     peerInfo: async () => ({
       now: Date.now(),
-      peers: [],
+      peers: status().peers.map(one => ({
+        ...one,
+        otherSite: false,
+        requests: 0,
+        bytesPerSecond: 1_000_000,
+        chunkMs: 80,
+        restsMs: 0,
+        failures: 0,
+        strikes: 0,
+        bannedMs: 0,
+        isTroubled: false,
+        isIdle: false,
+        transfers: [],
+        roundTripMs: 0.7,
+        downBytesPerSecond: 0,
+        upBytesPerSecond: 0
+      })),
       banned: [{ peer, until: Date.now() + minuteMs, reason: 'sent corrupt chunks' }],
       refusals: {},
       wifi: false,

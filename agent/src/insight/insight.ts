@@ -159,7 +159,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
       return {
         ...view,
         ...look,
-        roundTripMs: await parts.peers().roundTripMs(peer),
+        roundTripMs: tenths(await parts.peers().roundTripMs(peer)),
         downBytesPerSecond: meters?.down.rate(now) ?? 0,
         upBytesPerSecond: meters?.up.rate(now) ?? 0
       }
@@ -335,4 +335,9 @@ export function createInsight(parts: InsightParts): RunningInsight {
       )
     }
   }
+}
+
+/** More digits than that a measurement between two busy programs does not have. */
+function tenths(ms: Millis | null): Millis | null {
+  return ms === null ? null : Math.round(ms * 10) / 10
 }

@@ -16,19 +16,23 @@ const blank = '[removed]'
 
 /** @param keys of contents, like `origin.example/a.msu` @param withNames host names and names of contents stay in */
 export function createRedactor(keys: readonly string[], withNames: boolean): Redactor {
-  // A longer key may begin with a shorter one.
-  const known = withNames ? [] : [...new Set(keys)].toSorted((one, other) => other.length - one.length)
+  // A longer key may begin with a shorter one, and one with a query is told without it elsewhere.
+  const known = withNames
+    ? []
+    : [...new Set(keys.flatMap(key => [key, key.replace(/\?.*$/s, '')]))].toSorted(
+        (one, other) => other.length - one.length
+      )
 
   function text(given: string): string {
-    let result = given
+    let named = given
+    for (const key of known)
+      if (named.includes(key)) named = named.replaceAll(key, () => `content-${shortHash(key)}`)
+    const result = named
       .replace(/STARLING1-[\w-]+/g, blank)
       .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${blank}`)
       .replace(/(:\/\/)[^\s/@"'<>]*@/g, '$1')
       .replace(/[^\s"'<>]+/g, word => (word.includes('/') ? word.replace(/[?#].*$/s, '') : word))
-    for (const key of known)
-      if (result.includes(key)) result = result.replaceAll(key, () => `content-${shortHash(key)}`)
-    if (!withNames) result = result.replace(/\b(https?:\/\/)([^\s"'<>]+)/gi, hidden)
-    return result
+    return withNames ? result : result.replace(/\b(https?:\/\/)([^\s"'<>]+)/gi, hidden)
   }
 
   function value(given: unknown): unknown {
