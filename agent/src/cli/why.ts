@@ -95,4 +95,4 @@ function section(title: string, text: string): string[] {
 }
 
 /** Ids of one kind begin alike. */
-const shortId = (id: string): string => safeText(id.length > 12 ? `…${id.slice(-8)}` : id)
+const shortId = (id: string): string => safeText(id.length > 12 ? `...${id.slice(-8)}` : id)
