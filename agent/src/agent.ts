@@ -68,14 +68,7 @@ import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
-import type {
-  AgentStatus,
-  ConfigReload,
-  PeersPort,
-  PolicyView,
-  SourcedValue,
-  StoreUsage
-} from './ports.ts'
+import type { AgentStatus, ConfigReload, PeersPort, PolicyView, SourcedValue, StoreUsage } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
 import { createRedirectCheck } from './proxy/filters.ts'
 import { isListed } from './proxy/host-patterns.ts'

@@ -15,12 +15,7 @@ export async function openBrowser(address: string): Promise<void> {
 
 /** No shell takes part: the address goes as one argument, whatever is in it. */
 function commandFor(address: string): readonly [string, ...string[]] {
-  switch (process.platform) {
-    case 'win32':
-      return [systemProgram('rundll32.exe', process.env['SystemRoot']), 'url.dll,FileProtocolHandler', address]
-    case 'darwin':
-      return ['/usr/bin/open', address]
-    default:
-      return ['xdg-open', address]
-  }
+  if (process.platform === 'win32')
+    return [systemProgram('rundll32.exe', process.env['SystemRoot']), 'url.dll,FileProtocolHandler', address]
+  return process.platform === 'darwin' ? ['/usr/bin/open', address] : ['xdg-open', address]
 }

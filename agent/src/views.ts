@@ -77,7 +77,10 @@ export interface PerfSnap {
 export type PolicyReason =
   | { readonly code: 'peering-not-allowed'; readonly params: { readonly why: string } }
   | { readonly code: 'upload-not-allowed'; readonly params: { readonly why: string } }
-  | { readonly code: 'peers-within'; readonly params: { readonly scope: Peers['scope']; readonly within: Peers['within'] } }
+  | {
+      readonly code: 'peers-within'
+      readonly params: { readonly scope: Peers['scope']; readonly within: Peers['within'] }
+    }
   | { readonly code: 'nothing-kept'; readonly params: { readonly why: string } }
   /** Of all agents that were met, so many were turned away, by this reason. */
   | { readonly code: 'peers-refused'; readonly params: { readonly reason: string; readonly count: number } }

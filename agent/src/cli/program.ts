@@ -182,7 +182,10 @@ ${exitCodesHelp}`
     program,
     'page',
     "Open the running agent's page in the browser, as somebody who may change what it keeps.",
-    ['starling page', 'starling page --print     only prints the address, which is good for one use within a minute']
+    [
+      'starling page',
+      'starling page --print     only prints the address, which is good for one use within a minute'
+    ]
   )
     .option('--print', 'print the address instead')
     .action((options: Common & { print?: boolean }) =>

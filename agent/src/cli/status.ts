@@ -2,7 +2,15 @@
 import type { AgentStatus, InterceptView, TunnelledView } from '../ports.ts'
 import type { PeerDetail, PeerInfoView } from '../views.ts'
 import { requireAgent } from './api.ts'
-import { formatBytes, formatRate, formatSources, formatSpan, formatTransfer, safeText, table } from './format.ts'
+import {
+  formatBytes,
+  formatRate,
+  formatSources,
+  formatSpan,
+  formatTransfer,
+  safeText,
+  table
+} from './format.ts'
 import type { CommandTools } from './services.ts'
 import { agentGone, printOver, showLive, type ShowOptions } from './watching.ts'
 

@@ -35,7 +35,8 @@ const ofTransfers: Sentences<TransferReason> = {
   'no-address': () => 'no program has told this machine where it is',
   'one-whole-answer': () => 'the origin sends everything whatever is asked: one connection is enough',
   'not-a-fetcher': () => 'the site is large, and others were chosen to fetch over the WAN',
-  'waits-for-turn': () => 'it is the turn of another agent of the site to fetch next; a moment later it is ours',
+  'waits-for-turn': () =>
+    'it is the turn of another agent of the site to fetch next; a moment later it is ours',
   'site-flows-used': ({ slots }) =>
     `all ${slots} connections to the origin that the site may have now are in use (siteUpstreamSlots)`,
   'own-flows-used': ({ slots }) =>
@@ -63,7 +64,9 @@ const ofPeers: Sentences<PeerReason> = {
   banned: ({ ms }) => `banned for ${formatSpan(ms)}`,
   'sent-corrupt': ({ strikes, ms }) => `sent ${strikes} corrupt chunks: avoided for ${formatSpan(ms)}`,
   failing: ({ failures, ms }) =>
-    ms > 0 ? `failed ${failures} times in a row: rests for ${formatSpan(ms)}` : `failed ${failures} times in a row`,
+    ms > 0
+      ? `failed ${failures} times in a row: rests for ${formatSpan(ms)}`
+      : `failed ${failures} times in a row`,
   busy: ({ ms }) => `is busy: asked again in ${ms} ms`,
   'queue-full': ({ requests }) => `has ${requests} requests of ours to answer already`,
   'gateway-spared': () => 'a gateway: asked only for what no agent has',

@@ -36,8 +36,7 @@ export async function showWhy(
 
 /** @throws StarlingError `unknown-transfer`, `bad-url` */
 function choose({ transfers, contentClasses }: AgentStatus, name: string | null): readonly TransferView[] {
-  if (name === null)
-    return transfers.filter(one => one.readers > 0 || (!one.complete && one.peers > 0))
+  if (name === null) return transfers.filter(one => one.readers > 0 || (!one.complete && one.peers > 0))
   const isUrl = /^https?:\/\//i.test(name)
   const key = isUrl ? recognise(parseWebAddress(name).href, contentClasses).key : name
   const found = transfers.filter(one =>

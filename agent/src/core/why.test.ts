@@ -57,10 +57,7 @@ function scene(given: Partial<CorePolicy> = {}): Scene {
       core.step({ type: 'peer-said', peer, message }, 1000)
     },
     reads: (background = false) =>
-      core.step(
-        { type: 'range-wanted', reader: 1, transfer, start: 0, end: chunks * MiB, background },
-        1000
-      ),
+      core.step({ type: 'range-wanted', reader: 1, transfer, start: 0, end: chunks * MiB, background }, 1000),
     codes: (at = 1000) => core.lookAt(transfer, at)!.reasons.map(({ code }) => code),
     peer: (peer, at = 1000) =>
       core
@@ -75,7 +72,7 @@ describe('why', () => {
     expect(scene().codes()).toEqual(['not-wanted'])
   })
 
-  it('it comes from the origin: there are no peers, and this agent claims', () => {
+  it('comes from the origin: there are no peers, and this agent claims', () => {
     const one = scene()
     one.reads()
     expect(one.codes()).toEqual(expect.arrayContaining(['from-origin', 'no-peers', 'site-flows-used']))
@@ -84,7 +81,7 @@ describe('why', () => {
     expect(look).toMatchObject({ missingChunks: chunks, keptChunks: 0, background: false })
   })
 
-  it('it comes from a peer, and another is not asked', () => {
+  it('comes from a peer, and another is not asked', () => {
     const one = scene()
     one.joins('full')
     one.joins('empty')
@@ -122,9 +119,7 @@ describe('why', () => {
     }
     fail(0, 'busy')
     expect(one.peer('peer')).toContain('busy')
-    fetches.push(
-      ...one.core.step({ type: 'woke' }, 1500).filter(effect => effect.type === 'fetch-chunk')
-    )
+    fetches.push(...one.core.step({ type: 'woke' }, 1500).filter(effect => effect.type === 'fetch-chunk'))
     fail(1, 'broken')
     expect(one.peer('peer')).toContain('failing')
     fail(2, 'corrupt')

@@ -156,9 +156,7 @@ export function lookAtTransfer(swarm: Swarm, around: Around, rates: WanRates, no
 }
 
 /** What is on its way here: the chunk, and the peer that it comes from; null: the origin. */
-export function movingOf(
-  swarm: Swarm
-): Array<{ readonly chunk: number; readonly from: AgentId | null }> {
+export function movingOf(swarm: Swarm): Array<{ readonly chunk: number; readonly from: AgentId | null }> {
   return [
     ...swarm.fetching.open().map(({ chunk, peer }) => ({ chunk, from: peer })),
     ...swarm.claiming

@@ -47,7 +47,8 @@ export class ChunkSources {
 
   note(event: AgentEvent): void {
     if (event.type === 'transfer-forgotten') this.#known.delete(event.transfer)
-    else if (event.type === 'chunk-dropped') this.#known.get(event.transfer)?.of.fill(missing, event.chunk, event.chunk + 1)
+    else if (event.type === 'chunk-dropped')
+      this.#known.get(event.transfer)?.of.fill(missing, event.chunk, event.chunk + 1)
     else if (event.type === 'chunk-stored') {
       const known = this.#known.get(event.transfer) ?? this.#open(event.transfer)
       // A chunk that came twice was here already.
@@ -62,8 +63,7 @@ export class ChunkSources {
     const runs: Array<[source: number, count: number]> = []
     for (let chunk = 0; chunk < have.size; chunk++) {
       const from = known?.of[chunk] ?? missing
-      const source =
-        from !== missing ? from : have.has(chunk) ? disk : moving.has(chunk) ? fetching : missing
+      const source = from !== missing ? from : have.has(chunk) ? disk : moving.has(chunk) ? fetching : missing
       const last = runs.at(-1)
       if (last?.[0] === source) last[1]++
       else runs.push([source, 1])

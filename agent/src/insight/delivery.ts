@@ -57,7 +57,13 @@ export function deliveryStatusOf(view: TransferView, facts: DeliveryFacts): Deli
     BytesFromGroupPeers: group.from,
     BytesToLanPeers: Math.max(0, bytes.toPeers - group.to),
     BytesToGroupPeers: group.to,
-    Status: view.complete ? (view.readers > 0 ? 'Complete' : 'Caching') : isUnderWay ? 'Downloading' : 'Paused',
+    Status: view.complete
+      ? view.readers > 0
+        ? 'Complete'
+        : 'Caching'
+      : isUnderWay
+        ? 'Downloading'
+        : 'Paused',
     Priority: !isUnderWay || view.complete ? null : look.background ? 'Background' : 'Foreground',
     DownloadMode: downloadModeOf(facts.mode),
     SourceURL: facts.url,

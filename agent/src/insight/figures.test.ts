@@ -153,12 +153,15 @@ describe('history', () => {
     expect(history.view().days.length).toBe(2)
   })
 
-  it.each([null, 7, {}, { hours: [[1]], days: [['x', ['a']]] }, { hours: 'x', days: [[5, [1, 2, 3, 4, 5, 6]]] }])(
-    'what is no history counts as nothing: %j',
-    kept => {
-      expect(createHistory(kept, wall).view()).toMatchObject({ hours: [], days: [] })
-    }
-  )
+  it.each([
+    null,
+    7,
+    {},
+    { hours: [[1]], days: [['x', ['a']]] },
+    { hours: 'x', days: [[5, [1, 2, 3, 4, 5, 6]]] }
+  ])('what is no history counts as nothing: %j', kept => {
+    expect(createHistory(kept, wall).view()).toMatchObject({ hours: [], days: [] })
+  })
 })
 
 describe('delivery status', () => {
@@ -243,4 +246,3 @@ describe('delivery status', () => {
     })
   })
 })
-

@@ -194,7 +194,9 @@ function firewall({ dialled, platform, addresses, bulkPort }: HealthFacts): Heal
       code: 'firewall-open',
       text: 'connections of other agents get through'
     })
-  const ports = [...new Set([...addresses.map(address => /\/tcp\/(\d+)/.exec(address)?.[1]), String(bulkPort)])]
+  const ports = [
+    ...new Set([...addresses.map(address => /\/tcp\/(\d+)/.exec(address)?.[1]), String(bulkPort)])
+  ]
     .filter(port => port !== undefined)
     .join(' and ')
   return check('firewall', {

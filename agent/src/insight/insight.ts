@@ -62,7 +62,11 @@ export interface InsightParts {
   readonly log: Log
 }
 
-type PeerInfoBans = ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis; readonly reason?: string }>
+type PeerInfoBans = ReadonlyArray<{
+  readonly peer: AgentId
+  readonly until: Millis
+  readonly reason?: string
+}>
 
 export interface RunningInsight extends Insight {
   note(event: AgentEvent): void

@@ -25,8 +25,7 @@ export function testProxy(proxyAddress: string): Promise<HealthFacts['proxy']> {
         failed(messageOf(error))
       })
       response.on('end', () => {
-        if (response.statusCode === 200)
-          resolve({ kind: 'answered', ms: performance.now() - startedAt })
+        if (response.statusCode === 200) resolve({ kind: 'answered', ms: performance.now() - startedAt })
         else failed(`it answered ${response.statusCode}`)
       })
     })

@@ -18,8 +18,7 @@ const told = {
 const secrets = /s3cret|pa55|user:|abc\.def|abcDEF_123|hush/
 
 describe('redaction', () => {
-  const clean = (withNames: boolean) =>
-    JSON.stringify(createRedactor([key], withNames).value(told))
+  const clean = (withNames: boolean) => JSON.stringify(createRedactor([key], withNames).value(told))
 
   it('takes secrets, tickets, queries and credentials out, whatever is asked for', () => {
     for (const withNames of [false, true]) expect(clean(withNames)).not.toMatch(secrets)

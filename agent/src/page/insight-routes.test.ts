@@ -45,7 +45,10 @@ it('a transfer that is gone by the time it is looked into is none', async () => 
   page.insight = { ...page.insight, why: async () => null, chunks: () => null }
   for (const what of ['why', 'chunks']) {
     const response = await at(`/api/v1/transfers/${id}/${what}`)
-    expect([response.status, await response.json()]).toMatchObject([404, { error: { code: 'unknown-transfer' } }])
+    expect([response.status, await response.json()]).toMatchObject([
+      404,
+      { error: { code: 'unknown-transfer' } }
+    ])
   }
 })
 

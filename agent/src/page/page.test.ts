@@ -84,7 +84,8 @@ const all = () => [
 ]
 
 /** Side by side: one after the other takes longer than a test may. */
-const eachRoute = (look: (route: ReturnType<typeof all>[number]) => Promise<void>) => Promise.all(all().map(look))
+const eachRoute = (look: (route: ReturnType<typeof all>[number]) => Promise<void>) =>
+  Promise.all(all().map(look))
 
 describe('every route', () => {
   it('exists, and those that read need nothing', async () => {

@@ -71,10 +71,7 @@ const look = (path: string, ask: (insight: Insight) => unknown): Route => ({
 })
 
 /** The same of one transfer. */
-const lookInto = (
-  path: string,
-  ask: (insight: Insight, transfer: TransferId) => unknown
-): Route => ({
+const lookInto = (path: string, ask: (insight: Insight, transfer: TransferId) => unknown): Route => ({
   method: 'GET',
   path,
   change: false,
