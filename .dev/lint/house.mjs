@@ -23,7 +23,8 @@ const roomOf = path => {
   if ((pkg !== 'agent' && pkg !== 'coordinator') || first !== 'src') return { pkg, room: 'tools' }
   if (pkg === 'agent' && second === 'identity' && deeper.length > 0) return { pkg, room: 'identity' }
   if (deeper.length > 0) {
-    return second === 'core' ? { pkg, room: 'core' } : { pkg, room: 'shell', shell: second }
+    const room = { core: 'core', ports: 'family' }[second]
+    return room ? { pkg, room } : { pkg, room: 'shell', shell: second }
   }
   const name = second.replace(/\.test\.ts$/, '.ts')
   if (compositionRoots.includes(name)) return { pkg, room: 'root', name }
@@ -49,6 +50,13 @@ const identity = (from, to) =>
   to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')
 const outside = to => to.room === 'package' || to.room === 'node'
 
+// One file a family of ports; everybody else imports ports.ts, which has them all.
+const ports = {
+  may: (from, to, typeOnly) =>
+    to.room === 'shared' || (['core', 'family'].includes(to.room) && to.pkg === from.pkg && typeOnly),
+  wayOut: 'ports import only shared and, with `import type`, each other and their own core'
+}
+
 const table = {
   shared: {
     may: (_, to) => to.room === 'shared' || (to.room === 'package' && purePackages.includes(to.name)),
@@ -59,11 +67,8 @@ const table = {
     wayOut:
       'a core imports only shared and its own folder; have it return an effect and let run.ts hand that to a shell'
   },
-  ports: {
-    may: (from, to, typeOnly) =>
-      to.room === 'shared' || (to.room === 'core' && to.pkg === from.pkg && typeOnly),
-    wayOut: 'ports.ts imports only shared and, with `import type`, its own core'
-  },
+  ports,
+  family: ports,
   run: {
     may: (from, to) =>
       to.room === 'shared' || (['core', 'ports', 'run'].includes(to.room) && to.pkg === from.pkg),
