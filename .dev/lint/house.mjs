@@ -23,7 +23,7 @@ const roomOf = path => {
   if ((pkg !== 'agent' && pkg !== 'coordinator') || first !== 'src') return { pkg, room: 'tools' }
   if (pkg === 'agent' && second === 'identity' && deeper.length > 0) return { pkg, room: 'identity' }
   if (deeper.length > 0) {
-    const room = { core: 'core', ports: 'family' }[second]
+    const room = { core: 'core', ports: 'family', wiring: 'wiring' }[second]
     return room ? { pkg, room } : { pkg, room: 'shell', shell: second }
   }
   const name = second.replace(/\.test\.ts$/, '.ts')
@@ -99,6 +99,14 @@ const table = {
     wayOut:
       'a shell imports its own folder, ports, config, log, metrics, shared and packages (cli also agent.ts); ' +
       'another shell is handed to it as a port by agent.ts or coordinator.ts'
+  },
+  wiring: {
+    may: (from, to) =>
+      identity(from, to) ||
+      outside(to) ||
+      to.room === 'shared' ||
+      (to.pkg === from.pkg && to.room !== 'root'),
+    wayOut: 'wiring is imported by agent.ts and knows nothing of it: have it hand over what is needed'
   },
   root: {
     may: (from, to) =>

@@ -1,6 +1,6 @@
 /**
  * What the shells are to each other and to `run.ts`: narrow interfaces, no implementation, one file a family. Shells
- * import this file, never one another; agent.ts is the only place where they meet.
+ * import this file, never one another; agent.ts and what it wires by (wiring/) are the only places where they meet.
  */
 export type * from './ports/events.ts'
 export type * from './ports/store.ts'
