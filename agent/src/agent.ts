@@ -9,11 +9,8 @@ import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import { effectivePolicy } from '@starling/shared/policy/effective.ts'
-import { nothingMeasured } from '@starling/shared/policy/host-facts.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
-import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { readCheckedConfig } from './config-checked.ts'
 import { policyOf } from './config-policy.ts'
 import { gatewayWithSecret } from './config-relations.ts'
@@ -26,14 +23,10 @@ import type { AgentEvent, CorePolicy } from './core/events.ts'
 import { createFarUploads } from './far-uploads.ts'
 import { fleetReport } from './fleet-report.ts'
 import { createFlows } from './flows/flows.ts'
-import { createHost } from './host/host.ts'
 import { systemReader, type SystemReader } from './host/systems.ts'
-import { createTlsIdentity } from './identity/certificate.ts'
-import { loadOrCreateIdentity } from './identity/keys.ts'
 import { readSecretFile } from './identity/secret-file.ts'
 import { parseFleetSecret } from './identity/secret.ts'
 import { createSigner } from './identity/signer.ts'
-import { createTrust } from './identity/trust.ts'
 import { createLineMeter } from './line-meter.ts'
 import type { Log } from './log.ts'
 import { createMetPeers } from './met-peers.ts'
@@ -47,18 +40,18 @@ import { createPurging } from './purging.ts'
 import { createReporter } from './report.ts'
 import { runProgram } from './run-program.ts'
 import { createStops, type Stops } from './stops.ts'
-import { createStore } from './store/store.ts'
 import { upstreamRefusal } from './upstream/address-check.ts'
 import { diskLookBusyMs, watchDisk } from './watch-disk.ts'
 import { openAccessLog } from './wiring/access-log.ts'
 import { applyConfig, followPolicy } from './wiring/changes.ts'
-import { contentFolderAt, limitsOf } from './wiring/content-folder.ts'
 import { keepCoordinatorPolicy } from './wiring/coordinator-policy.ts'
 import { linkToCoordinator } from './wiring/coordinator.ts'
 import { createCore } from './wiring/core.ts'
+import { openIdentity } from './wiring/identity.ts'
 import { startIntercept } from './wiring/intercept.ts'
 import { watchLine } from './wiring/line.ts'
 import { runCore } from './wiring/loop.ts'
+import { openMachine } from './wiring/machine.ts'
 import { bansOf, keepWhatIsLearnt, remembered } from './wiring/memory.ts'
 import { pageActions } from './wiring/page-actions.ts'
 import { openPeers } from './wiring/peers.ts'
@@ -79,9 +72,6 @@ export interface Agent {
   setCoordinatorPolicy(values: readonly SourcedValue[]): Promise<ConfigReload>
   stop(): Promise<void>
 }
-
-/** At the start what takes longer is not waited for: PowerShell on a machine that has just booted. */
-const firstLookMsMax: Millis = 5 * secondMs
 
 /**
  * An agent as `starling run` has it: its configuration is checked, and taken over anew when it changes.
@@ -148,30 +138,11 @@ async function start(
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
 
   // The machine, and what policy comes to on it; then what is kept here.
-  let contentFolder: string | null = null
   let policyState: PolicyState | null = null
-  const host = createHost({
-    system,
-    cacheFolder: () => contentFolder ?? config.dataFolder,
-    changed: () => policyState?.look(),
-    log
-  })
-  stops.push(() => {
-    host.stop()
-  })
-  await host.start(firstLookMsMax)
-  const atStart = effectivePolicy({
-    policy: policyOf(config),
-    host: host.now(),
-    time: null,
-    measured: nothingMeasured
-  })
-  contentFolder = contentFolderAt(atStart.cache.place, log)
-  const store = await createStore(
-    { log },
-    { folder: config.dataFolder, contentFolder, ...limitsOf(atStart.cache) }
+  const { host, store, atStart } = await openMachine(
+    { system, hostChanged: () => policyState?.look(), log, stops },
+    config
   )
-  stops.push(() => store.close())
   const farUploads = createFarUploads(await store.recall(remembered.farUploads))
   const lineMeter = createLineMeter(await store.recall(remembered.wanLine))
   const bans = bansOf(await store.recall(remembered.bans))
@@ -188,16 +159,8 @@ async function start(
   }
 
   // Who this agent is, whose word counts, and where it belongs.
-  const identity = await loadOrCreateIdentity(config.dataFolder)
+  const { identity, tls, trust } = await openIdentity(store, config, atStart.site.id)
   const self = identity.agentId
-  const tls = await createTlsIdentity(identity)
-  const trust = createTrust({
-    self,
-    clock: Date.now,
-    membersMaySign: config.membersMaySign,
-    fleetSecret: config.fleetSecret === null ? null : { secret: config.fleetSecret, site: atStart.site.id }
-  })
-  trust.restore(await store.recall(remembered.trust))
   let peers: PeersPort | null = null
   let member: Member | null = null
   const link = config.fleetSecret === null ? createLink() : null
