@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildPages } from './pages.mjs'
 
 const house = fileURLToPath(new URL('..', import.meta.url))
 const stampFile = join(house, 'node_modules', '.starling-setup')
@@ -73,3 +74,8 @@ const requireNode = () => {
 }
 
 if (!isReady()) install()
+try {
+  buildPages(house)
+} catch (error) {
+  fail(error.message)
+}

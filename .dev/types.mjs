@@ -5,7 +5,15 @@
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 
-const projects = ['.', 'shared/src', 'agent/src/core', 'coordinator/src/core', 'agent/src/page/web']
+const projects = [
+  '.',
+  'shared/src',
+  'agent/src/core',
+  'coordinator/src/core',
+  'shared/web',
+  'agent/src/page/web',
+  'coordinator/src/page/web'
+]
 const tsc = createRequire(import.meta.url)
   .resolve('typescript/package.json')
   .replace('package.json', 'bin/tsc')

@@ -9,6 +9,8 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 const house = resolve(import.meta.dirname, '../..')
 const compositionRoots = ['agent.ts', 'coordinator.ts', 'gateway.ts', 'main.ts']
 const purePackages = ['@ipld/dag-cbor', '@noble/hashes', 'multiformats', 'tldts', 'zod']
+/** What pages are made of; it is built into files, so none of it is there when a program runs. */
+const webPackages = ['@tanstack/virtual-core', 'intl-messageformat', 'preact', 'uplot', 'uqr']
 const testPackages = ['fast-check', 'vitest']
 const sockets = ['dgram', 'dns', 'http', 'http2', 'https', 'net', 'timers', 'tls'].flatMap(name => [
   `node:${name}`,
@@ -19,7 +21,8 @@ const sockets = ['dgram', 'dns', 'http', 'http2', 'https', 'net', 'timers', 'tls
 const roomOf = path => {
   const [pkg, first, second, ...deeper] = relative(house, path).split(sep)
   if (pkg === 'test') return { pkg, room: first === 'sim' ? 'sim' : 'test' }
-  if (pkg === 'shared') return { pkg, room: 'shared' }
+  if (pkg === 'shared') return { pkg, room: first === 'web' ? 'web' : 'shared' }
+  if (second === 'page' && deeper[0] === 'web') return { pkg, room: 'web' }
   if ((pkg !== 'agent' && pkg !== 'coordinator') || first !== 'src') return { pkg, room: 'tools' }
   if (pkg === 'agent' && second === 'identity' && deeper.length > 0) return { pkg, room: 'identity' }
   if (deeper.length > 0) {
@@ -30,7 +33,7 @@ const roomOf = path => {
   if (compositionRoots.includes(name)) return { pkg, room: 'root', name }
   if (name === 'ports.ts') return { pkg, room: 'ports' }
   if (name === 'run.ts') return { pkg, room: 'run' }
-  return { pkg, room: 'common' }
+  return { pkg, room: 'common', file: name }
 }
 
 /** Where an import leads: a room of the house, a package, or Node. */
@@ -38,16 +41,20 @@ const target = (fromPath, specifier) => {
   if (specifier.startsWith('.')) return roomOf(resolve(dirname(fromPath), specifier))
   const [, pkg, rest] = specifier.match(/^@starling\/([^/]+)(?:\/(.*))?$/) ?? []
   if (pkg === 'test') return roomOf(join(house, 'test', rest ?? ''))
-  if (pkg) return roomOf(join(house, pkg, 'src', rest ?? `${pkg}.ts`))
+  if (pkg)
+    return roomOf(
+      rest?.startsWith('web/') ? join(house, pkg, rest) : join(house, pkg, 'src', rest ?? `${pkg}.ts`)
+    )
   if (isBuiltin(specifier)) return { room: 'node', name: specifier }
   const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
   return { room: 'package', name }
 }
 
 // agent/src/identity is a library of keys, signatures and trust: the coordinator signs with it, and the roots
-// hand it to the shells.
+// hand it to the shells. The reader of a page's files it uses, too.
 const identity = (from, to) =>
-  to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')
+  (to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')) ||
+  (to.file === 'page-files.ts' && from.pkg === 'coordinator')
 const outside = to => to.room === 'package' || to.room === 'node'
 
 // One file a family of ports; everybody else imports ports.ts, which has them all.
@@ -117,6 +124,13 @@ const table = {
       (from.pkg === 'coordinator' && from.name !== 'main.ts' && to.pkg === 'agent' && to.name === 'agent.ts'),
     wayOut:
       'agent and coordinator meet in shared; only coordinator.ts and gateway.ts import @starling/agent, and only its root'
+  },
+  web: {
+    may: (from, to, typeOnly) =>
+      ['web', 'shared'].includes(to.room) ||
+      (to.room === 'package' && (webPackages.includes(to.name) || (typeOnly && to.name === 'zod'))) ||
+      (to.pkg === from.pkg && (typeOnly ? to.room === 'ports' : to.file === 'client.ts')),
+    wayOut: `a page imports pages, shared and ${webPackages.join(', ')}, and its program's ports with \`import type\``
   },
   sim: {
     may: (_, to) =>

@@ -4,7 +4,6 @@
  * line, `fetch` in a page), so this file needs neither.
  */
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
-import { apiErrorShape } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { z } from 'zod'
 
@@ -53,16 +52,17 @@ export function createClient(transport: Transport): Client {
       })
       const parsed = status < 400 ? answer.safeParse(jsonOf(text)) : null
       if (parsed?.success === true) return parsed.data
-      const refusal = apiErrorShape.safeParse(jsonOf(text))
-      throw refusal.success
-        ? new StarlingError(refusal.data.code, refusal.data.message)
-        : new StarlingError(
-            'bad-answer',
-            `the coordinator's answer (${status}) is not understood: is it of the same version?`,
-            { cause: parsed?.error }
-          )
+      const mismatch = `the coordinator's answer (${status}) is not understood: is it of the same version?`
+      throw refusalIn(jsonOf(text)) ?? new StarlingError('bad-answer', mismatch, { cause: parsed?.error })
     }
   }
+}
+
+/** What the coordinator says when it does not do something; without zod, for the page's sake. */
+function refusalIn(body: unknown): StarlingError | null {
+  if (typeof body !== 'object' || body === null || !('code' in body) || !('message' in body)) return null
+  const { code, message } = body
+  return typeof code === 'string' && typeof message === 'string' ? new StarlingError(code, message) : null
 }
 
 function pathOf(path: string, params: object = {}, query: object = {}): string {

@@ -9,6 +9,7 @@ import { credentialLifeMs } from '@starling/shared/credential.ts'
 import { heartbeatMsDefault } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { parseSiteId, type SiteId } from '@starling/shared/ids.ts'
+import type { PageCertificateFiles } from './page-certificate.ts'
 import { masterKeyPlace, type MasterKeyPlace } from './master-key.ts'
 import { dayMs, hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 
@@ -31,6 +32,8 @@ export interface CoordinatorConfig {
   readonly heartbeatMs: Millis
   readonly credentialLifeMs: Millis
   readonly masterKey: MasterKeyPlace
+  /** What browsers see; null: one that the coordinator makes. */
+  readonly pageCertificate: PageCertificateFiles | null
   /** Entries of the audit log that are older are let go. */
   readonly auditKeepMs: Millis
 }
@@ -57,6 +60,8 @@ export interface ConfigInput {
   readonly heartbeatMs?: Millis | undefined
   readonly credentialLifeMs?: Millis | undefined
   readonly auditKeepMs?: Millis | undefined
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
   readonly masterKeyFile?: string | undefined
   readonly masterKeyDpapi?: boolean | undefined
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
@@ -74,12 +79,20 @@ export function createConfig(input: ConfigInput): CoordinatorConfig {
     heartbeatMs: input.heartbeatMs ?? heartbeatMsDefault,
     credentialLifeMs: input.credentialLifeMs ?? credentialLifeMs,
     auditKeepMs: input.auditKeepMs ?? auditKeepMsDefault,
+    pageCertificate: pageCertificateOf(input),
     masterKey: masterKeyPlace(
       resolve(input.data),
       { file: input.masterKeyFile, dpapi: input.masterKeyDpapi },
       input.environment ?? {}
     )
   }
+}
+
+function pageCertificateOf({ tlsCert, tlsKey }: ConfigInput): PageCertificateFiles | null {
+  if (tlsCert === undefined && tlsKey === undefined) return null
+  if (tlsCert === undefined || tlsKey === undefined)
+    throw badConfig('a certificate and its key go together: give both --tls-cert and --tls-key')
+  return { certFile: resolve(tlsCert), keyFile: resolve(tlsKey) }
 }
 
 /** `127.0.0.1:17833`, `[::1]:17833`, `:17833` (every interface); port 0 lets the system choose. */

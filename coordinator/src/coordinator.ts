@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { loadAssets } from '@starling/agent/page-files.ts'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
 import { hourMs, minuteMs, type Millis } from '@starling/shared/units.ts'
@@ -30,6 +31,7 @@ import { createFleetBook } from './fleet/fleet-book.ts'
 import type { Log } from './log.ts'
 import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
+import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
@@ -50,6 +52,8 @@ import { seriesStore } from './store/series.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 import { createUpkeep } from './store/upkeep.ts'
+
+const pageFolder = new URL('../dist/page/', import.meta.url)
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
 const gatewayTicketMs: Millis = 10 * minuteMs
@@ -81,6 +85,8 @@ export interface Coordinator {
   readonly purges: { purge(request: PurgeRequest, reason: string): ReturnType<Purges['purge']> }
   /** The code for the first admin, at the very first start only. */
   readonly firstAdmin: FirstAdminCode | null
+  /** SHA-256 of the certificate that browsers see, for people to compare. */
+  readonly pageFingerprint: string
   readonly policies: Policies
   readonly fleetView: FleetView
   /** Writes down what agents told. */
@@ -238,7 +244,13 @@ export async function createCoordinator(
         events: await store.events(eventsShown)
       }
     }
-    const api = createApi(await createTlsIdentity(keys.coordinator), {
+    const page = await loadPageCertificate(
+      config.dataFolder,
+      config.pageCertificate,
+      reachableAddresses(config.advertise, config.listen),
+      clock()
+    )
+    const api = createApi(await createTlsIdentity(keys.coordinator), page, {
       enrolment,
       purges,
       policy,
@@ -255,6 +267,7 @@ export async function createCoordinator(
       upkeep,
       log,
       status,
+      assets: await loadAssets(pageFolder),
       heartbeatMs: config.heartbeatMs,
       coordinators: () => siblings?.list() ?? []
     })
@@ -312,6 +325,7 @@ export async function createCoordinator(
       },
       purges: { purge: (request, reason) => purges.purge(request, reason, byItself('content.purge')) },
       firstAdmin,
+      pageFingerprint: fingerprintOf(page),
       policies: policy.policies,
       fleetView,
       flush: async () => {

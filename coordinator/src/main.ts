@@ -3,7 +3,7 @@
 import './threads.ts'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { accountRoles } from '@starling/shared/admin-api/operation.ts'
+import { accountRoles } from '@starling/shared/admin-api/roles.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { isAgentId, type AgentId } from '@starling/shared/ids.ts'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
@@ -69,6 +69,11 @@ function createProgram(): Command {
       '--database-password-file <file>',
       `holds its password, readable by its owner only (or env: ${passwordVariable})`
     )
+    .option(
+      '--tls-cert <file>',
+      'certificate (PEM, with its chain) that browsers see (default: one of its own)'
+    )
+    .option('--tls-key <file>', 'the key of that certificate (PEM)')
     .option('--heartbeat <span>', 'how often agents report', '30s')
     .option('--audit-keep <span>', 'how long entries of the audit log are kept', '730d')
     .addOption(masterKeyFile)

@@ -1,6 +1,6 @@
 /** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
 import type { AuditView } from '@starling/shared/admin-api/audit.ts'
-import type { AccountRole } from '@starling/shared/admin-api/operation.ts'
+import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import type { CoordinatorAddress, PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'

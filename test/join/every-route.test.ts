@@ -10,18 +10,16 @@ import * as auditOperations from '@starling/shared/admin-api/audit.ts'
 import * as fleetOperations from '@starling/shared/admin-api/fleet.ts'
 import * as fleetViewOperations from '@starling/shared/admin-api/fleet-view.ts'
 import * as policyOperations from '@starling/shared/admin-api/policy.ts'
-import {
-  accountRoles,
-  roleAllows,
-  type AccountRole,
-  type Operation
-} from '@starling/shared/admin-api/operation.ts'
+import type { Operation } from '@starling/shared/admin-api/operation.ts'
+import { accountRoles, roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import * as serviceOperations from '@starling/shared/admin-api/service.ts'
 import * as upkeepOperations from '@starling/shared/admin-api/upkeep.ts'
 import { agentContentType, apiPaths, encodeBody } from '@starling/shared/coordinator-api.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { hourMs, minuteMs } from '@starling/shared/units.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadAssets } from '@starling/agent/page-files.ts'
+import { pageEventsPath } from '@starling/coordinator/api/page-routes.ts'
 import { bearer, hostOf, startControlPlane, type ControlPlane } from './control-plane.ts'
 
 const { createAccount, createToken, revokeToken, signIn } = accountOperations
@@ -37,6 +35,7 @@ const operations = [
 ]
   .flatMap(module => Object.values(module) as unknown[])
   .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
+const assets = await loadAssets(new URL('../../coordinator/dist/page/', import.meta.url))
 const closed = operations.filter(({ access }) => access !== 'open')
 const password = 'four random words here'
 
@@ -127,7 +126,8 @@ it('these are all routes that there are', () => {
   const real = plane.coordinator.routes.filter(route => !route.startsWith('HEAD '))
   const told = operations.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`)
   const agents = Object.values(apiPaths).map(path => `POST ${path}`)
-  expect(real.toSorted()).toEqual([...told, ...agents].toSorted())
+  const page = [...assets.keys(), pageEventsPath].map(path => `GET ${path}`)
+  expect(real.toSorted()).toEqual([...told, ...agents, ...page].toSorted())
 })
 
 it('three are open, and no more', () => {
@@ -221,6 +221,24 @@ describe.each(closed.map(operation => [titleOf(operation), operation] as const))
   })
 })
 
+describe('the page', () => {
+  it('gives its files to anybody, with rules for the browser, and nothing of the fleet with them', async () => {
+    const answer = await plane.ask('GET', '/', { headers: { 'sec-fetch-site': 'cross-site' } })
+    expect(answer.status).toBe(200)
+    expect(answer.headers['content-security-policy']).toContain("default-src 'self'")
+    expect(answer.headers['x-frame-options']).toBe('DENY')
+    for (const { body } of assets.values()) expect(body.includes(plane.coordinator.id)).toBe(false)
+  })
+
+  it('tells an open page of changes only when somebody is signed in', async () => {
+    for (const headers of [{}, bearer(tokens.expired!), { cookie: disabledCookie }, bearer(tokens.site!)])
+      expect((await plane.ask('GET', pageEventsPath, { headers })).status).toBeGreaterThanOrEqual(401)
+    expect(
+      (await plane.ask('GET', pageEventsPath, { headers: { cookie, origin: 'https://evil.example' } })).code
+    ).toBe('cross-origin')
+  })
+})
+
 describe("agents' routes", () => {
   it.each([apiPaths.renew, apiPaths.heartbeat])('%s is closed to people, whatever their role', async path => {
     for (const headers of [{}, bearer(tokens.admin!), { cookie }]) {
@@ -235,7 +253,8 @@ describe("agents' routes", () => {
 
 it('what does not exist is closed, also to an admin', async () => {
   for (const path of [
-    '/',
+    '/index.html',
+    '/assets/../package.json',
     '/api',
     '/api/v1',
     '/api/v1/nothing',

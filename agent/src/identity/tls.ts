@@ -62,6 +62,8 @@ export async function dialAgent(dial: DialAgent): Promise<TLSSocket> {
       host,
       port,
       minVersion: 'TLSv1.3',
+      // The other side may hold certificates for browsers, too.
+      sigalgs: 'ed25519',
       rejectUnauthorized: false,
       ...(tls === null ? {} : { key: tls.key, cert: tls.cert }),
       ...(dial.alpn === undefined ? {} : { ALPNProtocols: [...dial.alpn] }),

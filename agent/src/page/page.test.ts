@@ -12,9 +12,10 @@ import {
   type LocalPage
 } from '../../../test/doubles/local-page.ts'
 import { filesIn } from '../config.ts'
-import { assetPaths } from './assets.ts'
+import { loadAssets } from '../page-files.ts'
 import { routes } from './routes.ts'
 
+const assets = await loadAssets(new URL('../../dist/page/', import.meta.url))
 const id = 'ab'.repeat(32)
 let folder: string
 let page: LocalPage
@@ -71,7 +72,7 @@ function ask(
 
 const withToken = () => ({ authorization: `Bearer ${token}` })
 const all = () => [
-  ...assetPaths.map(path => ({ method: 'GET', path, change: false })),
+  ...[...assets.keys()].map(path => ({ method: 'GET', path, change: false })),
   ...routes.map(({ method, path, change }) => ({
     method: method as string,
     path: path.replace(':id', id),
@@ -168,7 +169,8 @@ describe('every route', () => {
       expect(headers['content-security-policy'], path).toMatch(/^default-src 'self';.*frame-ancestors 'none'/)
       expect(headers, path).toMatchObject({
         'x-content-type-options': 'nosniff',
-        'cache-control': 'no-store'
+        // A built file's name carries a hash of what is in it.
+        'cache-control': path.startsWith('/assets/') ? 'private, max-age=31536000, immutable' : 'no-store'
       })
     }
     expect((await ask('OPTIONS', '/api/v1/status', { origin: page.address })).status).toBe(405)
@@ -325,13 +327,34 @@ describe('a port that is taken', () => {
 })
 
 describe('the files of the page', () => {
-  it('come from here, hold nothing inline, and put no text in as HTML', async () => {
-    for (const path of assetPaths) {
-      const { body } = await ask('GET', path)
-      expect(body.replaceAll('http://www.w3.org/2000/svg', ''), path).not.toMatch(
-        /https?:\/\/|<script>|<style|style="|onclick/
-      )
-      expect(body, path).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/)
+  it('come from here and hold nothing inline', async () => {
+    const { body } = await ask('GET', '/')
+    expect(body).not.toMatch(/https?:\/\/|<script>|<style|style="|onclick/)
+    const named = [...body.matchAll(/(?:src|href)="\.?([^"]+)"/g)].map(([, path]) => path!)
+    expect(named.length).toBeGreaterThan(1)
+    for (const path of named) expect((await ask('GET', path)).status, path).toBe(200)
+  })
+
+  it('come gzipped to who takes that, and are the same then', async () => {
+    const path = [...assets.keys()].find(name => name.endsWith('.js'))!
+    const answer = await fetch(page.address + path)
+    expect(answer.headers.get('content-encoding')).toBe('gzip')
+    expect(await answer.text()).toBe((await ask('GET', path)).body)
+    expect(
+      (await ask('GET', path, { 'accept-encoding': 'br, gzip;q=0' })).headers['content-encoding']
+    ).toBeUndefined()
+  })
+
+  it('put no text in as HTML', async () => {
+    const folders = ['agent/src/page/web', 'coordinator/src/page/web', 'shared/web']
+    for (const folder of folders) {
+      const root = new URL(`../../../${folder}/`, import.meta.url)
+      for (const name of await readdir(root)) {
+        if (!/\.tsx?$/.test(name)) continue
+        expect(await readFile(new URL(name, root), 'utf8'), `${folder}/${name}`).not.toMatch(
+          /innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/i
+        )
+      }
     }
   })
 })

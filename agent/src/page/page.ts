@@ -12,7 +12,7 @@ import { filesIn } from '../config.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import type { AgentStatus, PageActions } from '../ports.ts'
-import { loadAssets, type Asset } from './assets.ts'
+import { encodedFor, loadAssets, type Asset } from '../page-files.ts'
 import { dropBody, readJson } from './body.ts'
 import { createEvents } from './events.ts'
 import { allowedHosts, refuseChange, refuseRequest } from './guard.ts'
@@ -42,6 +42,8 @@ export interface Page {
   stop(): Promise<void>
 }
 
+const pageFolder = new URL('../../dist/page/', import.meta.url)
+
 /** What a listener of events gets to see; the rest is in /api/v1/cache. More would not fit a screen. */
 const transfersShownMax = 200
 /** A key is 4 KiB at most, and JSON may need some characters for one of it. */
@@ -62,7 +64,10 @@ const everyAnswer = {
 export async function createPage(collaborators: PageCollaborators, tunables: PageTunables): Promise<Page> {
   const { actions, log } = collaborators
   const status = async () => collaborators.status()
-  const [assets, token] = await Promise.all([loadAssets(), openToken(filesIn(tunables.dataFolder).pageToken)])
+  const [assets, token] = await Promise.all([
+    loadAssets(pageFolder),
+    openToken(filesIn(tunables.dataFolder).pageToken)
+  ])
   const events = createEvents({
     snapshot: async () => JSON.stringify(forScreen(await status())),
     onChange: listener => collaborators.onChange(listener)
@@ -95,7 +100,7 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
     const asset = method === 'GET' || method === 'HEAD' ? assets.get(path) : undefined
     const refusal = refuseRequest(request, hosts, path === '/')
     if (refusal !== null) return sendProblem(response, refusal.status, refusal.code, refusal.message)
-    if (asset !== undefined) return sendAsset(response, asset)
+    if (asset !== undefined) return sendAsset(request, response, asset)
     if (found.kind === 'none')
       return sendProblem(response, 404, 'not-found', 'there is no such path; see /api/v1/status')
     if (found.kind === 'other-method') {
@@ -164,9 +169,10 @@ function forScreen(status: AgentStatus): AgentStatus & { readonly transfersTotal
   return { ...status, transfers, transfersTotal: status.transfers.length }
 }
 
-function sendAsset(response: ServerResponse, asset: Asset): void {
-  response.writeHead(200, { 'content-type': asset.type, 'content-length': asset.body.length })
-  response.end(asset.body)
+function sendAsset(request: IncomingMessage, response: ServerResponse, asset: Asset): void {
+  const { body, headers } = encodedFor(asset, request.headers['accept-encoding'])
+  response.writeHead(200, { ...headers, 'content-length': body.length })
+  response.end(body)
 }
 
 const statuses: Readonly<Record<string, number>> = {

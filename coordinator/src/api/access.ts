@@ -7,18 +7,19 @@
  * - `viewer`, `auditor`, `operator`, `admin`: people and their programs (shared/src/admin-api/operation.ts), who show
  *   a credential that `signedIn` knows; `admin.token` in the data folder is one, from this machine only.
  * - `open`: anybody. For signing in, and to ask whether there is somebody.
+ * - `page`: the page's own files: anybody, and from a link on another page, too. They hold nothing of the fleet.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { agentIdOfSocket } from '@starling/agent/identity/tls.ts'
-import { roleAllows, type AccountRole } from '@starling/shared/admin-api/operation.ts'
+import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import type { Actor } from '@starling/shared/admin-api/service.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { FastifyRequest } from 'fastify'
 import type { AgentRecord } from '../ports.ts'
 
-export type Access = 'open' | 'key' | 'member' | AccountRole
+export type Access = 'page' | 'open' | 'key' | 'member' | AccountRole
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -53,6 +54,8 @@ export interface Gatekeeper {
 export async function admit(request: FastifyRequest, keeper: Gatekeeper): Promise<void> {
   const { access, localOnly = false, sited = false } = request.routeOptions.config
   switch (access) {
+    case 'page':
+      return
     case 'open':
       refuseOtherPages(request, false)
       return

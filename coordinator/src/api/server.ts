@@ -6,6 +6,7 @@ import type { Alerting, FleetBook, FleetView, WebhookBook } from '../fleet-ports
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
+import type { Asset } from '@starling/agent/page-files.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
@@ -22,6 +23,7 @@ import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } fr
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
+import type { PageCertificate } from '../page-certificate.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
 import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
@@ -33,6 +35,7 @@ import { addAdminRoutes } from './admin-routes.ts'
 import { addAlertRoutes } from './alert-routes.ts'
 import { addAgentRoutes } from './agent-routes.ts'
 import { addAuditRoutes } from './audit-routes.ts'
+import { addPageRoutes } from './page-routes.ts'
 import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
@@ -66,6 +69,8 @@ export interface ApiParts {
   /** Where agents find this one and the others of the fleet. */
   readonly coordinators: () => readonly CoordinatorAddress[]
   readonly status: () => Promise<StatusView>
+  /** The files of the page. */
+  readonly assets: ReadonlyMap<string, Asset>
   readonly log: Log
 }
 
@@ -77,11 +82,18 @@ export interface Api {
   close(): Promise<void>
 }
 
-export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
+export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiParts): Api {
   const brake = createFailureBrake(parts.clock)
   const routes: string[] = []
   const server = fastify({
-    https: identityServerOptions(tls),
+    https: {
+      ...identityServerOptions(tls),
+      // TLS shows the one that the caller can read: agents ask for Ed25519 only, browsers do not know it.
+      key: [tls.key, page.key],
+      cert: [tls.cert, page.cert],
+      // Not to trust it: it is whose certificates we say to take, so that no browser offers its user's own.
+      ca: page.cert
+    },
     bodyLimit: requestBytesMax,
     requestTimeout: requestMsMax,
     keepAliveTimeout: keepAliveMs,
@@ -132,6 +144,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addUpkeepRoutes(route, parts.upkeep)
   addFleetRoutes(route, parts)
   addAlertRoutes(route, parts)
+  addPageRoutes(server, parts)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */

@@ -1,6 +1,6 @@
 /** The commands about who may ask: accounts, API tokens, the first admin. */
 import * as api from '@starling/shared/admin-api/accounts.ts'
-import type { AccountRole } from '@starling/shared/admin-api/operation.ts'
+import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { parseDuration } from '../config.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'

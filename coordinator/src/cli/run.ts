@@ -48,6 +48,11 @@ export async function run(
     )
   } else {
     print(`The coordinator of fleet ${fleet} listens on ${addresses.join(', ')}`)
+    print(
+      config.pageCertificate === null
+        ? `Open it in a browser. It warns of a certificate of our own making, with the SHA-256 fingerprint ${coordinator.pageFingerprint} (--tls-cert takes yours).`
+        : 'Open it in a browser.'
+    )
     if (coordinator.firstAdmin !== null) {
       const { code, expiresAt } = coordinator.firstAdmin
       print(

@@ -2,7 +2,7 @@
  * Accounts, their sessions, and API tokens. Each change is one transaction with its audit entry. Of sessions and tokens
  * only a hash is here: who reads the database cannot sign in with it.
  */
-import type { AccountRole } from '@starling/shared/admin-api/operation.ts'
+import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
 import type { Selectable } from 'kysely'

@@ -5,29 +5,10 @@
  * It is data without a handler, so that pages can import it. What is not declared here does not exist.
  */
 import { z } from 'zod'
+import { accountRoles, type AccountRole } from './roles.ts'
 import type { SiteId } from '../ids.ts'
 
-/**
- * - `viewer` reads how the fleet is
- * - `auditor` reads that and the audit log
- * - `operator` reads how the fleet is and runs it: tickets, purges, pins, pre-staging, alerts
- * - `admin` may do everything: policy, accounts, tokens, revocation, backup
- */
-export const accountRoles = ['viewer', 'auditor', 'operator', 'admin'] as const
-export type AccountRole = (typeof accountRoles)[number]
 export const accountRoleShape = z.enum(accountRoles)
-
-const enough: Readonly<Record<AccountRole, readonly AccountRole[]>> = {
-  viewer: accountRoles,
-  auditor: ['auditor', 'admin'],
-  operator: ['operator', 'admin'],
-  admin: ['admin']
-}
-
-/** Whether who has the role `has` may do what asks for the role `wanted`. */
-export function roleAllows(has: AccountRole, wanted: AccountRole): boolean {
-  return enough[wanted].includes(has)
-}
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 

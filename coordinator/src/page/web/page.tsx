@@ -1,0 +1,93 @@
+/** The frame of the page: who is signed in, where one can go, and the view of where one is. */
+import { LookSettings } from '@starling/shared/web/look-settings.tsx'
+import { linkTo, usePlace } from '@starling/shared/web/route.ts'
+import starling from '@starling/shared/web/starling.svg'
+import type { ComponentType } from 'preact'
+import './page.css'
+import { FleetView } from './fleet-view.tsx'
+import { LiveProvider, useLiveState } from './live.tsx'
+import { SessionProvider, useSession } from './session.tsx'
+import { useText, type Key } from './words.ts'
+
+interface View {
+  readonly name: string
+  readonly title: Key
+  /** @param rest the parts of the address after the view's name */
+  readonly show: ComponentType<{ readonly rest: readonly string[]; readonly query: URLSearchParams }>
+}
+
+/** In the order of the navigation. The first one is home. */
+const views: readonly View[] = [{ name: 'fleet', title: 'nav.fleet', show: FleetView }]
+
+export function Page() {
+  return (
+    <SessionProvider>
+      <LiveProvider>
+        <Frame />
+      </LiveProvider>
+    </SessionProvider>
+  )
+}
+
+function Frame() {
+  const { t } = useText()
+  const { actor, leave } = useSession()
+  const live = useLiveState()
+  const place = usePlace()
+  const [name, ...rest] = place.path
+  const view = views.find(known => known.name === name) ?? views[0]
+  if (view === undefined) return null
+  const Shown = view.show
+  return (
+    <div class={live === 'lost' ? 'frame stale' : 'frame'}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={event => (event.preventDefault(), document.getElementById('main')?.focus())}
+      >
+        {t('skip')}
+      </a>
+      <header>
+        <img src={starling} alt="" width="36" height="36" />
+        <div class="who">
+          <strong>Starling</strong>
+        </div>
+        <p
+          class="pill"
+          role="status"
+          data-state={live === 'live' ? 'good' : live === 'lost' ? 'bad' : 'waiting'}
+        >
+          {t(`live.${live}`)}
+        </p>
+        <LookSettings
+          words={{
+            look: t('look'),
+            language: t('language'),
+            system: t('look.system'),
+            light: t('look.light'),
+            dark: t('look.dark')
+          }}
+        />
+        <span class="me">
+          {actor.name} · {t(`role.${actor.role}`)}
+        </span>
+        <button onClick={() => void leave()}>{t('session.leave')}</button>
+      </header>
+      <nav aria-label={t('nav')}>
+        <ul>
+          {views.map(known => (
+            <li key={known.name}>
+              <a href={linkTo([known.name])} aria-current={known === view ? 'page' : undefined}>
+                {t(known.title)}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <main id="main" tabIndex={-1}>
+        <h1>{t(view.title)}</h1>
+        <Shown rest={rest} query={place.query} />
+      </main>
+    </div>
+  )
+}

@@ -1,0 +1,121 @@
+/** Who is signed in. Without one there is the form to sign in, and below it the one for the first admin. */
+import { redeemFirstAdmin, signIn, signOut } from '@starling/shared/admin-api/accounts.ts'
+import { showMe, type Actor } from '@starling/shared/admin-api/service.ts'
+import { codeOf, messageOf } from '@starling/shared/errors.ts'
+import starling from '@starling/shared/web/starling.svg'
+import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
+import { createContext, type ComponentChildren } from 'preact'
+import { useContext, useEffect, useState } from 'preact/hooks'
+import { coordinator } from './coordinator.ts'
+import { useText } from './words.ts'
+
+interface Session {
+  readonly actor: Actor
+  readonly may: (role: AccountRole) => boolean
+  readonly leave: () => Promise<void>
+}
+
+const context = createContext<Session | null>(null)
+
+export function useSession(): Session {
+  const session = useContext(context)
+  if (session === null) throw new Error('outside of SessionProvider')
+  return session
+}
+
+export function SessionProvider(props: { readonly children: ComponentChildren }) {
+  const { t } = useText()
+  const [actor, setActor] = useState<Actor | null | 'unknown'>('unknown')
+  const [problem, setProblem] = useState<string | null>(null)
+  const look = async () => {
+    try {
+      setActor(await coordinator.ask(showMe, {}))
+      setProblem(null)
+    } catch (error) {
+      if (codeOf(error) === 'not-signed-in') setActor(null)
+      else setProblem(messageOf(error))
+    }
+  }
+  useEffect(() => void look(), [])
+  if (problem !== null) return <p class="alone">{t('session.unreachable', { problem })}</p>
+  if (actor === 'unknown') return null
+  if (actor === null) return <SignIn done={look} />
+  const session: Session = {
+    actor,
+    may: role => roleAllows(actor.role, role),
+    async leave() {
+      await coordinator.ask(signOut, {})
+      location.hash = ''
+      setActor(null)
+    }
+  }
+  return <context.Provider value={session}>{props.children}</context.Provider>
+}
+
+function SignIn({ done }: { readonly done: () => Promise<void> }) {
+  const { t } = useText()
+  const [first, setFirst] = useState(false)
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<string | null>(null)
+  const submit = async (form: HTMLFormElement) => {
+    const said = Object.fromEntries(new FormData(form)) as Record<string, string>
+    const { name = '', password = '', code = '' } = said
+    setBusy(true)
+    setProblem(null)
+    try {
+      if (first) await coordinator.ask(redeemFirstAdmin, { body: { code: code.trim(), name, password } })
+      await coordinator.ask(signIn, { body: { name, password } })
+      await done()
+    } catch (error) {
+      setProblem(messageOf(error))
+    }
+    setBusy(false)
+  }
+  return (
+    <main class="alone">
+      <form
+        class="card sign-in"
+        onSubmit={event => {
+          event.preventDefault()
+          void submit(event.currentTarget)
+        }}
+      >
+        <img src={starling} alt="" width="48" height="48" />
+        <h1>{first ? t('session.first') : t('session.signIn')}</h1>
+        {first && (
+          <>
+            <p class="note">{t('session.firstHint')}</p>
+            <label>
+              {t('session.code')}
+              <input name="code" required autocomplete="one-time-code" />
+            </label>
+          </>
+        )}
+        <label>
+          {t('session.name')}
+          <input name="name" required autocomplete="username" autocapitalize="none" spellcheck={false} />
+        </label>
+        <label>
+          {t('session.password')}
+          <input
+            name="password"
+            type="password"
+            required
+            autocomplete={first ? 'new-password' : 'current-password'}
+          />
+        </label>
+        {problem !== null && (
+          <p class="trouble" role="alert">
+            {problem}
+          </p>
+        )}
+        <button class="main" disabled={busy}>
+          {first ? t('session.make') : t('session.enter')}
+        </button>
+        <button type="button" class="link" onClick={() => setFirst(!first)}>
+          {first ? t('session.haveAccount') : t('session.noAccount')}
+        </button>
+      </form>
+    </main>
+  )
+}

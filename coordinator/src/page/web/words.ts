@@ -1,0 +1,27 @@
+/** The page's words: which there are (English says), and in which languages. */
+import type { Language } from '@starling/shared/web/i18n.ts'
+import { useWords } from '@starling/shared/web/page-words.tsx'
+import type { Source } from '@starling/shared/web/source-bar.tsx'
+import type en from './messages/en.json'
+
+export type Key = keyof typeof en
+
+export const languages: Readonly<Record<string, Language>> = {
+  en: { label: 'English', load: async () => (await import('./messages/en.json')).default },
+  zh: {
+    label: '中文',
+    load: async () => (await import('./messages/zh.json')).default satisfies Record<Key, string>
+  }
+}
+
+export const useText = () => useWords<Key>()
+
+export function useSourceNames(): Readonly<Record<Source, string>> {
+  const { t } = useText()
+  return {
+    cache: t('source.cache'),
+    peers: t('source.peers'),
+    gateway: t('source.gateway'),
+    origin: t('source.origin')
+  }
+}

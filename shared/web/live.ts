@@ -1,0 +1,44 @@
+/**
+ * Server-sent events that survive a restart. The browser tries again by itself while the connection only breaks; after a
+ * refusal for good (another program took the port, the session ended) it gives up, so we ask again, slowly.
+ */
+import { useEffect, useRef, useState } from 'preact/hooks'
+
+export type LiveState = 'waiting' | 'live' | 'lost'
+
+const reopenMs = 5000
+
+/**
+ * Calls `take` with each event's data, parsed.
+ * @param url null: do not listen
+ */
+export function useEvents(url: string | null, name: string, take: (data: unknown) => void): LiveState {
+  const [state, setState] = useState<LiveState>('waiting')
+  const taker = useRef(take)
+  taker.current = take
+  useEffect(() => {
+    if (url === null) return undefined
+    let source: EventSource
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const open = () => {
+      source = new EventSource(url)
+      source.addEventListener(name, event => {
+        setState('live')
+        taker.current(JSON.parse(event.data as string))
+      })
+      source.addEventListener('open', () => setState('live'))
+      source.addEventListener('error', () => {
+        setState('lost')
+        if (source.readyState !== EventSource.CLOSED) return
+        source.close()
+        timer = setTimeout(open, reopenMs)
+      })
+    }
+    open()
+    return () => {
+      clearTimeout(timer)
+      source.close()
+    }
+  }, [url, name])
+  return state
+}

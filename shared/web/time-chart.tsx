@@ -1,0 +1,119 @@
+/**
+ * Figures over time, drawn by uPlot: a canvas and small enough to be served from the process itself. A screen reader gets
+ * the sentence in `summary`; the numbers are in a table beside it where they matter.
+ */
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+import { useWords } from './page-words.tsx'
+
+export interface Line {
+  readonly label: string
+  /** A CSS custom property of look.css: `--peers`. */
+  readonly color: string
+  readonly values: ReadonlyArray<number | null>
+}
+
+export function TimeChart(props: {
+  /** Ms since 1970, ascending. */
+  readonly times: readonly number[]
+  readonly lines: readonly Line[]
+  readonly summary: string
+  /** How a value is written on the axis and in the legend. */
+  readonly write: (value: number) => string
+  /** Each line on top of the ones before it. */
+  readonly stacked?: boolean
+  readonly heightPx?: number
+}) {
+  const box = useRef<HTMLDivElement>(null)
+  const { locale } = useWords()
+  const { times, lines, stacked = false, heightPx = 220, write } = props
+  useEffect(() => {
+    const node = box.current
+    if (node === null) return undefined
+    const css = getComputedStyle(node)
+    // light-dark() of a custom property is resolved where it is used as a colour, so ask for a colour.
+    const probe = document.createElement('span')
+    node.append(probe)
+    const colorOf = (name: string) => {
+      probe.style.color = `var(${name})`
+      return getComputedStyle(probe).color
+    }
+    const quiet = colorOf('--quiet')
+    const grid = { stroke: colorOf('--line'), width: 1 }
+    const heights = stacked ? stack(lines) : lines.map(line => line.values)
+    // The topmost first, so that each is painted over by what is below it.
+    const order = stacked ? lines.map((_, index) => lines.length - 1 - index) : lines.map((_, index) => index)
+    const options: uPlot.Options = {
+      width: Math.max(200, node.clientWidth),
+      height: heightPx,
+      cursor: { y: false },
+      legend: { live: true },
+      fmtDate: template => date => new Intl.DateTimeFormat(locale, partsOf(template)).format(date),
+      scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1)] } },
+      axes: [
+        { stroke: quiet, grid, ticks: grid, font: `12px ${css.fontFamily}` },
+        {
+          stroke: quiet,
+          grid,
+          ticks: grid,
+          size: 76,
+          font: `12px ${css.fontFamily}`,
+          values: (_plot, splits) => splits.map(write)
+        }
+      ],
+      series: [
+        {
+          label: '',
+          value: (_plot, value) => (value == null ? '' : new Date(value * 1000).toLocaleString(locale))
+        },
+        ...order.map(index => {
+          const line = lines[index]
+          const color = colorOf(line?.color ?? '--text')
+          return {
+            label: line?.label ?? '',
+            stroke: color,
+            width: 1.5,
+            ...(stacked ? { fill: color } : {}),
+            points: { show: false },
+            value: (_plot: uPlot, _value: number, _series: number, at: number | null) =>
+              at === null ? '' : write(line?.values[at] ?? 0)
+          }
+        })
+      ]
+    }
+    const data = [times.map(time => time / 1000), ...order.map(index => [...(heights[index] ?? [])])]
+    const plot = new uPlot(options, data as uPlot.AlignedData, node)
+    const watcher = new ResizeObserver(() =>
+      plot.setSize({ width: Math.max(200, node.clientWidth), height: heightPx })
+    )
+    watcher.observe(node)
+    return () => {
+      watcher.disconnect()
+      plot.destroy()
+      probe.remove()
+    }
+  }, [times, lines, stacked, heightPx, locale, write])
+  return <div class="chart" ref={box} role="img" aria-label={props.summary} />
+}
+
+function stack(lines: readonly Line[]): ReadonlyArray<readonly number[]> {
+  let below: readonly number[] = []
+  return lines.map(line => {
+    const heights = line.values.map((value, index) => (value ?? 0) + (below[index] ?? 0))
+    below = heights
+    return heights
+  })
+}
+
+/** uPlot's date templates, as far as its time axis uses them, in what Intl calls the same. */
+function partsOf(template: string): Intl.DateTimeFormatOptions {
+  return {
+    ...(template.includes('{YYYY}') || template.includes('{YY}') ? { year: '2-digit' as const } : {}),
+    ...(/\{M{1,4}\}/.test(template) ? { month: 'numeric' as const } : {}),
+    ...(/\{D{1,2}\}/.test(template) ? { day: 'numeric' as const } : {}),
+    ...(/\{[hH]{1,2}\}/.test(template) ? { hour: '2-digit' as const } : {}),
+    ...(template.includes('{mm}') || template.includes('{m}') ? { minute: '2-digit' as const } : {}),
+    ...(template.includes('{ss}') || template.includes('{s}') ? { second: '2-digit' as const } : {})
+  }
+}
