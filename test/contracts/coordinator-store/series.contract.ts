@@ -52,6 +52,42 @@ export const seriesContract: StoreContract = harness => {
     expect(await store().noPeer(start)).toEqual([{ reason: 'unreachable', count: 3 }])
   })
 
+  it('goes on with figures beyond all measure, of one agent or of a thousand sites', async () => {
+    const huge = Number.MAX_SAFE_INTEGER
+    const sites = Array.from({ length: 1100 }, (_, index) => `s${index}`)
+    for (const [run, at] of [start, start, start + minuteMs].entries())
+      await store().takeReports(
+        sites.map(site =>
+          told(`agent-${site}`, [{ run, counters: { fromPeers: huge, 'noPeer.made': huge } }], { site })
+        ),
+        new Map([['s0', huge]]),
+        at
+      )
+    await store().rollUp(rollupsDue(start + hourMs, start))
+    const [point] = await store().series('hour', 's0', start, start + hourMs)
+    expect(point).toMatchObject({ peers: huge, fresh: huge })
+    expect((await store().totals('minute', start)).get('s0')?.peers).toBe(2 * huge)
+    expect((await store().noPeer(start))[0]?.count).toBeGreaterThan(huge)
+  })
+
+  it('counts reasons that agents make up as one, and half a contact as none', async () => {
+    const made = (from: number) =>
+      Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`noPeer.made-${from + index}`, 1.5]))
+    for (let run = 0; run < 4; run++)
+      await store().takeReports(
+        [
+          told('a', [{ run, counters: made(run * 60) }]),
+          told('b', [{ run, counters: { 'noPeer.made-0': 1 } }])
+        ],
+        new Map(),
+        start
+      )
+    const reasons = await store().noPeer(start)
+    expect(reasons).toHaveLength(65)
+    expect(reasons[0]).toEqual({ reason: 'other', count: 240 - 64 })
+    expect(reasons).toContainEqual({ reason: 'made-0', count: 5 })
+  })
+
   it('rolls up as often as one likes, and what is kept does not grow', async () => {
     const days = 3
     const agents = agentStore(harness.database, log)
