@@ -198,7 +198,8 @@ export function memberStore(
             .execute()
           await notify('agents', agent)
         }
-        if (latest.size > 0) await notify('revocations', String(await nextNumber(transaction, 'revocations')))
+        if (latest.size > 0)
+          await notify('revocations', String(await nextNumber(transaction, 'revocations', at)))
         return [...latest].map(([agent, by]) => ({ agent, by }))
       })
     },
@@ -215,7 +216,7 @@ export function memberStore(
           .executeTakeFirst()
         if (numUpdatedRows === 0n) return false
         await notify('agents', agent)
-        await notify('revocations', String(await nextNumber(transaction, 'revocations')))
+        await notify('revocations', String(await nextNumber(transaction, 'revocations', at)))
         return true
       })
     },
