@@ -232,6 +232,7 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
+  'unknown-ticket': 404,
   'unknown-alert': 404,
   'no-webhook': 409,
   'webhook-failed': 502,
