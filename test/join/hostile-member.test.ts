@@ -80,3 +80,22 @@ it('figures beyond all measure do not end those of the others', async () => {
   const { points } = await plane.coordinator.fleetView.series('minute', undefined, undefined, undefined)
   expect(points.length).toBeGreaterThan(0)
 })
+
+it('a machine that joins again and again does not fill the audit log, and a ticket that is used up holds nobody up', async () => {
+  const first = await plane.coordinator.enrolment.createTicket({
+    role: 'agent',
+    uses: 1,
+    expiresInMs: minuteMs
+  })
+  const used = parseTicket(first.ticket).secret
+  const tls = await createTlsIdentity(createIdentity())
+  const answers: number[] = []
+  for (let n = 0; n < 12; n++)
+    answers.push((await tell(tls, apiPaths.enrol, { secret: used, version: '1' })).status)
+  expect(answers).toEqual([...Array<number>(10).fill(200), 429, 429])
+  for (let n = 0; n < 12; n++) {
+    const other = await createTlsIdentity(createIdentity())
+    expect((await tell(other, apiPaths.enrol, { secret: used, version: '1' })).status).toBe(403)
+  }
+  await newMember()
+})

@@ -37,6 +37,7 @@ import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
+import { createRefusals } from './refusals.ts'
 import { createRouter } from './route.ts'
 import { addUpkeepRoutes } from './upkeep-routes.ts'
 
@@ -79,6 +80,7 @@ export interface Api {
 
 export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   const brake = createFailureBrake(parts.clock)
+  const refusals = createRefusals(parts.audit, parts.clock)
   const routes: string[] = []
   const server = fastify({
     https: identityServerOptions(tls),
@@ -124,7 +126,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     throw new StarlingError('closed', 'there is nothing here')
   })
   addAgentRoutes(server, parts, brake)
-  const { route, operations } = createRouter(server, parts.audit)
+  const { route, operations } = createRouter(server, parts.audit, refusals)
   addAdminRoutes(route, parts)
   addPolicyRoutes(route, parts.policy.policies)
   addAccountRoutes(route, parts)
@@ -141,7 +143,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   ): Promise<void> {
     if (actor === null) return
     const action = `${method} ${routeOptions.url ?? ''}`
-    await parts.audit.write({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
+    await refusals.note({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
   }
 
   function answerError(
