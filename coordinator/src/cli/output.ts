@@ -41,7 +41,7 @@ export function print(text: string): void {
  */
 export function withoutControls(text: string): string {
   return text.replaceAll(
-    /[\0-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
+    /(?!\n)[\p{Cc}\p{Bidi_Control}]/gu,
     control => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`
   )
 }
