@@ -18,7 +18,7 @@ import {
   resetPassword,
   revokeToken
 } from './cli/accounts.ts'
-import { createTicket, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
+import { createTicket, listTickets, purge, revoke, revokeTicket, showStatus } from './cli/admin.ts'
 import { addPolicyCommands } from './cli/policy-commands.ts'
 import { addAlertCommands } from './cli/alerts.ts'
 import { addFleetCommands } from './cli/fleet-commands.ts'
@@ -113,6 +113,11 @@ function createProgram(): Command {
     )
     .action(createTicket)
   command(ticket, 'ls', 'List tickets, without their secrets.').action(listTickets)
+  command(ticket, 'revoke', 'Let nobody join with a ticket any more; who has joined stays.')
+    .argument('<ticket>', 'its id, as "starling-coordinator ticket ls" shows it')
+    .action(async (id: string, options) => {
+      await revokeTicket(options, id)
+    })
 
   command(program, 'revoke', 'Put an agent out of the fleet, for good.')
     .argument('<agent>', 'its id, as "starling-coordinator agents" lists it', agentId)

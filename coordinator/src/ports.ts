@@ -49,6 +49,12 @@ export interface EventRecord {
   readonly detail: string
 }
 
+export interface Superseded {
+  readonly agent: AgentId
+  /** Who its machine is now. */
+  readonly by: AgentId
+}
+
 export interface AgentStore {
   agents(): Promise<readonly AgentRecord[]>
   agent(agent: AgentId): Promise<AgentRecord | null>
@@ -60,19 +66,17 @@ export interface AgentStore {
    * @returns others of that machine that are not revoked
    */
   joinedAs(agent: AgentId, machine: string, group: string | null): Promise<readonly AgentId[]>
-  /** Revokes agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`; of all machines, or one. */
-  supersede(
-    at: Millis,
-    silentSince: Millis,
-    machine?: string
-  ): Promise<ReadonlyArray<{ readonly agent: AgentId; readonly by: AgentId }>>
+  /** Agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`; of all machines, or one. */
+  outdated(silentSince: Millis, machine?: string): Promise<readonly Superseded[]>
+  /** Revokes them and takes them off all lists. */
+  supersede(outdated: readonly Superseded[], at: Millis): Promise<void>
   /** Takes it off all lists. */
   decommission(agent: AgentId, at: Millis): Promise<void>
   /** Gathered, and written together with what else is heard within seconds. */
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */
   revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
-  /** The version grows by one with each revocation; 0 while there is none. */
+  /** The version grows with each revocation, and is the time at least; 0 while there is none. */
   revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
 }
 
@@ -81,7 +85,9 @@ export interface TicketStore {
   ticket(id: string): Promise<TicketRecord | null>
   tickets(): Promise<ReadonlyArray<TicketRecord & { readonly uses: number }>>
   /** In one transaction. An agent that uses its ticket again (its answer got lost) is not counted twice. */
-  useTicket(id: string, agent: AgentId, at: Millis): Promise<'used' | 'exhausted'>
+  useTicket(id: string, agent: AgentId, at: Millis): Promise<'used' | 'exhausted' | 'expired'>
+  /** It expires now. @returns false for an unknown ticket, and for one that has expired */
+  endTicket(id: string, at: Millis): Promise<boolean>
   /** Forgets tickets that expired before `at`. */
   pruneTickets(at: Millis): Promise<void>
   /** Takes the next serial and notes for what. */
@@ -242,7 +248,7 @@ export interface PolicyDesk {
 
 /** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */
 export interface By {
-  readonly kind: 'local' | 'account' | 'token' | 'coordinator' | 'unknown'
+  readonly kind: 'local' | 'account' | 'token' | 'agent' | 'coordinator' | 'unknown'
   readonly actor: string
   readonly role: string
   /** `ticket.create` */
@@ -303,7 +309,10 @@ export type Change = <Result>(
 export type ChangeStore = TicketStore &
   PurgeStore &
   EventStore &
-  Pick<AgentStore, 'agent' | 'putAgent' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'> & {
+  Pick<
+    AgentStore,
+    'agent' | 'putAgent' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
+  > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
   }
 

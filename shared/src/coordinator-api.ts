@@ -43,6 +43,7 @@ export const swarmEntriesMax = 256
 export const handoutMax = 32
 export const swarmNameLengthMax = 200
 export const countersMax = 64
+export const factsMax = 64
 /** An agent that was started more often without reaching a coordinator leaves out the oldest. */
 export const earlierRunsMax = 8
 /** Smaller bodies do not get smaller by it. */
@@ -197,7 +198,7 @@ const multiaddrText = z
   .regex(/^\/[\x21-\x7e]+$/)
 const fact = z.union([z.string().max(256), z.number(), z.boolean(), z.null()])
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/)
-const counters = z.record(name, z.number().nonnegative())
+const counters = z.record(name, z.number().nonnegative().max(Number.MAX_SAFE_INTEGER))
 const transfer = z.string().refine(isTransferId)
 const fewerThan =
   (most: number) =>
@@ -230,7 +231,7 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
   version: z.string().max(64),
   addresses: z.array(multiaddrText).max(16),
   counters: counters.refine(fewerThan(countersMax)),
-  host: z.record(name, fact).refine(fewerThan(64)),
+  host: z.record(name, fact).refine(fewerThan(factsMax)),
   swarm: z
     .array(
       z.strictObject({

@@ -145,7 +145,10 @@ function refuseRole(
 
 /** What who may ask about one site only gets for everything else. */
 export function otherSite(site: string): StarlingError {
-  return new StarlingError('other-site', `this credential is for the site ${site} only: name that site`)
+  return new StarlingError(
+    'other-site',
+    `this credential is for the site ${site} only: name that site, and ask for nothing that concerns others`
+  )
 }
 
 function callerOf(request: FastifyRequest): AgentId {

@@ -6,6 +6,7 @@ import {
   moveAgent,
   purgeContent,
   revokeAgent,
+  revokeTicket,
   showStatus
 } from '@starling/shared/admin-api/fleet.ts'
 import { showHealth, showMe } from '@starling/shared/admin-api/service.ts'
@@ -27,6 +28,11 @@ export function addAdminRoutes(
     const { id, site, role, usesMax } = view
     log.info({ id, site, role, usesMax, by: by.actor }, 'ticket created')
     return { ticket, ...view }
+  })
+
+  route(revokeTicket, async ({ params: { id }, by }) => {
+    await enrolment.revokeTicket(id, by)
+    return { id }
   })
 
   route(revokeAgent, async ({ params: { agent }, body: { reason }, by }) => {

@@ -12,33 +12,31 @@ import {
   type NewsResponse,
   type RenewResponse
 } from '@starling/shared/coordinator-api.ts'
-import { StarlingError, assert } from '@starling/shared/errors.ts'
+import { StarlingError, assert, codeOf } from '@starling/shared/errors.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { FailureBrake } from './rate-limit.ts'
+import { createFailureBrake, type FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
   const { enrolment, purges, policy, fleet, book, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
+  // Joining is written down for ever; a machine that does it all the time would fill the audit log.
+  const byAgent = createFailureBrake(clock)
 
   server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
     const { agent } = request
     assert(agent, 'access `key` sets the agent')
-    const waitMs = brake.waitMs(request.ip)
-    if (waitMs > 0) {
-      reply.header('retry-after', Math.ceil(waitMs / 1000))
-      throw new StarlingError(
-        'too-many-failures',
-        `too many wrong tickets from this address: try again in ${Math.ceil(waitMs / 1000)} s`
-      )
-    }
+    refuseBraked(reply, brake.waitMs(request.ip), 'too many wrong tickets from this address')
+    refuseBraked(reply, byAgent.waitMs(agent), 'this agent joins again and again')
     const body = decodeBody(enrolRequestShape, bytesOf(request))
+    byAgent.failed(agent)
     let credential
     try {
-      credential = await enrolment.enrol(agent, body)
+      credential = await enrolment.enrol(agent, body, request.ip)
     } catch (error) {
-      brake.failed(request.ip)
+      // Only who guesses: the others of the site must not pay for a ticket that is used up, or a database that is away.
+      if (codeOf(error) === 'ticket-unknown') brake.failed(request.ip)
       throw error
     }
     parts.log.info({ agent, site: credential.site, role: credential.role }, 'enrolled')
@@ -104,6 +102,14 @@ function encodedNews(news: NewsResponse): Buffer {
   const encoded = Buffer.from(encodeBody(news))
   if (isPolicyOnly) encodedPolicies.set(policy, encoded)
   return encoded
+}
+
+/** @throws StarlingError `too-many-failures` */
+function refuseBraked(reply: FastifyReply, waitMs: number, why: string): void {
+  if (waitMs === 0) return
+  const waitS = Math.ceil(waitMs / 1000)
+  reply.header('retry-after', waitS)
+  throw new StarlingError('too-many-failures', `${why}: try again in ${waitS} s`)
 }
 
 function bytesOf(request: FastifyRequest): Uint8Array {

@@ -40,6 +40,7 @@ import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
+import { createRefusals } from './refusals.ts'
 import { createRouter } from './route.ts'
 import { addUpkeepRoutes } from './upkeep-routes.ts'
 
@@ -84,6 +85,7 @@ export interface Api {
 
 export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiParts): Api {
   const brake = createFailureBrake(parts.clock)
+  const refusals = createRefusals(parts.audit, parts.clock)
   const routes: string[] = []
   const server = fastify({
     https: {
@@ -136,7 +138,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
     throw new StarlingError('closed', 'there is nothing here')
   })
   addAgentRoutes(server, parts, brake)
-  const { route, operations } = createRouter(server, parts.audit)
+  const { route, operations } = createRouter(server, parts.audit, refusals)
   addAdminRoutes(route, parts)
   addPolicyRoutes(route, parts.policy.policies)
   addAccountRoutes(route, parts)
@@ -154,7 +156,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   ): Promise<void> {
     if (actor === null) return
     const action = `${method} ${routeOptions.url ?? ''}`
-    await parts.audit.write({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
+    await refusals.note({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
   }
 
   function answerError(
@@ -245,6 +247,7 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
+  'unknown-ticket': 404,
   'unknown-alert': 404,
   'no-webhook': 409,
   'webhook-failed': 502,

@@ -20,6 +20,7 @@ let database: Database
 let server: Server
 let webhook: Webhook
 let status = 200
+let isEndless = false
 let answer = '{"errcode":0}'
 const posted: Array<Record<string, unknown>> = []
 let now = 0
@@ -33,7 +34,9 @@ beforeEach(async () => {
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
       posted.push(JSON.parse(Buffer.concat(parts).toString('utf8')) as Record<string, unknown>)
-      response.writeHead(status).end(answer)
+      response.writeHead(status)
+      if (isEndless) response.write('x'.repeat(8192))
+      else response.end(answer)
     })
   })
   await new Promise<void>(resolve => {
@@ -42,6 +45,7 @@ beforeEach(async () => {
   webhook = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret`, shape: 'json' }
   Object.assign(posted, { length: 0 })
   status = 200
+  isEndless = false
   answer = '{"errcode":0}'
   now = 1_000_000
   lowDisk = 0
@@ -125,6 +129,13 @@ const texts: Readonly<Record<WebhookShape, (body: Record<string, unknown>) => un
   teams: body => JSON.stringify(body.attachments),
   wecom: body => (body.text as { content: string }).content
 }
+
+it('a webhook whose answer never ends is told all the same', async () => {
+  isEndless = true
+  const word = { id: 'a/b', rule: 'a', site: 'b', state: 'firing', value: 1, summary: '', at: 1 } as const
+  await sendToWebhook(webhook, word)
+  expect(posted).toHaveLength(1)
+})
 
 it.each(webhookShapes)('a webhook of the shape %s is told what it is about', async shape => {
   const word = {

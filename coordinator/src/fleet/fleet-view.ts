@@ -95,7 +95,7 @@ export function createFleetView({
           online: 0,
           gateways: 0,
           gatewaysOnline: 0,
-          problems: {}
+          problems: noCounts()
         }
         sites.set(row.site, sum)
         sum.agents += row.count
@@ -116,8 +116,7 @@ export function createFleetView({
       }
     },
     async fleet(site) {
-      const problems: Record<string, number> = {}
-      const versions: Record<string, number> = {}
+      const [problems, versions] = [noCounts(), noCounts()]
       let [agents, online] = [0, 0]
       for (const row of await store.counts(onlineSince(), site)) {
         agents += row.count
@@ -151,6 +150,11 @@ export function createFleetView({
       return { site: site ?? wholeFleet, points: await series.series(span, site ?? wholeFleet, from, to) }
     }
   }
+}
+
+/** Agents choose the names: `constructor` is one like any other. */
+function noCounts(): Record<string, number> {
+  return Object.create(null) as Record<string, number>
 }
 
 function addCounts(to: Record<string, number>, names: readonly string[], count: number): void {
