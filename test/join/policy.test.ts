@@ -319,6 +319,33 @@ describe('a policy that needs a restart', () => {
       expect(saidTo(again)).toHaveLength(start < 3 ? 1 : 0)
     }
   })
+
+  it('is given back after it when nothing upstream can be reached any more', async () => {
+    const coordinator = await lab.coordinator(rareHeartbeats)
+    const before = await started(coordinator, {
+      trialMs: 20,
+      reach: { peers: 0, upstreamTried: 10, upstreamFailed: 1 }
+    })
+    before.waits = true
+    const { signed, fleet } = await signer(coordinator)
+    await before.policy.take(signed({ upstreamServers: [] }), fleet)
+    await eventually(() => {
+      expect(before.looks).toBe(2)
+    })
+    await before.link.stop()
+    const after = await lab.agent(null, {
+      ...before,
+      trialMs: 200,
+      reach: { peers: 0, upstreamTried: 0, upstreamFailed: 0 }
+    })
+    await after.link.prepare()
+    expect(saidTo(after)).toHaveLength(1)
+    after.reach = { peers: 0, upstreamTried: 4, upstreamFailed: 4 }
+    await eventually(() => {
+      expect(saidTo(after)).toEqual([])
+    })
+    expect(after.policy.report().refused?.reason).toContain('none of 4 requests upstream succeeded')
+  })
 })
 
 describe('a rollout', () => {

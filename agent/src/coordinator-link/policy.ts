@@ -22,7 +22,14 @@ import { z } from 'zod'
 import type { Log } from '../log.ts'
 import type { SourcedValue } from '../ports.ts'
 import type { MembershipFiles } from './membership.ts'
-import { trialMs as usualTrialMs, whyCutOff, type Reach } from './policy-trial.ts'
+import {
+  beforeOf,
+  beforeStart,
+  trialMs as usualTrialMs,
+  whyCutOff,
+  type Before,
+  type Reach
+} from './policy-trial.ts'
 
 /** A policy under which the agent dies is not tried for ever. */
 const startsInTrialMax = 3
@@ -65,6 +72,8 @@ interface Kept {
   readonly trial: SignedPolicy | null
   /** How often the agent has started with it. */
   readonly starts: number
+  /** Something upstream could be reached before it was taken: what it changes at the next start is judged after that. */
+  readonly upstreamWorked: boolean
   /** The highest number that was ever taken: what is gone back to has a lower one. */
   readonly number: number
 }
@@ -73,10 +82,11 @@ const keptShape: z.ZodType<Kept> = z.strictObject({
   good: signedPolicyShape.nullable(),
   trial: signedPolicyShape.nullable(),
   starts: z.number().int().nonnegative(),
+  upstreamWorked: z.boolean(),
   number: z.number().int().nonnegative()
 })
 const fileName = 'policy.cbor'
-const nothingKept: Kept = { good: null, trial: null, starts: 0, number: 0 }
+const nothingKept: Kept = { good: null, trial: null, starts: 0, upstreamWorked: false, number: 0 }
 
 export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): PolicyKeeper {
   const { files, log, clock = Date.now, trialMs = usualTrialMs } = parts
@@ -114,8 +124,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     log.warn({ number: policy.number, reason }, 'policy refused')
   }
 
-  /** @param before what could be reached without it */
-  function beginTrial(before: Reach): void {
+  function beginTrial(before: Before): void {
     reached = false
     clearTimeout(timer)
     timer = setTimeout(() => {
@@ -128,7 +137,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     timer.unref()
   }
 
-  async function endTrial(before: Reach): Promise<void> {
+  async function endTrial(before: Before): Promise<void> {
     const { trial } = kept
     if (trial === null || stopped) return
     const why = whyCutOff(before, parts.reach(), reached)
@@ -145,6 +154,12 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     const whyNot = await act(kept.good)
     if (whyNot !== null) log.error({ why: whyNot }, 'the policy from before cannot be gone back to')
     await keep({ ...kept, trial: null, starts: 0 })
+  }
+
+  /** While another one is on trial, what worked before that counts. */
+  function beforeSaid(reach: Reach): Before {
+    const before = beforeOf(reach)
+    return kept.trial !== null && kept.upstreamWorked ? { ...before, upstreamWorked: true } : before
   }
 
   /** Null: it may be acted on. */
@@ -179,7 +194,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
       if (kept.starts >= startsInTrialMax)
         return await goBack(trial, `this agent was started ${kept.starts} times while it was on trial`)
       await keep({ ...kept, starts: kept.starts + 1 })
-      beginTrial(parts.reach())
+      beginTrial(beforeStart(kept.upstreamWorked))
       const whyNot = await act(trial)
       if (whyNot !== null) await goBack(trial, whyNot)
     },
@@ -204,9 +219,10 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
           return isNew
         }
         if (now !== null && policyDigest(now) === digest) return false
-        const [before, reach] = [kept, parts.reach()]
+        const [before, reach] = [kept, beforeSaid(parts.reach())]
         // One that is still on trial has not proven to be good; what was before it has.
-        await keep({ ...before, trial: policy, starts: 0, number: policy.number })
+        const { upstreamWorked } = reach
+        await keep({ ...before, trial: policy, starts: 0, upstreamWorked, number: policy.number })
         const whyNotNow = await act(policy)
         if (whyNotNow !== null) {
           refuse(policy, whyNotNow)
