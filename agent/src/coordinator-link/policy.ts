@@ -16,7 +16,7 @@ import {
   type ScopedPolicy,
   type SignedPolicy
 } from '@starling/shared/signed-policy.ts'
-import { hourMs, type Millis } from '@starling/shared/units.ts'
+import { hourMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Log } from '../log.ts'
@@ -35,6 +35,8 @@ import {
 const startsInTrialMax = 3
 /** What was refused may fit later: the line is whole again, the program newer. */
 const refusedForMs: Millis = hourMs
+/** An old copy, or one for others: that says nothing of what stands in it, and a coordinator that goes back to that says it again. */
+const misdirectedForMs: Millis = 30 * secondMs
 
 export interface PolicyParts {
   readonly self: AgentId
@@ -51,6 +53,7 @@ export interface PolicyParts {
   /** What an admin should know; null: all is well again. */
   readonly problem: (sentence: string | null) => void
   readonly log: Log
+  /** For spans of time only: a machine's clock that is set right makes none longer. */
   readonly clock?: () => Millis
   readonly trialMs?: Millis
 }
@@ -89,11 +92,12 @@ const fileName = 'policy.cbor'
 const nothingKept: Kept = { good: null, trial: null, starts: 0, upstreamWorked: false, number: 0 }
 
 export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): PolicyKeeper {
-  const { files, log, clock = Date.now, trialMs = usualTrialMs } = parts
+  const { files, log, clock = () => performance.now(), trialMs = usualTrialMs } = parts
   const path = join(dataFolder, fileName)
   let kept = nothingKept
-  let refused: { readonly digest: string; readonly reason: string; readonly at: Millis } | null = null
+  let refused: { readonly digest: string; readonly reason: string; readonly until: Millis } | null = null
   let reached = false
+  let isWritten = true
   let timer: NodeJS.Timeout | undefined
   /** One change after the other: what comes by news and by heartbeat may come at once. */
   let work: Promise<unknown> = Promise.resolve()
@@ -101,9 +105,19 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
 
   const inForce = (): SignedPolicy | null => kept.trial ?? kept.good
 
+  /** A disk that is full is in the way of no policy: an agent that starts anew has the one before, and is told again. */
   async function keep(next: Kept): Promise<void> {
-    await files.writeFile(path, encode(next))
     kept = next
+    try {
+      await files.writeFile(path, encode(next))
+      isWritten = true
+    } catch (error) {
+      if (isWritten)
+        parts.problem(
+          `The coordinator's policy cannot be written down (${messageOf(error)}): make room in the data folder, or it is forgotten at the next start.`
+        )
+      isWritten = false
+    }
   }
 
   /** @returns why it cannot be acted on */
@@ -119,8 +133,9 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     return null
   }
 
-  function refuse(policy: SignedPolicy, reason: string): void {
-    refused = { digest: policyDigest(policy), reason: reason.slice(0, reasonLengthMax), at: clock() }
+  function refuse(policy: SignedPolicy, reason: string, forMs = refusedForMs): void {
+    const until = clock() + forMs
+    refused = { digest: policyDigest(policy), reason: reason.slice(0, reasonLengthMax), until }
     log.warn({ number: policy.number, reason }, 'policy refused')
   }
 
@@ -148,7 +163,6 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
   }
 
   async function goBack(trial: SignedPolicy, why: string): Promise<void> {
-    // Acted on first: if the disk fails, too, being reachable is worth more than being remembered.
     refuse(trial, why)
     clearTimeout(timer)
     const whyNot = await act(kept.good)
@@ -162,8 +176,8 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     return kept.trial !== null && kept.upstreamWorked ? { ...before, upstreamWorked: true } : before
   }
 
-  /** Null: it may be acted on. */
-  function whyNot(policy: SignedPolicy, fleet: AgentId): string | null {
+  /** Null: it is the coordinator's word to us. */
+  function whyMisdirected(policy: SignedPolicy, fleet: AgentId): string | null {
     if (policy.fleet !== fleet) return 'it is of another fleet'
     if (!parts.verify(policy)) return 'its signature is wrong'
     if (policy.number < kept.number)
@@ -171,8 +185,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     const others = policy.scopes.find(
       ({ scope }) => scope.startsWith('device:') && scope !== `device:${parts.self}`
     )
-    if (others !== undefined) return `it is for another agent (${others.scope})`
-    return known(policy).fault
+    return others === undefined ? null : `it is for another agent (${others.scope})`
   }
 
   return {
@@ -200,7 +213,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     },
     report() {
       const policy = inForce()
-      if (refused !== null && clock() >= refused.at + refusedForMs) refused = null
+      if (refused !== null && clock() >= refused.until) refused = null
       return {
         number: policy?.number ?? 0,
         digest: policy === null ? emptyPolicyDigest : policyDigest(policy),
@@ -212,10 +225,11 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
         if (stopped) return false
         const digest = policyDigest(policy)
         const now = inForce()
-        const reason = whyNot(policy, fleet)
+        const misdirected = whyMisdirected(policy, fleet)
+        const reason = misdirected ?? known(policy).fault
         if (reason !== null) {
           const isNew = refused?.digest !== digest
-          refuse(policy, reason)
+          refuse(policy, reason, misdirected === null ? refusedForMs : misdirectedForMs)
           return isNew
         }
         if (now !== null && policyDigest(now) === digest) return false
@@ -242,6 +256,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     },
     coordinatorReached() {
       reached = true
+      if (!isWritten && !stopped) work = work.then(() => keep(kept))
     },
     stop() {
       stopped = true
