@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { loadAuthorityKeys, createAuthority } from '@starling/coordinator/authority.ts'
@@ -376,6 +376,29 @@ describe('a rollout', () => {
       clock.offsetMs += 50
       expect((await second.policies.show('fleet')).rollout).toMatchObject({ stage: 1 })
       expect(saidTo(there)).toEqual([{ fleet: { uploadSlots: 2 } }])
+    })
+  })
+
+  it('of which a backup knows nothing is taken back when that is restored', async () => {
+    const data = await lab.folder()
+    const clock = movableClock()
+    const first = await lab.coordinator({ data }, clock)
+    const agent = await started(first)
+    await give(first, { uploadSlots: 1 })
+    await first.stop()
+    const backup = await readFile(join(data, 'coordinator.db'))
+    const listen = `127.0.0.1:${first.listening.port}`
+    const second = await lab.coordinator({ data, listen }, clock)
+    await give(second, { uploadSlots: 2 })
+    await eventually(() => {
+      expect(saidTo(agent)).toEqual([{ fleet: { uploadSlots: 2 } }])
+    })
+    await second.stop()
+    await writeFile(join(data, 'coordinator.db'), backup)
+    clock.offsetMs += secondMs
+    await lab.coordinator({ data, listen }, clock)
+    await eventually(() => {
+      expect(saidTo(agent)).toEqual([{ fleet: { uploadSlots: 1 } }])
     })
   })
 

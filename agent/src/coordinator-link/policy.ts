@@ -96,6 +96,8 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
   const path = join(dataFolder, fileName)
   let kept = nothingKept
   let refused: { readonly digest: string; readonly reason: string; readonly until: Millis } | null = null
+  /** Of what was refused last: whoever sends it again and again is not answered at once each time. */
+  let told: string | null = null
   let reached = false
   let isWritten = true
   let timer: NodeJS.Timeout | undefined
@@ -135,6 +137,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
 
   function refuse(policy: SignedPolicy, reason: string, forMs = refusedForMs): void {
     const until = clock() + forMs
+    told = policyDigest(policy)
     refused = { digest: policyDigest(policy), reason: reason.slice(0, reasonLengthMax), until }
     log.warn({ number: policy.number, reason }, 'policy refused')
   }
@@ -228,7 +231,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
         const misdirected = whyMisdirected(policy, fleet)
         const reason = misdirected ?? known(policy).fault
         if (reason !== null) {
-          const isNew = refused?.digest !== digest
+          const isNew = told !== digest
           refuse(policy, reason, misdirected === null ? refusedForMs : misdirectedForMs)
           return isNew
         }
@@ -244,6 +247,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
           return true
         }
         refused = null
+        told = null
         beginTrial(reach)
         log.info(
           { number: policy.number, scopes: policy.scopes.map(({ scope, version }) => `${scope} ${version}`) },
