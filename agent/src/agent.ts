@@ -798,7 +798,7 @@ async function start(
           )
           return fault === undefined ? null : problemText(fault)
         },
-        waits: () => live.waiting().some(({ origin }) => origin.kind === 'coordinator'),
+        waits: () => live.waitsFor('coordinator'),
         reach: () => ({
           peers: peers?.list().length ?? 0,
           upstreamTried: upstreamSum('requests'),

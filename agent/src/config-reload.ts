@@ -62,6 +62,8 @@ export interface LiveConfig {
   settings(): readonly ConfigSetting[]
   /** What takes effect at the next start. */
   waiting(): readonly ConfigSetting[]
+  /** Whether something waits that this kind of source says, or says no longer. */
+  waitsFor(kind: ConfigSetting['origin']['kind']): boolean
   /** For people, as long as they hold. */
   problems(): readonly string[]
   /** One at a time. @throws StarlingError `config-fixed` */
@@ -136,6 +138,10 @@ export function createLiveConfig(
       return shown
     },
     waiting: () => shownWaiting,
+    waitsFor: kind =>
+      waiting.some(path =>
+        [shown, shownWaiting].some(list => list.find(setting => setting.path === path)?.origin.kind === kind)
+      ),
     problems: () => [
       ...(errors.length === 0
         ? []
