@@ -393,7 +393,7 @@ async function start(
                     source.setCoordinatorPolicy?.(values)
                     return null
                   },
-                  waiting: () => live.waiting(),
+                  waits: () => live.waitsFor('coordinator'),
                   peers: () => peers,
                   upstreams: () => (isUp ? upstream.upstreams() : []),
                   problem,

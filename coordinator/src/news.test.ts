@@ -72,6 +72,20 @@ describe('who waits for news', () => {
     expect(news.waiting()).toBe(0)
   })
 
+  it('is told what could not be read at first', async () => {
+    vi.useFakeTimers()
+    const { state, news, wait } = world()
+    const waiting = wait(1)
+    state.fails = true
+    state.policy = policy
+    await news.changed()
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(news.waiting()).toBe(1)
+    state.fails = false
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await waiting).toEqual({ policy, revocations: null })
+  })
+
   it('waits once: a second line ends the first', async () => {
     const { news, wait } = world()
     const first = wait(1)

@@ -8,7 +8,7 @@ import type { RevocationList } from '@starling/shared/credential.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { ScopedMember } from '@starling/shared/policy-scope.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
 import type { PolicyDesk } from './ports.ts'
 
@@ -19,6 +19,8 @@ const waitersMax = 10_000
  * would have the first ask again before the last have heard.
  */
 const wokenPerTurn = 1000
+/** After the database did not answer: until it is read, heartbeats are answered with what was before, too. */
+const readAgainMs: Millis = secondMs
 
 export interface News {
   /**
@@ -53,6 +55,7 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
   let stopped = false
   let reading: Promise<void> | null = null
   let again = false
+  let retry: NodeJS.Timeout | undefined
 
   function revokedError(agent: AgentId): StarlingError {
     return new StarlingError(
@@ -113,7 +116,12 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
           await wakeAll()
         }
       } catch (error) {
-        log.warn({ why: messageOf(error) }, 'news could not be read; agents hear of it with their heartbeats')
+        log.warn({ why: messageOf(error) }, 'news could not be read; it is tried again')
+        clearTimeout(retry)
+        if (!stopped)
+          retry = setTimeout(() => {
+            void changed()
+          }, readAgainMs).unref()
       } finally {
         reading = null
       }
@@ -154,6 +162,7 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
     },
     stop() {
       stopped = true
+      clearTimeout(retry)
       for (const { end } of waiters.values()) end(null)
     }
   }

@@ -3,6 +3,7 @@
  * Everything of it is put together here.
  */
 import { newsWaitMs, type HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
+import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostFactsOf } from '@starling/shared/policy/host-told.ts'
@@ -65,6 +66,10 @@ export async function startPolicyService(
     },
     newsWaitMs
   )
+  // After a restore agents would refuse, as older, whatever they are told.
+  await store.renumber(Math.floor(clock())).catch((error: unknown) => {
+    log.warn({ why: messageOf(error) }, 'policies could not be numbered anew')
+  })
   await news.changed()
   const rollouts = runRollouts(
     {

@@ -232,6 +232,8 @@ export interface PolicyStore {
    * @returns false when somebody else has changed the scope meanwhile, and nothing was done
    */
   change(after: ScopePolicy, revision: number, at: Millis): Promise<boolean>
+  /** The number is that moment at least: of a database that was set back agents have seen higher ones. */
+  renumber(at: Millis): Promise<void>
   noteHeard(records: readonly HeardRecord[], notedAt: Millis): Promise<void>
   /** What was noted at or after that moment by any coordinator, of agents that belong. */
   heardSince(notedAt: Millis): Promise<ReadonlyArray<HeardRecord & ScopedMember>>

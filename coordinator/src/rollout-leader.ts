@@ -69,6 +69,8 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
     const revisions = new Map<PolicyScope, number>()
     let readTo: Millis = 0
     let isReadDue = false
+    /** The core may hold for done what is not: the database did not answer. */
+    let isAstray = true
 
     async function readScopes(): Promise<void> {
       const { scopes } = await store.policies()
@@ -83,25 +85,40 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
       for (const member of await parts.members()) await step({ type: 'member', ...member })
     }
 
+    async function readAll(): Promise<void> {
+      await readMembers()
+      await readScopes()
+      isAstray = false
+    }
+
     async function step(event: RolloutEvent): Promise<void> {
-      for (const { scope, what, why, after } of own.step(event, now())) {
+      const decided = own.step(event, now()).map(effect => ({
+        ...effect,
+        revision: revisions.get(effect.scope) ?? 0
+      }))
+      if (decided.length === 0) return
+      // Until it is written down, the core is put right by what stands in the database.
+      for (const { scope } of decided) revisions.delete(scope)
+      isAstray = true
+      for (const { scope, what, why, after, revision } of decided) {
         if (until.aborted) return
-        if (await store.change(after, revisions.get(scope) ?? 0, now())) {
-          revisions.set(scope, (revisions.get(scope) ?? 0) + 1)
+        if (await store.change(after, revision, now())) {
+          revisions.set(scope, revision + 1)
           const { rollout } = after
           const detail = `${scope} version ${rollout?.to}, stage ${(rollout?.stage ?? 0) + 1}: ${why}`
           log[what === 'rolled-back' ? 'warn' : 'info']({ scope, what, why }, 'rollout')
           await parts.note(now(), `rollout-${what}`, detail)
         } else {
-          // An admin was faster: the core is put right by what stands in the database.
-          revisions.delete(scope)
+          // An admin was faster.
           await readScopes()
         }
       }
+      isAstray = false
     }
 
     async function tick(): Promise<void> {
       if (until.aborted) return
+      if (isAstray) await readAll()
       if (own.wakeAt() === null) return
       const readFrom = now()
       for (const { site, group, ...record } of await store.heardSince(readTo - noteLagMs)) {
@@ -122,9 +139,8 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
       then(async () => {
         await nextTurn()
         isReadDue = false
-        if (until.aborted) return
-        await readMembers()
-        await readScopes()
+        isAstray = true
+        if (!until.aborted) await readAll()
       })
     }
 

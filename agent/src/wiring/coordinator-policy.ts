@@ -5,14 +5,15 @@ import { createPolicyKeeper, policyValues, type PolicyKeeper } from '../coordina
 import { readSecretFile, writeSecretFile } from '../identity/secret-file.ts'
 import { verifyPolicy } from '../identity/signatures.ts'
 import type { Log } from '../log.ts'
-import type { ConfigReload, ConfigSetting, PeersPort, SourcedValue, UpstreamView } from '../ports.ts'
+import type { ConfigReload, PeersPort, SourcedValue, UpstreamView } from '../ports.ts'
 
 export function keepCoordinatorPolicy(
   parts: {
     readonly self: AgentId
     /** Null: it is read later, with everything else. */
     readonly take: (values: readonly SourcedValue[]) => Promise<ConfigReload | null>
-    readonly waiting: () => readonly ConfigSetting[]
+    /** Whether something that the coordinator's policy says, or says no longer, waits for a restart. */
+    readonly waits: () => boolean
     readonly peers: () => PeersPort | null
     readonly upstreams: () => readonly UpstreamView[]
     readonly problem: (sentence: string) => void
@@ -32,7 +33,7 @@ export function keepCoordinatorPolicy(
         const fault = reload?.problems.find(({ severity }) => severity === 'error')
         return fault === undefined ? null : problemText(fault)
       },
-      waits: () => parts.waiting().some(({ origin }) => origin.kind === 'coordinator'),
+      waits: parts.waits,
       reach: () => ({
         peers: parts.peers()?.list().length ?? 0,
         upstreamTried: sum('requests'),

@@ -120,6 +120,17 @@ export function policyStore(database: Database): PolicyStore {
         return true
       })
     },
+    async renumber(at) {
+      await database.transaction(async (transaction, notify) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('counters')
+          .set({ value: at })
+          .where('name', '=', numberName)
+          .where('value', '<', at)
+          .executeTakeFirst()
+        if (numUpdatedRows > 0n) await notify('policies', '')
+      })
+    },
     async noteHeard(records, notedAt) {
       if (records.length === 0) return
       const rows = records.map(({ agent, heardAt, standing, downloads, errors }) => ({
