@@ -23,6 +23,7 @@ const roomOf = path => {
   if ((pkg !== 'agent' && pkg !== 'coordinator') || first !== 'src') return { pkg, room: 'tools' }
   if (pkg === 'agent' && second === 'identity' && deeper.length > 0) return { pkg, room: 'identity' }
   if (deeper.length > 0) {
+    if (pkg === 'agent' && second === 'telemetry') return { pkg, room: 'telemetry' }
     return second === 'core' ? { pkg, room: 'core' } : { pkg, room: 'shell', shell: second }
   }
   const name = second.replace(/\.test\.ts$/, '.ts')
@@ -47,6 +48,8 @@ const target = (fromPath, specifier) => {
 // hand it to the shells.
 const identity = (from, to) =>
   to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')
+// agent/src/telemetry says how figures and spans are told; both processes tell theirs so.
+const telemetry = to => to.room === 'telemetry'
 const outside = to => to.room === 'package' || to.room === 'node'
 
 const table = {
@@ -74,9 +77,14 @@ const table = {
       outside(to) || ['shared', 'identity'].includes(to.room) || (to.room === 'ports' && to.pkg === from.pkg),
     wayOut: 'identity is a library: it imports itself, ports, shared and packages, never a shell'
   },
+  telemetry: {
+    may: (_, to) => outside(to) || ['shared', 'telemetry'].includes(to.room),
+    wayOut: 'telemetry is a library: it imports itself, shared and packages, never a shell'
+  },
   common: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       (['common', 'ports'].includes(to.room) && to.pkg === from.pkg),
@@ -85,6 +93,7 @@ const table = {
   shell: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       (to.pkg === from.pkg &&
@@ -98,6 +107,7 @@ const table = {
   root: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       to.pkg === from.pkg ||

@@ -6,6 +6,8 @@ import type { Alerting, FleetBook, FleetView, WebhookBook } from '../fleet-ports
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
+import type { Metrics } from '@starling/agent/telemetry/exposition.ts'
+import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
@@ -25,6 +27,7 @@ import type { Log } from '../log.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
 import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
+import type { RequestTally } from '../request-tally.ts'
 import type { Accounts } from '../accounts.ts'
 import { byActor } from '../by.ts'
 import { admit } from './access.ts'
@@ -35,8 +38,10 @@ import { addAgentRoutes } from './agent-routes.ts'
 import { addAuditRoutes } from './audit-routes.ts'
 import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
+import { addMetricsRoute } from './metrics-route.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
+import { watchRequests } from './request-watch.ts'
 import { createRouter } from './route.ts'
 import { addUpkeepRoutes } from './upkeep-routes.ts'
 
@@ -66,6 +71,9 @@ export interface ApiParts {
   /** Where agents find this one and the others of the fleet. */
   readonly coordinators: () => readonly CoordinatorAddress[]
   readonly status: () => Promise<StatusView>
+  readonly metrics: Metrics
+  readonly requests: RequestTally
+  readonly spans: Spans
   readonly log: Log
 }
 
@@ -96,6 +104,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   server.addHook('onRoute', ({ method, url }) => {
     routes.push(`${String(method)} ${url}`)
   })
+  watchRequests(server, parts.requests, parts.spans)
   // Before the body is read: a stranger does not get to send one.
   const keeper = {
     adminToken: parts.adminToken,
@@ -132,6 +141,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addUpkeepRoutes(route, parts.upkeep)
   addFleetRoutes(route, parts)
   addAlertRoutes(route, parts)
+  addMetricsRoute(server, parts.metrics)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
@@ -150,6 +160,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
     reply: FastifyReply
   ): FastifyReply {
     const status = statusOf(error)
+    request.failure = codeOf(error)
     const known = error instanceof StarlingError || status < 500
     const body = known
       ? {
