@@ -29,6 +29,7 @@ import { gatewayWithSecret } from './config-relations.ts'
 import { configSource, createLiveConfig, type ConfigSource } from './config-reload.ts'
 import { problemText } from './config-problem.ts'
 import { watchFile } from './config-watch.ts'
+import { spanned } from './core-spans.ts'
 import { contentFolderOf } from './cache-place.ts'
 import { createFarUploads } from './far-uploads.ts'
 import { createHost } from './host/host.ts'
@@ -78,6 +79,7 @@ import { createPurging } from './purging.ts'
 import { createReporter } from './report.ts'
 import { run } from './run.ts'
 import { createStore } from './store/store.ts'
+import { openSpans, tracesEndpoint } from './telemetry/otlp.ts'
 import { traced, traceTo, type Trace } from './trace.ts'
 import { upstreamCredentials } from './upstream-credentials.ts'
 import { upstreamRefusal } from './upstream/address-check.ts'
@@ -428,7 +430,13 @@ async function start(
   const init: AgentCoreInit = { self, role, site, policy: corePolicy(), seed: hash32(self), bans }
   const trace = config.trace === null ? null : record(resolve(config.dataFolder, config.trace))
   if (trace !== null) undo.push(() => trace.close())
-  const core = trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace)
+  const spans = await openSpans(
+    tracesEndpoint(config.otlp.endpoint, process.env),
+    { name: 'starling-agent', version, id: self, facts: { 'starling.site': site, 'starling.role': role } },
+    log
+  )
+  undo.push(() => spans.close())
+  const core = spanned(trace === null ? createAgentCore(init) : traced(createAgentCore(init), trace), spans)
   const peerBytes = createPeerBytes(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
@@ -642,7 +650,8 @@ async function start(
       cache: smallCache,
       ...(intercept === null ? {} : { intercept }),
       log,
-      accessLog
+      accessLog,
+      spans
     },
     {
       ...config.proxy,

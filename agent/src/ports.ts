@@ -24,6 +24,7 @@ import type { AgentEvent, CorePolicy, FetchId, FlowId, RoundTrip, UploadId, WanR
 /** The core's words that shells use. */
 export type { Nearness, Sharing } from './core/sharing.ts'
 export type {
+  AgentEffect,
   AgentEvent,
   Fact,
   FetchFailure,

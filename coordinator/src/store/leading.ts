@@ -2,15 +2,15 @@
 import type { Database } from './database.ts'
 
 export interface Leading {
-  readonly leader: Database['leader']
-  leads(): Readonly<Record<string, boolean>>
+  readonly leader: (name: string, onLeader: (until: AbortSignal) => void) => () => void
+  readonly leads: () => Readonly<Record<string, boolean>>
 }
 
 export function watchLeading(database: Pick<Database, 'leader'>): Leading {
   const leads: Record<string, boolean> = {}
   return {
     leads: () => ({ ...leads }),
-    leader(name, onLeader) {
+    leader: (name, onLeader) => {
       leads[name] = false
       return database.leader(name, until => {
         leads[name] = true
