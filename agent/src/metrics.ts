@@ -24,7 +24,7 @@ const countBy = <Item>(
   wordOf: (item: Item) => string
 ) => words.map((word): Row => [{ [label]: word }, items.filter(item => wordOf(item) === word).length])
 
-/** Every name that there is; docs/OPERATE is checked against it. */
+/** Every name that there is; docs/monitoring is held against it. */
 export const series: ReadonlyArray<Series<AgentStatus>> = [
   {
     name: 'starling_received_bytes_total',

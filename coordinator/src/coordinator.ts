@@ -65,6 +65,8 @@ export interface GatewayOptions {
   readonly dataFolder: string
   readonly ticket: string
   readonly site: SiteId
+  /** Of the coordinator: one process, one collector. */
+  readonly tracesEndpoint: string | null
   readonly log: Log
 }
 export interface RunningGateway {
@@ -342,6 +344,7 @@ export async function createCoordinator(
         dataFolder: join(config.dataFolder, 'gateway'),
         ticket,
         site: config.site,
+        tracesEndpoint: config.tracesEndpoint,
         log
       })
       gateway = started

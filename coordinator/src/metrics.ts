@@ -285,11 +285,14 @@ const histograms: ReadonlyArray<HistogramSeries<Snapshot>> = [
   }
 ]
 
+/** Every name that there is, beside the histograms; docs/monitoring is held against it. */
+export const coordinatorSeries: readonly One[] = [...ofProcess, ...ofTheFleet]
+
 export function createCoordinatorMetrics(
   figures: () => Promise<CoordinatorFigures>,
   requests: RequestTally
 ): Metrics {
-  return createExposition([...ofProcess, ...ofTheFleet], histograms, async () => ({
+  return createExposition(coordinatorSeries, histograms, async () => ({
     ...(await figures()),
     requests
   }))

@@ -94,9 +94,10 @@ it('goes where the configuration says, then where the variables of OpenTelemetry
   const standard = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://b:4318' }
   expect(tracesEndpoint('http://a:4318/', standard)).toBe('http://a:4318/v1/traces')
   expect(tracesEndpoint(null, standard)).toBe('http://b:4318/v1/traces')
+  expect(tracesEndpoint('http://a:4318/v1/traces', {})).toBe('http://a:4318/v1/traces')
   const special = { ...standard, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/in' }
   expect(tracesEndpoint(null, special)).toBe('https://c/in')
   expect(tracesEndpoint('http://a:4318', { OTEL_SDK_DISABLED: 'true' })).toBeNull()
-  for (const wrong of ['a:4318', 'ftp://a', 'http://me:secret@a:4318', ''])
-    if (wrong !== '') expect(() => tracesEndpoint(wrong, {}), wrong).toThrow(/OTEL_EXPORTER_OTLP_HEADERS/)
+  for (const wrong of ['a:4318', 'ftp://a', 'http://me:secret@a:4318'])
+    expect(() => tracesEndpoint(wrong, {}), wrong).toThrow(/OTEL_EXPORTER_OTLP_HEADERS/)
 })

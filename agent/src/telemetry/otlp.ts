@@ -42,7 +42,7 @@ export function tracesEndpoint(configured: string | null, env: Environment): str
   const given = configured ?? (env.OTEL_EXPORTER_OTLP_ENDPOINT || null)
   const whole = configured === null ? env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || null : null
   if (whole === null && given === null) return null
-  const url = URL.parse(whole ?? `${given?.replace(/\/+$/, '')}/v1/traces`)
+  const url = URL.parse(whole ?? `${given?.replace(/\/*(?:\/v1\/traces)?\/*$/, '')}/v1/traces`)
   if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '')
     return url.href
   throw new StarlingError(
