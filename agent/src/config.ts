@@ -426,7 +426,8 @@ export function agentConfig(
     page: {},
     upstream: {},
     cache: {},
-    policy: {}
+    policy: {},
+    otlp: {}
   }
   const parsed = configSchema.safeParse({
     ...groups,
