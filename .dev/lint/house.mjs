@@ -26,7 +26,7 @@ const roomOf = path => {
   if ((pkg !== 'agent' && pkg !== 'coordinator') || first !== 'src') return { pkg, room: 'tools' }
   if (pkg === 'agent' && second === 'identity' && deeper.length > 0) return { pkg, room: 'identity' }
   if (deeper.length > 0) {
-    const room = { core: 'core', ports: 'family', wiring: 'wiring' }[second]
+    const room = { core: 'core', ports: 'family', telemetry: 'telemetry', wiring: 'wiring' }[second]
     return room ? { pkg, room } : { pkg, room: 'shell', shell: second }
   }
   const name = second.replace(/\.test\.ts$/, '.ts')
@@ -55,6 +55,8 @@ const target = (fromPath, specifier) => {
 const identity = (from, to) =>
   (to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')) ||
   (to.file === 'page-files.ts' && from.pkg === 'coordinator')
+// agent/src/telemetry says how figures and spans are told; both processes tell theirs so.
+const telemetry = to => to.room === 'telemetry'
 const outside = to => to.room === 'package' || to.room === 'node'
 
 // One file a family of ports; everybody else imports ports.ts, which has them all.
@@ -86,9 +88,14 @@ const table = {
       outside(to) || ['shared', 'identity'].includes(to.room) || (to.room === 'ports' && to.pkg === from.pkg),
     wayOut: 'identity is a library: it imports itself, ports, shared and packages, never a shell'
   },
+  telemetry: {
+    may: (_, to) => outside(to) || ['shared', 'telemetry'].includes(to.room),
+    wayOut: 'telemetry is a library: it imports itself, shared and packages, never a shell'
+  },
   common: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       (['common', 'ports'].includes(to.room) && to.pkg === from.pkg),
@@ -97,6 +104,7 @@ const table = {
   shell: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       (to.pkg === from.pkg &&
@@ -118,6 +126,7 @@ const table = {
   root: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       to.pkg === from.pkg ||

@@ -46,6 +46,7 @@ import { openAccessLog } from './wiring/access-log.ts'
 import { applyConfig, followPolicy } from './wiring/changes.ts'
 import { keepCoordinatorPolicy } from './wiring/coordinator-policy.ts'
 import { linkToCoordinator } from './wiring/coordinator.ts'
+import { openSpans, tracesEndpoint } from './telemetry/otlp.ts'
 import { createCore } from './wiring/core.ts'
 import { openIdentity } from './wiring/identity.ts'
 import { startIntercept } from './wiring/intercept.ts'
@@ -224,10 +225,18 @@ async function start(
     transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
   )
 
+  const spans = await openSpans(
+    tracesEndpoint(config.otlp.endpoint, process.env),
+    { name: 'starling-agent', version, id: self, facts: { 'starling.site': site, 'starling.role': role } },
+    log
+  )
+  stops.push(() => spans.close())
+
   // The core, and the bytes that it has moved.
   const corePolicy = (): CorePolicy => corePolicyOf(policy.now(), role, policyOf(inForce))
   const core = createCore({ self, role, site, policy: corePolicy(), seed: hash32(self), bans }, config, {
     problem,
+    spans,
     log,
     stops
   })
@@ -314,6 +323,7 @@ async function start(
       classes,
       keeps: () => policy.now().keeps,
       accessLog,
+      spans,
       problem,
       log,
       stops

@@ -1,10 +1,12 @@
 /**
  * The composition root: reads nothing, decides nothing, puts the parts together and takes them apart again.
  */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { loadAssets } from '@starling/agent/page-files.ts'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
+import { openSpans } from '@starling/agent/telemetry/otlp.ts'
 import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
 import { hourMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
@@ -23,7 +25,8 @@ import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
 import type { FleetView } from './fleet-ports.ts'
-import { createFleetView } from './fleet/fleet-view.ts'
+import { createFleetFigures } from './fleet/fleet-figures.ts'
+import { createFleetView, onlineSinceAt } from './fleet/fleet-view.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -32,10 +35,12 @@ import type { Log } from './log.ts'
 import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
+import { createCoordinatorMetrics } from './metrics.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
+import { RequestTally } from './request-tally.ts'
 import { runCore } from './run.ts'
 import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
@@ -46,6 +51,7 @@ import { accountStore } from './store/accounts.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
 import type { Database } from './store/database.ts'
+import { watchLeading } from './store/leading.ts'
 import { openDatabase } from './store/open.ts'
 import { fleetQueries } from './store/fleet-queries.ts'
 import { seriesStore } from './store/series.ts'
@@ -63,6 +69,8 @@ export interface GatewayOptions {
   readonly dataFolder: string
   readonly ticket: string
   readonly site: SiteId
+  /** Of the coordinator: one process, one collector. */
+  readonly tracesEndpoint: string | null
   readonly log: Log
 }
 export interface RunningGateway {
@@ -114,14 +122,20 @@ export async function createCoordinator(
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
+    const version = await ownVersion()
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
     const { database, secrets, audit, upkeep } = await openKept(config, log, clock, authority.fleet)
     undo.push(() => database.close())
-    undo.push(
-      database.leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until))
+    const spans = await openSpans(
+      config.tracesEndpoint,
+      { name: 'starling-coordinator', version, id: authority.coordinator },
+      log
     )
+    undo.push(() => spans.close())
+    const { leader, leads } = watchLeading(database)
+    undo.push(leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until)))
     const change = createChange(database, audit)
     const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
@@ -188,7 +202,7 @@ export async function createCoordinator(
       reports,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
-      lead: onLeader => database.leader('figures', onLeader),
+      lead: onLeader => leader('figures', onLeader),
       asLeader: [() => enrolment.supersede(), () => alerting.work()],
       clock,
       log
@@ -223,7 +237,8 @@ export async function createCoordinator(
         change,
         createCore: createRolloutCore,
         listen: (channel, handler) => database.listen(channel, handler),
-        lead: onLeader => database.leader('rollouts', onLeader),
+        lead: onLeader => leader('rollouts', onLeader),
+        spans,
         clock,
         log
       },
@@ -250,6 +265,37 @@ export async function createCoordinator(
       reachableAddresses(config.advertise, config.listen),
       clock()
     )
+    const requests = new RequestTally()
+    const fleetFigures = createFleetFigures({
+      queries: fleetQueries(database),
+      series,
+      alerts: alertStore(database),
+      policies: policyStore(database),
+      revocations: () => cached.revocations(),
+      auditEntries: async () => (await audit.page({ count: 1 }))[0]?.number ?? 0,
+      databaseBytes: () => database.sizeBytes(),
+      onlineSince: () => onlineSinceAt(clock(), config.heartbeatMs),
+      clock,
+      log
+    })
+    const metrics = createCoordinatorMetrics(async () => {
+      const { online, gatewaysOnline } = fleet.counts()
+      const { queries, transactions, failed } = database.timings
+      return {
+        fleet: await fleetFigures(),
+        now: clock(),
+        startedAt,
+        version,
+        online,
+        gatewaysOnline,
+        newsWaiting: policy.news.waiting(),
+        leads: leads(),
+        acknowledged: policy.acknowledged(),
+        taken: series.taken(),
+        rules: alertRules,
+        database: { kind: database.kind, queries, transactions, failed }
+      }
+    }, requests)
     const api = createApi(await createTlsIdentity(keys.coordinator), page, {
       enrolment,
       purges,
@@ -265,6 +311,9 @@ export async function createCoordinator(
       accounts,
       audit,
       upkeep,
+      metrics,
+      requests,
+      spans,
       log,
       status,
       assets: await loadAssets(pageFolder),
@@ -308,6 +357,7 @@ export async function createCoordinator(
         dataFolder: join(config.dataFolder, 'gateway'),
         ticket,
         site: config.site,
+        tracesEndpoint: config.tracesEndpoint,
         log
       })
       gateway = started
@@ -340,6 +390,13 @@ export async function createCoordinator(
     await stop()
     throw error
   }
+}
+
+async function ownVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
 }
 
 interface Kept {

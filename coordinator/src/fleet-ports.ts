@@ -28,6 +28,8 @@ export type SeriesPoint = Figures & { readonly at: Millis; readonly online: numb
 export interface SeriesStore {
   /** @param fresh bytes new to each site since the last time */
   takeReports(reports: readonly ToldReport[], fresh: ReadonlyMap<SiteId, Bytes>, now: Millis): Promise<void>
+  /** What all reports since the start have added, each counted once. */
+  taken(): Figures
   /** Adds this coordinator's part of a minute. */
   noteOnline(at: Millis, online: ReadonlyMap<SiteId, number>): Promise<void>
   rollUp(rollups: readonly Rollup[]): Promise<void>

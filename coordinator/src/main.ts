@@ -76,6 +76,10 @@ function createProgram(): Command {
     .option('--tls-key <file>', 'the key of that certificate (PEM)')
     .option('--heartbeat <span>', 'how often agents report', '30s')
     .option('--audit-keep <span>', 'how long entries of the audit log are kept', '730d')
+    .option(
+      '--otlp-endpoint <url>',
+      'collector of OpenTelemetry that traces are sent to, like http://collector:4318 (or env: OTEL_EXPORTER_OTLP_ENDPOINT; default: none)'
+    )
     .addOption(masterKeyFile)
     .addOption(masterKeyDpapi)
     .addOption(

@@ -4,10 +4,11 @@
  */
 import { newsWaitMs, type HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import { messageOf } from '@starling/shared/errors.ts'
+import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostFactsOf } from '@starling/shared/policy/host-told.ts'
-import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
+import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
@@ -23,6 +24,8 @@ export interface PolicyService {
   readonly news: Pick<News, 'wait' | 'waiting'>
   /** Notes what a heartbeat tells. @returns what the agent is to have instead; null: nothing newer */
   heard(member: AgentRecord, heartbeat: HeartbeatRequest): SignedPolicy | null
+  /** What agents have answered to policies since the start. */
+  acknowledged(): Readonly<Record<'applied' | 'refused', number>>
   /** No more polls are held; what was heard is written down. */
   stop(): Promise<void>
 }
@@ -39,6 +42,7 @@ export interface PolicyServiceParts {
   readonly listen: (channel: string, handler: () => void) => () => void
   readonly lead: (onLeader: (until: AbortSignal) => void) => () => void
   readonly clock: () => Millis
+  readonly spans: Spans
   readonly log: Log
 }
 
@@ -85,6 +89,7 @@ export async function startPolicyService(
       anyRollout: desk.anyRollout,
       members,
       note,
+      spans: parts.spans,
       log,
       clock
     },
@@ -104,11 +109,28 @@ export async function startPolicyService(
     clock
   })
 
+  const acknowledged = { applied: 0, refused: 0 }
+  /** What each agent has, and what it has refused, as it said last. */
+  const said = new Map<AgentId, { readonly digest: string; readonly refused: string }>()
+  function acknowledge(agent: AgentId, report: PolicyReport | undefined): void {
+    if (report === undefined) return
+    const before = said.get(agent)
+    const { digest } = report
+    const refused = report.refused?.digest ?? ''
+    said.set(agent, { digest, refused })
+    // Of whom nothing was heard yet, that is no news.
+    if (before === undefined) return
+    if (refused !== before.refused && refused !== '') acknowledged.refused++
+    else if (digest !== before.digest) acknowledged.applied++
+  }
+
   return {
     policies,
     news,
+    acknowledged: () => ({ ...acknowledged }),
     heard(member, { host, counters, policy }) {
       hosts.set(member.agent, hostFactsOf(host))
+      acknowledge(member.agent, policy)
       rollouts.heard({
         agent: member.agent,
         heardAt: Math.floor(clock()),

@@ -3,12 +3,13 @@ import type { AuditView } from '@starling/shared/admin-api/audit.ts'
 import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import type { CoordinatorAddress, PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
+import type { Figures } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
-import type { PolicyVersion, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
+import type { PolicyVersion, Rollout, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import type { Bytes, Millis } from '@starling/shared/units.ts'
 import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
@@ -244,6 +245,36 @@ export interface PolicyDesk {
   /** Null: the agent has what it is to have, has refused just that, or did not say what it has. */
   newsFor(member: ScopedMember, report: PolicyReport | undefined): SignedPolicy | null
   standingOf(member: ScopedMember, report: PolicyReport | undefined): Standing
+}
+
+// ------------------------------------------------------------------------------------------------- figures
+
+export interface SiteFigures {
+  readonly agents: number
+  readonly online: number
+  readonly gatewaysOnline: number
+  /** Of a day; null: nothing was new. */
+  readonly amplification: number | null
+}
+
+/** The fleet as all coordinators know it, at one moment. */
+export interface FleetFigures {
+  readonly at: Millis
+  readonly agents: number
+  readonly online: number
+  readonly revoked: number
+  readonly versions: ReadonlyMap<string, number>
+  readonly problems: ReadonlyMap<string, number>
+  readonly sites: ReadonlyMap<SiteId, SiteFigures>
+  /** Of the last 24 h. */
+  readonly day: Figures
+  readonly amplification: number | null
+  readonly saved: Readonly<Record<'day' | 'week' | 'month', Bytes>>
+  readonly alerts: ReadonlyArray<Pick<Alert, 'rule' | 'state'>>
+  /** The last one of each scope. */
+  readonly rollouts: ReadonlyArray<Rollout['phase']['kind']>
+  readonly auditEntries: number
+  readonly databaseBytes: Bytes
 }
 
 // ------------------------------------------------------------------------------------------------- audit

@@ -1,3 +1,4 @@
+import { noSpans } from '@starling/agent/telemetry/spans.ts'
 import { begin, isActive, rollBack, type ScopePolicy } from '@starling/shared/rollout-plan.ts'
 import { expect, it, vi } from 'vitest'
 import { createLog } from './log.ts'
@@ -64,7 +65,8 @@ function started(fails: Partial<Record<'change' | 'policies', number>>) {
       members: async () => [],
       note: async () => {},
       log: createLog('silent'),
-      clock: () => 1
+      clock: () => 1,
+      spans: noSpans
     },
     1
   )

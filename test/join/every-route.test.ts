@@ -36,6 +36,9 @@ const operations = [
   .flatMap(module => Object.values(module) as unknown[])
   .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
 const assets = await loadAssets(new URL('../../coordinator/dist/page/', import.meta.url))
+/** No operation, because it is text, but behind the same door. */
+const metrics = { ...serviceOperations.showMe, path: '/metrics' } as unknown as Operation
+operations.push(metrics)
 const closed = operations.filter(({ access }) => access !== 'open')
 const password = 'four random words here'
 

@@ -3,6 +3,7 @@ import type { AgentEvent } from '../core/events.ts'
 
 export type { Nearness, Sharing } from '../core/sharing.ts'
 export type {
+  AgentEffect,
   AgentEvent,
   Fact,
   FetchFailure,

@@ -9,6 +9,7 @@ import type { AccessLogPort, ContentPort, StorePort } from '../ports.ts'
 import { openCacheDisk, type CacheDisk } from '../proxy/http-cache/disk.ts'
 import { createHttpCache, type HttpCache } from '../proxy/http-cache/http-cache.ts'
 import { createProxy, type Proxy, type ProxyRules } from '../proxy/http-proxy.ts'
+import type { Spans } from '../telemetry/spans.ts'
 import type { Stops } from '../stops.ts'
 import { remembered } from './memory.ts'
 import type { WiredUpstream } from './upstream.ts'
@@ -26,6 +27,7 @@ export async function startProxy(
     /** Whether policy lets anything be kept. */
     readonly keeps: () => boolean
     readonly accessLog: AccessLogPort
+    readonly spans: Spans
     readonly problem: (sentence: string) => void
     readonly log: Log
     readonly stops: Stops
@@ -42,7 +44,8 @@ export async function startProxy(
       cache: smallCache,
       ...(intercept === null ? {} : { intercept }),
       log,
-      accessLog
+      accessLog,
+      spans: parts.spans
     },
     {
       ...config.proxy,

@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
 import type { Asset } from '@starling/agent/page-files.ts'
+import type { Metrics } from '@starling/agent/telemetry/exposition.ts'
+import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
@@ -27,6 +29,7 @@ import type { PageCertificate } from '../page-certificate.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
 import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
+import type { RequestTally } from '../request-tally.ts'
 import type { Accounts } from '../accounts.ts'
 import { byActor } from '../by.ts'
 import { admit } from './access.ts'
@@ -38,9 +41,11 @@ import { addAuditRoutes } from './audit-routes.ts'
 import { addPageRoutes } from './page-routes.ts'
 import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
+import { addMetricsRoute } from './metrics-route.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
 import { createRefusals } from './refusals.ts'
+import { watchRequests } from './request-watch.ts'
 import { createRouter } from './route.ts'
 import { addUpkeepRoutes } from './upkeep-routes.ts'
 
@@ -72,6 +77,9 @@ export interface ApiParts {
   readonly status: () => Promise<StatusView>
   /** The files of the page. */
   readonly assets: ReadonlyMap<string, Asset>
+  readonly metrics: Metrics
+  readonly requests: RequestTally
+  readonly spans: Spans
   readonly log: Log
 }
 
@@ -110,6 +118,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   server.addHook('onRoute', ({ method, url }) => {
     routes.push(`${String(method)} ${url}`)
   })
+  watchRequests(server, parts.requests, parts.spans)
   // Before the body is read: a stranger does not get to send one.
   const keeper = {
     adminToken: parts.adminToken,
@@ -147,6 +156,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   addFleetRoutes(route, parts)
   addAlertRoutes(route, parts)
   addPageRoutes(server, parts)
+  addMetricsRoute(server, parts.metrics)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
@@ -165,6 +175,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
     reply: FastifyReply
   ): FastifyReply {
     const status = statusOf(error)
+    request.failure = codeOf(error)
     const known = error instanceof StarlingError || status < 500
     const body = known
       ? {

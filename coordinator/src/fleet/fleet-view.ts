@@ -18,6 +18,11 @@ const heartbeatsMissedMax = 3.5
 const writtenLateMs: Millis = 6000
 const pointsMax = 5000
 
+/** Whom the database has heard since then is online. */
+export function onlineSinceAt(now: Millis, heartbeatMs: Millis): Millis {
+  return Math.floor(now - heartbeatMs * heartbeatsMissedMax - writtenLateMs)
+}
+
 export function createFleetView({
   store,
   series,
@@ -34,7 +39,7 @@ export function createFleetView({
   readonly clock: () => Millis
 }): FleetView {
   const now = (): Millis => Math.floor(clock())
-  const onlineSince = (): Millis => Math.floor(now() - heartbeatMs * heartbeatsMissedMax - writtenLateMs)
+  const onlineSince = (): Millis => onlineSinceAt(now(), heartbeatMs)
   const shown = ({ host: _, counters: __, ...agent }: FoundAgent, since: Millis) => ({
     ...agent,
     online: agent.revokedAt === null && (agent.lastHeardAt ?? 0) >= since

@@ -63,6 +63,7 @@ const reportColumns = {
 
 export function seriesStore(database: Database): SeriesStore {
   const { db, kind } = database
+  const taken = noFigures()
 
   async function add(
     transaction: Transaction<Tables>,
@@ -118,8 +119,8 @@ export function seriesStore(database: Database): SeriesStore {
     reports: readonly ToldReport[],
     fresh: ReadonlyMap<SiteId, Bytes>,
     now: Millis
-  ): Promise<void> {
-    await database.transaction(async transaction => {
+  ): Promise<Figures> {
+    return await database.transaction(async transaction => {
       const names = reports
         .map(({ agent }) => ({ agent }))
         .sort((one, other) => (one.agent < other.agent ? -1 : 1))
@@ -234,14 +235,19 @@ export function seriesStore(database: Database): SeriesStore {
             }))
           )
           .execute()
+      return whole
     })
   }
 
   return {
     async takeReports(reports, fresh, now) {
       for (let at = 0; at === 0 || at < reports.length; at += rowsPerTransaction)
-        await takeSome(reports.slice(at, at + rowsPerTransaction), at === 0 ? fresh : new Map(), now)
+        addFigures(
+          taken,
+          await takeSome(reports.slice(at, at + rowsPerTransaction), at === 0 ? fresh : new Map(), now)
+        )
     },
+    taken: () => ({ ...taken }),
     async noteOnline(given, online) {
       const at = bucketOf('minute', given)
       let all = 0
