@@ -13,7 +13,7 @@ import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
 import { nothingMeasured } from '@starling/shared/policy/host-facts.ts'
 import { hash32 } from '@starling/shared/prng.ts'
@@ -64,6 +64,8 @@ import { createSigner } from './identity/signer.ts'
 import { agentIdOfSocket, dialAgent, identityServerOptions } from './identity/tls.ts'
 import { createTrust } from './identity/trust.ts'
 import type { Log } from './log.ts'
+import { createOrders } from './orders/orders.ts'
+import { stepsThrough } from './orders/through-proxy.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { createPeers } from './peers/peers.ts'
@@ -235,6 +237,13 @@ async function start(
       void store.remember(remembered.bans, reporter.bans())
     }
   })
+  const orders = await createOrders({
+    store,
+    pin,
+    keyOf: url => (URL.canParse(url) ? recognise(url, classes()).key : null),
+    now: () => trust.now(),
+    log
+  })
   if (config.fleetSecret === null) {
     link = createCoordinatorLink(
       {
@@ -268,6 +277,7 @@ async function start(
             return purging.fromCoordinator(fleet, purges, to)
           }
         },
+        orders: { digest: fleet => orders.digest(fleet), take: (fleet, list) => orders.take(fleet, list) },
         // Who is set up by a program of its own is not told by the coordinator what to do.
         ...(source === null ? {} : { policy: createCoordinatorPolicy() }),
         machine: machineName,
@@ -286,7 +296,8 @@ async function start(
             disk: diskSeen,
             host: host.now(),
             waiting: live.waiting(),
-            clockOffsetMs: trust.now() - Date.now()
+            clockOffsetMs: trust.now() - Date.now(),
+            orders: orders.progress()
           }),
         log
       },
@@ -674,6 +685,11 @@ async function start(
   }
   const proxyAddress = urlOf(listening.address, listening.port)
 
+  async function pin(transfer: TransferId, pinned: boolean): Promise<void> {
+    await store.pin(transfer, pinned)
+    emit({ type: 'transfer-pinned', transfer, pinned })
+  }
+
   const status = async (): Promise<AgentStatus> => ({
     id: self,
     site,
@@ -693,6 +709,7 @@ async function start(
     proxy: listening.tally(),
     smallCache: smallCache.usage(),
     logLinesLost: accessLog.lost(),
+    orders: orders.view(),
     upstreams: upstream.upstreams(),
     intercept: intercept?.view() ?? null,
     refusals: Object.fromEntries([
@@ -710,10 +727,7 @@ async function start(
       onChange: listener => flows.onChange(listener),
       actions: {
         verify: () => store.verify(),
-        pin: async (transfer, pinned) => {
-          await store.pin(transfer, pinned)
-          emit({ type: 'transfer-pinned', transfer, pinned })
-        },
+        pin,
         remove: async transfer => {
           flows.evict(transfer)
         },
@@ -760,6 +774,8 @@ async function start(
     // The kept policy has said what it says by now.
     isUp = true
     if (source !== null) await live.reload()
+    orders.start(stepsThrough(proxyAddress), member?.fleet ?? null)
+    undo.push(() => orders.stop())
     await linked.start()
     undo.push(() => linked.stop())
   }

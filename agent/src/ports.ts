@@ -14,6 +14,7 @@ import type {
   SignedDigests,
   SignedHead
 } from '@starling/shared/manifest.ts'
+import type { OrderProgress, ToldOrder } from '@starling/shared/orders.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
 import type { HostFacts, Measured } from '@starling/shared/policy/host-facts.ts'
 import type { PurgeRequest, SignedPurge } from '@starling/shared/purge.ts'
@@ -657,6 +658,9 @@ export interface RequestPage {
   readonly cursor: string | null
 }
 
+/** An order of the coordinator, and how far this agent is with it. */
+export type OrderView = ToldOrder & Omit<OrderProgress, 'order'>
+
 /** All that the page, the API, the metrics and `starling status` show; made afresh whenever one of them asks. */
 export interface AgentStatus {
   readonly id: AgentId
@@ -687,6 +691,7 @@ export interface AgentStatus {
   readonly intercept: InterceptView | null
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
+  readonly orders: readonly OrderView[]
   readonly policy: Readonly<CorePolicy>
   /** Content classes of its configuration, beside those that it knows by itself. */
   readonly contentClasses: readonly ContentClass[]

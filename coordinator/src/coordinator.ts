@@ -30,6 +30,8 @@ import { createFleetBook } from './fleet/fleet-book.ts'
 import type { Log } from './log.ts'
 import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
+import { createOrderDesk } from './order-desk.ts'
+import { createOrders } from './orders.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
@@ -38,6 +40,7 @@ import { runCore } from './run.ts'
 import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
 import { coordinatorsStore } from './store/coordinators.ts'
+import { orderStore } from './store/orders.ts'
 import { policyStore } from './store/policies.ts'
 import { alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
@@ -164,6 +167,8 @@ export async function createCoordinator(
       heartbeatMs: config.heartbeatMs
     })
     const purges = createPurges(cached, change, clock)
+    const orderDesk = createOrderDesk({ store: orderStore(database), log }, clock)
+    undo.push(() => orderDesk.stop())
     const series = seriesStore(database)
     const webhook = createWebhookBook(
       {
@@ -214,6 +219,7 @@ export async function createCoordinator(
         authority,
         enrolment,
         purges,
+        orders: orderDesk,
         change,
         createCore: createRolloutCore,
         listen: (channel, handler) => database.listen(channel, handler),
@@ -242,6 +248,16 @@ export async function createCoordinator(
       enrolment,
       purges,
       policy,
+      orders: {
+        ...createOrders({
+          store: orderStore(database),
+          desk: orderDesk,
+          agents: () => store.agents(),
+          change,
+          clock
+        }),
+        desk: orderDesk
+      },
       fleet,
       book,
       fleetView,

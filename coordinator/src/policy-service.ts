@@ -11,6 +11,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
 import { createNews, type News } from './news.ts'
+import type { OrderDesk } from './order-ports.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createPolicyDesk } from './policy-desk.ts'
 import type { AgentRecord, Authority, Change, CoordinatorStore, PolicyStore, RolloutCore } from './ports.ts'
@@ -32,6 +33,7 @@ export interface PolicyServiceParts {
   readonly authority: Pick<Authority, 'policy'>
   readonly enrolment: Pick<Enrolment, 'revocationsSince'>
   readonly purges: Pick<Purges, 'newsSince'>
+  readonly orders: Pick<OrderDesk, 'newsFor' | 'load'>
   readonly change: Change
   readonly createCore: () => RolloutCore
   /** Any coordinator on the database has changed something of this name. */
@@ -42,7 +44,7 @@ export interface PolicyServiceParts {
 }
 
 /** What changes it is news of. */
-const channels = ['policies', 'revocations', 'purges'] as const
+const channels = ['policies', 'revocations', 'purges', 'orders'] as const
 
 export async function startPolicyService(
   parts: PolicyServiceParts,
@@ -59,6 +61,7 @@ export async function startPolicyService(
   const news = createNews(
     {
       desk,
+      orders: parts.orders,
       revocations: () => enrolment.revocationsSince(-1),
       purgesSince: than => purges.newsSince(than),
       log

@@ -12,6 +12,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
+import type { OrderStore } from './order-ports.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
 
 // ------------------------------------------------------------------------------------------------- store
@@ -305,6 +306,7 @@ export type ChangeStore = TicketStore &
   EventStore &
   Pick<AgentStore, 'agent' | 'putAgent' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'> & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
+    readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>
   }
 
 // ------------------------------------------------------------------------------------------------- accounts

@@ -12,7 +12,13 @@ const report = (change: Partial<AgentReport> = {}): AgentReport => ({
 describe('a report told in little', () => {
   it('says nothing of what has not changed', () => {
     const now = report({ swarm: [{ transfer: 'a', complete: true, name: 'x', length: 5 }] })
-    expect(deltaSince(now, structuredClone(now))).toEqual({ counters: {}, host: {}, swarm: [], gone: [] })
+    expect(deltaSince(now, structuredClone(now))).toEqual({
+      counters: {},
+      host: {},
+      swarm: [],
+      gone: [],
+      orders: []
+    })
   })
 
   it('arrives whole, whatever changes in between', () => {

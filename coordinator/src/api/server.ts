@@ -22,6 +22,8 @@ import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } fr
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
+import type { OrderDesk } from '../order-ports.ts'
+import type { Orders } from '../orders.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
 import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
@@ -35,6 +37,7 @@ import { addAgentRoutes } from './agent-routes.ts'
 import { addAuditRoutes } from './audit-routes.ts'
 import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
+import { addOrderRoutes } from './order-routes.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
 import { createRouter } from './route.ts'
@@ -51,6 +54,7 @@ export interface ApiParts {
   readonly enrolment: Enrolment
   readonly purges: Purges
   readonly policy: PolicyService
+  readonly orders: Orders & { readonly desk: Pick<OrderDesk, 'newsFor' | 'heard'> }
   readonly fleet: FleetPort
   readonly book: FleetBook
   readonly fleetView: FleetView
@@ -132,6 +136,7 @@ export function createApi(tls: TlsIdentity, parts: ApiParts): Api {
   addUpkeepRoutes(route, parts.upkeep)
   addFleetRoutes(route, parts)
   addAlertRoutes(route, parts)
+  addOrderRoutes(route, parts.orders)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
@@ -233,6 +238,7 @@ const statuses: Readonly<Record<string, number>> = {
   'too-many-failures': 429,
   'unknown-agent': 404,
   'unknown-alert': 404,
+  'unknown-order': 404,
   'no-webhook': 409,
   'webhook-failed': 502,
   'unknown-policy': 404,
@@ -246,7 +252,9 @@ const statuses: Readonly<Record<string, number>> = {
   'store-refused': 503,
   'store-full': 503,
   'bad-body': 400,
-  'bad-url': 400
+  'bad-url': 400,
+  'too-late': 400,
+  'too-many-orders': 409
 }
 
 function statusOf(error: FastifyError | StarlingError): number {
