@@ -205,9 +205,9 @@ export async function createOrders(parts: OrdersParts): Promise<Orders> {
       if (order.kind !== 'pin') continue
       const meant = store.list().filter(one => isPinned(order.what, one, parts.keyOf))
       for (const { head, pinned: already } of meant) {
-        if (already) continue
+        if (already && !Object.values(pinned).some(mine => mine.includes(head.transfer))) continue
         pinned = { ...pinned, [order.id]: [...new Set([...(pinned[order.id] ?? []), head.transfer])] }
-        await parts.pin(head.transfer, true)
+        if (!already) await parts.pin(head.transfer, true)
       }
       const sizes = meant.map(keptOfTransfer)
       const isHere = sizes.some(({ missingFrom }) => missingFrom === null)
