@@ -10,8 +10,7 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import type { ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
-import type { OrderDesk } from './order-ports.ts'
-import type { PolicyDesk } from './ports.ts'
+import type { OrderDesk, PolicyDesk } from './ports.ts'
 
 /** Each is a socket and a few KB. Those beyond hear of it with their heartbeats, half a minute later. */
 const waitersMax = 10_000

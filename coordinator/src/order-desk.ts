@@ -8,7 +8,7 @@ import { noOrders, orderAfterglowMs, ordersDigest, type OrderList } from '@starl
 import { concerns, type ScopedMember } from '@starling/shared/policy-scope.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
-import type { NotedProgress, OrderDesk, OrderRecord, OrderStore } from './order-ports.ts'
+import type { NotedProgress, OrderDesk, OrderRecord, OrderStore } from './ports.ts'
 
 const writeEveryMs: Millis = 5 * secondMs
 

@@ -14,8 +14,7 @@ import type { SiteId } from '@starling/shared/ids.ts'
 import { ordersMax, type OrderKind } from '@starling/shared/orders.ts'
 import { dayMs, type Millis } from '@starling/shared/units.ts'
 import { concernsAny, type LoadedOrderDesk } from './order-desk.ts'
-import type { OrderRecord, OrderStore, ProgressCount } from './order-ports.ts'
-import type { AgentRecord, By, Change } from './ports.ts'
+import type { AgentRecord, By, Change, OrderRecord, OrderStore, ProgressCount } from './ports.ts'
 
 /** How long an order is shown after its end. */
 const shownMs: Millis = 90 * dayMs

@@ -11,10 +11,17 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
 import { createNews, type News } from './news.ts'
-import type { OrderDesk } from './order-ports.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createPolicyDesk } from './policy-desk.ts'
-import type { AgentRecord, Authority, Change, CoordinatorStore, PolicyStore, RolloutCore } from './ports.ts'
+import type {
+  AgentRecord,
+  Authority,
+  Change,
+  CoordinatorStore,
+  OrderDesk,
+  PolicyStore,
+  RolloutCore
+} from './ports.ts'
 import type { Purges } from './purges.ts'
 import { runRollouts } from './rollout-leader.ts'
 

@@ -2,7 +2,7 @@
 import type { OrderKind, OrderState } from '@starling/shared/orders.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { sql } from 'kysely'
-import type { OrderRecord, OrderStore } from '../order-ports.ts'
+import type { OrderRecord, OrderStore } from '../ports.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
 
@@ -111,13 +111,13 @@ export function orderStore(database: Database): OrderStore {
             .where(sql<boolean>`true`)
         )
         .onConflict(conflict =>
-          conflict.columns(['orderId', 'agent']).doUpdateSet(({ ref }) => ({
-            state: ref('excluded.state'),
-            reason: ref('excluded.reason'),
-            bytes: ref('excluded.bytes'),
-            length: ref('excluded.length'),
-            late: ref('excluded.late'),
-            at: ref('excluded.at')
+          conflict.columns(['orderId', 'agent']).doUpdateSet(is => ({
+            state: is.ref('excluded.state'),
+            reason: is.ref('excluded.reason'),
+            bytes: is.ref('excluded.bytes'),
+            length: is.ref('excluded.length'),
+            late: is.ref('excluded.late'),
+            at: is.ref('excluded.at')
           }))
         )
         .execute()

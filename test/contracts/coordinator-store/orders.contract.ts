@@ -1,7 +1,7 @@
 /** Orders to agents, and how far they are. */
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { createLog } from '@starling/coordinator/log.ts'
-import type { NotedProgress, OrderRecord } from '@starling/coordinator/order-ports.ts'
+import type { NotedProgress, OrderRecord } from '@starling/coordinator/ports.ts'
 import { createStore } from '@starling/coordinator/store/store.ts'
 import { orderStore } from '@starling/coordinator/store/orders.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
