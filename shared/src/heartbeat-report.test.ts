@@ -21,6 +21,17 @@ describe('a report told in little', () => {
     })
   })
 
+  it('tells of orders only those that got on', () => {
+    const order = { state: 'running', reason: '', bytes: 5, length: 9, late: false } as const
+    const orders = [
+      { ...order, order: 'a' },
+      { ...order, order: 'b' }
+    ]
+    const now = [orders[0]!, { ...orders[1]!, bytes: 6 }, { ...order, order: 'c' }]
+    expect(deltaSince(report({ orders }), report({ orders: now })).orders).toEqual(now.slice(1))
+    expect(deltaSince(null, report({ orders: now })).orders).toEqual(now)
+  })
+
   it('arrives whole, whatever changes in between', () => {
     const prng = new Prng(11)
     let before: AgentReport | null = null
