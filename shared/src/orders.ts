@@ -62,7 +62,7 @@ export const orderAfterglowMs: Millis = dayMs
 
 const orderId = /^[0-9a-f]{16}$/
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
-export const orderIdShape: z.ZodType<string> = z.string().regex(orderId)
+export const orderIdShape: z.ZodType<string, string> = z.string().regex(orderId)
 const digestShape = z.string().regex(/^[0-9a-f]{32}$/)
 
 /** Not strict: a newer coordinator may say more. */

@@ -11,6 +11,7 @@ import { createOrders, type Orders } from './orders.ts'
 import type { FetchStep, StepEnd } from './through-proxy.ts'
 
 const fleet = 'the fleet'
+const mibPerSecond = 1_048_576
 const url = 'http://files.example/a.iso'
 const keyOf = (text: string): string | null => (URL.canParse(text) ? text.replace(/^https?:\/\//, '') : null)
 const id = (n: number): string => String(n).padStart(16, '0')
@@ -103,7 +104,7 @@ async function world(length: Bytes = 8 * MiB): Promise<World> {
         },
         keyOf,
         now: () => now,
-        log: createLog('silent'),
+        log: createLog('silent', 'test'),
         delay
       })
     },
@@ -166,7 +167,7 @@ describe('an order to fetch', () => {
   test('goes no faster than it may, and is late when that will not do', async () => {
     const here = await world(20 * MiB)
     here.start()
-    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: MiB, by: 15 * secondMs })))
+    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: mibPerSecond, by: 15 * secondMs })))
     await here.pass(0)
     expect(here.orders.progress()).toMatchObject([{ state: 'running', late: true, bytes: 4 * MiB }])
     await here.pass(10 * secondMs)
@@ -184,10 +185,10 @@ describe('an order to fetch', () => {
   test('goes on after a restart with what is missing, also before a coordinator is heard', async () => {
     const here = await world(12 * MiB)
     here.start()
-    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: MiB })))
+    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: mibPerSecond })))
     await here.pass(5 * secondMs)
     await here.restart()
-    expect(here.orders.digest(fleet)).toBe(listOf(orderOf({ bytesPerSecond: MiB })).digest)
+    expect(here.orders.digest(fleet)).toBe(listOf(orderOf({ bytesPerSecond: mibPerSecond })).digest)
     here.start()
     await here.pass(10 * secondMs)
     expect(here.steps.map(({ start }) => start / MiB)).toEqual([0, 4, 8])
@@ -197,7 +198,7 @@ describe('an order to fetch', () => {
   test('stops when it is withdrawn, and is forgotten', async () => {
     const here = await world(100 * MiB)
     here.start()
-    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: MiB })))
+    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: mibPerSecond })))
     await here.pass(9 * secondMs)
     const { length } = here.steps
     await here.orders.take(fleet, listOf())
@@ -260,7 +261,7 @@ describe('an order to fetch', () => {
   test('waits for four others, those with the next deadline first', async () => {
     const here = await world(100 * MiB)
     const many = [5, 4, 3, 2, 1].map(n =>
-      orderOf({ id: id(n), what: `${url}-${n}`, bytesPerSecond: MiB, by: n * hourMs })
+      orderOf({ id: id(n), what: `${url}-${n}`, bytesPerSecond: mibPerSecond, by: n * hourMs })
     )
     here.start()
     await here.orders.take(fleet, listOf(...many))
@@ -272,7 +273,7 @@ describe('an order to fetch', () => {
   test('of another fleet, or of one that this agent has left, does not count', async () => {
     const here = await world(100 * MiB)
     here.start()
-    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: MiB })))
+    await here.orders.take(fleet, listOf(orderOf({ bytesPerSecond: mibPerSecond })))
     expect(here.orders.digest('another')).toBe(listOf().digest)
     await here.orders.take(fleet, null)
     await here.pass(minuteMs)
