@@ -8,7 +8,7 @@ import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { readCheckedConfig } from './config-checked.ts'
@@ -31,6 +31,8 @@ import { createLineMeter } from './line-meter.ts'
 import type { Log } from './log.ts'
 import { createMetPeers } from './met-peers.ts'
 import { ownVersion } from './own-version.ts'
+import { createOrders } from './orders/orders.ts'
+import { stepsThrough } from './orders/through-proxy.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { corePolicyOf, createPolicyState, sharingOf, type PolicyState } from './policy-state.ts'
@@ -162,6 +164,17 @@ async function start(
   // Who this agent is, whose word counts, and where it belongs.
   const { identity, tls, trust } = await openIdentity(store, config, atStart.site.id)
   const self = identity.agentId
+  const pin = async (transfer: TransferId, pinned: boolean): Promise<void> => {
+    await store.pin(transfer, pinned)
+    emit({ type: 'transfer-pinned', transfer, pinned })
+  }
+  const orders = await createOrders({
+    store,
+    pin,
+    keyOf: url => (URL.canParse(url) ? recognise(url, classes()).key : null),
+    now: () => trust.now(),
+    log
+  })
   let peers: PeersPort | null = null
   let member: Member | null = null
   const link = config.fleetSecret === null ? createLink() : null
@@ -346,6 +359,7 @@ async function start(
       upstream,
       intercept,
       reporter,
+      orders,
       corePolicy,
       live
     })
@@ -355,6 +369,7 @@ async function start(
       onChange: listener => flows.onChange(listener),
       actions: pageActions({
         store,
+        pin,
         flows,
         purging,
         policy,
@@ -362,8 +377,7 @@ async function start(
         live,
         isFixed: source === null,
         accessLog,
-        intercept,
-        emit
+        intercept
       }),
       log
     },
@@ -375,6 +389,8 @@ async function start(
     // The kept policy has said what it says by now.
     isUp = true
     if (source !== null) await live.reload()
+    orders.start(stepsThrough(proxyAddress), member?.fleet ?? null)
+    stops.push(() => orders.stop())
     await link.start()
     stops.push(() => link.stop())
   }
@@ -411,6 +427,7 @@ async function start(
                 },
                 config.dataFolder
               ),
+        orders: { digest: fleet => orders.digest(fleet), take: (fleet, list) => orders.take(fleet, list) },
         report: () =>
           fleetReport({
             hostName: hostname(),
@@ -426,7 +443,8 @@ async function start(
             disk: diskSeen,
             host: host.now(),
             waiting: live.waiting(),
-            clockOffsetMs: trust.now() - Date.now()
+            clockOffsetMs: trust.now() - Date.now(),
+            orders: orders.progress()
           }),
         log
       },

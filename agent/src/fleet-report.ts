@@ -4,6 +4,7 @@ import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinato
 import type { AgentReportNow } from '@starling/shared/heartbeat-report.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostTold, textOf } from '@starling/shared/policy/host-told.ts'
+import type { OrderProgress } from '@starling/shared/orders.ts'
 import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { ByteCounters, ConfigSetting, PeersPort, StoredTransfer, TransferView } from './ports.ts'
 
@@ -29,6 +30,7 @@ export interface ReportParts {
   readonly waiting: readonly ConfigSetting[]
   readonly platform: string
   readonly clockOffsetMs: Millis
+  readonly orders: readonly OrderProgress[]
 }
 
 export function fleetReport(parts: ReportParts): AgentReportNow {
@@ -54,6 +56,7 @@ export function fleetReport(parts: ReportParts): AgentReportNow {
       dialled: signs.dialled
     },
     swarm: swarmOf(parts.stored, parts.views),
+    orders: parts.orders,
     problems: [
       ...(disk !== null && disk.freeBytes < disk.floorBytes + lowDiskBytes ? ['low-disk'] : []),
       ...(Math.abs(clockOffsetMs) > clockToleranceMs ? ['clock-skew'] : [])

@@ -36,6 +36,8 @@ import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
 import { createCoordinatorMetrics } from './metrics.ts'
+import { createOrderDesk } from './order-desk.ts'
+import { createOrders } from './orders.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
@@ -45,6 +47,7 @@ import { runCore } from './run.ts'
 import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
 import { coordinatorsStore } from './store/coordinators.ts'
+import { orderStore } from './store/orders.ts'
 import { policyStore } from './store/policies.ts'
 import { alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
@@ -184,6 +187,8 @@ export async function createCoordinator(
       heartbeatMs: config.heartbeatMs
     })
     const purges = createPurges(cached, change, clock)
+    const orderDesk = createOrderDesk({ store: orderStore(database), log }, clock)
+    undo.push(() => orderDesk.stop())
     const series = seriesStore(database)
     const webhook = createWebhookBook(
       {
@@ -234,6 +239,7 @@ export async function createCoordinator(
         authority,
         enrolment,
         purges,
+        orders: orderDesk,
         change,
         createCore: createRolloutCore,
         listen: (channel, handler) => database.listen(channel, handler),
@@ -300,6 +306,16 @@ export async function createCoordinator(
       enrolment,
       purges,
       policy,
+      orders: {
+        ...createOrders({
+          store: orderStore(database),
+          desk: orderDesk,
+          agents: () => store.agents(),
+          change,
+          clock
+        }),
+        desk: orderDesk
+      },
       fleet,
       book,
       fleetView,

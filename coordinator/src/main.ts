@@ -21,6 +21,7 @@ import {
 import { createTicket, listTickets, purge, revoke, revokeTicket, showStatus } from './cli/admin.ts'
 import { addPolicyCommands } from './cli/policy-commands.ts'
 import { addAlertCommands } from './cli/alerts.ts'
+import { addOrderCommands } from './cli/order-commands.ts'
 import { addFleetCommands } from './cli/fleet-commands.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
@@ -105,6 +106,7 @@ function createProgram(): Command {
   command(program, 'status', 'Show how the fleet is, and what happened lately.').action(showStatus)
   addFleetCommands(program, command)
   addAlertCommands(program, command)
+  addOrderCommands(program, command)
 
   const ticket = program.command('ticket').description('What new machines join with.')
   command(ticket, 'create', 'Print a new ticket: one line that lets machines join.')

@@ -15,7 +15,15 @@ import type { Log } from './log.ts'
 import { createNews, type News } from './news.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createPolicyDesk } from './policy-desk.ts'
-import type { AgentRecord, Authority, Change, CoordinatorStore, PolicyStore, RolloutCore } from './ports.ts'
+import type {
+  AgentRecord,
+  Authority,
+  Change,
+  CoordinatorStore,
+  OrderDesk,
+  PolicyStore,
+  RolloutCore
+} from './ports.ts'
 import type { Purges } from './purges.ts'
 import { runRollouts } from './rollout-leader.ts'
 
@@ -36,6 +44,7 @@ export interface PolicyServiceParts {
   readonly authority: Pick<Authority, 'policy'>
   readonly enrolment: Pick<Enrolment, 'revocationsSince'>
   readonly purges: Pick<Purges, 'newsSince'>
+  readonly orders: Pick<OrderDesk, 'newsFor' | 'load'>
   readonly change: Change
   readonly createCore: () => RolloutCore
   /** Any coordinator on the database has changed something of this name. */
@@ -47,7 +56,7 @@ export interface PolicyServiceParts {
 }
 
 /** What changes it is news of. */
-const channels = ['policies', 'revocations', 'purges'] as const
+const channels = ['policies', 'revocations', 'purges', 'orders'] as const
 
 export async function startPolicyService(
   parts: PolicyServiceParts,
@@ -64,6 +73,7 @@ export async function startPolicyService(
   const news = createNews(
     {
       desk,
+      orders: parts.orders,
       revocations: () => enrolment.revocationsSince(-1),
       purgesSince: than => purges.newsSince(than),
       log

@@ -5,11 +5,18 @@ import type { CoordinatorAddress, PurgeNews, SwarmEntry } from '@starling/shared
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
 import type { Figures } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type {
+  OrderKind,
+  OrderList,
+  OrderProgress,
+  OrderState,
+  OrdersReport
+} from '@starling/shared/orders.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { PolicyVersion, Rollout, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
-import type { Bytes, Millis } from '@starling/shared/units.ts'
+import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
@@ -277,6 +284,60 @@ export interface FleetFigures {
   readonly databaseBytes: Bytes
 }
 
+// ------------------------------------------------------------------------------------------------- orders
+
+/** Never changed once it is given, but for its end. */
+export interface OrderRecord {
+  readonly id: string
+  readonly kind: OrderKind
+  readonly what: string
+  readonly scopes: readonly PolicyScope[]
+  /** Null: it holds until it is withdrawn. */
+  readonly by: Millis | null
+  readonly bytesPerSecond: BytesPerSecond | null
+  readonly author: string
+  readonly reason: string
+  readonly createdAt: Millis
+  readonly withdrawnAt: Millis | null
+  readonly withdrawnBy: string | null
+}
+
+export type NotedProgress = OrderProgress & { readonly agent: AgentId; readonly at: Millis }
+
+/** Agents of one site that are alike. */
+export interface ProgressCount {
+  readonly order: string
+  readonly site: SiteId
+  readonly state: OrderState
+  readonly reason: string
+  readonly late: boolean
+  readonly agents: number
+  readonly bytes: Bytes
+  /** The most that any of them knows; null: none knows. */
+  readonly length: Bytes | null
+}
+
+export interface OrderStore {
+  /** Tells all coordinators (channel `orders`), and forgets what ended before. */
+  give(order: OrderRecord, forgetEndedBefore: Millis): Promise<void>
+  /** Tells all coordinators. @returns false when there is none, or it was withdrawn already */
+  withdraw(id: string, at: Millis, by: string): Promise<boolean>
+  /** The newest first. */
+  orders(): Promise<readonly OrderRecord[]>
+  /** What is told of orders that are forgotten is forgotten, too. */
+  noteProgress(progress: readonly NotedProgress[]): Promise<void>
+  /** Of agents that belong; of one order, or all. */
+  progress(order?: string): Promise<readonly ProgressCount[]>
+}
+
+/** What agents are told, from memory, and what is heard of them. */
+export interface OrderDesk {
+  load(): Promise<void>
+  /** Null: the agent has just these, or did not say what it has. */
+  newsFor(member: ScopedMember, digest: string | undefined): OrderList | null
+  heard(member: ScopedMember, report: OrdersReport): void
+}
+
 // ------------------------------------------------------------------------------------------------- audit
 
 /** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */
@@ -347,6 +408,7 @@ export type ChangeStore = TicketStore &
     'agent' | 'putAgent' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
   > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
+    readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>
   }
 
 // ------------------------------------------------------------------------------------------------- accounts

@@ -11,6 +11,13 @@ import { z } from 'zod'
 import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
 import { isAgentId, isTransferId, type AgentId, type TransferId } from './ids.ts'
+import {
+  orderListShape,
+  ordersDigestShape,
+  ordersReportShape,
+  type OrderList,
+  type OrdersReport
+} from './orders.ts'
 import { purgesPerAnswerMax } from './purge.ts'
 import {
   policyReportShape,
@@ -106,6 +113,8 @@ export interface HeartbeatRequest {
   readonly policy?: PolicyReport | undefined
   /** Left out to a coordinator that has not shown that it knows of reports: all of `counters`, `host` and `swarm` is told then. */
   readonly report?: ReportHead | undefined
+  /** Left out to a coordinator that has not shown that it knows of orders. */
+  readonly orders?: OrdersReport | undefined
 }
 
 /** Makes `counters`, `host` and `swarm` of a heartbeat what has changed since another (heartbeat-report.ts). */
@@ -148,6 +157,8 @@ export interface HeartbeatResponse {
   readonly policy?: SignedPolicy | null | undefined
   /** `full`: the next is to tell all, at once. Left out by a coordinator that does not know of reports. */
   readonly report?: 'taken' | 'full' | undefined
+  /** Null: the agent has them, or did not say what it has. Left out by a coordinator that does not know of orders. */
+  readonly orders?: OrderList | null | undefined
 }
 
 /**
@@ -158,6 +169,8 @@ export interface NewsRequest {
   readonly revocationsVersion: number
   readonly purgesVersion?: number | undefined
   readonly policy: PolicyReport
+  /** Digest of the orders that it has. */
+  readonly orders?: string | undefined
 }
 
 /** At least one of them says something. */
@@ -165,6 +178,7 @@ export interface NewsResponse {
   readonly revocations: RevocationList | null
   readonly purges?: PurgeNews | undefined
   readonly policy: SignedPolicy | null
+  readonly orders?: OrderList | undefined
 }
 
 export interface PurgeNews {
@@ -248,13 +262,15 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
   revocationsVersion: z.number().int().min(-1),
   purgesVersion: count.optional(),
   policy: policyReportShape.optional(),
-  report: reportHeadShape.optional()
+  report: reportHeadShape.optional(),
+  orders: ordersReportShape.optional()
 })
 
 export const newsRequestShape: z.ZodType<NewsRequest> = z.strictObject({
   revocationsVersion: z.number().int().min(-1),
   purgesVersion: count.optional(),
-  policy: policyReportShape
+  policy: policyReportShape,
+  orders: ordersDigestShape.optional()
 })
 
 const coordinatorsShape = z
@@ -290,7 +306,8 @@ const purgeNewsShape: z.ZodType<PurgeNews> = z.object({
 export const newsResponseShape: z.ZodType<NewsResponse> = z.object({
   revocations: revocationListShape.nullable(),
   purges: purgeNewsShape.optional(),
-  policy: signedPolicyShape.nullable()
+  policy: signedPolicyShape.nullable(),
+  orders: orderListShape.optional()
 })
 
 export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
@@ -302,7 +319,8 @@ export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   coordinators: coordinatorsShape.optional(),
   purges: purgeNewsShape.optional(),
   policy: signedPolicyShape.nullish(),
-  report: z.enum(['taken', 'full']).optional()
+  report: z.enum(['taken', 'full']).optional(),
+  orders: orderListShape.nullish()
 })
 
 export const apiErrorShape: z.ZodType<ApiError> = z.object({

@@ -14,6 +14,7 @@ import type { StoreContract, StoreHarness } from './coordinator-store/contract.t
 import { coordinatorsContract } from './coordinator-store/coordinators.contract.ts'
 import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
+import { ordersContract } from './coordinator-store/orders.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
 import { secretsContract } from './coordinator-store/secrets.contract.ts'
@@ -26,6 +27,7 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['tickets', ticketsContract],
   ['purges', purgesContract],
   ['policies', policiesContract],
+  ['orders', ordersContract],
   ['series', seriesContract],
   ['events', eventsContract],
   ['secrets', secretsContract],

@@ -9,6 +9,7 @@ import * as alertOperations from '@starling/shared/admin-api/alerts.ts'
 import * as auditOperations from '@starling/shared/admin-api/audit.ts'
 import * as fleetOperations from '@starling/shared/admin-api/fleet.ts'
 import * as fleetViewOperations from '@starling/shared/admin-api/fleet-view.ts'
+import * as orderOperations from '@starling/shared/admin-api/orders.ts'
 import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
 import { accountRoles, roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
@@ -29,6 +30,7 @@ const operations = [
   auditOperations,
   fleetOperations,
   fleetViewOperations,
+  orderOperations,
   policyOperations,
   serviceOperations,
   upkeepOperations
@@ -56,6 +58,7 @@ const aboutSite: Readonly<Record<string, (site: string) => { query?: string; bod
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/orders': site => ({ query: `?site=${site}` }),
   'GET /api/v1/series': site => ({ query: `?site=${site}` }),
   'GET /api/v1/sites': site => ({ query: `?site=${site}` }),
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),

@@ -2,6 +2,7 @@
 import type { ContentClass } from '@starling/shared/content-classes/content-class.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
+import type { OrderProgress, ToldOrder } from '@starling/shared/orders.ts'
 import type { PurgeRequest } from '@starling/shared/purge.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { CorePolicy } from '../core/events.ts'
@@ -15,6 +16,9 @@ import type { PolicyView } from './policy.ts'
 import type { ProxyTally, SmallCacheUsage } from './proxy.ts'
 import type { StoreUsage, VerifyResult } from './store.ts'
 import type { UpstreamView } from './upstream.ts'
+
+/** An order of the coordinator, and how far this agent is with it. */
+export type OrderView = ToldOrder & Omit<OrderProgress, 'order'>
 
 /** All that the page, the API, the metrics and `starling status` show; made afresh whenever one of them asks. */
 export interface AgentStatus {
@@ -46,6 +50,7 @@ export interface AgentStatus {
   readonly intercept: InterceptView | null
   /** Contacts that failed, by reason, as PeersPort counts them. */
   readonly refusals: Readonly<Record<string, number>>
+  readonly orders: readonly OrderView[]
   readonly policy: Readonly<CorePolicy>
   /** Content classes of its configuration, beside those that it knows by itself. */
   readonly contentClasses: readonly ContentClass[]

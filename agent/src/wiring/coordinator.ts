@@ -32,6 +32,7 @@ export function linkToCoordinator(
     readonly accessLog: () => AccessLogPort
     /** Null: who is set up by a program of its own is not told by the coordinator what to do. */
     readonly policy: PolicyKeeper | null
+    readonly orders: NonNullable<LinkParts['orders']>
     readonly report: LinkParts['report']
     readonly log: Log
   },
@@ -71,6 +72,7 @@ export function linkToCoordinator(
         }
       },
       ...(policy === null ? {} : { policy }),
+      orders: parts.orders,
       machine: machineName,
       report,
       log

@@ -6,11 +6,12 @@ import type { AccessLog } from '../access-log/access-log.ts'
 import type { LiveConfig } from '../config-reload.ts'
 import type { Intercept } from '../intercept/intercept.ts'
 import type { PolicyState } from '../policy-state.ts'
-import type { Emit, FlowsPort, PageActions, StorePort } from '../ports.ts'
+import type { FlowsPort, PageActions, StorePort } from '../ports.ts'
 import type { Purging } from '../purging.ts'
 
 export function pageActions(parts: {
-  readonly store: Pick<StorePort, 'verify' | 'pin'>
+  readonly store: Pick<StorePort, 'verify'>
+  readonly pin: PageActions['pin']
   readonly flows: Pick<FlowsPort, 'evict'>
   readonly purging: Pick<Purging, 'purge'>
   readonly policy: Pick<PolicyState, 'view'>
@@ -21,15 +22,11 @@ export function pageActions(parts: {
   readonly isFixed: boolean
   readonly accessLog: AccessLog
   readonly intercept: Pick<Intercept, 'retry'> | null
-  readonly emit: Emit
 }): PageActions {
-  const { store, flows, purging, policy, live, accessLog, intercept, emit } = parts
+  const { store, flows, purging, policy, live, accessLog, intercept } = parts
   return {
     verify: () => store.verify(),
-    pin: async (transfer, pinned) => {
-      await store.pin(transfer, pinned)
-      emit({ type: 'transfer-pinned', transfer, pinned })
-    },
+    pin: parts.pin,
     remove: async transfer => {
       flows.evict(transfer)
     },

@@ -8,6 +8,7 @@ import type { LiveConfig } from '../config-reload.ts'
 import type { CorePolicy } from '../core/events.ts'
 import type { Flows } from '../flows/flows.ts'
 import type { Intercept } from '../intercept/intercept.ts'
+import type { Orders } from '../orders/orders.ts'
 import type { PeerBytes } from '../peer-bytes.ts'
 import type { AgentStatus, CoordinatorLinkPort, PeersPort, StorePort } from '../ports.ts'
 import type { HttpCache } from '../proxy/http-cache/http-cache.ts'
@@ -38,6 +39,7 @@ export interface ShownParts {
   readonly upstream: Pick<Upstream, 'upstreams'>
   readonly intercept: Pick<Intercept, 'view'> | null
   readonly reporter: Pick<Reporter, 'problems' | 'purgesDropped'>
+  readonly orders: Pick<Orders, 'view'>
   readonly corePolicy: () => CorePolicy
   readonly live: Pick<LiveConfig, 'now' | 'problems'>
 }
@@ -70,6 +72,7 @@ export async function statusOf(
       ...(dropped > 0 ? [['purge-flood', dropped] as const] : []),
       ...[...bulk.cuts()].map(([reason, count]) => [`bulk-${reason}`, count] as const)
     ]),
+    orders: parts.orders.view(),
     policy: parts.corePolicy(),
     contentClasses: live.now().contentClasses,
     problems: [...live.problems(), ...reporter.problems()]

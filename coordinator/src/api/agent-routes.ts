@@ -19,7 +19,7 @@ import { createFailureBrake, type FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
-  const { enrolment, purges, policy, fleet, book, store, clock, heartbeatMs } = parts
+  const { enrolment, purges, policy, orders, fleet, book, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
   // Joining is written down for ever; a machine that does it all the time would fill the audit log.
   const byAgent = createFailureBrake(clock)
@@ -62,6 +62,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
     const told = decodeBody(heartbeatRequestShape, bytesOf(request))
     await store.heard(member.agent, now(), told.version)
     const whole = book.heard(member, told)
+    if (told.orders !== undefined) orders.desk.heard(member, told.orders)
     // What it told adds to what is not known here: it is there, and tells all in a moment.
     const body = whole ?? { ...told, swarm: [] }
     const answer: HeartbeatResponse = {
@@ -69,6 +70,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
       revocations: await enrolment.revocationsSince(body.revocationsVersion),
       purges: await purges.newsSince(body.purgesVersion),
       policy: whole === null ? null : policy.heard(member, body),
+      orders: orders.desk.newsFor(member, told.orders?.digest),
       report: whole === null ? 'full' : 'taken',
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
       coordinators: parts.coordinators(),
@@ -95,8 +97,8 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
 const encodedPolicies = new WeakMap<SignedPolicy, Buffer>()
 
 function encodedNews(news: NewsResponse): Buffer {
-  const { policy, revocations, purges } = news
-  const isPolicyOnly = policy !== null && revocations === null && purges === undefined
+  const { policy, revocations, purges, orders } = news
+  const isPolicyOnly = policy !== null && revocations === null && purges === undefined && orders === undefined
   const known = isPolicyOnly ? encodedPolicies.get(policy) : undefined
   if (known !== undefined) return known
   const encoded = Buffer.from(encodeBody(news))

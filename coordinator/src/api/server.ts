@@ -26,10 +26,11 @@ import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { PageCertificate } from '../page-certificate.ts'
+import type { RequestTally } from '../request-tally.ts'
+import type { Orders } from '../orders.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
-import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
-import type { RequestTally } from '../request-tally.ts'
+import type { AuditLog, CoordinatorStore, FleetPort, OrderDesk, Upkeep } from '../ports.ts'
 import type { Accounts } from '../accounts.ts'
 import { byActor } from '../by.ts'
 import { admit } from './access.ts'
@@ -42,6 +43,7 @@ import { addPageRoutes } from './page-routes.ts'
 import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
 import { addMetricsRoute } from './metrics-route.ts'
+import { addOrderRoutes } from './order-routes.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
 import { createRefusals } from './refusals.ts'
@@ -60,6 +62,7 @@ export interface ApiParts {
   readonly enrolment: Enrolment
   readonly purges: Purges
   readonly policy: PolicyService
+  readonly orders: Orders & { readonly desk: Pick<OrderDesk, 'newsFor' | 'heard'> }
   readonly fleet: FleetPort
   readonly book: FleetBook
   readonly fleetView: FleetView
@@ -157,6 +160,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   addAlertRoutes(route, parts)
   addPageRoutes(server, parts)
   addMetricsRoute(server, parts.metrics)
+  addOrderRoutes(route, parts.orders)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
@@ -260,6 +264,7 @@ const statuses: Readonly<Record<string, number>> = {
   'unknown-agent': 404,
   'unknown-ticket': 404,
   'unknown-alert': 404,
+  'unknown-order': 404,
   'no-webhook': 409,
   'webhook-failed': 502,
   'unknown-policy': 404,
@@ -273,7 +278,9 @@ const statuses: Readonly<Record<string, number>> = {
   'store-refused': 503,
   'store-full': 503,
   'bad-body': 400,
-  'bad-url': 400
+  'bad-url': 400,
+  'too-late': 400,
+  'too-many-orders': 409
 }
 
 function statusOf(error: FastifyError | StarlingError): number {

@@ -154,7 +154,7 @@ export async function decommission(
   )
 }
 
-function bytes(count: number): string {
+export function bytes(count: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
   let [value, unit] = [count, 0]
   for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024

@@ -4,6 +4,7 @@ import { memberStore } from './agents.ts'
 import type { AuditChain } from './audit.ts'
 import type { Database } from './database.ts'
 import { eventStore } from './events.ts'
+import { orderStore } from './orders.ts'
 import { policyStore } from './policies.ts'
 import { purgeStore } from './purges.ts'
 import { ticketStore } from './tickets.ts'
@@ -23,7 +24,8 @@ export function createChange(database: Database, audit: AuditChain): Change {
         ...ticketStore(within),
         ...purgeStore(within),
         ...eventStore(within),
-        policies: policyStore(within)
+        policies: policyStore(within),
+        orders: orderStore(within)
       })
       await audit.append(transaction, { by, ...deed })
       return result
