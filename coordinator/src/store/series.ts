@@ -12,6 +12,7 @@ import {
   noFigures,
   spans,
   wholeFleet,
+  type FigureName,
   type Figures,
   type Span
 } from '@starling/shared/fleet-series.ts'
@@ -61,6 +62,13 @@ const reportColumns = {
   problems: 'text'
 } as const
 
+const seriesColumns = {
+  site: 'text',
+  at: 'integer',
+  ...(Object.fromEntries(figureNames.map(name => [name, 'integer'])) as Record<FigureName, 'integer'>),
+  online: 'real'
+} as const
+
 export function seriesStore(database: Database): SeriesStore {
   const { db, kind } = database
   const taken = noFigures()
@@ -69,24 +77,34 @@ export function seriesStore(database: Database): SeriesStore {
     transaction: Transaction<Tables>,
     rows: ReadonlyArray<Omit<Tables['series'], 'span'>>
   ): Promise<void> {
-    for (const row of rows) {
-      await transaction
-        .insertInto('series')
-        .values({ span: 'minute', ...row })
-        .onConflict(conflict =>
-          conflict
-            .columns(['span', 'site', 'at'])
-            .doUpdateSet(eb =>
-              Object.fromEntries(
-                [...figureNames, 'online' as const].map(name => [
-                  name,
-                  atMost(sql`${eb.ref(`series.${name}`)} + ${eb.ref(`excluded.${name}`)}`)
-                ])
-              )
+    if (rows.length === 0) return
+    const names = Object.keys(seriesColumns) as Array<keyof typeof seriesColumns>
+    await transaction
+      .insertInto('series')
+      .columns(['span', ...names])
+      .expression(
+        transaction
+          .selectFrom(givenRows(kind, seriesColumns, rows))
+          .select([
+            sql<Span>`${sql.lit('minute')}`.as('span'),
+            ...names.map(name => `given.${name}` as const)
+          ])
+          // SQLite reads "ON" of the conflict as that of a join otherwise.
+          .where(sql<boolean>`true`)
+      )
+      .onConflict(conflict =>
+        conflict
+          .columns(['span', 'site', 'at'])
+          .doUpdateSet(eb =>
+            Object.fromEntries(
+              [...figureNames, 'online' as const].map(name => [
+                name,
+                atMost(sql`${eb.ref(`series.${name}`)} + ${eb.ref(`excluded.${name}`)}`)
+              ])
             )
-        )
-        .execute()
-    }
+          )
+      )
+      .execute()
   }
 
   /** @returns the same, with what is one reason too many for its site counted as `other` */

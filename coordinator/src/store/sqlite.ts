@@ -6,7 +6,6 @@
  *
  * The one coordinator that can have the file hears what it says itself, and leads everything.
  */
-import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { StarlingError, assert, messageOf } from '@starling/shared/errors.ts'
 import { CamelCasePlugin, Kysely, sql } from 'kysely'
@@ -15,6 +14,7 @@ import { payloadBytesMax, type Database, type Notify } from './database.ts'
 import { Listeners } from './listeners.ts'
 import { migrate } from './migrate.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { openSqliteFile, type SqliteFile } from './sqlite-file.ts'
 import type { Tables } from './tables.ts'
 import { Timings } from './timings.ts'
 
@@ -84,17 +84,15 @@ export async function openSqlite(folder: string, log: Log): Promise<Database> {
 }
 
 async function open(path: string, { note }: Timings): Promise<Kysely<Tables>> {
-  let file: DatabaseSync | undefined
+  let file: SqliteFile | undefined
   try {
-    file = new DatabaseSync(path, { timeout: 500 })
-    file.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-      PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT;`)
+    file = await openSqliteFile(path)
     const plugins = [new CamelCasePlugin()]
     const db = new Kysely<Tables>({ dialect: sqliteDialect(file), plugins, log: note })
     await migrate(db, 'sqlite', path)
     return db
   } catch (cause) {
-    if (file?.isOpen === true) file.close()
+    await file?.close()
     if (cause instanceof StarlingError) throw cause
     if (/locked|busy/i.test(messageOf(cause))) {
       throw new StarlingError(
