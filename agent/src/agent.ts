@@ -66,6 +66,7 @@ import { createTrust } from './identity/trust.ts'
 import type { Log } from './log.ts'
 import { createPage } from './page/page.ts'
 import { createPeerBytes } from './peer-bytes.ts'
+import { createDialOutcomes } from './peers/dial-outcomes.ts'
 import { createPeers } from './peers/peers.ts'
 import type { AgentStatus, ConfigReload, PeersPort, SourcedValue, StoreUsage } from './ports.ts'
 import { isListedOrigin } from './proxy/cache-host-origins.ts'
@@ -207,8 +208,10 @@ async function start(
   undo.push(() => store.close())
   const farUploads = createFarUploads(await store.recall(remembered.farUploads))
   const lineMeter = createLineMeter(await store.recall(remembered.wanLine))
+  const lanMeter = createLineMeter(null)
   const identity = await loadOrCreateIdentity(config.dataFolder)
   const self = identity.agentId
+  const dials = createDialOutcomes(self)
 
   const trust = createTrust({
     self,
@@ -279,6 +282,12 @@ async function start(
             ended: ended(),
             refusals: network.refusals(),
             signs: network.signs(),
+            unreached: dials.unreached(),
+            rates: {
+              wan: lineMeter.bytesPerSecond,
+              lan: lanMeter.bytesPerSecond,
+              line: policyOf(inForce).wanLineBytesPerSecond || null
+            },
             mdns: config.mdns,
             peers: network.list().length,
             stored: store.list(),
@@ -386,7 +395,7 @@ async function start(
 
   const bulk = await createBulkTls(
     {
-      dial: to => dialAgent({ ...to, tls }),
+      dial: to => dials.watch(to.expected, dialAgent({ ...to, tls })),
       serverOptions: alpn => identityServerOptions(tls, alpn),
       agentIdOfSocket,
       mayServe: peer => peers?.linked(peer) === true,
@@ -398,7 +407,7 @@ async function start(
   undo.push(() => bulk.close())
 
   const network = await createPeers(
-    { trust, privateKey: identity.libp2pKey, log },
+    { trust, privateKey: identity.libp2pKey, dials, log },
     {
       listen: config.listen,
       site,
@@ -608,9 +617,11 @@ async function start(
 
   policy.start()
   const measuring = setInterval(() => {
-    const { all, foreground, background } = policy.now().rates
+    const { rates, core: numbers } = policy.now()
+    const { all, foreground, background } = rates
     const isLimited = all !== null || foreground !== null || background !== null
     lineMeter.note(flows.totals().fromUpstream, isLimited, Date.now())
+    lanMeter.note(flows.totals().fromPeers, numbers.maxLanDownloadBytesPerSecond !== 0, Date.now())
   }, lineLookMs)
   measuring.unref()
   undo.push(() => {

@@ -17,11 +17,13 @@ import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
 import { alertRules, stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
+import * as noticing from './core/noticing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
 import type { FleetView } from './fleet-ports.ts'
+import { createNoticer } from './fleet/noticer.ts'
 import { createFleetView } from './fleet/fleet-view.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
@@ -46,6 +48,7 @@ import { createChange } from './store/change.ts'
 import type { Database } from './store/database.ts'
 import { openDatabase } from './store/open.ts'
 import { fleetQueries } from './store/fleet-queries.ts'
+import { noticedStore } from './store/noticed.ts'
 import { seriesStore } from './store/series.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
@@ -177,13 +180,19 @@ export async function createCoordinator(
       sendToWebhook,
       clock
     )
+    const notice = createNoticer({
+      store: noticedStore(database),
+      decide: noticing,
+      heartbeatMs: config.heartbeatMs,
+      clock
+    })
     const book = createFleetBook({
       store: series,
       reports,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => database.leader('figures', onLeader),
-      asLeader: [() => enrolment.supersede(), () => alerting.work()],
+      asLeader: [() => enrolment.supersede(), notice, () => alerting.work()],
       clock,
       log
     })

@@ -96,6 +96,26 @@ export interface FleetQueries {
   counts(onlineSince: Millis, site?: SiteId): Promise<AgentCount[]>
 }
 
+/** JSON where texts are. */
+export interface ReportedAgent {
+  readonly agent: AgentId
+  readonly site: SiteId
+  readonly version: string
+  readonly lastHeardAt: Millis | null
+  readonly host: string
+  readonly counters: string
+  readonly suspicions: string
+  readonly noticed: string
+}
+
+export type NoticedRow = Pick<ReportedAgent, 'agent' | 'suspicions' | 'noticed'>
+
+export interface NoticedStore {
+  /** What all that belong told last, to whichever coordinator. */
+  reported(): AsyncIterable<ReportedAgent>
+  note(rows: readonly NoticedRow[]): Promise<void>
+}
+
 export interface FleetBook {
   /** @returns the heartbeat as if it had told all; null: it has to */
   heard(member: AgentRecord, body: HeartbeatRequest): HeartbeatRequest | null

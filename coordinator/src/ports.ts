@@ -10,6 +10,7 @@ import type { PolicyVersion, ScopePolicy, Standing } from '@starling/shared/roll
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
+import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -174,7 +175,23 @@ export interface CoordinatorsStore {
   /** Who was there last is first. */
   coordinators(): Promise<readonly CoordinatorAddress[]>
 }
-export type { Alert, AlertRule, Measurement, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
+/** What the core finds when it sees agents beside each other. */
+export interface Noticing {
+  readonly suspected: typeof suspected
+  readonly stillSuspected: typeof stillSuspected
+  readonly noticedOf: typeof noticedOf
+}
+export type {
+  Alert,
+  AlertRule,
+  Measurement,
+  Seen,
+  ReportBook,
+  RolloutCore,
+  RolloutEvent,
+  RolloutView,
+  TakenReport
+}
 
 // ------------------------------------------------------------------------------------------------- policies
 

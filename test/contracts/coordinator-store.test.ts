@@ -14,6 +14,7 @@ import type { StoreContract, StoreHarness } from './coordinator-store/contract.t
 import { coordinatorsContract } from './coordinator-store/coordinators.contract.ts'
 import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
+import { noticedContract } from './coordinator-store/noticed.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
 import { secretsContract } from './coordinator-store/secrets.contract.ts'
@@ -27,6 +28,7 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['purges', purgesContract],
   ['policies', policiesContract],
   ['series', seriesContract],
+  ['noticed', noticedContract],
   ['events', eventsContract],
   ['secrets', secretsContract],
   ['audit', auditContract],

@@ -50,6 +50,34 @@ export const alertRules: readonly AlertRule[] = [
     threshold: 0.1,
     clearsBelow: 0.08,
     forMs: 15 * minuteMs
+  },
+  {
+    id: 'unreachable',
+    summary: 'share of agents that no one can dial',
+    threshold: 0.1,
+    clearsBelow: 0.08,
+    forMs: 15 * minuteMs
+  },
+  {
+    id: 'no-multicast',
+    summary: 'share of agents that multicast does not reach',
+    threshold: 0.2,
+    clearsBelow: 0.15,
+    forMs: 15 * minuteMs
+  },
+  {
+    id: 'slow-link',
+    summary: 'share of agents whose downloads are far slower than those of others',
+    threshold: 0.2,
+    clearsBelow: 0.15,
+    forMs: 15 * minuteMs
+  },
+  {
+    id: 'old-version',
+    summary: 'share of agents that have been behind the newest version for two weeks',
+    threshold: 0.2,
+    clearsBelow: 0.15,
+    forMs: 15 * minuteMs
   }
 ]
 

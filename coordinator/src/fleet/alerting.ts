@@ -3,6 +3,7 @@
  * webhook. What was told stands in the database, so that whoever leads next tells neither twice nor never; what failed is
  * told again after a minute, two, four, at last once an hour.
  */
+import { fleetProblems } from '@starling/shared/fleet-problems.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import { dayMs, GiB, hourMs, minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
@@ -47,8 +48,7 @@ export function createAlerting(parts: AlertingParts): Alerting {
       const share = (problem: string): number => (agents < agentsMin ? 0 : (problems[problem] ?? 0) / agents)
       return [
         { rule: 'gateways-away', site, value: gateways - gatewaysOnline },
-        { rule: 'low-disk', site, value: share('low-disk') },
-        { rule: 'clock-skew', site, value: share('clock-skew') },
+        ...fleetProblems.map(problem => ({ rule: problem, site, value: share(problem) })),
         { rule: 'download-errors', site, value: downloads < downloadsMin ? 0 : errors / downloads },
         { rule: 'wan-amplification', site, value: day.fresh < freshBytesMin ? 0 : (amplification ?? 0) }
       ]
