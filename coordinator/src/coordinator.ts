@@ -15,7 +15,8 @@ import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
-import { alertRules, stepAlerts } from './core/alerts.ts'
+import { alertRulesWith, changedRule } from './core/alert-rules.ts'
+import { stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import * as noticing from './core/noticing.ts'
 import { createRolloutCore } from './core/rollout.ts'
@@ -41,7 +42,7 @@ import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
 import { coordinatorsStore } from './store/coordinators.ts'
 import { policyStore } from './store/policies.ts'
-import { alertStore } from './store/alerts.ts'
+import { alertRuleStore, alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
@@ -207,10 +208,11 @@ export async function createCoordinator(
     })
     const alerting = createAlerting({
       store: alertStore(database),
+      ruleStore: alertRuleStore(database),
+      change,
       series,
       view: fleetView,
-      decide: (known, measured, now) => stepAlerts(known, measured, alertRules, now),
-      rules: alertRules,
+      decide: { alertRulesWith, changedRule, stepAlerts },
       webhook: () => webhook.read(),
       send: sendToWebhook,
       clock,

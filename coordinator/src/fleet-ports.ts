@@ -1,12 +1,13 @@
 /** What the parts that see to the fleet are to each other: its store, its figures, its alerts. */
 import type * as view from '@starling/shared/admin-api/fleet-view.ts'
 import type { Answered } from '@starling/shared/admin-api/operation.ts'
+import type { AlertRule, AlertRuleChange, AlertRuleSetting } from '@starling/shared/alert-rule.ts'
 import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
 import type { HostFact } from '@starling/shared/heartbeat-report.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, ReportBook } from './ports.ts'
+import type { AgentRecord, Alert, By, ReportBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -58,6 +59,14 @@ export interface AlertStore {
   tellLater(id: string, attempts: number, nextAt: Millis): Promise<void>
   /** Forgets what was over before. */
   pruneAlerts(before: Millis): Promise<void>
+}
+
+export interface AlertRuleStore {
+  /** What an admin has changed. */
+  set(): Promise<readonly AlertRuleSetting[]>
+  put(setting: AlertRuleSetting): Promise<void>
+  /** As it was at first. */
+  reset(rule: string): Promise<void>
 }
 
 export interface AgentFilter {
@@ -145,7 +154,10 @@ export interface FleetView {
 export interface Alerting {
   list(): Promise<readonly Alert[]>
   /** @throws StarlingError `unknown-alert` */
-  acknowledge(id: string, by: string): Promise<void>
+  acknowledge(id: string, by: By): Promise<void>
+  rules(): Promise<readonly AlertRule[]>
+  /** Null: as it was at first. @throws StarlingError `unknown-rule`, `bad-rule` */
+  setRule(id: string, change: AlertRuleChange | null, by: By): Promise<AlertRule>
   /** What the leader does once a minute. */
   work(): Promise<void>
 }

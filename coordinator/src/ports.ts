@@ -9,8 +9,10 @@ import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts
 import type { PolicyVersion, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
+import type { alertRulesWith, changedRule } from './core/alert-rules.ts'
+import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
 import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
+import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -181,17 +183,13 @@ export interface Noticing {
   readonly stillSuspected: typeof stillSuspected
   readonly noticedOf: typeof noticedOf
 }
-export type {
-  Alert,
-  AlertRule,
-  Measurement,
-  Seen,
-  ReportBook,
-  RolloutCore,
-  RolloutEvent,
-  RolloutView,
-  TakenReport
+/** What the core decides of alerts. */
+export interface AlertDecisions {
+  readonly alertRulesWith: typeof alertRulesWith
+  readonly changedRule: typeof changedRule
+  readonly stepAlerts: typeof stepAlerts
 }
+export type { Alert, Measurement, Seen, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
 
 // ------------------------------------------------------------------------------------------------- policies
 
@@ -322,6 +320,8 @@ export type ChangeStore = TicketStore &
   EventStore &
   Pick<AgentStore, 'agent' | 'putAgent' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'> & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
+    readonly alerts: Pick<AlertStore, 'acknowledge'>
+    readonly alertRules: AlertRuleStore
   }
 
 // ------------------------------------------------------------------------------------------------- accounts

@@ -1,6 +1,7 @@
 /** A change and its audit entry in one transaction: see Change in ports.ts. */
 import type { Change } from '../ports.ts'
 import { memberStore } from './agents.ts'
+import { alertRuleStore, alertStore } from './alerts.ts'
 import type { AuditChain } from './audit.ts'
 import type { Database } from './database.ts'
 import { eventStore } from './events.ts'
@@ -23,7 +24,9 @@ export function createChange(database: Database, audit: AuditChain): Change {
         ...ticketStore(within),
         ...purgeStore(within),
         ...eventStore(within),
-        policies: policyStore(within)
+        policies: policyStore(within),
+        alerts: alertStore(within),
+        alertRules: alertRuleStore(within)
       })
       await audit.append(transaction, { by, ...deed })
       return result
