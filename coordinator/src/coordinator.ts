@@ -120,7 +120,7 @@ export async function createCoordinator(
     undo.push(
       database.leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until))
     )
-    const change = createChange(database, audit)
+    const change = createChange(database, audit, secrets)
     const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
     undo.push(() => store.close())
@@ -169,18 +169,7 @@ export async function createCoordinator(
     })
     const purges = createPurges(cached, change, clock)
     const series = seriesStore(database)
-    const webhook = createWebhookBook(
-      {
-        read: name => secrets.read(name),
-        write: (name, plain) =>
-          database.transaction(async transaction => {
-            if (plain === null) await secrets.remove(transaction, name)
-            else await secrets.write(transaction, name, plain)
-          })
-      },
-      sendToWebhook,
-      clock
-    )
+    const webhook = createWebhookBook(name => secrets.read(name), change, sendToWebhook, clock)
     const notice = createNoticer({
       store: noticedStore(database),
       decide: noticing,

@@ -179,7 +179,7 @@ export interface AlertWord {
 
 export interface WebhookBook {
   read(): Promise<Webhook | null>
-  write(webhook: Webhook | null): Promise<void>
+  write(webhook: Webhook | null, by: By): Promise<void>
   /** @throws StarlingError `no-webhook`, `webhook-failed` */
   test(): Promise<void>
 }

@@ -318,10 +318,17 @@ export type Change = <Result>(
 export type ChangeStore = TicketStore &
   PurgeStore &
   EventStore &
-  Pick<AgentStore, 'agent' | 'putAgent' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'> & {
+  Pick<
+    AgentStore,
+    'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'
+  > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
     readonly alerts: Pick<AlertStore, 'acknowledge'>
     readonly alertRules: AlertRuleStore
+    readonly secrets: {
+      write(name: string, plain: Uint8Array): Promise<void>
+      remove(name: string): Promise<void>
+    }
   }
 
 // ------------------------------------------------------------------------------------------------- accounts
@@ -401,7 +408,7 @@ export interface AccountStore {
 
   tokens(): Promise<readonly TokenRecord[]>
   createToken(by: By, token: TokenRecord & { readonly hash: string }): Promise<void>
-  /** @returns null when it is unknown, expired or revoked */
+  /** @returns null when it is unknown, expired or revoked, or the account that made it is disabled or gone */
   token(hash: string, now: Millis): Promise<TokenRecord | null>
   tokenUsed(id: string, at: Millis): Promise<void>
   /** @throws StarlingError `unknown-token` */

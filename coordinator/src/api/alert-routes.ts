@@ -17,8 +17,8 @@ export function addAlertRoutes(
   })
   route(alerts.listAlertRules, async () => ({ rules: await alerting.rules() }))
   route(alerts.setAlertRule, ({ params, body, by }) => alerting.setRule(params.rule, body.change, by))
-  route(alerts.setWebhook, async ({ body }) => {
-    await webhook.write(body.webhook)
+  route(alerts.setWebhook, async ({ body, by }) => {
+    await webhook.write(body.webhook, by)
     return { shape: body.webhook?.shape ?? null }
   })
   route(alerts.testWebhook, async () => {

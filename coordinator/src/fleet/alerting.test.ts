@@ -20,8 +20,10 @@ import type { Database } from '../store/database.ts'
 import { openDatabase } from '../store/open.ts'
 import { webhookShapes, type Alerting, type Webhook, type WebhookShape } from '../fleet-ports.ts'
 import { createAlerting } from './alerting.ts'
+import { createWebhookBook } from './webhook-book.ts'
 import { sendToWebhook } from './webhook.ts'
 
+const masterKey = createSealingKey()
 let folder: string
 let database: Database
 let audit: AuditChain
@@ -38,8 +40,9 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-alerts-'))
   database = await openDatabase({ folder }, createLog('silent'))
   const clock = (): number => now
-  audit = await openAudit(database, await openSecrets(database, createSealingKey(), clock), clock)
-  change = createChange(database, audit)
+  const secrets = await openSecrets(database, masterKey, clock)
+  audit = await openAudit(database, secrets, clock)
+  change = createChange(database, audit, secrets)
   server = createServer((request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
@@ -140,6 +143,25 @@ it('a rule that was changed holds from the next minute on, for each leader, and 
     ['ann', 'low-disk', 'off, fires at 0.3, over below 0.24, after 2 min'],
     ['ann', 'low-disk', 'on, fires at 0.3, over below 0.24, after 2 min']
   ])
+})
+
+it('a webhook is set if and only if the audit log says so', async () => {
+  const secrets = await openSecrets(database, masterKey, () => now)
+  const failing: AuditChain = { ...audit, append: () => Promise.reject(new Error('no entry')) }
+  const book = (log: AuditChain) =>
+    createWebhookBook(
+      name => secrets.read(name),
+      createChange(database, log, secrets),
+      sendToWebhook,
+      () => now
+    )
+  await expect(book(failing).write(webhook, ann)).rejects.toThrow('no entry')
+  expect(await book(audit).read()).toBeNull()
+  await book(audit).write(webhook, ann)
+  await expect(book(failing).write(null, ann)).rejects.toThrow('no entry')
+  expect(await book(audit).read()).toEqual(webhook)
+  const entries = await audit.page({ count: 9 })
+  expect(entries.map(({ actor, target }) => [actor, target])).toEqual([['ann', 'json']])
 })
 
 it('a webhook that fails is tried again, ever later, until it has taken it', async () => {

@@ -7,9 +7,10 @@ import type { Database } from './database.ts'
 import { eventStore } from './events.ts'
 import { policyStore } from './policies.ts'
 import { purgeStore } from './purges.ts'
+import type { Secrets } from './secrets.ts'
 import { ticketStore } from './tickets.ts'
 
-export function createChange(database: Database, audit: AuditChain): Change {
+export function createChange(database: Database, audit: AuditChain, secrets: Secrets): Change {
   return async (by, work) =>
     await database.transaction(async (transaction, notify) => {
       // The stores as they are, but within this transaction instead of one of their own.
@@ -26,7 +27,11 @@ export function createChange(database: Database, audit: AuditChain): Change {
         ...eventStore(within),
         policies: policyStore(within),
         alerts: alertStore(within),
-        alertRules: alertRuleStore(within)
+        alertRules: alertRuleStore(within),
+        secrets: {
+          write: (name, plain) => secrets.write(transaction, name, plain),
+          remove: name => secrets.remove(transaction, name)
+        }
       })
       await audit.append(transaction, { by, ...deed })
       return result
