@@ -34,6 +34,7 @@ import { ownVersion } from './own-version.ts'
 import { createOrders } from './orders/orders.ts'
 import { stepsThrough } from './orders/through-proxy.ts'
 import { createPage } from './page/page.ts'
+import { createDialOutcomes } from './peers/dial-outcomes.ts'
 import { createPeerBytes } from './peer-bytes.ts'
 import { corePolicyOf, createPolicyState, sharingOf, type PolicyState } from './policy-state.ts'
 import type { AgentStatus, ConfigReload, PeersPort, SourcedValue, StoreUsage } from './ports.ts'
@@ -148,6 +149,7 @@ async function start(
   )
   const farUploads = createFarUploads(await store.recall(remembered.farUploads))
   const lineMeter = createLineMeter(await store.recall(remembered.wanLine))
+  const lanMeter = createLineMeter(null)
   const bans = bansOf(await store.recall(remembered.bans))
   const reporter = createReporter({
     log,
@@ -164,6 +166,7 @@ async function start(
   // Who this agent is, whose word counts, and where it belongs.
   const { identity, tls, trust } = await openIdentity(store, config, atStart.site.id)
   const self = identity.agentId
+  const dials = createDialOutcomes(self)
   const pin = async (transfer: TransferId, pinned: boolean): Promise<void> => {
     await store.pin(transfer, pinned)
     emit({ type: 'transfer-pinned', transfer, pinned })
@@ -228,7 +231,7 @@ async function start(
   )
   stops.push(() => upstream.close())
   const { bulk, network } = await openPeers(
-    { identity, tls, trust, group: () => policy.now().peers.group, log, stops },
+    { identity, tls, trust, dials, group: () => policy.now().peers.group, log, stops },
     config,
     { site, role, member }
   )
@@ -323,7 +326,7 @@ async function start(
     lookAtDisk.stop()
   })
   policy.start()
-  stops.push(watchLine(lineMeter, () => flows.totals(), policy))
+  stops.push(watchLine({ wan: lineMeter, lan: lanMeter }, () => flows.totals(), policy))
   await network.start(emit)
   stops.push(() => network.stop())
   const listening = await startProxy(
@@ -436,6 +439,12 @@ async function start(
             ended: isUp ? proxy!.tally().ended : { all: 0, failed: 0 },
             refusals: network.refusals(),
             signs: network.signs(),
+            unreached: dials.unreached(),
+            rates: {
+              wan: lineMeter.bytesPerSecond,
+              lan: lanMeter.bytesPerSecond,
+              line: policyOf(inForce).wanLineBytesPerSecond || null
+            },
             mdns: config.mdns,
             peers: network.list().length,
             stored: store.list(),

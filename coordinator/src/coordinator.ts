@@ -18,15 +18,19 @@ import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
-import { alertRules, stepAlerts } from './core/alerts.ts'
+import { alertRulesWith, changedRule } from './core/alert-rules.ts'
+import { stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
+import * as noticing from './core/noticing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
 import type { FleetView } from './fleet-ports.ts'
 import { createFleetFigures } from './fleet/fleet-figures.ts'
-import { createFleetView, onlineSinceAt } from './fleet/fleet-view.ts'
+import { createFleetView } from './fleet/fleet-view.ts'
+import { onlineSince } from './fleet/presence.ts'
+import { createNoticer } from './fleet/noticer.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -49,7 +53,7 @@ import { claimForFleet } from './store/facts.ts'
 import { coordinatorsStore } from './store/coordinators.ts'
 import { orderStore } from './store/orders.ts'
 import { policyStore } from './store/policies.ts'
-import { alertStore } from './store/alerts.ts'
+import { alertRuleStore, alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
@@ -57,6 +61,7 @@ import type { Database } from './store/database.ts'
 import { watchLeading } from './store/leading.ts'
 import { openDatabase } from './store/open.ts'
 import { fleetQueries } from './store/fleet-queries.ts'
+import { noticedStore } from './store/noticed.ts'
 import { seriesStore } from './store/series.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
@@ -139,7 +144,7 @@ export async function createCoordinator(
     undo.push(() => spans.close())
     const { leader, leads } = watchLeading(database)
     undo.push(leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until)))
-    const change = createChange(database, audit)
+    const change = createChange(database, audit, secrets)
     const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
     undo.push(() => store.close())
@@ -190,25 +195,20 @@ export async function createCoordinator(
     const orderDesk = createOrderDesk({ store: orderStore(database), log }, clock)
     undo.push(() => orderDesk.stop())
     const series = seriesStore(database)
-    const webhook = createWebhookBook(
-      {
-        read: name => secrets.read(name),
-        write: (name, plain) =>
-          database.transaction(async transaction => {
-            if (plain === null) await secrets.remove(transaction, name)
-            else await secrets.write(transaction, name, plain)
-          })
-      },
-      sendToWebhook,
+    const webhook = createWebhookBook(name => secrets.read(name), change, sendToWebhook, clock)
+    const notice = createNoticer({
+      store: noticedStore(database),
+      decide: noticing,
+      heartbeatMs: config.heartbeatMs,
       clock
-    )
+    })
     const book = createFleetBook({
       store: series,
       reports,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => leader('figures', onLeader),
-      asLeader: [() => enrolment.supersede(), () => alerting.work()],
+      asLeader: [() => enrolment.supersede(), notice, () => alerting.work()],
       clock,
       log
     })
@@ -223,10 +223,11 @@ export async function createCoordinator(
     })
     const alerting = createAlerting({
       store: alertStore(database),
+      ruleStore: alertRuleStore(database),
+      change,
       series,
       view: fleetView,
-      decide: (known, measured, now) => stepAlerts(known, measured, alertRules, now),
-      rules: alertRules,
+      decide: { alertRulesWith, changedRule, stepAlerts },
       webhook: () => webhook.read(),
       send: sendToWebhook,
       clock,
@@ -280,7 +281,7 @@ export async function createCoordinator(
       revocations: () => cached.revocations(),
       auditEntries: async () => (await audit.page({ count: 1 }))[0]?.number ?? 0,
       databaseBytes: () => database.sizeBytes(),
-      onlineSince: () => onlineSinceAt(clock(), config.heartbeatMs),
+      onlineSince: () => onlineSince(config.heartbeatMs, clock()),
       clock,
       log
     })
@@ -298,7 +299,7 @@ export async function createCoordinator(
         leads: leads(),
         acknowledged: policy.acknowledged(),
         taken: series.taken(),
-        rules: alertRules,
+        rules: await alerting.rules(),
         database: { kind: database.kind, queries, transactions, failed }
       }
     }, requests)

@@ -26,6 +26,8 @@ let online: Set<string>
 let credentials: () => Promise<number>
 /** What happens between the look at a ticket and its use. */
 let meanwhile: () => Promise<unknown>
+/** What is changed fails at its end, where the audit entry is written. */
+let isAuditBroken: boolean
 let close: () => Promise<void>
 
 beforeEach(async () => {
@@ -36,8 +38,10 @@ beforeEach(async () => {
   now = 1_000_000_000_000
   online = new Set()
   meanwhile = async () => {}
+  isAuditBroken = false
   const clock = () => now
-  const chain = await openAudit(database, await openSecrets(database, createSealingKey(), clock), clock)
+  const secrets = await openSecrets(database, createSealingKey(), clock)
+  const chain = await openAudit(database, secrets, clock)
   audit = chain
   credentials = async () => (await database.db.selectFrom('credentials').select('serial').execute()).length
   enrolment = createEnrolment({
@@ -50,7 +54,17 @@ beforeEach(async () => {
       }
     },
     cached: store,
-    change: createChange(database, chain),
+    change: createChange(
+      database,
+      {
+        ...chain,
+        async append(within, deed) {
+          if (isAuditBroken) throw new Error('no entry')
+          await chain.append(within, deed)
+        }
+      },
+      secrets
+    ),
     authority: createAuthority(await loadAuthorityKeys(folder)),
     fleet: { enrolled: agent => void online.add(agent), revoked: agent => void online.delete(agent) },
     clock,
@@ -72,6 +86,17 @@ async function newTicket(uses = 1, group?: string): Promise<{ id: string; secret
   const { ticket, view } = await enrolment.createTicket(request, byItself('ticket.create'))
   return { id: view.id, secret: parseTicket(ticket).secret }
 }
+
+it('an agent is moved if and only if the audit log says so', async () => {
+  const { secret } = await newTicket()
+  const agent = createIdentity().agentId
+  await enrolment.enrol(agent, { secret, version: '1' }, '192.0.2.1')
+  const by = byItself('agent.move')
+  await enrolment.move(agent, { site: 'hall', group: 'pilots' }, by)
+  isAuditBroken = true
+  await expect(enrolment.move(agent, { site: 'yard', group: null }, by)).rejects.toThrow('no entry')
+  expect(await store.agent(agent)).toMatchObject({ site: 'hall', group: 'pilots' })
+})
 
 it('of a thousand machines that are set up anew and join at once, none is there twice and none is left out', async () => {
   const count = 1000

@@ -59,7 +59,8 @@ export interface Enrolment {
   /** To another site or group; its next heartbeat brings the credential. @throws StarlingError `unknown-agent` */
   move(
     agent: AgentId,
-    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined }
+    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined },
+    by: By
   ): Promise<AgentRecord>
   renew(member: AgentRecord): Promise<Credential>
   /** Null while the credential of that serial has more than half of its life before it. */
@@ -284,21 +285,20 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       })
       fleet.revoked(agent)
     },
-    async move(agent, to) {
-      const record = await store.agent(agent)
-      if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
-      const moved = {
-        ...record,
-        site: to.site ?? record.site,
-        group: to.group === undefined ? record.group : to.group
-      }
-      await store.putAgent(moved)
-      if (moved.group !== record.group) await store.setGroup(agent, moved.group)
-      await store.note({
-        at: Math.floor(clock()),
-        kind: 'moved',
-        agent,
-        detail: `to site ${moved.site}, ${moved.group === null ? 'no group' : `group ${moved.group}`}`
+    async move(agent, to, by) {
+      const moved = await change(by, async changed => {
+        const record = await changed.agent(agent)
+        if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
+        const result = {
+          ...record,
+          site: to.site ?? record.site,
+          group: to.group === undefined ? record.group : to.group
+        }
+        await changed.putAgent(result)
+        if (result.group !== record.group) await changed.setGroup(agent, result.group)
+        const detail = `to site ${result.site}, ${result.group === null ? 'no group' : `group ${result.group}`}`
+        await changed.note({ at: Math.floor(clock()), kind: 'moved', agent, detail })
+        return { result, target: agent, detail }
       })
       fleet.enrolled(agent, moved.site, moved.role)
       return moved

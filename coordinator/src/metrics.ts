@@ -5,6 +5,7 @@
  * Nothing is told of a single agent, and what agents or admins name (sites, versions, problems) is cut off at a number with
  * the rest in one row: 20,000 agents make as many rows as 20.
  */
+import type { AlertRule } from '@starling/shared/alert-rule.ts'
 import {
   createExposition,
   plain,
@@ -16,7 +17,7 @@ import {
 import type { Spread } from '@starling/agent/telemetry/spread.ts'
 import type { Figures } from '@starling/shared/fleet-series.ts'
 import type { Millis } from '@starling/shared/units.ts'
-import type { AlertRule, FleetFigures, SiteFigures } from './ports.ts'
+import type { FleetFigures, SiteFigures } from './ports.ts'
 import type { RequestTally } from './request-tally.ts'
 
 export interface CoordinatorFigures {
@@ -30,7 +31,7 @@ export interface CoordinatorFigures {
   readonly acknowledged: Readonly<Record<'applied' | 'refused', number>>
   /** Since the start, by this coordinator. */
   readonly taken: Figures
-  readonly rules: readonly AlertRule[]
+  readonly rules: ReadonlyArray<Pick<AlertRule, 'id'>>
   readonly database: {
     readonly kind: 'sqlite' | 'postgres'
     readonly queries: Spread

@@ -53,13 +53,14 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-orders-'))
   database = await openDatabase({ folder }, log)
   store = createStore(database, log)
-  audit = await openAudit(database, await openSecrets(database, createSealingKey(), clock), clock)
+  const secrets = await openSecrets(database, createSealingKey(), clock)
+  audit = await openAudit(database, secrets, clock)
   desk = createOrderDesk({ store: orderStore(database), log }, clock)
   orders = createOrders({
     store: orderStore(database),
     desk,
     agents: () => store.agents(),
-    change: createChange(database, audit),
+    change: createChange(database, audit, secrets),
     clock
   })
 })

@@ -17,7 +17,10 @@ import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts
 import type { PolicyVersion, Rollout, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
-import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
+import type { alertRulesWith, changedRule } from './core/alert-rules.ts'
+import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
+import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
+import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -188,7 +191,19 @@ export interface CoordinatorsStore {
   /** Who was there last is first. */
   coordinators(): Promise<readonly CoordinatorAddress[]>
 }
-export type { Alert, AlertRule, Measurement, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
+/** What the core finds when it sees agents beside each other. */
+export interface Noticing {
+  readonly suspected: typeof suspected
+  readonly stillSuspected: typeof stillSuspected
+  readonly noticedOf: typeof noticedOf
+}
+/** What the core decides of alerts. */
+export interface AlertDecisions {
+  readonly alertRulesWith: typeof alertRulesWith
+  readonly changedRule: typeof changedRule
+  readonly stepAlerts: typeof stepAlerts
+}
+export type { Alert, Measurement, Seen, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
 
 // ------------------------------------------------------------------------------------------------- policies
 
@@ -405,10 +420,16 @@ export type ChangeStore = TicketStore &
   EventStore &
   Pick<
     AgentStore,
-    'agent' | 'putAgent' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
+    'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
   > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
     readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>
+    readonly alerts: Pick<AlertStore, 'acknowledge'>
+    readonly alertRules: AlertRuleStore
+    readonly secrets: {
+      write(name: string, plain: Uint8Array): Promise<void>
+      remove(name: string): Promise<void>
+    }
   }
 
 // ------------------------------------------------------------------------------------------------- accounts
@@ -488,7 +509,7 @@ export interface AccountStore {
 
   tokens(): Promise<readonly TokenRecord[]>
   createToken(by: By, token: TokenRecord & { readonly hash: string }): Promise<void>
-  /** @returns null when it is unknown, expired or revoked */
+  /** @returns null when it is unknown, expired or revoked, or the account that made it is disabled or gone */
   token(hash: string, now: Millis): Promise<TokenRecord | null>
   tokenUsed(id: string, at: Millis): Promise<void>
   /** @throws StarlingError `unknown-token` */

@@ -51,6 +51,7 @@ const examples: Readonly<Record<string, string>> = {
   scope: 'site:nowhere',
   version: '1',
   order: 'pause',
+  rule: 'nobody',
   id: '0123456789abcdef'
 }
 /** How an operation is asked about a site. */

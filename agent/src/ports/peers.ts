@@ -37,7 +37,7 @@ export interface PeersPort {
   addresses(): readonly string[]
   /** Reasons why contacts failed, counted: 'no-credential', 'other-fleet', 'other-site', 'unreachable', ... */
   refusals(): ReadonlyMap<string, number>
-  /** Since the start: whether another agent was heard by multicast, and whether any has dialled this one. */
+  /** Whether another agent was heard by multicast since the start, and whether any has dialled this one lately. */
   signs(): { readonly multicastHeard: boolean; readonly dialled: boolean }
   stop(): Promise<void>
 }

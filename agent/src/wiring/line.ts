@@ -1,4 +1,4 @@
-/** Looks at what comes over the WAN line, for the line meter. */
+/** Looks at what comes over the WAN line and over the LAN, for their meters. */
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { LineMeter } from '../line-meter.ts'
 import type { PolicyState } from '../policy-state.ts'
@@ -9,14 +9,16 @@ const lineLookMs: Millis = 5 * secondMs
 
 /** @returns what ends it */
 export function watchLine(
-  meter: LineMeter,
+  meters: { readonly wan: LineMeter; readonly lan: LineMeter },
   totals: () => Readonly<ByteCounters>,
   policy: Pick<PolicyState, 'now'>
 ): () => void {
   const timer = setInterval(() => {
-    const { all, foreground, background } = policy.now().rates
+    const { rates, core: numbers } = policy.now()
+    const { all, foreground, background } = rates
     const isLimited = all !== null || foreground !== null || background !== null
-    meter.note(totals().fromUpstream, isLimited, Date.now())
+    meters.wan.note(totals().fromUpstream, isLimited, Date.now())
+    meters.lan.note(totals().fromPeers, numbers.maxLanDownloadBytesPerSecond !== 0, Date.now())
   }, lineLookMs)
   timer.unref()
   return () => {

@@ -11,6 +11,7 @@ import type { TlsIdentity } from '../identity/certificate.ts'
 import type { Identity } from '../identity/keys.ts'
 import { agentIdOfSocket, dialAgent, identityServerOptions } from '../identity/tls.ts'
 import type { Log } from '../log.ts'
+import type { DialOutcomes } from '../peers/dial-outcomes.ts'
 import { createPeers } from '../peers/peers.ts'
 import type { PeersPort, TrustPort } from '../ports.ts'
 import type { Stops } from '../stops.ts'
@@ -21,6 +22,8 @@ export async function openPeers(
     readonly identity: Identity
     readonly tls: TlsIdentity
     readonly trust: TrustPort
+    /** What becomes of dials, for who watches whom nobody reaches. */
+    readonly dials: DialOutcomes
     /** Whom policy lets us share with at any site; null: nobody. */
     readonly group: () => string | null
     readonly log: Log
@@ -29,12 +32,12 @@ export async function openPeers(
   config: AgentConfig,
   place: { readonly site: SiteId; readonly role: Role; readonly member: Member | null }
 ): Promise<{ readonly bulk: BulkTls; readonly network: PeersPort }> {
-  const { identity, tls, trust, log } = parts
+  const { identity, tls, trust, dials, log } = parts
   const { site, role, member } = place
   let network: PeersPort | null = null
   const bulk = await createBulkTls(
     {
-      dial: to => dialAgent({ ...to, tls }),
+      dial: to => dials.watch(to.expected, dialAgent({ ...to, tls })),
       serverOptions: alpn => identityServerOptions(tls, alpn),
       agentIdOfSocket,
       mayServe: peer => network?.linked(peer) === true,
@@ -45,7 +48,7 @@ export async function openPeers(
   )
   parts.stops.push(() => bulk.close())
   network = await createPeers(
-    { trust, privateKey: identity.libp2pKey, log },
+    { trust, privateKey: identity.libp2pKey, dials, log },
     {
       listen: config.listen,
       site,

@@ -41,8 +41,8 @@ export function addAdminRoutes(
     return { agent, alreadyRevoked: !revoked }
   })
 
-  route(moveAgent, async ({ params: { agent }, body }) => {
-    const { site, group } = await enrolment.move(agent, body)
+  route(moveAgent, async ({ params: { agent }, body, by }) => {
+    const { site, group } = await enrolment.move(agent, body, by)
     return { agent, site, group }
   })
 

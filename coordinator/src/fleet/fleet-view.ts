@@ -12,16 +12,9 @@ import {
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
+import { onlineSince } from './presence.ts'
 
-/** As the core counts presence: three missed, late by the jitter; and what was heard is written down late. */
-const heartbeatsMissedMax = 3.5
-const writtenLateMs: Millis = 6000
 const pointsMax = 5000
-
-/** Whom the database has heard since then is online. */
-export function onlineSinceAt(now: Millis, heartbeatMs: Millis): Millis {
-  return Math.floor(now - heartbeatMs * heartbeatsMissedMax - writtenLateMs)
-}
 
 export function createFleetView({
   store,
@@ -39,7 +32,7 @@ export function createFleetView({
   readonly clock: () => Millis
 }): FleetView {
   const now = (): Millis => Math.floor(clock())
-  const onlineSince = (): Millis => onlineSinceAt(now(), heartbeatMs)
+  const onlineFrom = (): Millis => onlineSince(heartbeatMs, now())
   const shown = ({ host: _, counters: __, ...agent }: FoundAgent, since: Millis) => ({
     ...agent,
     online: agent.revokedAt === null && (agent.lastHeardAt ?? 0) >= since
@@ -52,7 +45,7 @@ export function createFleetView({
 
   return {
     async agents(filter) {
-      const since = onlineSince()
+      const since = onlineFrom()
       const agents = await store.find({ ...filter, onlineSince: since })
       return {
         agents: agents.map(agent => shown(agent, since)),
@@ -69,7 +62,7 @@ export function createFleetView({
       const live = book.reports.of(id)
       const written = (text: string): Record<string, never> => JSON.parse(text) as Record<string, never>
       return {
-        ...shown(found, onlineSince()),
+        ...shown(found, onlineFrom()),
         host: live?.host ?? written(found.host),
         counters: live?.counters ?? written(found.counters),
         contents: [...(live?.swarm.values() ?? [])].map(
@@ -94,7 +87,7 @@ export function createFleetView({
           problems: Record<string, number>
         }
       >()
-      for (const row of await store.counts(onlineSince(), site)) {
+      for (const row of await store.counts(onlineFrom(), site)) {
         const sum = sites.get(row.site) ?? {
           agents: 0,
           online: 0,
@@ -123,7 +116,7 @@ export function createFleetView({
     async fleet(site) {
       const [problems, versions] = [noCounts(), noCounts()]
       let [agents, online] = [0, 0]
-      for (const row of await store.counts(onlineSince(), site)) {
+      for (const row of await store.counts(onlineFrom(), site)) {
         agents += row.count
         online += row.online
         addCounts(problems, row.problems.split(' '), row.count)

@@ -1,7 +1,7 @@
 /** What agents reported, and the fleet's figures over time that come of it: both in one transaction, so that each count counts once. */
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { dayMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import { sql, type Expression, type RawBuilder, type Transaction } from 'kysely'
+import { sql, type Expression, type Generated, type RawBuilder, type Transaction } from 'kysely'
 import {
   added,
   addFigures,
@@ -30,6 +30,10 @@ export interface SeriesTables {
     host: string
     hostName: string
     problems: string
+    /** JSON: since when each is suspected (core/noticing.ts). */
+    suspicions: Generated<string>
+    /** What has lasted, with spaces between. */
+    noticed: Generated<string>
   }
   series: { span: Span; site: SiteId; at: number; online: number } & Figures
   noPeer: { day: number; site: SiteId; reason: string; count: number }

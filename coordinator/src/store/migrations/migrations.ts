@@ -7,6 +7,7 @@ import { policies } from './005-policies.ts'
 import { fleet } from './006-fleet.ts'
 import { coordinators } from './007-coordinators.ts'
 import { orders } from './008-orders.ts'
+import { noticedProblems } from './009-noticed-problems.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   policies,
   fleet,
   coordinators,
-  orders
+  orders,
+  noticedProblems
 ]
