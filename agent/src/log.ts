@@ -3,6 +3,7 @@
  * `withoutQuery` leaves, and known secret fields are blanked. The last lines stay in memory, for the page and support bundles.
  */
 import { pino, symbols, type DestinationStream, type Logger } from 'pino'
+import { secretFields } from './telemetry/secret-fields.ts'
 
 export type Log = Logger
 
@@ -37,15 +38,7 @@ export function createLog(level: string, name: string): Log {
     {
       level,
       base: { name },
-      redact: [
-        'ticket',
-        'secret',
-        '*.ticket',
-        '*.secret',
-        '*.proof',
-        'headers.authorization',
-        'headers.cookie'
-      ]
+      redact: [...secretFields]
     },
     new Remembering(pino.destination({ fd: 2, sync: true }))
   )

@@ -73,6 +73,12 @@ test('a download can be looked into while it goes on, after it, and after a rest
 
   const [two] = await startMembers(house, secret, ['looked-into-2'], [one!])
   await download(two!.proxy, url)
+  // A client may have its last bytes before the disk has.
+  await event<{ transfers: Array<{ complete: boolean; readers: number }> }>(
+    `${two!.page}/api/v1/events`,
+    'status',
+    ({ transfers }) => transfers.some(({ complete, readers }) => complete && readers === 0)
+  )
   const [status] = await json<DeliveryStatus[]>(`${two!.page}/api/v1/delivery-status`)
   expect(status).toMatchObject({
     FileId: transfer,

@@ -21,6 +21,7 @@ import { showRequests } from './requests.ts'
 import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
+import { showOrders } from './orders.ts'
 import { showPeers, showStatus } from './status.ts'
 import { saveSupportBundle } from './support-bundle.ts'
 import { showUpstreams } from './upstreams.ts'
@@ -191,6 +192,10 @@ ${exitCodesHelp}`
     .action((options: Common & { print?: boolean }) =>
       openPage({ ...common(options), print: options.print === true }, tools)
     )
+
+  command(program, 'orders', 'Show what the coordinator wants this agent to have, and how far it is.', [
+    'starling orders'
+  ]).action((options: Common) => showOrders(common(options), tools))
 
   command(program, 'requests', "Show what clients asked of the running agent's proxy, the newest first.", [
     'starling requests --since 2h',
