@@ -3,9 +3,10 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import { transferIdOf, keyHashOf, type SignedHead } from '@starling/shared/manifest.ts'
 import { corePolicyDefaults } from '@starling/shared/policy/effective.ts'
 import { MiB } from '@starling/shared/units.ts'
+import type { SwarmMessage } from '@starling/shared/wire.ts'
 import { describe, expect, it } from 'vitest'
 import { createAgentCore, type AgentCoreMachine } from './agent.ts'
-import type { AgentEffect, CorePolicy } from './events.ts'
+import type { AgentEffect, AgentEvent, CorePolicy } from './events.ts'
 
 const url = 'http://origin.example/update.msu'
 const chunks = 16
@@ -184,29 +185,40 @@ it('a peer is looked at over all transfers', () => {
 })
 
 it('looking changes nothing: who is watched decides as who is not', () => {
-  const run = (watched: boolean): AgentEffect[] => {
+  const run = (watched: boolean): Array<AgentEffect | number | null> => {
     const one = scene()
-    const all: AgentEffect[] = []
-    const look = (at: number): void => {
-      if (!watched) return
-      one.core.lookAt(transfer, at)
-      one.core.lookAtPeers(at)
-      one.core.moving(transfer)
+    const all: Array<AgentEffect | number | null> = []
+    const open: number[] = []
+    const step = (event: AgentEvent, at: number): void => {
+      if (watched) {
+        one.core.lookAt(transfer, at)
+        one.core.lookAtPeers(at)
+        one.core.moving(transfer)
+      }
+      const effects = one.core.step(event, at)
+      for (const effect of effects) if (effect.type === 'fetch-chunk') open.push(effect.fetch)
+      all.push(...effects, one.core.wakeAt())
     }
-    one.joins('a')
-    one.joins('b')
+    const peers = ['a', 'b', 'c', 'd']
+    for (const peer of peers) one.joins(peer)
     all.push(...one.reads())
-    for (let at = 1000; at < 20_000; at += 250) {
-      look(at)
-      const claim = { extent: at % 4, claimant: 'a', sequence: at, bytesDone: at * 100 }
-      all.push(
-        ...one.core.step({ type: 'peer-said', peer: 'a', message: { type: 'claim', transfer, claim } }, at)
-      )
-      look(at + 1)
-      if (at === 5000) one.has('b', 3, 4, 5)
-      all.push(...one.core.step({ type: 'woke' }, at + 10))
+    const said = (peer: string, message: SwarmMessage, at: number): void => {
+      step({ type: 'peer-said', peer, message }, at)
+    }
+    for (let at = 1000; at < 12_000; at += 250) {
+      const claim = { extent: 3, claimant: 'a', sequence: at, bytesDone: (at - 1000) * 100 }
+      said('a', { type: 'claim', transfer, claim }, at)
+      // All have the same, so that a die says who is asked; and nobody delivers, so that this goes on.
+      for (const peer of peers) said(peer, { type: 'have', transfer, chunks: [at % 12, (at / 250) % 12] }, at)
+      const fetch = open.shift()
+      if (fetch !== undefined) step({ type: 'fetch-failed', fetch, reason: 'busy', retryAfterMs: 40 }, at + 5)
+      step({ type: 'woke' }, at + 100)
     }
     return all
   }
-  expect(run(true)).toEqual(run(false))
+  const alone = run(false)
+  expect(
+    alone.filter(effect => typeof effect === 'object' && effect?.type === 'fetch-chunk').length
+  ).toBeGreaterThan(20)
+  expect(run(true)).toEqual(alone)
 })

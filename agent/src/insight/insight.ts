@@ -76,8 +76,8 @@ export interface RunningInsight extends Insight {
   keep(): Promise<void>
 }
 
-/** A page that is open asks often; its checks make requests. */
-const healthLivesMs: Millis = 5 * secondMs
+/** A page that is open asks often, and any program on this machine may: what makes requests or pings is not made anew each time. */
+const answersLiveMs: Millis = secondMs
 const bundleLogLines = 1000
 
 interface Meters {
@@ -97,7 +97,6 @@ export function createInsight(parts: InsightParts): RunningInsight {
   let completedFiles = 0
   let completedUpTo = startedAt
   let isHistoryNew = false
-  let health: { readonly at: number; readonly view: Promise<HealthView> } | null = null
 
   const storedOf = (transfer: TransferId): StoredTransfer | undefined =>
     parts.stored().find(({ head }) => head.transfer === transfer)
@@ -206,11 +205,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
     })
   }
 
-  function recentHealth(): Promise<HealthView> {
-    const now = performance.now()
-    if (health === null || now - health.at > healthLivesMs) health = { at: now, view: checkHealth() }
-    return health.view
-  }
+  const recentHealth = recently(checkHealth)
+  const recentPeerInfo = recently(peerInfo)
 
   function logLines(linesMax: number): LogLine[] {
     return lastLines(log, linesMax).flatMap(line => {
@@ -296,7 +292,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
       const moving = new Set(core.moving(transfer).map(({ chunk }) => chunk))
       return sources.map({ transfer, chunkBytes: stored.head.head.chunkBytes, have: stored.have, moving })
     },
-    peerInfo,
+    peerInfo: recentPeerInfo,
     history() {
       noteHistory()
       return history.view()
@@ -329,7 +325,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
           'status.json': status,
           'health.json': await attempt(recentHealth),
           'delivery-status.json': await attempt(() => deliveryStatus(status)),
-          'peers.json': await attempt(peerInfo),
+          'peers.json': await attempt(recentPeerInfo),
           'history.json': await attempt(() => history.view()),
           'config.json': await attempt(() => parts.showConfig()),
           'policy.json': await attempt(() => parts.showPolicy()),
@@ -338,6 +334,16 @@ export function createInsight(parts: InsightParts): RunningInsight {
         redactor
       )
     }
+  }
+}
+
+/** The same answer for all who ask within a moment. */
+function recently<Answer>(make: () => Promise<Answer>): () => Promise<Answer> {
+  let last: { readonly at: number; readonly answer: Promise<Answer> } | null = null
+  return () => {
+    const now = performance.now()
+    if (last === null || now - last.at > answersLiveMs) last = { at: now, answer: make() }
+    return last.answer
   }
 }
 

@@ -28,16 +28,14 @@ afterEach(async () => {
 const withToken = () => ({ headers: { authorization: `Bearer ${token}` } })
 const at = (path: string, init: RequestInit = {}) => fetch(`${page.address}${path}`, init)
 
-/** Reads from a stream of events until all of these are in it. */
-async function heard(path: string, ...wanted: readonly string[]): Promise<string> {
-  const stop = new AbortController()
+/** Reads from a stream of events until all of these are in it; whoever `stays` goes on to listen. */
+async function heard(path: string, wanted: readonly string[], stays?: AbortController): Promise<string> {
+  const stop = stays ?? new AbortController()
   const response = await at(path, { signal: stop.signal })
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''
-  for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece
-    if (wanted.every(word => text.includes(word))) break
-  }
-  stop.abort()
+  while (!wanted.every(word => text.includes(word))) text += (await reader.read()).value ?? ''
+  if (stays === undefined) stop.abort()
   return text
 }
 
@@ -61,12 +59,15 @@ it('who looks into a transfer is told of its chunks, and nobody else', async () 
       return makeChunkMap(transfer)
     }
   }
-  expect(await heard('/api/v1/events', 'event: status')).not.toContain('event: chunks')
+  expect(await heard('/api/v1/events', ['event: status'])).not.toContain('event: chunks')
   expect(asked).toBe(0)
-  const text = await heard(`/api/v1/events?transfer=${id}`, 'event: status', 'event: chunks')
+  const curious = new AbortController()
+  const text = await heard(`/api/v1/events?transfer=${id}`, ['event: status', 'event: chunks'], curious)
   const [, json] = /^event: chunks\ndata: (.*)\n\n/m.exec(text)!
   expect(JSON.parse(json!)).toEqual(makeChunkMap(id))
   expect(asked).toBe(1)
+  expect(await heard('/api/v1/events', ['event: status'])).not.toContain('event: chunks')
+  curious.abort()
   expect((await at('/api/v1/events?transfer=nonsense')).status).toBe(404)
 })
 
