@@ -26,7 +26,8 @@ const roomOf = path => {
   if ((pkg !== 'agent' && pkg !== 'coordinator') || first !== 'src') return { pkg, room: 'tools' }
   if (pkg === 'agent' && second === 'identity' && deeper.length > 0) return { pkg, room: 'identity' }
   if (deeper.length > 0) {
-    return second === 'core' ? { pkg, room: 'core' } : { pkg, room: 'shell', shell: second }
+    const room = { core: 'core', ports: 'family', telemetry: 'telemetry', wiring: 'wiring' }[second]
+    return room ? { pkg, room } : { pkg, room: 'shell', shell: second }
   }
   const name = second.replace(/\.test\.ts$/, '.ts')
   if (compositionRoots.includes(name)) return { pkg, room: 'root', name }
@@ -54,7 +55,16 @@ const target = (fromPath, specifier) => {
 const identity = (from, to) =>
   (to.room === 'identity' && (from.pkg === 'coordinator' || from.room === 'identity')) ||
   (to.file === 'page-files.ts' && from.pkg === 'coordinator')
+// agent/src/telemetry says how figures and spans are told; both processes tell theirs so.
+const telemetry = to => to.room === 'telemetry'
 const outside = to => to.room === 'package' || to.room === 'node'
+
+// One file a family of ports; everybody else imports ports.ts, which has them all.
+const ports = {
+  may: (from, to, typeOnly) =>
+    to.room === 'shared' || (['core', 'family'].includes(to.room) && to.pkg === from.pkg && typeOnly),
+  wayOut: 'ports import only shared and, with `import type`, each other and their own core'
+}
 
 const table = {
   shared: {
@@ -66,11 +76,8 @@ const table = {
     wayOut:
       'a core imports only shared and its own folder; have it return an effect and let run.ts hand that to a shell'
   },
-  ports: {
-    may: (from, to, typeOnly) =>
-      to.room === 'shared' || (to.room === 'core' && to.pkg === from.pkg && typeOnly),
-    wayOut: 'ports.ts imports only shared and, with `import type`, its own core'
-  },
+  ports,
+  family: ports,
   run: {
     may: (from, to) =>
       to.room === 'shared' || (['core', 'ports', 'run'].includes(to.room) && to.pkg === from.pkg),
@@ -81,9 +88,14 @@ const table = {
       outside(to) || ['shared', 'identity'].includes(to.room) || (to.room === 'ports' && to.pkg === from.pkg),
     wayOut: 'identity is a library: it imports itself, ports, shared and packages, never a shell'
   },
+  telemetry: {
+    may: (_, to) => outside(to) || ['shared', 'telemetry'].includes(to.room),
+    wayOut: 'telemetry is a library: it imports itself, shared and packages, never a shell'
+  },
   common: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       (['common', 'ports'].includes(to.room) && to.pkg === from.pkg),
@@ -92,6 +104,7 @@ const table = {
   shell: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       (to.pkg === from.pkg &&
@@ -102,9 +115,18 @@ const table = {
       'a shell imports its own folder, ports, config, log, metrics, shared and packages (cli also agent.ts); ' +
       'another shell is handed to it as a port by agent.ts or coordinator.ts'
   },
+  wiring: {
+    may: (from, to) =>
+      identity(from, to) ||
+      outside(to) ||
+      to.room === 'shared' ||
+      (to.pkg === from.pkg && to.room !== 'root'),
+    wayOut: 'wiring is imported by agent.ts and knows nothing of it: have it hand over what is needed'
+  },
   root: {
     may: (from, to) =>
       identity(from, to) ||
+      telemetry(to) ||
       outside(to) ||
       to.room === 'shared' ||
       to.pkg === from.pkg ||

@@ -58,6 +58,28 @@ describe('a changed configuration', () => {
     expect(live.problems()).toEqual([])
   })
 
+  it('waits for whoever said it, and for whoever says it no longer', async () => {
+    const said = (given: Given, kind: 'coordinator' | 'default'): ConfigReading => ({
+      ...reading(given),
+      settings: settings.map(({ path }) => ({
+        path,
+        value: null,
+        origin: { kind: path === 'page.port' ? kind : 'default', name: '', line: null, column: null }
+      }))
+    })
+    const [without, with_] = [said({}, 'default'), said({ page: { port: 1 } }, 'coordinator')]
+    for (const [first, next] of [
+      [without, with_],
+      [with_, without]
+    ] as const) {
+      const source = { first, read: () => Promise.resolve(next) }
+      const live = createLiveConfig(first.draft, source, { log, apply() {} })
+      expect(live.waitsFor('coordinator')).toBe(false)
+      await live.reload()
+      expect([live.waitsFor('coordinator'), live.waitsFor('file')]).toEqual([true, false])
+    }
+  })
+
   it('is refused as a whole when something is wrong with it, and says so until it is mended', async () => {
     const { live, applied, change } = begin({})
     const wrong = [problem('error', 'no such site'), problem('warning', 'odd')]

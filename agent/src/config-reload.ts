@@ -37,8 +37,14 @@ export async function configSource(
   let coordinator = kept
   // A copy: what is taken out of the environment later is needed when the configuration is read again.
   const sources = { ...given, env: { ...given.env }, coordinator: () => coordinator }
+  let first = await read(sources)
+  if (kept.length > 0 && hasErrors(first)) {
+    // What the coordinator said may not go with what stands here by now: an agent without its policy is worth more than none.
+    const without = await read({ ...sources, coordinator: () => [] })
+    if (!hasErrors(without)) first = without
+  }
   return {
-    first: await read(sources),
+    first,
     read: () => read(sources),
     setCoordinatorPolicy(values) {
       coordinator = values
@@ -47,12 +53,17 @@ export async function configSource(
   }
 }
 
+const hasErrors = ({ problems }: Pick<ConfigReading, 'problems'>): boolean =>
+  problems.some(({ severity }) => severity === 'error')
+
 export interface LiveConfig {
   now(): AgentConfig
   /** @throws StarlingError `config-fixed` */
   settings(): readonly ConfigSetting[]
   /** What takes effect at the next start. */
   waiting(): readonly ConfigSetting[]
+  /** Whether something waits that this kind of source says, or says no longer. */
+  waitsFor(kind: ConfigSetting['origin']['kind']): boolean
   /** For people, as long as they hold. */
   problems(): readonly string[]
   /** One at a time. @throws StarlingError `config-fixed` */
@@ -93,7 +104,7 @@ export function createLiveConfig(
 
   async function readAgain({ read }: ConfigSource): Promise<ConfigReload> {
     const reading = await read()
-    if (reading.problems.some(({ severity }) => severity === 'error')) return refuse(reading.problems)
+    if (hasErrors(reading)) return refuse(reading.problems)
     const next = takeOver(current, reading.draft)
     try {
       parts.apply(next.config, current)
@@ -127,6 +138,10 @@ export function createLiveConfig(
       return shown
     },
     waiting: () => shownWaiting,
+    waitsFor: kind =>
+      waiting.some(path =>
+        [shown, shownWaiting].some(list => list.find(setting => setting.path === path)?.origin.kind === kind)
+      ),
     problems: () => [
       ...(errors.length === 0
         ? []

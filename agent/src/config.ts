@@ -114,6 +114,8 @@ export interface AgentConfig {
   readonly logLevel: LogLevel
   /** A file for all that happens to this agent (trace.ts), absolute or in the data folder; null: no trace. */
   readonly trace: string | null
+  /** Where spans are told, `http://host:4318`; null: where OpenTelemetry's own variables say, or nowhere. */
+  readonly otlp: { readonly endpoint: string | null }
 }
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -323,6 +325,17 @@ export const configSchema = z.strictObject({
     what: 'How much is logged, as JSON lines on stderr',
     why: 'A line for what an admin would ask about, none for each chunk'
   }),
+  otlp: z.strictObject({
+    endpoint: textField<string | null>(
+      z.string().refine(isCollectorUrl).nullable(),
+      { word: 'url', form: 'the address of a collector like http://collector.example:4318' },
+      null,
+      {
+        what: 'Collector of OpenTelemetry that traces of requests are sent to, by OTLP over HTTP',
+        why: 'Nobody hears what this machine fetches but whoever its admin names; OTEL_EXPORTER_OTLP_ENDPOINT does the same'
+      }
+    )
+  }),
   trace: textField<string | null>(
     z.string().min(1).nullable(),
     {
@@ -340,6 +353,11 @@ export const configSchema = z.strictObject({
 function isProxyUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : null
   return url !== null && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/'
+}
+
+function isCollectorUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === ''
 }
 
 function isServerUrl(text: string): boolean {
@@ -408,7 +426,8 @@ export function agentConfig(
     page: {},
     upstream: {},
     cache: {},
-    policy: {}
+    policy: {},
+    otlp: {}
   }
   const parsed = configSchema.safeParse({
     ...groups,

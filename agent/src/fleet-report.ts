@@ -4,7 +4,9 @@ import { swarmNameLengthMax, type SwarmEntry } from '@starling/shared/coordinato
 import type { AgentReportNow } from '@starling/shared/heartbeat-report.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostTold, textOf } from '@starling/shared/policy/host-told.ts'
-import { MiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import type { OrderProgress } from '@starling/shared/orders.ts'
+import { MiB, secondMs, type Bytes, type BytesPerSecond, type Millis } from '@starling/shared/units.ts'
 import type { ByteCounters, ConfigSetting, PeersPort, StoredTransfer, TransferView } from './ports.ts'
 
 /** Free space moves all the time; what matters of it does not. Memory and the size of the disk are told as they are: policies compare them. */
@@ -19,6 +21,10 @@ export interface ReportParts {
   readonly ended: { readonly all: number; readonly failed: number }
   readonly refusals: ReadonlyMap<string, number>
   readonly signs: ReturnType<PeersPort['signs']>
+  /** Whom it has tried to dial for minutes, without success. */
+  readonly unreached: readonly AgentId[]
+  /** The best that was seen while nothing held it back, null: nothing yet; and what policy says that the line gives. */
+  readonly rates: Readonly<Record<'wan' | 'lan' | 'line', BytesPerSecond | null>>
   readonly mdns: boolean
   readonly peers: number
   readonly stored: readonly StoredTransfer[]
@@ -29,6 +35,7 @@ export interface ReportParts {
   readonly waiting: readonly ConfigSetting[]
   readonly platform: string
   readonly clockOffsetMs: Millis
+  readonly orders: readonly OrderProgress[]
 }
 
 export function fleetReport(parts: ReportParts): AgentReportNow {
@@ -51,14 +58,24 @@ export function fleetReport(parts: ReportParts): AgentReportNow {
       waitsForRestart: parts.waiting.length === 0 ? null : textOf(parts.waiting.map(({ path }) => path)),
       peers: parts.peers,
       multicast: parts.mdns ? signs.multicastHeard : null,
-      dialled: signs.dialled
+      dialled: signs.dialled,
+      unreached: parts.unreached.length === 0 ? null : textOf(parts.unreached),
+      wanBytesPerSecond: roundedRate(parts.rates.wan),
+      lanBytesPerSecond: roundedRate(parts.rates.lan),
+      lineBytesPerSecond: parts.rates.line
     },
     swarm: swarmOf(parts.stored, parts.views),
+    orders: parts.orders,
     problems: [
       ...(disk !== null && disk.freeBytes < disk.floorBytes + lowDiskBytes ? ['low-disk'] : []),
       ...(Math.abs(clockOffsetMs) > clockToleranceMs ? ['clock-skew'] : [])
     ]
   }
+}
+
+/** To two digits: it is compared with what others get, not booked. */
+function roundedRate(rate: BytesPerSecond | null): BytesPerSecond | null {
+  return rate === null ? null : Number(rate.toPrecision(2))
 }
 
 /** What is under way first: there is room for some only. */

@@ -3,6 +3,7 @@
  * `withoutQuery` leaves, and known secret fields are blanked.
  */
 import { pino, type Logger } from 'pino'
+import { secretFields } from './telemetry/secret-fields.ts'
 
 export type Log = Logger
 
@@ -11,15 +12,7 @@ export function createLog(level: string, name: string): Log {
     {
       level,
       base: { name },
-      redact: [
-        'ticket',
-        'secret',
-        '*.ticket',
-        '*.secret',
-        '*.proof',
-        'headers.authorization',
-        'headers.cookie'
-      ]
+      redact: [...secretFields]
     },
     pino.destination({ fd: 2, sync: true })
   )

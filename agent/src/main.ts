@@ -4,7 +4,6 @@
  * it is first wanted: `starling status` should not wait for LevelDB and libp2p.
  */
 import './threads.ts'
-import { readFile } from 'node:fs/promises'
 import { hostname, networkInterfaces, totalmem } from 'node:os'
 import type { Joined, Services } from './cli/services.ts'
 import { runCommandLine } from './cli/program.ts'
@@ -13,6 +12,7 @@ import { readCheckedConfig } from './config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
+import { ownVersion } from './own-version.ts'
 import { createMachinePolicy } from './policy-sources/machine-policy.ts'
 import { createRegistryReader, userHives } from './registry.ts'
 import { runProgram, systemProgram } from './run-program.ts'
@@ -121,13 +121,6 @@ async function join(dataFolder: string, ticket: string): Promise<Joined> {
   } finally {
     await link.stop()
   }
-}
-
-async function ownVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return version
 }
 
 const interrupted = new AbortController()

@@ -1,30 +1,22 @@
 /**
- * What Prometheus sees. Nothing is counted here: at each scrape the values are read out of the agent's status, so that page,
- * API and metrics can never disagree. (prom-client's own default metrics are left out: their event-loop sampling wakes an
- * idle agent a hundred times a second.)
+ * What Prometheus sees of an agent: all of it is read out of its status.
  *
  * Names are `starling_<noun>_<unit>`, with `_total` for what only grows. Labels are few and come from our own words (or are the names that an admin gave to upstreams), never
  * from URLs or peers: cardinality stays bounded, and nothing private gets out.
  */
-import { Counter, Gauge, Registry } from 'prom-client'
 import type { AgentStatus, TimeSpread, UpstreamPhase } from './ports.ts'
+import {
+  createExposition,
+  plain,
+  type HistogramRow,
+  type HistogramSeries,
+  type Metrics,
+  type Row,
+  type Series
+} from './telemetry/exposition.ts'
 
-export interface Metrics {
-  readonly contentType: string
-  /** The exposition of this moment. */
-  text(): Promise<string>
-}
+export type { Metrics }
 
-type Row = readonly [labels: Readonly<Record<string, string>>, value: number]
-
-interface Series {
-  readonly name: `starling_${string}`
-  readonly help: string
-  readonly labels: readonly string[]
-  read(status: AgentStatus): readonly Row[]
-}
-
-const plain = (value: number): readonly Row[] => [[{}, value]]
 const countBy = <Item>(
   items: readonly Item[],
   label: string,
@@ -32,8 +24,8 @@ const countBy = <Item>(
   wordOf: (item: Item) => string
 ) => words.map((word): Row => [{ [label]: word }, items.filter(item => wordOf(item) === word).length])
 
-/** Every name that there is; docs/OPERATE is checked against it. */
-export const series: readonly Series[] = [
+/** Every name that there is; docs/monitoring is held against it. */
+export const series: ReadonlyArray<Series<AgentStatus>> = [
   {
     name: 'starling_received_bytes_total',
     help: 'Content bytes received, by source',
@@ -260,21 +252,7 @@ export const series: readonly Series[] = [
   }
 ]
 
-interface HistogramRow {
-  readonly labels: Readonly<Record<string, string>>
-  /** Up to so many seconds: so many, the smaller ones among them. */
-  readonly buckets: ReadonlyArray<readonly [seconds: number, count: number]>
-  readonly count: number
-  readonly sumSeconds: number
-}
-
-interface HistogramSeries {
-  readonly name: `starling_${string}_seconds`
-  readonly help: string
-  read(status: AgentStatus): readonly HistogramRow[]
-}
-
-export const histograms: readonly HistogramSeries[] = [
+export const histograms: ReadonlyArray<HistogramSeries<AgentStatus>> = [
   {
     name: 'starling_proxy_first_byte_seconds',
     help: "From a client's request to the first byte of its answer, by way",
@@ -307,51 +285,6 @@ function byWay(spreads: Readonly<Record<string, TimeSpread>>): HistogramRow[] {
   })
 }
 
-/** Written by hand: prom-client's histogram can only be told of one event after the other, and the counting is done elsewhere. */
-function histogramText(series: HistogramSeries, status: AgentStatus): string {
-  const { name, help } = series
-  const lines = series.read(status).flatMap(({ labels, buckets, count, sumSeconds }) => {
-    const own = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
-    const bucket = (le: string, upTo: number): string =>
-      `${name}_bucket{${[`le="${le}"`, ...own].join()}} ${upTo}`
-    return [
-      ...buckets.map(([seconds, upTo]) => bucket(String(seconds), upTo)),
-      bucket('+Inf', count),
-      `${name}_sum{${own.join()}} ${sumSeconds}`,
-      `${name}_count{${own.join()}} ${count}`
-    ]
-  })
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ''].join('\n')
-}
-
 export function createMetrics(status: () => AgentStatus | Promise<AgentStatus>): Metrics {
-  const registry = new Registry()
-  const setters = series.map(one => ({ one, set: one.name.endsWith('_total') ? counter(one) : gauge(one) }))
-
-  function gauge({ name, help, labels }: Series): (rows: readonly Row[]) => void {
-    const metric = new Gauge({ name, help, labelNames: [...labels], registers: [registry] })
-    return rows => {
-      for (const [labelValues, value] of rows) metric.set(labelValues, value)
-    }
-  }
-
-  /** prom-client lets a counter only grow, so it is emptied and grown to the value of the one true count. */
-  function counter({ name, help, labels }: Series): (rows: readonly Row[]) => void {
-    const metric = new Counter({ name, help, labelNames: [...labels], registers: [registry] })
-    return rows => {
-      metric.reset()
-      for (const [labelValues, value] of rows) metric.inc(labelValues, value)
-    }
-  }
-
-  return {
-    contentType: registry.contentType,
-    async text() {
-      const now = await status()
-      // No await from here to the text's values, or two scrapes would mix.
-      for (const { one, set } of setters) set(one.read(now))
-      const own = histograms.map(one => histogramText(one, now))
-      return [(await registry.metrics()).trimEnd(), ...own].join('\n')
-    }
-  }
+  return createExposition(series, histograms, status)
 }

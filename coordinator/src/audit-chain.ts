@@ -13,7 +13,7 @@ export interface AuditEntry {
   /** 1, 2, 3 ... */
   readonly number: number
   readonly at: Millis
-  /** `local`, `account`, `token`, or `coordinator` for what it does by itself, `unknown` for who is not signed in. */
+  /** `local`, `account`, `token`, `agent`, or `coordinator` for what it does by itself, `unknown` for who is not signed in. */
   readonly kind: string
   readonly actor: string
   readonly role: string

@@ -1,5 +1,6 @@
 /** Who does something, for the audit log: see By in ports.ts. */
 import type { Actor } from '@starling/shared/admin-api/service.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
 import type { By } from './ports.ts'
 
 export function byActor(actor: Actor, action: string, address: string): By {
@@ -9,6 +10,11 @@ export function byActor(actor: Actor, action: string, address: string): By {
 /** Somebody who has not signed in. @param called what they call themselves, if there is such an account */
 export function byStranger(action: string, address: string, called = ''): By {
   return { kind: 'unknown', actor: called, role: '', action, address }
+}
+
+/** A machine that asks for itself; its key has proven who it is. */
+export function byAgent(action: string, agent: AgentId, address: string): By {
+  return { kind: 'agent', actor: agent, role: '', action, address }
 }
 
 /** What the coordinator does on its own account. */

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import { resolve } from 'node:path'
+import { tracesEndpoint } from '@starling/agent/telemetry/otlp.ts'
 import { credentialLifeMs } from '@starling/shared/credential.ts'
 import { heartbeatMsDefault } from '@starling/shared/coordinator-api.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
@@ -36,6 +37,8 @@ export interface CoordinatorConfig {
   readonly pageCertificate: PageCertificateFiles | null
   /** Entries of the audit log that are older are let go. */
   readonly auditKeepMs: Millis
+  /** Where traces go (OTLP over HTTP); null: nowhere. */
+  readonly tracesEndpoint: string | null
 }
 
 export interface DatabaseAccess {
@@ -62,6 +65,8 @@ export interface ConfigInput {
   readonly auditKeepMs?: Millis | undefined
   readonly tlsCert?: string | undefined
   readonly tlsKey?: string | undefined
+  /** `http://host:4318` */
+  readonly otlpEndpoint?: string | undefined
   readonly masterKeyFile?: string | undefined
   readonly masterKeyDpapi?: boolean | undefined
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
@@ -80,6 +85,7 @@ export function createConfig(input: ConfigInput): CoordinatorConfig {
     credentialLifeMs: input.credentialLifeMs ?? credentialLifeMs,
     auditKeepMs: input.auditKeepMs ?? auditKeepMsDefault,
     pageCertificate: pageCertificateOf(input),
+    tracesEndpoint: tracesEndpoint(input.otlpEndpoint ?? null, input.environment ?? {}),
     masterKey: masterKeyPlace(
       resolve(input.data),
       { file: input.masterKeyFile, dpapi: input.masterKeyDpapi },

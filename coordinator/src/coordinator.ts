@@ -1,10 +1,12 @@
 /**
  * The composition root: reads nothing, decides nothing, puts the parts together and takes them apart again.
  */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { loadAssets } from '@starling/agent/page-files.ts'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
+import { openSpans } from '@starling/agent/telemetry/otlp.ts'
 import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
 import { hourMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
@@ -16,14 +18,19 @@ import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { reachableAddresses, type CoordinatorConfig, type Endpoint } from './config.ts'
-import { alertRules, stepAlerts } from './core/alerts.ts'
+import { alertRulesWith, changedRule } from './core/alert-rules.ts'
+import { stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
+import * as noticing from './core/noticing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
 import type { FleetView } from './fleet-ports.ts'
+import { createFleetFigures } from './fleet/fleet-figures.ts'
 import { createFleetView } from './fleet/fleet-view.ts'
+import { onlineSince } from './fleet/presence.ts'
+import { createNoticer } from './fleet/noticer.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -32,22 +39,29 @@ import type { Log } from './log.ts'
 import { loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
+import { createCoordinatorMetrics } from './metrics.ts'
+import { createOrderDesk } from './order-desk.ts'
+import { createOrders } from './orders.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
 import { createPurges, type Purges } from './purges.ts'
+import { RequestTally } from './request-tally.ts'
 import { runCore } from './run.ts'
 import { followSiblings, type Siblings } from './siblings.ts'
 import { claimForFleet } from './store/facts.ts'
 import { coordinatorsStore } from './store/coordinators.ts'
+import { orderStore } from './store/orders.ts'
 import { policyStore } from './store/policies.ts'
-import { alertStore } from './store/alerts.ts'
+import { alertRuleStore, alertStore } from './store/alerts.ts'
 import { accountStore } from './store/accounts.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
 import type { Database } from './store/database.ts'
+import { watchLeading } from './store/leading.ts'
 import { openDatabase } from './store/open.ts'
 import { fleetQueries } from './store/fleet-queries.ts'
+import { noticedStore } from './store/noticed.ts'
 import { seriesStore } from './store/series.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
@@ -63,6 +77,8 @@ export interface GatewayOptions {
   readonly dataFolder: string
   readonly ticket: string
   readonly site: SiteId
+  /** Of the coordinator: one process, one collector. */
+  readonly tracesEndpoint: string | null
   readonly log: Log
 }
 export interface RunningGateway {
@@ -114,15 +130,21 @@ export async function createCoordinator(
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
+    const version = await ownVersion()
     const keys = await loadAuthorityKeys(config.dataFolder)
     const authority = createAuthority(keys)
     const adminToken = await loadOrCreateAdminToken(config.dataFolder)
     const { database, secrets, audit, upkeep } = await openKept(config, log, clock, authority.fleet)
     undo.push(() => database.close())
-    undo.push(
-      database.leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until))
+    const spans = await openSpans(
+      config.tracesEndpoint,
+      { name: 'starling-coordinator', version, id: authority.coordinator },
+      log
     )
-    const change = createChange(database, audit)
+    undo.push(() => spans.close())
+    const { leader, leads } = watchLeading(database)
+    undo.push(leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until)))
+    const change = createChange(database, audit, secrets)
     const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
     undo.push(() => store.close())
@@ -170,26 +192,23 @@ export async function createCoordinator(
       heartbeatMs: config.heartbeatMs
     })
     const purges = createPurges(cached, change, clock)
+    const orderDesk = createOrderDesk({ store: orderStore(database), log }, clock)
+    undo.push(() => orderDesk.stop())
     const series = seriesStore(database)
-    const webhook = createWebhookBook(
-      {
-        read: name => secrets.read(name),
-        write: (name, plain) =>
-          database.transaction(async transaction => {
-            if (plain === null) await secrets.remove(transaction, name)
-            else await secrets.write(transaction, name, plain)
-          })
-      },
-      sendToWebhook,
+    const webhook = createWebhookBook(name => secrets.read(name), change, sendToWebhook, clock)
+    const notice = createNoticer({
+      store: noticedStore(database),
+      decide: noticing,
+      heartbeatMs: config.heartbeatMs,
       clock
-    )
+    })
     const book = createFleetBook({
       store: series,
       reports,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
-      lead: onLeader => database.leader('figures', onLeader),
-      asLeader: [() => enrolment.supersede(), () => alerting.work()],
+      lead: onLeader => leader('figures', onLeader),
+      asLeader: [() => enrolment.supersede(), notice, () => alerting.work()],
       clock,
       log
     })
@@ -204,10 +223,11 @@ export async function createCoordinator(
     })
     const alerting = createAlerting({
       store: alertStore(database),
+      ruleStore: alertRuleStore(database),
+      change,
       series,
       view: fleetView,
-      decide: (known, measured, now) => stepAlerts(known, measured, alertRules, now),
-      rules: alertRules,
+      decide: { alertRulesWith, changedRule, stepAlerts },
       webhook: () => webhook.read(),
       send: sendToWebhook,
       clock,
@@ -220,10 +240,12 @@ export async function createCoordinator(
         authority,
         enrolment,
         purges,
+        orders: orderDesk,
         change,
         createCore: createRolloutCore,
         listen: (channel, handler) => database.listen(channel, handler),
-        lead: onLeader => database.leader('rollouts', onLeader),
+        lead: onLeader => leader('rollouts', onLeader),
+        spans,
         clock,
         log
       },
@@ -250,10 +272,51 @@ export async function createCoordinator(
       reachableAddresses(config.advertise, config.listen),
       clock()
     )
+    const requests = new RequestTally()
+    const fleetFigures = createFleetFigures({
+      queries: fleetQueries(database),
+      series,
+      alerts: alertStore(database),
+      policies: policyStore(database),
+      revocations: () => cached.revocations(),
+      auditEntries: async () => (await audit.page({ count: 1 }))[0]?.number ?? 0,
+      databaseBytes: () => database.sizeBytes(),
+      onlineSince: () => onlineSince(config.heartbeatMs, clock()),
+      clock,
+      log
+    })
+    const metrics = createCoordinatorMetrics(async () => {
+      const { online, gatewaysOnline } = fleet.counts()
+      const { queries, transactions, failed } = database.timings
+      return {
+        fleet: await fleetFigures(),
+        now: clock(),
+        startedAt,
+        version,
+        online,
+        gatewaysOnline,
+        newsWaiting: policy.news.waiting(),
+        leads: leads(),
+        acknowledged: policy.acknowledged(),
+        taken: series.taken(),
+        rules: await alerting.rules(),
+        database: { kind: database.kind, queries, transactions, failed }
+      }
+    }, requests)
     const api = createApi(await createTlsIdentity(keys.coordinator), page, {
       enrolment,
       purges,
       policy,
+      orders: {
+        ...createOrders({
+          store: orderStore(database),
+          desk: orderDesk,
+          agents: () => store.agents(),
+          change,
+          clock
+        }),
+        desk: orderDesk
+      },
       fleet,
       book,
       fleetView,
@@ -265,6 +328,9 @@ export async function createCoordinator(
       accounts,
       audit,
       upkeep,
+      metrics,
+      requests,
+      spans,
       log,
       status,
       assets: await loadAssets(pageFolder),
@@ -308,6 +374,7 @@ export async function createCoordinator(
         dataFolder: join(config.dataFolder, 'gateway'),
         ticket,
         site: config.site,
+        tracesEndpoint: config.tracesEndpoint,
         log
       })
       gateway = started
@@ -340,6 +407,13 @@ export async function createCoordinator(
     await stop()
     throw error
   }
+}
+
+async function ownVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
 }
 
 interface Kept {

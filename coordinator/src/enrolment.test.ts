@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { dayMs } from '@starling/shared/units.ts'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { byItself } from './by.ts'
-import { createEnrolment } from './enrolment.ts'
+import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { createLog } from './log.ts'
+import type { AuditLog, CoordinatorStore } from './ports.ts'
 import { openAudit } from './store/audit.ts'
 import { createChange } from './store/change.ts'
 import { openDatabase } from './store/open.ts'
@@ -16,19 +17,54 @@ import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 import { createSealingKey } from './sealing.ts'
 
-it('of a thousand machines that are set up anew and join at once, none is there twice and none is left out', async () => {
-  const log = createLog('silent')
+const log = createLog('silent')
+let now: number
+let store: CoordinatorStore
+let audit: AuditLog
+let enrolment: Enrolment
+let online: Set<string>
+let credentials: () => Promise<number>
+/** What happens between the look at a ticket and its use. */
+let meanwhile: () => Promise<unknown>
+/** What is changed fails at its end, where the audit entry is written. */
+let isAuditBroken: boolean
+let close: () => Promise<void>
+
+beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'starling-enrolment-'))
   const database = await openDatabase({ folder }, log)
-  const store = createStore(database, log)
-  let now = 1_000_000_000_000
+  const whole = createStore(database, log)
+  store = whole
+  now = 1_000_000_000_000
+  online = new Set()
+  meanwhile = async () => {}
+  isAuditBroken = false
   const clock = () => now
-  const online = new Set<string>()
-  const audit = await openAudit(database, await openSecrets(database, createSealingKey(), clock), clock)
-  const enrolment = createEnrolment({
-    store,
+  const secrets = await openSecrets(database, createSealingKey(), clock)
+  const chain = await openAudit(database, secrets, clock)
+  audit = chain
+  credentials = async () => (await database.db.selectFrom('credentials').select('serial').execute()).length
+  enrolment = createEnrolment({
+    store: {
+      ...store,
+      async ticket(id) {
+        const found = await store.ticket(id)
+        await meanwhile()
+        return found
+      }
+    },
     cached: store,
-    change: createChange(database, audit),
+    change: createChange(
+      database,
+      {
+        ...chain,
+        async append(within, deed) {
+          if (isAuditBroken) throw new Error('no entry')
+          await chain.append(within, deed)
+        }
+      },
+      secrets
+    ),
     authority: createAuthority(await loadAuthorityKeys(folder)),
     fleet: { enrolled: agent => void online.add(agent), revoked: agent => void online.delete(agent) },
     clock,
@@ -37,31 +73,114 @@ it('of a thousand machines that are set up anew and join at once, none is there 
     credentialLifeMs: dayMs,
     heartbeatMs: 30_000
   })
+  close = async () => {
+    await whole.close()
+    await database.close()
+    await rm(folder, { recursive: true })
+  }
+})
+afterEach(() => close())
+
+async function newTicket(uses = 1, group?: string): Promise<{ id: string; secret: string }> {
+  const request = { role: 'agent', uses, expiresInMs: dayMs, group } as const
+  const { ticket, view } = await enrolment.createTicket(request, byItself('ticket.create'))
+  return { id: view.id, secret: parseTicket(ticket).secret }
+}
+
+it('an agent is moved if and only if the audit log says so', async () => {
+  const { secret } = await newTicket()
+  const agent = createIdentity().agentId
+  await enrolment.enrol(agent, { secret, version: '1' }, '192.0.2.1')
+  const by = byItself('agent.move')
+  await enrolment.move(agent, { site: 'hall', group: 'pilots' }, by)
+  isAuditBroken = true
+  await expect(enrolment.move(agent, { site: 'yard', group: null }, by)).rejects.toThrow('no entry')
+  expect(await store.agent(agent)).toMatchObject({ site: 'hall', group: 'pilots' })
+})
+
+it('of a thousand machines that are set up anew and join at once, none is there twice and none is left out', async () => {
   const count = 1000
   async function joinAll(group?: string): Promise<string[]> {
-    const request = { role: 'agent', uses: count, expiresInMs: dayMs, group } as const
-    const { ticket } = await enrolment.createTicket(request, byItself('ticket.create'))
-    const { secret } = parseTicket(ticket)
+    const { secret } = await newTicket(count, group)
     const agents = Array.from({ length: count }, () => createIdentity().agentId)
     await Promise.all(
       agents.map((agent, index) =>
-        enrolment.enrol(agent, { secret, version: '1', machine: index.toString(16).padStart(64, '0') })
+        enrolment.enrol(
+          agent,
+          { secret, version: '1', machine: index.toString(16).padStart(64, '0') },
+          '10.0.0.1'
+        )
       )
     )
     return agents.sort()
   }
-  try {
-    const old = await joinAll('pilots')
-    now += dayMs
-    const young = await joinAll()
-    const agents = await store.agents()
-    expect(agents.map(({ agent }) => agent)).toEqual(young)
-    expect(new Set(agents.map(({ group }) => group))).toEqual(new Set(['pilots']))
-    expect([...online].sort()).toEqual(young)
-    expect([...(await store.revocations()).agents].sort()).toEqual(old)
-  } finally {
-    await store.close()
-    await database.close()
-    await rm(folder, { recursive: true })
-  }
+  const old = await joinAll('pilots')
+  now += dayMs
+  const young = await joinAll()
+  const agents = await store.agents()
+  expect(agents.map(({ agent }) => agent)).toEqual(young)
+  expect(new Set(agents.map(({ group }) => group))).toEqual(new Set(['pilots']))
+  expect([...online].sort()).toEqual(young)
+  expect([...(await store.revocations()).agents].sort()).toEqual(old)
 }, 60_000)
+
+it('who is revoked while it joins gets nothing, and its ticket is not used up', async () => {
+  const { agentId: agent } = createIdentity()
+  const first = await newTicket()
+  await enrolment.enrol(agent, { secret: first.secret, version: '1' }, '10.0.0.1')
+  const { id, secret } = await newTicket()
+  meanwhile = () => enrolment.revoke(agent, 'stolen', byItself('agent.revoke'))
+  await expect(enrolment.enrol(agent, { secret, version: '1' }, '10.0.0.1')).rejects.toMatchObject({
+    code: 'revoked'
+  })
+  expect([...online]).toEqual([])
+  expect(await credentials()).toBe(1)
+  const uses = new Map((await enrolment.tickets()).map(ticket => [ticket.id, ticket.uses]))
+  expect(uses).toEqual(
+    new Map([
+      [first.id, 1],
+      [id, 0]
+    ])
+  )
+})
+
+it('nobody joins with a ticket that was revoked, not even who has shown it already', async () => {
+  const { id, secret } = await newTicket(5)
+  meanwhile = () => enrolment.revokeTicket(id, byItself('ticket.revoke'))
+  const joining = enrolment.enrol(createIdentity().agentId, { secret, version: '1' }, '10.0.0.1')
+  await expect(joining).rejects.toMatchObject({ code: 'ticket-expired' })
+  await expect(enrolment.revokeTicket(id, byItself('ticket.revoke'))).rejects.toMatchObject({
+    code: 'unknown-ticket'
+  })
+})
+
+it('the audit log knows from where a machine joined, and whose place it took, then or later', async () => {
+  const [old, young] = [createIdentity().agentId, createIdentity().agentId]
+  const { secret } = await newTicket(2)
+  const request = { secret, version: '1', machine: 'f'.repeat(64) }
+  await enrolment.enrol(old, request, '10.0.0.1')
+  now += 60_000
+  await enrolment.enrol(young, request, '10.0.0.2')
+  const [joined] = await audit.page({ count: 1 })
+  expect(joined).toMatchObject({ kind: 'agent', actor: young, action: 'agent.enrol', address: '10.0.0.2' })
+  await enrolment.supersede()
+  expect(await audit.page({ count: 1 })).toEqual([joined])
+  now += 120_000
+  await enrolment.supersede()
+  const [last] = await audit.page({ count: 1 })
+  expect(last).toMatchObject({ action: 'agent.supersede', detail: `${young} is in place of ${old}` })
+})
+
+it('who asks for a credential all the time fills no table', async () => {
+  const { agentId: agent } = createIdentity()
+  const { secret } = await newTicket()
+  const { serial } = await enrolment.enrol(agent, { secret, version: '1' }, '10.0.0.1')
+  const member = await enrolment.member(agent)
+  for (let n = 0; n < 50; n++) {
+    expect(await enrolment.renew(member)).toMatchObject({ serial })
+    expect(await enrolment.renewIfDue(member, 0)).toMatchObject({ serial })
+  }
+  expect(await credentials()).toBe(1)
+  now += 60_000
+  expect((await enrolment.renew(member)).serial).toBeGreaterThan(serial)
+})

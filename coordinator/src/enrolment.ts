@@ -15,17 +15,17 @@ import type { EnrolRequest } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, assert } from '@starling/shared/errors.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { formatTicket } from '@starling/shared/ticket.ts'
-import { dayMs, type Millis } from '@starling/shared/units.ts'
-import { byItself } from './by.ts'
+import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import { byAgent, byItself } from './by.ts'
 import type {
   AgentRecord,
-  AgentStore,
   Authority,
   By,
   Change,
   ChangeStore,
   CoordinatorStore,
-  FleetPort
+  FleetPort,
+  Superseded
 } from './ports.ts'
 
 /** Expired tickets are still told from unknown ones for so long. */
@@ -34,14 +34,22 @@ const expiredTicketsKeptMs: Millis = 30 * dayMs
 /** An agent that is heard still is no machine's old self, whatever its hardware says: clones exist. */
 const silentHeartbeats = 4
 
+/** Who asks again so soon has not got its credential, or wants to fill the table: it gets the same once more. */
+const sameAgainMs: Millis = minuteMs
+
 export interface Enrolment {
   createTicket(
     request: TicketRequest,
     by: By
   ): Promise<{ readonly ticket: string; readonly view: TicketView }>
   tickets(): Promise<readonly TicketView[]>
-  /** @throws StarlingError `ticket-unknown`, `ticket-expired`, `ticket-used`, `ticket-role`, `revoked` */
-  enrol(agent: AgentId, request: EnrolRequest): Promise<Credential>
+  /** Lets nobody join with it any more; who has joined stays. @throws StarlingError `unknown-ticket` */
+  revokeTicket(id: string, by: By): Promise<void>
+  /**
+   * @param address from where, for the audit log
+   * @throws StarlingError `ticket-unknown`, `ticket-expired`, `ticket-used`, `ticket-role`, `revoked`
+   */
+  enrol(agent: AgentId, request: EnrolRequest, address: string): Promise<Credential>
   /** @throws StarlingError `not-enrolled`, `revoked` */
   member(agent: AgentId): Promise<AgentRecord>
   /** Puts out the old selves of machines that were set up anew and have joined again, once they are silent. */
@@ -51,7 +59,8 @@ export interface Enrolment {
   /** To another site or group; its next heartbeat brings the credential. @throws StarlingError `unknown-agent` */
   move(
     agent: AgentId,
-    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined }
+    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined },
+    by: By
   ): Promise<AgentRecord>
   renew(member: AgentRecord): Promise<Credential>
   /** Null while the credential of that serial has more than half of its life before it. */
@@ -85,7 +94,7 @@ interface Issued {
 export function createEnrolment(options: EnrolmentOptions): Enrolment {
   const { store, change, authority, fleet, clock } = options
   /** Of credentials issued by this process; after a restart everyone simply gets a new one. */
-  const issued = new Map<AgentId, { serial: number; dueAt: Millis; site: SiteId; role: Role }>()
+  const issued = new Map<AgentId, Issued & { readonly site: SiteId; readonly role: Role }>()
   let signedList: RevocationList | null = null
 
   async function issue(
@@ -98,21 +107,34 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
   }
 
   function signed({ agent, site, role }: AgentRecord, { at, notAfter, serial }: Issued): Credential {
-    issued.set(agent, { serial, dueAt: at + options.credentialLifeMs / 2, site, role })
+    issued.set(agent, { serial, at, notAfter, site, role })
     return authority.credential(
       { agentId: agent, site, role, serial, notBefore: at - clockToleranceMs, notAfter },
       at
     )
   }
 
-  const renew = async (record: AgentRecord): Promise<Credential> => signed(record, await issue(store, record))
+  /** What was issued last, if it says the same of the agent. */
+  function lastOf({ agent, site, role }: AgentRecord): Issued | null {
+    const last = issued.get(agent)
+    return last?.site === site && last.role === role ? last : null
+  }
+
+  async function renew(record: AgentRecord): Promise<Credential> {
+    const last = lastOf(record)
+    const isRecent = last !== null && Math.abs(clock() - last.at) < sameAgainMs
+    return signed(record, isRecent ? last : await issue(store, record))
+  }
+
+  const silentSince = (): Millis => Math.floor(clock() - options.heartbeatMs * silentHeartbeats)
 
   async function superseded(
-    within: Pick<ChangeStore, 'supersede' | 'note'>,
+    within: Pick<ChangeStore, 'outdated' | 'supersede' | 'note'>,
     machine?: string
-  ): ReturnType<AgentStore['supersede']> {
+  ): Promise<readonly Superseded[]> {
     const now = Math.floor(clock())
-    const gone = await within.supersede(now, now - options.heartbeatMs * silentHeartbeats, machine)
+    const gone = await within.outdated(silentSince(), machine)
+    await within.supersede(gone, now)
     for (const { agent, by } of gone) {
       const detail = `its machine was set up anew and is ${by} now`
       await within.note({ at: now, kind: 'superseded', agent, detail })
@@ -123,7 +145,12 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
   return {
     renew,
     async supersede() {
-      for (const { agent } of await superseded(store)) fleet.revoked(agent)
+      if ((await store.outdated(silentSince())).length === 0) return
+      const gone = await change(byItself('agent.supersede'), async changed => {
+        const result = await superseded(changed)
+        return { result, target: `${result.length} agents`, detail: replacing(result) }
+      })
+      for (const { agent } of gone) fleet.revoked(agent)
     },
     async createTicket({ site = options.site, group = null, role, uses, expiresInMs }, by) {
       const now = Math.floor(clock())
@@ -157,7 +184,19 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return { ticket, view: viewOf({ ...record, uses: 0 }) }
     },
     tickets: async () => (await store.tickets()).map(viewOf),
-    async enrol(agent, request) {
+    async revokeTicket(id, by) {
+      await change(by, async changed => {
+        const now = Math.floor(clock())
+        if (!(await changed.endTicket(id, now)))
+          throw new StarlingError(
+            'unknown-ticket',
+            `there is no ticket ${id} that anybody could join with: see "starling-coordinator ticket ls"`
+          )
+        await changed.note({ at: now, kind: 'ticket-revoked', agent: null, detail: id })
+        return { result: undefined, target: id }
+      })
+    },
+    async enrol(agent, request, address) {
       const now = Math.floor(clock())
       const secretHash = hashOf(request.secret)
       const ticket = await store.ticket(idOf(secretHash))
@@ -167,14 +206,6 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
           'this coordinator does not know this ticket: ask your administrator for a new one'
         )
       }
-      const known = await store.agent(agent)
-      if (known !== null && known.revokedAt !== null) throw revokedError(agent)
-      if (ticket.expiresAt <= now) {
-        throw refused(
-          'ticket-expired',
-          `this ticket expired at ${new Date(ticket.expiresAt).toISOString()}: ask your administrator for a new one`
-        )
-      }
       if (request.role !== undefined && request.role !== ticket.role) {
         throw refused(
           'ticket-role',
@@ -182,8 +213,15 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         )
       }
       // All in one transaction: of a thousand machines that join at once each waits for the disk once, not seven times.
-      const joined = await change(byItself('agent.enrol'), async changed => {
-        if ((await changed.useTicket(ticket.id, agent, now)) === 'exhausted') {
+      const joined = await change(byAgent('agent.enrol', agent, address), async changed => {
+        const known = await changed.agent(agent)
+        const outcome = await changed.useTicket(ticket.id, agent, now)
+        if (outcome === 'expired')
+          throw refused(
+            'ticket-expired',
+            'this ticket has expired, or was revoked: ask your administrator for a new one'
+          )
+        if (outcome === 'exhausted') {
           throw refused(
             'ticket-used',
             `this ticket was already used ${ticket.usesMax === 1 ? 'by another machine' : `${ticket.usesMax} times`}: ask your administrator for a new one`
@@ -199,14 +237,20 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
           lastHeardAt: null,
           revokedAt: null
         })
+        const record = await changed.agent(agent)
+        assert(record, 'it was put there')
+        // Asked now that nobody else can change it: who is revoked while it joins is out.
+        if (record.revokedAt !== null) throw revokedError(agent)
         const detail = `as ${ticket.role} of ${ticket.site} with ticket ${ticket.id}`
         await changed.note({ at: now, kind: 'enrolled', agent, detail })
         const { machine } = request
         const older = machine === undefined ? [] : await changed.joinedAs(agent, machine, ticket.group)
         const gone = older.length === 0 ? [] : await superseded(changed, machine)
-        const record = await changed.agent(agent)
-        assert(record, 'it was put there')
-        return { result: { record, gone, issued: await issue(changed, record) }, target: agent, detail }
+        return {
+          result: { gone, record, issued: await issue(changed, record) },
+          target: agent,
+          detail: [detail, replacing(gone)].filter(Boolean).join(', ')
+        }
       })
       for (const { agent: old } of joined.gone) fleet.revoked(old)
       fleet.enrolled(agent, ticket.site, ticket.role)
@@ -220,9 +264,9 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return record
     },
     async renewIfDue(member, serial) {
-      const last = issued.get(member.agent)
-      const isSame = last?.site === member.site && last.role === member.role
-      return isSame && last.serial === serial && clock() < last.dueAt ? null : await renew(member)
+      const last = lastOf(member)
+      const isFresh = last?.serial === serial && clock() < last.at + options.credentialLifeMs / 2
+      return isFresh ? null : await renew(member)
     },
     async revocationsSince(than) {
       const list = await options.cached.revocations()
@@ -241,21 +285,20 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       })
       fleet.revoked(agent)
     },
-    async move(agent, to) {
-      const record = await store.agent(agent)
-      if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
-      const moved = {
-        ...record,
-        site: to.site ?? record.site,
-        group: to.group === undefined ? record.group : to.group
-      }
-      await store.putAgent(moved)
-      if (moved.group !== record.group) await store.setGroup(agent, moved.group)
-      await store.note({
-        at: Math.floor(clock()),
-        kind: 'moved',
-        agent,
-        detail: `to site ${moved.site}, ${moved.group === null ? 'no group' : `group ${moved.group}`}`
+    async move(agent, to, by) {
+      const moved = await change(by, async changed => {
+        const record = await changed.agent(agent)
+        if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
+        const result = {
+          ...record,
+          site: to.site ?? record.site,
+          group: to.group === undefined ? record.group : to.group
+        }
+        await changed.putAgent(result)
+        if (result.group !== record.group) await changed.setGroup(agent, result.group)
+        const detail = `to site ${result.site}, ${result.group === null ? 'no group' : `group ${result.group}`}`
+        await changed.note({ at: Math.floor(clock()), kind: 'moved', agent, detail })
+        return { result, target: agent, detail }
       })
       fleet.enrolled(agent, moved.site, moved.role)
       return moved
@@ -274,6 +317,10 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       return done
     }
   }
+}
+
+function replacing(gone: readonly Superseded[]): string {
+  return gone.map(({ agent, by }) => `${by} is in place of ${agent}`).join(', ')
 }
 
 function unknownAgent(agent: AgentId): StarlingError {

@@ -1,12 +1,13 @@
 /** What the parts that see to the fleet are to each other: its store, its figures, its alerts. */
 import type * as view from '@starling/shared/admin-api/fleet-view.ts'
 import type { Answered } from '@starling/shared/admin-api/operation.ts'
+import type { AlertRule, AlertRuleChange, AlertRuleSetting } from '@starling/shared/alert-rule.ts'
 import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
 import type { HostFact } from '@starling/shared/heartbeat-report.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, ReportBook } from './ports.ts'
+import type { AgentRecord, Alert, By, ReportBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -28,6 +29,8 @@ export type SeriesPoint = Figures & { readonly at: Millis; readonly online: numb
 export interface SeriesStore {
   /** @param fresh bytes new to each site since the last time */
   takeReports(reports: readonly ToldReport[], fresh: ReadonlyMap<SiteId, Bytes>, now: Millis): Promise<void>
+  /** What all reports since the start have added, each counted once. */
+  taken(): Figures
   /** Adds this coordinator's part of a minute. */
   noteOnline(at: Millis, online: ReadonlyMap<SiteId, number>): Promise<void>
   rollUp(rollups: readonly Rollup[]): Promise<void>
@@ -58,6 +61,14 @@ export interface AlertStore {
   tellLater(id: string, attempts: number, nextAt: Millis): Promise<void>
   /** Forgets what was over before. */
   pruneAlerts(before: Millis): Promise<void>
+}
+
+export interface AlertRuleStore {
+  /** What an admin has changed. */
+  set(): Promise<readonly AlertRuleSetting[]>
+  put(setting: AlertRuleSetting): Promise<void>
+  /** As it was at first. */
+  reset(rule: string): Promise<void>
 }
 
 export interface AgentFilter {
@@ -96,6 +107,26 @@ export interface FleetQueries {
   counts(onlineSince: Millis, site?: SiteId): Promise<AgentCount[]>
 }
 
+/** JSON where texts are. */
+export interface ReportedAgent {
+  readonly agent: AgentId
+  readonly site: SiteId
+  readonly version: string
+  readonly lastHeardAt: Millis | null
+  readonly host: string
+  readonly counters: string
+  readonly suspicions: string
+  readonly noticed: string
+}
+
+export type NoticedRow = Pick<ReportedAgent, 'agent' | 'suspicions' | 'noticed'>
+
+export interface NoticedStore {
+  /** What all that belong told last, to whichever coordinator. */
+  reported(): AsyncIterable<ReportedAgent>
+  note(rows: readonly NoticedRow[]): Promise<void>
+}
+
 export interface FleetBook {
   /** @returns the heartbeat as if it had told all; null: it has to */
   heard(member: AgentRecord, body: HeartbeatRequest): HeartbeatRequest | null
@@ -125,7 +156,10 @@ export interface FleetView {
 export interface Alerting {
   list(): Promise<readonly Alert[]>
   /** @throws StarlingError `unknown-alert` */
-  acknowledge(id: string, by: string): Promise<void>
+  acknowledge(id: string, by: By): Promise<void>
+  rules(): Promise<readonly AlertRule[]>
+  /** Null: as it was at first. @throws StarlingError `unknown-rule`, `bad-rule` */
+  setRule(id: string, change: AlertRuleChange | null, by: By): Promise<AlertRule>
   /** What the leader does once a minute. */
   work(): Promise<void>
 }
@@ -147,7 +181,7 @@ export interface AlertWord {
 
 export interface WebhookBook {
   read(): Promise<Webhook | null>
-  write(webhook: Webhook | null): Promise<void>
+  write(webhook: Webhook | null, by: By): Promise<void>
   /** @throws StarlingError `no-webhook`, `webhook-failed` */
   test(): Promise<void>
 }

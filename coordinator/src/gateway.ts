@@ -11,6 +11,7 @@ export async function startGateway({
   dataFolder,
   ticket,
   site,
+  tracesEndpoint,
   log
 }: GatewayOptions): Promise<RunningGateway> {
   // It belongs to its coordinator's fleet, whatever secret the environment of the machine holds for others.
@@ -23,6 +24,7 @@ export async function startGateway({
         ['role', 'gateway'],
         ['ticket', ticket],
         ['site', site],
+        ...(tracesEndpoint === null ? [] : [['otlp.endpoint', tracesEndpoint] as const]),
         // One process, one log: how much is in it is said to the coordinator.
         ['logLevel', log.level]
       ])

@@ -1,4 +1,5 @@
 /** Structured logs, one JSON line a fact, on stderr (stdout belongs to answers and readiness). Secrets are blanked. */
+import { secretFields } from '@starling/agent/telemetry/secret-fields.ts'
 import { pino, type Logger } from 'pino'
 
 export type Log = Logger
@@ -8,7 +9,7 @@ export function createLog(level: string): Log {
     {
       level,
       base: { name: 'coordinator' },
-      redact: ['ticket', 'secret', '*.ticket', '*.secret', 'headers.authorization']
+      redact: [...secretFields]
     },
     pino.destination({ fd: 2, sync: true })
   )

@@ -18,9 +18,10 @@ import {
   resetPassword,
   revokeToken
 } from './cli/accounts.ts'
-import { createTicket, listTickets, purge, revoke, showStatus } from './cli/admin.ts'
+import { createTicket, listTickets, purge, revoke, revokeTicket, showStatus } from './cli/admin.ts'
 import { addPolicyCommands } from './cli/policy-commands.ts'
 import { addAlertCommands } from './cli/alerts.ts'
+import { addOrderCommands } from './cli/order-commands.ts'
 import { addFleetCommands } from './cli/fleet-commands.ts'
 import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
@@ -76,6 +77,10 @@ function createProgram(): Command {
     .option('--tls-key <file>', 'the key of that certificate (PEM)')
     .option('--heartbeat <span>', 'how often agents report', '30s')
     .option('--audit-keep <span>', 'how long entries of the audit log are kept', '730d')
+    .option(
+      '--otlp-endpoint <url>',
+      'collector of OpenTelemetry that traces are sent to, like http://collector:4318 (or env: OTEL_EXPORTER_OTLP_ENDPOINT; default: none)'
+    )
     .addOption(masterKeyFile)
     .addOption(masterKeyDpapi)
     .addOption(
@@ -101,6 +106,7 @@ function createProgram(): Command {
   command(program, 'status', 'Show how the fleet is, and what happened lately.').action(showStatus)
   addFleetCommands(program, command)
   addAlertCommands(program, command)
+  addOrderCommands(program, command)
 
   const ticket = program.command('ticket').description('What new machines join with.')
   command(ticket, 'create', 'Print a new ticket: one line that lets machines join.')
@@ -113,6 +119,11 @@ function createProgram(): Command {
     )
     .action(createTicket)
   command(ticket, 'ls', 'List tickets, without their secrets.').action(listTickets)
+  command(ticket, 'revoke', 'Let nobody join with a ticket any more; who has joined stays.')
+    .argument('<ticket>', 'its id, as "starling-coordinator ticket ls" shows it')
+    .action(async (id: string, options) => {
+      await revokeTicket(options, id)
+    })
 
   command(program, 'revoke', 'Put an agent out of the fleet, for good.')
     .argument('<agent>', 'its id, as "starling-coordinator agents" lists it', agentId)

@@ -1,5 +1,6 @@
 import type { NewsRequest } from '@starling/shared/coordinator-api.ts'
 import type { CoordinatorCertificate, RevocationList } from '@starling/shared/credential.ts'
+import { noOrders, type OrderList } from '@starling/shared/orders.ts'
 import { emptyPolicyDigest, type SignedPolicy } from '@starling/shared/signed-policy.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createLog } from './log.ts'
@@ -22,6 +23,7 @@ function world() {
   const state = {
     policy: null as SignedPolicy | null,
     list: null as RevocationList | null,
+    orders: noOrders,
     purges: 0,
     loads: 0,
     fails: false
@@ -34,6 +36,11 @@ function world() {
           state.loads++
           if (state.fails) throw new Error('the database is away')
         }
+      },
+      orders: {
+        newsFor: (_, digest) =>
+          digest === undefined || digest === state.orders.digest ? null : state.orders,
+        load: async () => {}
       },
       revocations: async () => state.list,
       purgesSince: async than => ({ version: state.purges, list: than >= state.purges ? [] : [] }),
@@ -55,6 +62,22 @@ describe('who waits for news', () => {
     expect(news.waiting()).toBe(0)
   })
 
+  it('is told of orders that he does not have, if he knows of orders', async () => {
+    const { state, news, wait } = world()
+    const orders: OrderList = {
+      digest: 'ab'.repeat(16),
+      list: [{ id: '0123456789abcdef', kind: 'pin', what: 'x', by: null, bytesPerSecond: null }]
+    }
+    const older = wait(1)
+    const waiting = news.wait(member(2), { ...has, orders: noOrders.digest }, noSignal)
+    state.orders = orders
+    await news.changed()
+    expect(await waiting).toEqual({ policy: null, revocations: null, orders })
+    expect(news.waiting(), 'one of an older version still waits').toBe(1)
+    news.stop()
+    expect(await older).toBeNull()
+  })
+
   it('is told that nothing came when the time is over, when he is gone, and when the coordinator stops', async () => {
     vi.useFakeTimers()
     const { news, wait } = world()
@@ -70,6 +93,20 @@ describe('who waits for news', () => {
     expect(await stopped).toBeNull()
     expect(await wait(4)).toBeNull()
     expect(news.waiting()).toBe(0)
+  })
+
+  it('is told what could not be read at first', async () => {
+    vi.useFakeTimers()
+    const { state, news, wait } = world()
+    const waiting = wait(1)
+    state.fails = true
+    state.policy = policy
+    await news.changed()
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(news.waiting()).toBe(1)
+    state.fails = false
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await waiting).toEqual({ policy, revocations: null })
   })
 
   it('waits once: a second line ends the first', async () => {

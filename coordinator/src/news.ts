@@ -8,9 +8,9 @@ import type { RevocationList } from '@starling/shared/credential.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { ScopedMember } from '@starling/shared/policy-scope.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
-import type { PolicyDesk } from './ports.ts'
+import type { OrderDesk, PolicyDesk } from './ports.ts'
 
 /** Each is a socket and a few KB. Those beyond hear of it with their heartbeats, half a minute later. */
 const waitersMax = 10_000
@@ -19,6 +19,8 @@ const waitersMax = 10_000
  * would have the first ask again before the last have heard.
  */
 const wokenPerTurn = 1000
+/** After the database did not answer: until it is read, heartbeats are answered with what was before, too. */
+const readAgainMs: Millis = secondMs
 
 export interface News {
   /**
@@ -34,6 +36,7 @@ export interface News {
 
 export interface NewsParts {
   readonly desk: Pick<PolicyDesk, 'newsFor'> & { load(): Promise<void> }
+  readonly orders: Pick<OrderDesk, 'newsFor' | 'load'>
   readonly revocations: () => Promise<RevocationList | null>
   readonly purgesSince: (than: number) => Promise<PurgeNews>
   readonly log: Log
@@ -45,7 +48,7 @@ interface Waiter {
   readonly end: (answer: NewsResponse | null | StarlingError) => void
 }
 
-export function createNews({ desk, revocations, purgesSince, log }: NewsParts, waitMs: Millis): News {
+export function createNews({ desk, orders, revocations, purgesSince, log }: NewsParts, waitMs: Millis): News {
   const waiters = new Map<AgentId, Waiter>()
   let list: RevocationList | null = null
   let revoked: ReadonlySet<AgentId> = new Set()
@@ -53,6 +56,7 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
   let stopped = false
   let reading: Promise<void> | null = null
   let again = false
+  let retry: NodeJS.Timeout | undefined
 
   function revokedError(agent: AgentId): StarlingError {
     return new StarlingError(
@@ -70,9 +74,9 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
     const purgesAfter =
       has.purgesVersion === undefined || has.purgesVersion === purgesVersion ? null : has.purgesVersion
     const policy = desk.newsFor(member, has.policy)
-    return newer === null && purgesAfter === null && policy === null
-      ? null
-      : { revocations: newer, purgesAfter, policy }
+    const ordered = orders.newsFor(member, has.orders)
+    if (newer === null && purgesAfter === null && policy === null && ordered === null) return null
+    return { revocations: newer, purgesAfter, policy, ...(ordered === null ? {} : { orders: ordered }) }
   }
 
   async function answerOf(news: NonNullable<ReturnType<typeof newsFor>>): Promise<NewsResponse> {
@@ -82,6 +86,7 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
 
   async function read(): Promise<void> {
     await desk.load()
+    await orders.load()
     list = await revocations()
     revoked = new Set(list?.agents)
     purgesVersion = (await purgesSince(Number.MAX_SAFE_INTEGER)).version
@@ -113,7 +118,12 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
           await wakeAll()
         }
       } catch (error) {
-        log.warn({ why: messageOf(error) }, 'news could not be read; agents hear of it with their heartbeats')
+        log.warn({ why: messageOf(error) }, 'news could not be read; it is tried again')
+        clearTimeout(retry)
+        if (!stopped)
+          retry = setTimeout(() => {
+            void changed()
+          }, readAgainMs).unref()
       } finally {
         reading = null
       }
@@ -154,6 +164,7 @@ export function createNews({ desk, revocations, purgesSince, log }: NewsParts, w
     },
     stop() {
       stopped = true
+      clearTimeout(retry)
       for (const { end } of waiters.values()) end(null)
     }
   }

@@ -3,17 +3,27 @@
  * Everything of it is put together here.
  */
 import { newsWaitMs, type HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostFactsOf } from '@starling/shared/policy/host-told.ts'
-import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
+import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { Log } from './log.ts'
 import { createNews, type News } from './news.ts'
 import { createPolicies, type Policies } from './policies.ts'
 import { createPolicyDesk } from './policy-desk.ts'
-import type { AgentRecord, Authority, Change, CoordinatorStore, PolicyStore, RolloutCore } from './ports.ts'
+import type {
+  AgentRecord,
+  Authority,
+  Change,
+  CoordinatorStore,
+  OrderDesk,
+  PolicyStore,
+  RolloutCore
+} from './ports.ts'
 import type { Purges } from './purges.ts'
 import { runRollouts } from './rollout-leader.ts'
 
@@ -22,6 +32,8 @@ export interface PolicyService {
   readonly news: Pick<News, 'wait' | 'waiting'>
   /** Notes what a heartbeat tells. @returns what the agent is to have instead; null: nothing newer */
   heard(member: AgentRecord, heartbeat: HeartbeatRequest): SignedPolicy | null
+  /** What agents have answered to policies since the start. */
+  acknowledged(): Readonly<Record<'applied' | 'refused', number>>
   /** No more polls are held; what was heard is written down. */
   stop(): Promise<void>
 }
@@ -32,17 +44,19 @@ export interface PolicyServiceParts {
   readonly authority: Pick<Authority, 'policy'>
   readonly enrolment: Pick<Enrolment, 'revocationsSince'>
   readonly purges: Pick<Purges, 'newsSince'>
+  readonly orders: Pick<OrderDesk, 'newsFor' | 'load'>
   readonly change: Change
   readonly createCore: () => RolloutCore
   /** Any coordinator on the database has changed something of this name. */
   readonly listen: (channel: string, handler: () => void) => () => void
   readonly lead: (onLeader: (until: AbortSignal) => void) => () => void
   readonly clock: () => Millis
+  readonly spans: Spans
   readonly log: Log
 }
 
 /** What changes it is news of. */
-const channels = ['policies', 'revocations', 'purges'] as const
+const channels = ['policies', 'revocations', 'purges', 'orders'] as const
 
 export async function startPolicyService(
   parts: PolicyServiceParts,
@@ -59,12 +73,17 @@ export async function startPolicyService(
   const news = createNews(
     {
       desk,
+      orders: parts.orders,
       revocations: () => enrolment.revocationsSince(-1),
       purgesSince: than => purges.newsSince(than),
       log
     },
     newsWaitMs
   )
+  // After a restore agents would refuse, as older, whatever they are told.
+  await store.renumber(Math.floor(clock())).catch((error: unknown) => {
+    log.warn({ why: messageOf(error) }, 'policies could not be numbered anew')
+  })
   await news.changed()
   const rollouts = runRollouts(
     {
@@ -80,6 +99,7 @@ export async function startPolicyService(
       anyRollout: desk.anyRollout,
       members,
       note,
+      spans: parts.spans,
       log,
       clock
     },
@@ -99,11 +119,28 @@ export async function startPolicyService(
     clock
   })
 
+  const acknowledged = { applied: 0, refused: 0 }
+  /** What each agent has, and what it has refused, as it said last. */
+  const said = new Map<AgentId, { readonly digest: string; readonly refused: string }>()
+  function acknowledge(agent: AgentId, report: PolicyReport | undefined): void {
+    if (report === undefined) return
+    const before = said.get(agent)
+    const { digest } = report
+    const refused = report.refused?.digest ?? ''
+    said.set(agent, { digest, refused })
+    // Of whom nothing was heard yet, that is no news.
+    if (before === undefined) return
+    if (refused !== before.refused && refused !== '') acknowledged.refused++
+    else if (digest !== before.digest) acknowledged.applied++
+  }
+
   return {
     policies,
     news,
+    acknowledged: () => ({ ...acknowledged }),
     heard(member, { host, counters, policy }) {
       hosts.set(member.agent, hostFactsOf(host))
+      acknowledge(member.agent, policy)
       rollouts.heard({
         agent: member.agent,
         heardAt: Math.floor(clock()),

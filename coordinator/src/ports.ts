@@ -3,13 +3,24 @@ import type { AuditView } from '@starling/shared/admin-api/audit.ts'
 import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import type { CoordinatorAddress, PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
+import type { Figures } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type {
+  OrderKind,
+  OrderList,
+  OrderProgress,
+  OrderState,
+  OrdersReport
+} from '@starling/shared/orders.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
-import type { PolicyVersion, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
+import type { PolicyVersion, Rollout, ScopePolicy, Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyDocument, PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
-import type { Millis } from '@starling/shared/units.ts'
-import type { Alert, AlertRule, Measurement } from './core/alerts.ts'
+import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
+import type { alertRulesWith, changedRule } from './core/alert-rules.ts'
+import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
+import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
+import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -49,6 +60,12 @@ export interface EventRecord {
   readonly detail: string
 }
 
+export interface Superseded {
+  readonly agent: AgentId
+  /** Who its machine is now. */
+  readonly by: AgentId
+}
+
 export interface AgentStore {
   agents(): Promise<readonly AgentRecord[]>
   agent(agent: AgentId): Promise<AgentRecord | null>
@@ -60,19 +77,17 @@ export interface AgentStore {
    * @returns others of that machine that are not revoked
    */
   joinedAs(agent: AgentId, machine: string, group: string | null): Promise<readonly AgentId[]>
-  /** Revokes agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`; of all machines, or one. */
-  supersede(
-    at: Millis,
-    silentSince: Millis,
-    machine?: string
-  ): Promise<ReadonlyArray<{ readonly agent: AgentId; readonly by: AgentId }>>
+  /** Agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`; of all machines, or one. */
+  outdated(silentSince: Millis, machine?: string): Promise<readonly Superseded[]>
+  /** Revokes them and takes them off all lists. */
+  supersede(outdated: readonly Superseded[], at: Millis): Promise<void>
   /** Takes it off all lists. */
   decommission(agent: AgentId, at: Millis): Promise<void>
   /** Gathered, and written together with what else is heard within seconds. */
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */
   revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
-  /** The version grows by one with each revocation; 0 while there is none. */
+  /** The version grows with each revocation, and is the time at least; 0 while there is none. */
   revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
 }
 
@@ -81,7 +96,9 @@ export interface TicketStore {
   ticket(id: string): Promise<TicketRecord | null>
   tickets(): Promise<ReadonlyArray<TicketRecord & { readonly uses: number }>>
   /** In one transaction. An agent that uses its ticket again (its answer got lost) is not counted twice. */
-  useTicket(id: string, agent: AgentId, at: Millis): Promise<'used' | 'exhausted'>
+  useTicket(id: string, agent: AgentId, at: Millis): Promise<'used' | 'exhausted' | 'expired'>
+  /** It expires now. @returns false for an unknown ticket, and for one that has expired */
+  endTicket(id: string, at: Millis): Promise<boolean>
   /** Forgets tickets that expired before `at`. */
   pruneTickets(at: Millis): Promise<void>
   /** Takes the next serial and notes for what. */
@@ -174,7 +191,19 @@ export interface CoordinatorsStore {
   /** Who was there last is first. */
   coordinators(): Promise<readonly CoordinatorAddress[]>
 }
-export type { Alert, AlertRule, Measurement, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
+/** What the core finds when it sees agents beside each other. */
+export interface Noticing {
+  readonly suspected: typeof suspected
+  readonly stillSuspected: typeof stillSuspected
+  readonly noticedOf: typeof noticedOf
+}
+/** What the core decides of alerts. */
+export interface AlertDecisions {
+  readonly alertRulesWith: typeof alertRulesWith
+  readonly changedRule: typeof changedRule
+  readonly stepAlerts: typeof stepAlerts
+}
+export type { Alert, Measurement, Seen, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
 
 // ------------------------------------------------------------------------------------------------- policies
 
@@ -226,6 +255,8 @@ export interface PolicyStore {
    * @returns false when somebody else has changed the scope meanwhile, and nothing was done
    */
   change(after: ScopePolicy, revision: number, at: Millis): Promise<boolean>
+  /** The number is that moment at least: of a database that was set back agents have seen higher ones. */
+  renumber(at: Millis): Promise<void>
   noteHeard(records: readonly HeardRecord[], notedAt: Millis): Promise<void>
   /** What was noted at or after that moment by any coordinator, of agents that belong. */
   heardSince(notedAt: Millis): Promise<ReadonlyArray<HeardRecord & ScopedMember>>
@@ -238,11 +269,95 @@ export interface PolicyDesk {
   standingOf(member: ScopedMember, report: PolicyReport | undefined): Standing
 }
 
+// ------------------------------------------------------------------------------------------------- figures
+
+export interface SiteFigures {
+  readonly agents: number
+  readonly online: number
+  readonly gatewaysOnline: number
+  /** Of a day; null: nothing was new. */
+  readonly amplification: number | null
+}
+
+/** The fleet as all coordinators know it, at one moment. */
+export interface FleetFigures {
+  readonly at: Millis
+  readonly agents: number
+  readonly online: number
+  readonly revoked: number
+  readonly versions: ReadonlyMap<string, number>
+  readonly problems: ReadonlyMap<string, number>
+  readonly sites: ReadonlyMap<SiteId, SiteFigures>
+  /** Of the last 24 h. */
+  readonly day: Figures
+  readonly amplification: number | null
+  readonly saved: Readonly<Record<'day' | 'week' | 'month', Bytes>>
+  readonly alerts: ReadonlyArray<Pick<Alert, 'rule' | 'state'>>
+  /** The last one of each scope. */
+  readonly rollouts: ReadonlyArray<Rollout['phase']['kind']>
+  readonly auditEntries: number
+  readonly databaseBytes: Bytes
+}
+
+// ------------------------------------------------------------------------------------------------- orders
+
+/** Never changed once it is given, but for its end. */
+export interface OrderRecord {
+  readonly id: string
+  readonly kind: OrderKind
+  readonly what: string
+  readonly scopes: readonly PolicyScope[]
+  /** Null: it holds until it is withdrawn. */
+  readonly by: Millis | null
+  readonly bytesPerSecond: BytesPerSecond | null
+  readonly author: string
+  readonly reason: string
+  readonly createdAt: Millis
+  readonly withdrawnAt: Millis | null
+  readonly withdrawnBy: string | null
+}
+
+export type NotedProgress = OrderProgress & { readonly agent: AgentId; readonly at: Millis }
+
+/** Agents of one site that are alike. */
+export interface ProgressCount {
+  readonly order: string
+  readonly site: SiteId
+  readonly state: OrderState
+  readonly reason: string
+  readonly late: boolean
+  readonly agents: number
+  readonly bytes: Bytes
+  /** The most that any of them knows; null: none knows. */
+  readonly length: Bytes | null
+}
+
+export interface OrderStore {
+  /** Tells all coordinators (channel `orders`), and forgets what ended before. */
+  give(order: OrderRecord, forgetEndedBefore: Millis): Promise<void>
+  /** Tells all coordinators. @returns false when there is none, or it was withdrawn already */
+  withdraw(id: string, at: Millis, by: string): Promise<boolean>
+  /** The newest first. */
+  orders(): Promise<readonly OrderRecord[]>
+  /** What is told of orders that are forgotten is forgotten, too. */
+  noteProgress(progress: readonly NotedProgress[]): Promise<void>
+  /** Of agents that belong; of one order, or all. */
+  progress(order?: string): Promise<readonly ProgressCount[]>
+}
+
+/** What agents are told, from memory, and what is heard of them. */
+export interface OrderDesk {
+  load(): Promise<void>
+  /** Null: the agent has just these, or did not say what it has. */
+  newsFor(member: ScopedMember, digest: string | undefined): OrderList | null
+  heard(member: ScopedMember, report: OrdersReport): void
+}
+
 // ------------------------------------------------------------------------------------------------- audit
 
 /** Who does what, and from where. One is made for each request; `AuditLog.wrote` knows it again. */
 export interface By {
-  readonly kind: 'local' | 'account' | 'token' | 'coordinator' | 'unknown'
+  readonly kind: 'local' | 'account' | 'token' | 'agent' | 'coordinator' | 'unknown'
   readonly actor: string
   readonly role: string
   /** `ticket.create` */
@@ -303,8 +418,18 @@ export type Change = <Result>(
 export type ChangeStore = TicketStore &
   PurgeStore &
   EventStore &
-  Pick<AgentStore, 'agent' | 'putAgent' | 'joinedAs' | 'supersede' | 'revoke' | 'decommission'> & {
+  Pick<
+    AgentStore,
+    'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
+  > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
+    readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>
+    readonly alerts: Pick<AlertStore, 'acknowledge'>
+    readonly alertRules: AlertRuleStore
+    readonly secrets: {
+      write(name: string, plain: Uint8Array): Promise<void>
+      remove(name: string): Promise<void>
+    }
   }
 
 // ------------------------------------------------------------------------------------------------- accounts
@@ -384,7 +509,7 @@ export interface AccountStore {
 
   tokens(): Promise<readonly TokenRecord[]>
   createToken(by: By, token: TokenRecord & { readonly hash: string }): Promise<void>
-  /** @returns null when it is unknown, expired or revoked */
+  /** @returns null when it is unknown, expired or revoked, or the account that made it is disabled or gone */
   token(hash: string, now: Millis): Promise<TokenRecord | null>
   tokenUsed(id: string, at: Millis): Promise<void>
   /** @throws StarlingError `unknown-token` */

@@ -3,11 +3,13 @@
  * of it, runs the core and writes down what that decides. When that one dies, another begins with the same database.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { PolicyScope, ScopedMember } from '@starling/shared/policy-scope.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
+import { createRolloutSpans } from './rollout-spans.ts'
 import type { HeardRecord, PolicyStore, RolloutCore, RolloutEvent, RolloutView } from './ports.ts'
 
 /** Within which what one coordinator hears is seen by the one that leads; its judgements come no oftener. */
@@ -30,6 +32,7 @@ export interface RolloutParts {
   readonly anyRollout: () => boolean
   readonly members: () => Promise<readonly ScopedMember[]>
   readonly note: (at: Millis, kind: string, detail: string) => Promise<void>
+  readonly spans: Spans
   readonly log: Log
   readonly clock: () => Millis
 }
@@ -67,14 +70,18 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
     const own = parts.createCore()
     core = own
     const revisions = new Map<PolicyScope, number>()
+    const told = createRolloutSpans(parts.spans)
     let readTo: Millis = 0
     let isReadDue = false
+    /** The core may hold for done what is not: the database did not answer. */
+    let isAstray = true
 
     async function readScopes(): Promise<void> {
       const { scopes } = await store.policies()
       for (const { policy, revision } of scopes) {
         if (revisions.get(policy.scope) === revision) continue
         revisions.set(policy.scope, revision)
+        told.see(policy, now())
         await step({ type: 'scope', policy })
       }
     }
@@ -83,25 +90,41 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
       for (const member of await parts.members()) await step({ type: 'member', ...member })
     }
 
+    async function readAll(): Promise<void> {
+      await readMembers()
+      await readScopes()
+      isAstray = false
+    }
+
     async function step(event: RolloutEvent): Promise<void> {
-      for (const { scope, what, why, after } of own.step(event, now())) {
+      const decided = own.step(event, now()).map(effect => ({
+        ...effect,
+        revision: revisions.get(effect.scope) ?? 0
+      }))
+      if (decided.length === 0) return
+      // Until it is written down, the core is put right by what stands in the database.
+      for (const { scope } of decided) revisions.delete(scope)
+      isAstray = true
+      for (const { scope, what, why, after, revision } of decided) {
         if (until.aborted) return
-        if (await store.change(after, revisions.get(scope) ?? 0, now())) {
-          revisions.set(scope, (revisions.get(scope) ?? 0) + 1)
+        if (await store.change(after, revision, now())) {
+          revisions.set(scope, revision + 1)
+          told.see(after, now())
           const { rollout } = after
           const detail = `${scope} version ${rollout?.to}, stage ${(rollout?.stage ?? 0) + 1}: ${why}`
           log[what === 'rolled-back' ? 'warn' : 'info']({ scope, what, why }, 'rollout')
           await parts.note(now(), `rollout-${what}`, detail)
         } else {
-          // An admin was faster: the core is put right by what stands in the database.
-          revisions.delete(scope)
+          // An admin was faster.
           await readScopes()
         }
       }
+      isAstray = false
     }
 
     async function tick(): Promise<void> {
       if (until.aborted) return
+      if (isAstray) await readAll()
       if (own.wakeAt() === null) return
       const readFrom = now()
       for (const { site, group, ...record } of await store.heardSince(readTo - noteLagMs)) {
@@ -122,9 +145,8 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
       then(async () => {
         await nextTurn()
         isReadDue = false
-        if (until.aborted) return
-        await readMembers()
-        await readScopes()
+        isAstray = true
+        if (!until.aborted) await readAll()
       })
     }
 
@@ -137,6 +159,7 @@ export function runRollouts(parts: RolloutParts, heartbeatMs: Millis): Rollouts 
     until.addEventListener('abort', () => {
       clearInterval(timer)
       unlisten()
+      told.end()
       if (core === own) core = null
     })
   }

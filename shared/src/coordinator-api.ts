@@ -11,6 +11,13 @@ import { z } from 'zod'
 import type { Credential, RevocationList, Role } from './credential.ts'
 import { StarlingError } from './errors.ts'
 import { isAgentId, isTransferId, type AgentId, type TransferId } from './ids.ts'
+import {
+  orderListShape,
+  ordersDigestShape,
+  ordersReportShape,
+  type OrderList,
+  type OrdersReport
+} from './orders.ts'
 import { purgesPerAnswerMax } from './purge.ts'
 import {
   policyReportShape,
@@ -43,6 +50,7 @@ export const swarmEntriesMax = 256
 export const handoutMax = 32
 export const swarmNameLengthMax = 200
 export const countersMax = 64
+export const factsMax = 64
 /** An agent that was started more often without reaching a coordinator leaves out the oldest. */
 export const earlierRunsMax = 8
 /** Smaller bodies do not get smaller by it. */
@@ -105,6 +113,8 @@ export interface HeartbeatRequest {
   readonly policy?: PolicyReport | undefined
   /** Left out to a coordinator that has not shown that it knows of reports: all of `counters`, `host` and `swarm` is told then. */
   readonly report?: ReportHead | undefined
+  /** Left out to a coordinator that has not shown that it knows of orders. */
+  readonly orders?: OrdersReport | undefined
 }
 
 /** Makes `counters`, `host` and `swarm` of a heartbeat what has changed since another (heartbeat-report.ts). */
@@ -147,6 +157,8 @@ export interface HeartbeatResponse {
   readonly policy?: SignedPolicy | null | undefined
   /** `full`: the next is to tell all, at once. Left out by a coordinator that does not know of reports. */
   readonly report?: 'taken' | 'full' | undefined
+  /** Null: the agent has them, or did not say what it has. Left out by a coordinator that does not know of orders. */
+  readonly orders?: OrderList | null | undefined
 }
 
 /**
@@ -157,6 +169,8 @@ export interface NewsRequest {
   readonly revocationsVersion: number
   readonly purgesVersion?: number | undefined
   readonly policy: PolicyReport
+  /** Digest of the orders that it has. */
+  readonly orders?: string | undefined
 }
 
 /** At least one of them says something. */
@@ -164,6 +178,7 @@ export interface NewsResponse {
   readonly revocations: RevocationList | null
   readonly purges?: PurgeNews | undefined
   readonly policy: SignedPolicy | null
+  readonly orders?: OrderList | undefined
 }
 
 export interface PurgeNews {
@@ -197,7 +212,7 @@ const multiaddrText = z
   .regex(/^\/[\x21-\x7e]+$/)
 const fact = z.union([z.string().max(256), z.number(), z.boolean(), z.null()])
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/)
-const counters = z.record(name, z.number().nonnegative())
+const counters = z.record(name, z.number().nonnegative().max(Number.MAX_SAFE_INTEGER))
 const transfer = z.string().refine(isTransferId)
 const fewerThan =
   (most: number) =>
@@ -230,7 +245,7 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
   version: z.string().max(64),
   addresses: z.array(multiaddrText).max(16),
   counters: counters.refine(fewerThan(countersMax)),
-  host: z.record(name, fact).refine(fewerThan(64)),
+  host: z.record(name, fact).refine(fewerThan(factsMax)),
   swarm: z
     .array(
       z.strictObject({
@@ -247,13 +262,15 @@ export const heartbeatRequestShape: z.ZodType<HeartbeatRequest> = z.strictObject
   revocationsVersion: z.number().int().min(-1),
   purgesVersion: count.optional(),
   policy: policyReportShape.optional(),
-  report: reportHeadShape.optional()
+  report: reportHeadShape.optional(),
+  orders: ordersReportShape.optional()
 })
 
 export const newsRequestShape: z.ZodType<NewsRequest> = z.strictObject({
   revocationsVersion: z.number().int().min(-1),
   purgesVersion: count.optional(),
-  policy: policyReportShape
+  policy: policyReportShape,
+  orders: ordersDigestShape.optional()
 })
 
 const coordinatorsShape = z
@@ -289,7 +306,8 @@ const purgeNewsShape: z.ZodType<PurgeNews> = z.object({
 export const newsResponseShape: z.ZodType<NewsResponse> = z.object({
   revocations: revocationListShape.nullable(),
   purges: purgeNewsShape.optional(),
-  policy: signedPolicyShape.nullable()
+  policy: signedPolicyShape.nullable(),
+  orders: orderListShape.optional()
 })
 
 export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
@@ -301,7 +319,8 @@ export const heartbeatResponseShape: z.ZodType<HeartbeatResponse> = z.object({
   coordinators: coordinatorsShape.optional(),
   purges: purgeNewsShape.optional(),
   policy: signedPolicyShape.nullish(),
-  report: z.enum(['taken', 'full']).optional()
+  report: z.enum(['taken', 'full']).optional(),
+  orders: orderListShape.nullish()
 })
 
 export const apiErrorShape: z.ZodType<ApiError> = z.object({

@@ -12,7 +12,24 @@ const report = (change: Partial<AgentReport> = {}): AgentReport => ({
 describe('a report told in little', () => {
   it('says nothing of what has not changed', () => {
     const now = report({ swarm: [{ transfer: 'a', complete: true, name: 'x', length: 5 }] })
-    expect(deltaSince(now, structuredClone(now))).toEqual({ counters: {}, host: {}, swarm: [], gone: [] })
+    expect(deltaSince(now, structuredClone(now))).toEqual({
+      counters: {},
+      host: {},
+      swarm: [],
+      gone: [],
+      orders: []
+    })
+  })
+
+  it('tells of orders only those that got on', () => {
+    const order = { state: 'running', reason: '', bytes: 5, length: 9, late: false } as const
+    const orders = [
+      { ...order, order: 'a' },
+      { ...order, order: 'b' }
+    ]
+    const now = [orders[0]!, { ...orders[1]!, bytes: 6 }, { ...order, order: 'c' }]
+    expect(deltaSince(report({ orders }), report({ orders: now })).orders).toEqual(now.slice(1))
+    expect(deltaSince(null, report({ orders: now })).orders).toEqual(now)
   })
 
   it('arrives whole, whatever changes in between', () => {

@@ -4,6 +4,7 @@
  * `applyDelta` on the coordinator. A coordinator that does not have what a delta adds to asks for all.
  */
 import type { SwarmEntry } from './coordinator-api.ts'
+import { progressSince, type OrderProgress } from './orders.ts'
 
 export type HostFact = string | number | boolean | null
 
@@ -12,6 +13,8 @@ export interface AgentReport {
   readonly counters: Readonly<Record<string, number>>
   readonly host: Readonly<Record<string, HostFact>>
   readonly swarm: readonly SwarmEntry[]
+  /** Of all orders that it has. The coordinator writes them down as they come. */
+  readonly orders?: readonly OrderProgress[]
 }
 
 export interface AgentReportNow extends AgentReport {
@@ -45,7 +48,8 @@ export function deltaSince(before: AgentReport | null, now: AgentReport): Report
       const { name: _, length: __, ...rest } = entry
       return [rest]
     }),
-    gone: before.swarm.flatMap(({ transfer }) => (has.has(transfer) ? [] : [transfer]))
+    gone: before.swarm.flatMap(({ transfer }) => (has.has(transfer) ? [] : [transfer])),
+    orders: progressSince(before.orders ?? [], now.orders ?? [])
   }
 }
 

@@ -5,11 +5,13 @@ import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { House } from '../e2e/harness.ts'
 import type { Program } from '../e2e/program.ts'
 import { writeKeys, type AgentKey } from './enrolled-fleet.ts'
+import { watchLoop, type LoopWatch } from './loop-watch.ts'
 import type { AgentsTask, Seen } from './heartbeats-agents.ts'
 
 export interface Crowd {
   /** What was seen in the next second. */
   next(): Promise<CrowdSeen>
+  readonly loops: readonly LoopWatch[]
 }
 
 export type CrowdSeen = Omit<Seen, 'line'>
@@ -24,13 +26,18 @@ export function startCrowd(
 ): Crowd {
   const folder = house.folder('crowd')
   const each = Math.ceil(keys.length / processes)
+  const loops: LoopWatch[] = []
   const programs: Program[] = Array.from({ length: processes }, (_, at) => {
     const keysFile = writeKeys(join(folder, `${at}.json`), keys.slice(at * each, (at + 1) * each))
     const connected = Math.floor(task.connected / processes)
-    return house.begin(`agents ${at}`, program, [JSON.stringify({ ...task, keysFile, connected })])
+    const loop = watchLoop(house)
+    loops.push(loop)
+    const args = [JSON.stringify({ ...task, keysFile, connected })]
+    return house.begin(`agents ${at}`, program, args, loop.env)
   })
   let line = 0
   return {
+    loops,
     async next() {
       line++
       const lines = await Promise.all(

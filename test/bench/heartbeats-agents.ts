@@ -126,7 +126,7 @@ async function live(key: AgentKey, at: number): Promise<never> {
   let failures = 0
   began++
   for (let beats = 0; ; beats++) {
-    const told = reports.next(reportOf(at, beats), isReportKnown)
+    const { orders: _, ...told } = reports.next(reportOf(at, beats), isReportKnown)
     const askedAt = performance.now()
     let answer: HeartbeatResponse | null = null
     try {

@@ -12,6 +12,7 @@ import { median } from '../demo/words.ts'
 import type { Bench, BenchRun, BenchSetup } from './bench.ts'
 import { openFilesMax, quantile, startCrowd, tookOf, watch } from './crowd.ts'
 import { enrolAll, makeKeys } from './enrolled-fleet.ts'
+import { loopFigures, watchLoop } from './loop-watch.ts'
 import { costOf } from './process-cost.ts'
 
 const agentsUsual = 20_000
@@ -42,17 +43,14 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
       { folder },
       keys.map(({ id }) => id)
     )
-    const coordinator = await house.start('coordinator', coordinatorProgram, [
-      'run',
-      '--data',
-      folder,
-      '--listen',
-      '127.0.0.1:0',
-      '--no-gateway',
-      '--json',
-      '--log-level',
-      'error'
-    ])
+    const loop = watchLoop(house)
+    const args = ['run', '--data', folder, '--listen', '127.0.0.1:0', '--no-gateway', '--json']
+    const coordinator = await house.start(
+      'coordinator',
+      coordinatorProgram,
+      [...args, '--log-level', 'error'],
+      loop.env
+    )
     const id = String(coordinator.ready.coordinator)
     const address = String(coordinator.ready.address)
     say(`they connect over ${loadMs / 2 / secondMs} s …`)
@@ -69,6 +67,7 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
       throw new Error(
         `not all agents were let in: ${ramp.findLast(one => one.lastError !== null)?.lastError}`
       )
+    const rampError = ramp.findLast(one => one.lastError !== null)?.lastError ?? null
     const rampCpu = (costOf(coordinator.pid).cpuMs - beforeRamp.cpuMs) / (ramp.length * secondMs)
     // The last to come have told all of themselves once more.
     await watch(crowd, heartbeatMsDefault)
@@ -77,6 +76,7 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
       async round() {
         say(`all are there, and are watched for ${loadMs / minuteMs} min …`)
         const rss: number[] = []
+        const since = Date.now()
         const before = costOf(coordinator.pid)
         const sampling = new AbortController()
         const sampled = (async () => {
@@ -92,6 +92,8 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
         const took = tookOf(seen)
         const sum = (of: (one: (typeof seen)[number]) => number): number =>
           seen.reduce((so, one) => so + of(one), 0)
+        const own = loopFigures([loop], since)
+        const theirs = loopFigures(crowd.loops, since)
         const quarter = Math.max(1, Math.floor(rss.length / 4))
         const rssStartMiB = median(rss.slice(0, quarter))
         const rssEndMiB = median(rss.slice(-quarter))
@@ -103,6 +105,14 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
           errors: sum(one => one.errors),
           coordinatorCpuShare: (costOf(coordinator.pid).cpuMs - before.cpuMs) / (seconds * secondMs),
           generatorCpuShare: sum(one => one.cpuMs) / (seconds * secondMs),
+          coordinatorLateP99Ms: own.lateP99Ms,
+          coordinatorLateMaxMs: own.lateMaxMs,
+          coordinatorGcLongestMs: own.gcLongestMs,
+          coordinatorCoreWaitShare: own.coreWaitShare,
+          generatorLateP99Ms: theirs.lateP99Ms,
+          generatorLateMaxMs: theirs.lateMaxMs,
+          generatorGcLongestMs: theirs.gcLongestMs,
+          generatorCoreWaitShare: theirs.coreWaitShare,
           rssStartMiB,
           rssEndMiB,
           growthShare: rssEndMiB / rssStartMiB - 1,
@@ -112,7 +122,9 @@ async function open({ say, agents, minutes }: BenchSetup): Promise<BenchRun> {
         }
       },
       notes: async () => [
-        'CPU shares are of one core; coordinator and agents share the cores',
+        'CPU shares are of one core; coordinator and agents share the cores; a core wait is time that a process was ready to run and got none',
+        'late is who asks an event loop for something: what the agents are late by counts as time of the answers, too',
+        `rampErrors are requests of the ramp that failed, and were made again${rampError === null ? '' : `; the last: ${rampError}`}`,
         ...(connected < count
           ? [
               `${count - connected} of the ${count} agents dial anew each time: a process may have ${openFilesMax()} files open here ("ulimit -Hn ${count + 2 * otherFiles}" before it lets all keep their connection)`

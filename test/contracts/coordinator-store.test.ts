@@ -14,6 +14,8 @@ import type { StoreContract, StoreHarness } from './coordinator-store/contract.t
 import { coordinatorsContract } from './coordinator-store/coordinators.contract.ts'
 import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
+import { ordersContract } from './coordinator-store/orders.contract.ts'
+import { noticedContract } from './coordinator-store/noticed.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
 import { secretsContract } from './coordinator-store/secrets.contract.ts'
@@ -26,7 +28,9 @@ const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['tickets', ticketsContract],
   ['purges', purgesContract],
   ['policies', policiesContract],
+  ['orders', ordersContract],
   ['series', seriesContract],
+  ['noticed', noticedContract],
   ['events', eventsContract],
   ['secrets', secretsContract],
   ['audit', auditContract],

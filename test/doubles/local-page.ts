@@ -97,6 +97,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
       wsusCalls: { scan: 0, sync: 0, report: 0, other: 0 }
     },
     logLinesLost: 0,
+    orders: [],
     intercept: null,
     smallCache: { entries: 0, memoryBytes: 0, diskBytes: 0 },
     upstreams: [],

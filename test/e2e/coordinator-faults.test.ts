@@ -15,7 +15,7 @@ import { createTicket, listTickets, showStatus } from '@starling/shared/admin-ap
 import { apiPaths, enrolResponseShape, type EnrolResponse } from '@starling/shared/coordinator-api.ts'
 import { codeOf } from '@starling/shared/errors.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
-import { MiB, dayMs, hourMs, minuteMs } from '@starling/shared/units.ts'
+import { MiB, dayMs, hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { seededContent } from '../doubles/content.ts'
 import { startOrigin } from '../doubles/origin.ts'
@@ -30,6 +30,8 @@ if (!canHide) console.warn('\nSKIPPED, a full disk: needs Linux, root and unshar
 const programs = findPostgres()
 /** What an agent may have from the origin before it has asked its peers. */
 const fetchedAhead = 4 * MiB
+/** Longer than an agent may be silent. `.ci/run` lets two minutes pass, and with them the time-outs of pools and sockets. */
+const awayMs: Millis = Number(process.env['STARLING_TEST_DATABASE_AWAY_MS'] ?? 20 * secondMs)
 const body = { expiresInMs: hourMs }
 const args = ['--no-gateway', '--heartbeat', '1s', '--site', 'main']
 
@@ -89,8 +91,10 @@ test.skipIf(programs === null)(
     expect(await statusOfTickets(folder)).toEqual([503, '5'])
     for (const agent of agents) await download(agent.proxy, `${origin.url}/away.bin`)
     expect(origin.stats('/away.bin').bodyBytes).toBeLessThanOrEqual(content.length + fetchedAhead)
-    // Longer than an agent may be silent.
-    await new Promise(resolve => setTimeout(resolve, 20_000))
+    await new Promise(resolve => setTimeout(resolve, awayMs))
+    origin.put('/later.bin', content)
+    for (const agent of agents) await download(agent.proxy, `${origin.url}/later.bin`)
+    expect(origin.stats('/later.bin').bodyBytes).toBeLessThanOrEqual(content.length + fetchedAhead)
     expect(await codeOfAsking(admin.ask(createTicket, { body }))).toBe('store-away')
 
     await postgres.start()
@@ -104,19 +108,36 @@ test.skipIf(programs === null)(
     expect(await admin.ask(verifyAudit, {})).toMatchObject({ problem: null })
     expect((await coordinator.stop()).code).toBe(0)
   },
-  4 * minuteMs
+  4 * minuteMs + awayMs
 )
 
-test.skipIf(!canHide)(
-  'a disk that is full: said clearly, the coordinator runs on, and goes on when there is room',
-  async () => {
+/** Asks whoever has come after the process `before`. */
+async function untilRunning(
+  folder: string,
+  before: number
+): Promise<Awaited<ReturnType<typeof createAdminClient>>> {
+  const pid = () =>
+    readRunningFile(folder).then(
+      running => running.pid,
+      () => before
+    )
+  await expect.poll(pid, { timeout: minuteMs }).not.toBe(before)
+  return await createAdminClient(folder)
+}
+
+test.skipIf(!canHide).each(['running', 'restarted'])(
+  'a disk that is full: said clearly, and the coordinator, %s, goes on with all that it answered when there is room',
+  async how => {
     const folder = house.folder('coordinator')
     const program = resolve(houseRoot, site.coordinatorProgram)
     const coordinator = house.beginOther('coordinator', 'unshare', [
       '-m',
       'sh',
       '-c',
-      'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"',
+      // It is started again whenever it has ended, as a service is.
+      `mount -t tmpfs -o size=3m tmpfs "$0" || exit
+      trap 'kill $!; wait $!; exit $?' TERM
+      while true; do "$@" & wait $!; sleep 0.1; done`,
       folder,
       process.execPath,
       program,
@@ -145,12 +166,18 @@ test.skipIf(!canHide)(
     expect(refused).toBe('store-full')
     await expect(admin.ask(createTicket, { body })).rejects.toThrow('disk that holds')
     expect((await admin.ask(listTickets, {})).tickets).toHaveLength(answered.length)
+    const { pid } = await readRunningFile(seen)
+    if (how === 'restarted') {
+      process.kill(pid, 'SIGKILL')
+      await coordinator.said(/disk that holds|no space left/, minuteMs)
+    }
 
     rmSync(filler)
-    answered.push((await admin.ask(createTicket, { body })).id)
-    const { tickets } = await admin.ask(listTickets, {})
+    const again = how === 'restarted' ? await untilRunning(seen, pid) : admin
+    answered.push((await again.ask(createTicket, { body })).id)
+    const { tickets } = await again.ask(listTickets, {})
     expect(tickets.map(({ id }) => id).toSorted()).toEqual(answered.toSorted())
-    expect(await admin.ask(verifyAudit, {})).toMatchObject({ problem: null })
+    expect(await again.ask(verifyAudit, {})).toMatchObject({ problem: null })
     expect((await coordinator.stop()).code).toBe(0)
   },
   2 * minuteMs
@@ -218,24 +245,30 @@ test(
   4 * minuteMs
 )
 
+/** For a process whose clock is wrong by so much. */
+function wrongClock(offMs: Millis): Record<string, string> {
+  const program = `const Right = Date; globalThis.Date = class extends Right {
+    constructor(...given) { given.length === 0 ? super(Right.now() + ${offMs}) : super(...given) }
+    static now() { return Right.now() + ${offMs} }
+  }`
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(program)}` }
+}
+
 describe('a clock that is a day wrong', () => {
   test.each([
-    ['fast', dayMs],
-    ['slow', -1 * dayMs]
+    ['agent, fast', { agentOffMs: dayMs, coordinatorOffMs: 0 }],
+    ['agent, slow', { agentOffMs: -1 * dayMs, coordinatorOffMs: 0 }],
+    ['coordinator, fast', { agentOffMs: 0, coordinatorOffMs: dayMs }],
+    ['coordinator, slow', { agentOffMs: 0, coordinatorOffMs: -1 * dayMs }]
   ])(
-    '%s: the agent joins, is told the time, and shares with those whose clocks are right',
-    async (name, offMs) => {
-      const coordinator = await site.startCoordinator(house, args)
-      const wrong = `data:text/javascript,${encodeURIComponent(
-        `const Right = Date; globalThis.Date = class extends Right {
-        constructor(...given) { given.length === 0 ? super(Right.now() + ${offMs}) : super(...given) }
-        static now() { return Right.now() + ${offMs} }
-      }`
-      )}`
-      const env = { NODE_OPTIONS: `--import=${wrong}` }
+    '%s: agents join, are told the time, and share',
+    async (name, { agentOffMs, coordinatorOffMs }) => {
+      const folder = house.folder('coordinator')
+      const coordinator = await site.startCoordinator(house, args, folder, wrongClock(coordinatorOffMs))
+      const ticket = () => site.createTicket(house, coordinator)
       const agents = [
-        await site.startAgent(house, 'right', { ticket: await site.createTicket(house, coordinator) }),
-        await site.startAgent(house, name, { ticket: await site.createTicket(house, coordinator), env })
+        await site.startAgent(house, 'right', { ticket: await ticket() }),
+        await site.startAgent(house, 'other', { ticket: await ticket(), env: wrongClock(agentOffMs) })
       ]
       await site.untilAllMet(agents)
       const origin = await startOrigin()

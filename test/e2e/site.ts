@@ -157,13 +157,14 @@ export async function startCoordinator(
   house: House,
   args: readonly string[] = quickHeartbeat,
   /** Of one that has stopped: it starts again. */
-  folder: string = house.folder('coordinator')
+  folder: string = house.folder('coordinator'),
+  env: Readonly<Record<string, string>> = {}
 ): Promise<CoordinatorHandle> {
   const running = await house.start(
     'coordinator',
     coordinatorProgram,
     ['run', '--data', folder, '--listen', '127.0.0.1:0', '--json', ...args],
-    gatewayEnv
+    { ...gatewayEnv, ...env }
   )
   const gateway = running.ready.gateway as { id?: string; page?: string } | null
   return { ...running, folder, gatewayPage: gateway?.page ?? null, gatewayId: gateway?.id ?? null }

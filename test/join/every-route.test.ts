@@ -9,6 +9,7 @@ import * as alertOperations from '@starling/shared/admin-api/alerts.ts'
 import * as auditOperations from '@starling/shared/admin-api/audit.ts'
 import * as fleetOperations from '@starling/shared/admin-api/fleet.ts'
 import * as fleetViewOperations from '@starling/shared/admin-api/fleet-view.ts'
+import * as orderOperations from '@starling/shared/admin-api/orders.ts'
 import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
 import { accountRoles, roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
@@ -29,6 +30,7 @@ const operations = [
   auditOperations,
   fleetOperations,
   fleetViewOperations,
+  orderOperations,
   policyOperations,
   serviceOperations,
   upkeepOperations
@@ -36,6 +38,9 @@ const operations = [
   .flatMap(module => Object.values(module) as unknown[])
   .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
 const assets = await loadAssets(new URL('../../coordinator/dist/page/', import.meta.url))
+/** No operation, because it is text, but behind the same door. */
+const metrics = { ...serviceOperations.showMe, path: '/metrics' } as unknown as Operation
+operations.push(metrics)
 const closed = operations.filter(({ access }) => access !== 'open')
 const password = 'four random words here'
 
@@ -46,6 +51,7 @@ const examples: Readonly<Record<string, string>> = {
   scope: 'site:nowhere',
   version: '1',
   order: 'pause',
+  rule: 'nobody',
   id: '0123456789abcdef'
 }
 /** How an operation is asked about a site. */
@@ -53,6 +59,7 @@ const aboutSite: Readonly<Record<string, (site: string) => { query?: string; bod
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/orders': site => ({ query: `?site=${site}` }),
   'GET /api/v1/series': site => ({ query: `?site=${site}` }),
   'GET /api/v1/sites': site => ({ query: `?site=${site}` }),
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),

@@ -2,7 +2,7 @@
  * A policy that cuts agents off, in virtual time: the coordinator's rollout core and the agents' own judgement of their trial, with heartbeats
  * that are spread and clients that go on asking. Both have tests of their own; that together they are quick enough is shown here.
  */
-import { trialMs, whyCutOff, type Reach } from '@starling/agent/coordinator-link/policy-trial.ts'
+import { beforeOf, trialMs, whyCutOff, type Reach } from '@starling/agent/coordinator-link/policy-trial.ts'
 import { createRolloutCore, type RolloutCore } from '@starling/coordinator/core/rollout.ts'
 import { Prng } from '@starling/shared/prng.ts'
 import { begin, versionFor, type ScopePolicy, type Stage } from '@starling/shared/rollout-plan.ts'
@@ -82,7 +82,7 @@ function play(seed: number, stages: readonly Stage[]) {
 
   function endTrial(one: Machine): void {
     one.takenAt = null
-    one.refusal = whyCutOff(one.before, one.reach, true)
+    one.refusal = whyCutOff(beforeOf(one.before), one.reach, true)
     if (one.refusal === null) return
     one.version = 1
     restore(one)

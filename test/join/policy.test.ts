@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { loadAuthorityKeys, createAuthority } from '@starling/coordinator/authority.ts'
@@ -319,6 +319,33 @@ describe('a policy that needs a restart', () => {
       expect(saidTo(again)).toHaveLength(start < 3 ? 1 : 0)
     }
   })
+
+  it('is given back after it when nothing upstream can be reached any more', async () => {
+    const coordinator = await lab.coordinator(rareHeartbeats)
+    const before = await started(coordinator, {
+      trialMs: 20,
+      reach: { peers: 0, upstreamTried: 10, upstreamFailed: 1 }
+    })
+    before.waits = true
+    const { signed, fleet } = await signer(coordinator)
+    await before.policy.take(signed({ upstreamServers: [] }), fleet)
+    await eventually(() => {
+      expect(before.looks).toBe(2)
+    })
+    await before.link.stop()
+    const after = await lab.agent(null, {
+      ...before,
+      trialMs: 200,
+      reach: { peers: 0, upstreamTried: 0, upstreamFailed: 0 }
+    })
+    await after.link.prepare()
+    expect(saidTo(after)).toHaveLength(1)
+    after.reach = { peers: 0, upstreamTried: 4, upstreamFailed: 4 }
+    await eventually(() => {
+      expect(saidTo(after)).toEqual([])
+    })
+    expect(after.policy.report().refused?.reason).toContain('none of 4 requests upstream succeeded')
+  })
 })
 
 describe('a rollout', () => {
@@ -349,6 +376,29 @@ describe('a rollout', () => {
       clock.offsetMs += 50
       expect((await second.policies.show('fleet')).rollout).toMatchObject({ stage: 1 })
       expect(saidTo(there)).toEqual([{ fleet: { uploadSlots: 2 } }])
+    })
+  })
+
+  it('of which a backup knows nothing is taken back when that is restored', async () => {
+    const data = await lab.folder()
+    const clock = movableClock()
+    const first = await lab.coordinator({ data }, clock)
+    const agent = await started(first)
+    await give(first, { uploadSlots: 1 })
+    await first.stop()
+    const backup = await readFile(join(data, 'coordinator.db'))
+    const listen = `127.0.0.1:${first.listening.port}`
+    const second = await lab.coordinator({ data, listen }, clock)
+    await give(second, { uploadSlots: 2 })
+    await eventually(() => {
+      expect(saidTo(agent)).toEqual([{ fleet: { uploadSlots: 2 } }])
+    })
+    await second.stop()
+    await writeFile(join(data, 'coordinator.db'), backup)
+    clock.offsetMs += secondMs
+    await lab.coordinator({ data, listen }, clock)
+    await eventually(() => {
+      expect(saidTo(agent)).toEqual([{ fleet: { uploadSlots: 1 } }])
     })
   })
 

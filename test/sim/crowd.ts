@@ -23,6 +23,8 @@ export interface CrowdInit {
   /** One way. */
   readonly wanLatencyMs?: Millis
   readonly policy?: Partial<CorePolicy>
+  /** What differs from that for some. */
+  readonly policyOf?: (index: number) => Partial<CorePolicy>
   /** Indices of agents that send wrong bytes. */
   readonly liars?: readonly number[]
   /** Agents ask one after another, so far apart. */
@@ -72,7 +74,7 @@ export function makeCrowd(init: CrowdInit): Crowd {
       id: `agent-${String(index).padStart(3, '0')}`,
       role: 'agent',
       site: 0,
-      policy,
+      policy: { ...policy, ...init.policyOf?.(index) },
       seed: init.seed * 1000 + index,
       lanRate,
       lies: init.liars?.includes(index) ?? false

@@ -37,6 +37,7 @@ describe('help', () => {
     ['run'],
     ['status'],
     ['peers'],
+    ['orders'],
     ['upstreams'],
     ['fetch'],
     ['explain'],
@@ -157,6 +158,39 @@ describe('the running agent', () => {
     await page.stop()
     expect(await watching).toBe(1)
     expect(said()).toMatch(/stopped|ended/)
+  })
+
+  it('shows its orders, how far they are, and why one does not get on', async () => {
+    const order = { kind: 'prestage', bytesPerSecond: null, by: Date.UTC(2026, 10, 27, 6), late: false }
+    const page = await line.startAgent()
+    expect(await line.run('orders')).toBe(0)
+    expect(line.out.join()).toMatch(/no orders/)
+    page.status = makeStatus({
+      orders: [
+        {
+          ...order,
+          id: '1'.repeat(16),
+          what: 'http://a.example/1',
+          state: 'running',
+          late: true,
+          reason: '',
+          bytes: 5,
+          length: 20
+        },
+        {
+          ...order,
+          id: '2'.repeat(16),
+          what: 'http://a.example/2',
+          state: 'failed',
+          reason: 'it is denied',
+          bytes: 0,
+          length: null
+        }
+      ]
+    })
+    expect(await line.run('orders')).toBe(0)
+    expect(line.out.join('\n')).toMatch(/1{16} +prestage +running, late +25 % of 20 B +2026-11-27T06:00/)
+    expect(line.out.join('\n')).toMatch(/2{16}: it is denied/)
   })
 
   it('lists its peers', async () => {

@@ -19,6 +19,7 @@ import { showRequests } from './requests.ts'
 import { runAgent } from './run.ts'
 import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
+import { showOrders } from './orders.ts'
 import { showPeers, showStatus } from './status.ts'
 import { showUpstreams } from './upstreams.ts'
 
@@ -128,6 +129,10 @@ ${exitCodesHelp}`
   command(program, 'peers', 'List the agents that the running agent is connected with.', [
     'starling peers'
   ]).action((options: Common) => showPeers(common(options), tools))
+
+  command(program, 'orders', 'Show what the coordinator wants this agent to have, and how far it is.', [
+    'starling orders'
+  ]).action((options: Common) => showOrders(common(options), tools))
 
   command(program, 'requests', "Show what clients asked of the running agent's proxy, the newest first.", [
     'starling requests --since 2h',

@@ -16,6 +16,7 @@ import {
   type ReportHead
 } from '@starling/shared/coordinator-api.ts'
 import { deltaSince, type AgentReport, type AgentReportNow } from '@starling/shared/heartbeat-report.ts'
+import type { OrderProgress } from '@starling/shared/orders.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
 import type { MembershipFiles } from './membership.ts'
@@ -23,7 +24,9 @@ import type { MembershipFiles } from './membership.ts'
 const noteEveryMs: Millis = 5 * minuteMs
 
 type EndedRun = ReportHead['earlier'][number]
-type Told = Pick<HeartbeatRequest, 'counters' | 'host' | 'swarm' | 'report'>
+type Told = Pick<HeartbeatRequest, 'counters' | 'host' | 'swarm' | 'report'> & {
+  readonly orders: readonly OrderProgress[]
+}
 
 export interface HeartbeatReports {
   load(): Promise<void>
@@ -72,15 +75,17 @@ export function createHeartbeatReports(
       if (!isKnown) {
         taken = null
         sent = null
-        const { counters, host } = now
-        return { counters, host, swarm: swarm.map(({ transfer, complete }) => ({ transfer, complete })) }
+        const { counters, host, orders = [] } = now
+        const plain = swarm.map(({ transfer, complete }) => ({ transfer, complete }))
+        return { counters, host, swarm: plain, orders }
       }
       sequence++
-      const report: AgentReport = { counters: now.counters, host: now.host, swarm }
-      const { gone, ...delta } = deltaSince(taken?.report ?? null, report)
+      const report: AgentReport = { counters: now.counters, host: now.host, swarm, orders: now.orders ?? [] }
+      const { gone, orders = [], ...delta } = deltaSince(taken?.report ?? null, report)
       sent = { report, earlier }
       return {
         ...delta,
+        orders,
         report: { run, sequence, base: taken?.sequence ?? null, gone, problems: now.problems, earlier }
       }
     },

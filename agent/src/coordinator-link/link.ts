@@ -22,6 +22,7 @@ import {
 import type { Credential, Proof, RevocationList, Role } from '@starling/shared/credential.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { isKeyHash, type AgentId, type SiteId } from '@starling/shared/ids.ts'
+import type { OrderList } from '@starling/shared/orders.ts'
 import type { Purge } from '@starling/shared/purge.ts'
 import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import { parseTicket, type Ticket } from '@starling/shared/ticket.ts'
@@ -82,6 +83,13 @@ export interface LinkParts {
     coordinatorReached(): void
     stop(): void
   }
+  /** Left out where nothing is ordered about. */
+  readonly orders?: {
+    /** Of the list that a coordinator of this fleet told. */
+    digest(fleet: AgentId): string
+    /** @param list null: this agent is out of the fleet */
+    take(fleet: AgentId, list: OrderList | null): Promise<void>
+  }
   /** What the heartbeat tells. */
   readonly report: () => AgentReportNow
   /** Names the hardware; null: it has no name that is its own. */
@@ -136,6 +144,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
   let reportsKnown = false
   /** The coordinator has shown that it knows of policies and news. */
   let policyKnown = false
+  /** The coordinator has shown that it knows of orders. */
+  let ordersKnown = false
   let prepared = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
@@ -154,7 +164,10 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       const request = {
         revocationsVersion,
         policy: parts.policy.report(),
-        ...(purgesVersion === null ? {} : { purgesVersion })
+        ...(purgesVersion === null ? {} : { purgesVersion }),
+        ...(ordersKnown && parts.orders !== undefined
+          ? { orders: parts.orders.digest(membership.fleet) }
+          : {})
       }
       return { request, coordinators: membership.coordinators }
     },
@@ -162,6 +175,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       if (membership === null) return
       await takeRevocations(news.revocations, true)
       await takePurges(news.purges, membership.fleet)
+      await takeOrders(news.orders, membership.fleet)
       await takePolicy(news.policy, membership.fleet)
     },
     refused: beatNow
@@ -274,9 +288,13 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     if (await parts.policy.take(policy, fleet)) beatNow()
   }
 
+  async function takeOrders(orders: OrderList | null | undefined, fleet: AgentId): Promise<void> {
+    if (orders !== null && orders !== undefined) await parts.orders?.take(fleet, orders)
+  }
+
   async function heartbeat({ coordinators, fleet, credential }: Membership): Promise<void> {
     const now = report()
-    const told = reports.next(now, reportsKnown)
+    const { orders: progress, ...told } = reports.next(now, reportsKnown)
     const purgesVersion = purgesUnknown ? null : (parts.purges?.version(fleet) ?? null)
     const askedAt = clock()
     const answer = await client.ask(
@@ -288,6 +306,9 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
         revocationsVersion,
         ...(purgesVersion === null ? {} : { purgesVersion }),
         ...(policyKnown && parts.policy !== undefined ? { policy: parts.policy.report() } : {}),
+        ...(ordersKnown && parts.orders !== undefined
+          ? { orders: { digest: parts.orders.digest(fleet), progress } }
+          : {}),
         addresses: peers.addresses().slice(0, 16),
         credentialSerial: credential.serial
       },
@@ -305,6 +326,8 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     await takeRevocations(answer.revocations, true)
     purgesUnknown = answer.purges === undefined
     await takePurges(answer.purges, fleet)
+    ordersKnown = answer.orders !== undefined
+    await takeOrders(answer.orders, fleet)
     policyKnown = answer.policy !== undefined
     parts.policy?.coordinatorReached()
     await takePolicy(answer.policy, fleet)
@@ -332,6 +355,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
         purgesUnknown = true
         policyKnown = false
         reportsKnown = false
+        ordersKnown = false
       }
       // It answered: only credentials of those whom nobody can answer keep their grace.
       lastRefusal = finalCodes.has(code) ? code : null
@@ -346,6 +370,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     if (membership === null || membership.revoked) return
     membership = { ...membership, revoked: true }
     trust.setProof(null)
+    await parts.orders?.take(membership.fleet, null)
     for (const { id } of peers.list()) peers.hangUp(id, 'this agent was revoked')
     await saveMembership(dataFolder, identity, membership).catch((error: unknown) => {
       log.error({ err: error }, 'the revocation could not be written down')

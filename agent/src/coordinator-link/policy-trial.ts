@@ -18,12 +18,28 @@ export interface Reach {
   readonly upstreamFailed: number
 }
 
+/** What could be reached without the policy. */
+export interface Before extends Reach {
+  readonly upstreamWorked: boolean
+}
+
+export function beforeOf(reach: Reach): Before {
+  return { ...reach, upstreamWorked: reach.upstreamTried > reach.upstreamFailed }
+}
+
+/**
+ * After a start the counts begin anew, and what was reached before it is remembered. Of peers nothing is: a machine that is switched on may
+ * stand elsewhere, where there are none.
+ */
+export function beforeStart(upstreamWorked: boolean): Before {
+  return { peers: 0, upstreamTried: 0, upstreamFailed: 0, upstreamWorked }
+}
+
 /** Null: not cut off; else a sentence. */
-export function whyCutOff(before: Reach, now: Reach, coordinatorReached: boolean): string | null {
+export function whyCutOff(before: Before, now: Reach, coordinatorReached: boolean): string | null {
   const tried = now.upstreamTried - before.upstreamTried
   const worked = tried - (now.upstreamFailed - before.upstreamFailed)
-  const hadWorked = before.upstreamTried > before.upstreamFailed
-  if (hadWorked && tried >= upstreamTriedMin && worked <= 0)
+  if (before.upstreamWorked && tried >= upstreamTriedMin && worked <= 0)
     return `none of ${tried} requests upstream succeeded any more`
   if (before.peers > 0 && now.peers === 0 && !coordinatorReached)
     return `neither any of the ${before.peers} peers nor the coordinator could be reached any more`

@@ -16,18 +16,27 @@ import {
   type ScopedPolicy,
   type SignedPolicy
 } from '@starling/shared/signed-policy.ts'
-import { hourMs, type Millis } from '@starling/shared/units.ts'
+import { hourMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Log } from '../log.ts'
 import type { SourcedValue } from '../ports.ts'
 import type { MembershipFiles } from './membership.ts'
-import { trialMs as usualTrialMs, whyCutOff, type Reach } from './policy-trial.ts'
+import {
+  beforeOf,
+  beforeStart,
+  trialMs as usualTrialMs,
+  whyCutOff,
+  type Before,
+  type Reach
+} from './policy-trial.ts'
 
 /** A policy under which the agent dies is not tried for ever. */
 const startsInTrialMax = 3
 /** What was refused may fit later: the line is whole again, the program newer. */
 const refusedForMs: Millis = hourMs
+/** An old copy, or one for others: that says nothing of what stands in it, and a coordinator that goes back to that says it again. */
+const misdirectedForMs: Millis = 30 * secondMs
 
 export interface PolicyParts {
   readonly self: AgentId
@@ -44,6 +53,7 @@ export interface PolicyParts {
   /** What an admin should know; null: all is well again. */
   readonly problem: (sentence: string | null) => void
   readonly log: Log
+  /** For spans of time only: a machine's clock that is set right makes none longer. */
   readonly clock?: () => Millis
   readonly trialMs?: Millis
 }
@@ -65,6 +75,8 @@ interface Kept {
   readonly trial: SignedPolicy | null
   /** How often the agent has started with it. */
   readonly starts: number
+  /** Something upstream could be reached before it was taken: what it changes at the next start is judged after that. */
+  readonly upstreamWorked: boolean
   /** The highest number that was ever taken: what is gone back to has a lower one. */
   readonly number: number
 }
@@ -73,17 +85,21 @@ const keptShape: z.ZodType<Kept> = z.strictObject({
   good: signedPolicyShape.nullable(),
   trial: signedPolicyShape.nullable(),
   starts: z.number().int().nonnegative(),
+  upstreamWorked: z.boolean(),
   number: z.number().int().nonnegative()
 })
 const fileName = 'policy.cbor'
-const nothingKept: Kept = { good: null, trial: null, starts: 0, number: 0 }
+const nothingKept: Kept = { good: null, trial: null, starts: 0, upstreamWorked: false, number: 0 }
 
 export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): PolicyKeeper {
-  const { files, log, clock = Date.now, trialMs = usualTrialMs } = parts
+  const { files, log, clock = () => performance.now(), trialMs = usualTrialMs } = parts
   const path = join(dataFolder, fileName)
   let kept = nothingKept
-  let refused: { readonly digest: string; readonly reason: string; readonly at: Millis } | null = null
+  let refused: { readonly digest: string; readonly reason: string; readonly until: Millis } | null = null
+  /** Of what was refused last: whoever sends it again and again is not answered at once each time. */
+  let told: string | null = null
   let reached = false
+  let isWritten = true
   let timer: NodeJS.Timeout | undefined
   /** One change after the other: what comes by news and by heartbeat may come at once. */
   let work: Promise<unknown> = Promise.resolve()
@@ -91,9 +107,19 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
 
   const inForce = (): SignedPolicy | null => kept.trial ?? kept.good
 
+  /** A disk that is full is in the way of no policy: an agent that starts anew has the one before, and is told again. */
   async function keep(next: Kept): Promise<void> {
-    await files.writeFile(path, encode(next))
     kept = next
+    try {
+      await files.writeFile(path, encode(next))
+      isWritten = true
+    } catch (error) {
+      if (isWritten)
+        parts.problem(
+          `The coordinator's policy cannot be written down (${messageOf(error)}): make room in the data folder, or it is forgotten at the next start.`
+        )
+      isWritten = false
+    }
   }
 
   /** @returns why it cannot be acted on */
@@ -109,13 +135,14 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     return null
   }
 
-  function refuse(policy: SignedPolicy, reason: string): void {
-    refused = { digest: policyDigest(policy), reason: reason.slice(0, reasonLengthMax), at: clock() }
+  function refuse(policy: SignedPolicy, reason: string, forMs = refusedForMs): void {
+    const until = clock() + forMs
+    told = policyDigest(policy)
+    refused = { digest: policyDigest(policy), reason: reason.slice(0, reasonLengthMax), until }
     log.warn({ number: policy.number, reason }, 'policy refused')
   }
 
-  /** @param before what could be reached without it */
-  function beginTrial(before: Reach): void {
+  function beginTrial(before: Before): void {
     reached = false
     clearTimeout(timer)
     timer = setTimeout(() => {
@@ -128,7 +155,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     timer.unref()
   }
 
-  async function endTrial(before: Reach): Promise<void> {
+  async function endTrial(before: Before): Promise<void> {
     const { trial } = kept
     if (trial === null || stopped) return
     const why = whyCutOff(before, parts.reach(), reached)
@@ -139,7 +166,6 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
   }
 
   async function goBack(trial: SignedPolicy, why: string): Promise<void> {
-    // Acted on first: if the disk fails, too, being reachable is worth more than being remembered.
     refuse(trial, why)
     clearTimeout(timer)
     const whyNot = await act(kept.good)
@@ -147,8 +173,14 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     await keep({ ...kept, trial: null, starts: 0 })
   }
 
-  /** Null: it may be acted on. */
-  function whyNot(policy: SignedPolicy, fleet: AgentId): string | null {
+  /** While another one is on trial, what worked before that counts. */
+  function beforeSaid(reach: Reach): Before {
+    const before = beforeOf(reach)
+    return kept.trial !== null && kept.upstreamWorked ? { ...before, upstreamWorked: true } : before
+  }
+
+  /** Null: it is the coordinator's word to us. */
+  function whyMisdirected(policy: SignedPolicy, fleet: AgentId): string | null {
     if (policy.fleet !== fleet) return 'it is of another fleet'
     if (!parts.verify(policy)) return 'its signature is wrong'
     if (policy.number < kept.number)
@@ -156,8 +188,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     const others = policy.scopes.find(
       ({ scope }) => scope.startsWith('device:') && scope !== `device:${parts.self}`
     )
-    if (others !== undefined) return `it is for another agent (${others.scope})`
-    return known(policy).fault
+    return others === undefined ? null : `it is for another agent (${others.scope})`
   }
 
   return {
@@ -179,13 +210,13 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
       if (kept.starts >= startsInTrialMax)
         return await goBack(trial, `this agent was started ${kept.starts} times while it was on trial`)
       await keep({ ...kept, starts: kept.starts + 1 })
-      beginTrial(parts.reach())
+      beginTrial(beforeStart(kept.upstreamWorked))
       const whyNot = await act(trial)
       if (whyNot !== null) await goBack(trial, whyNot)
     },
     report() {
       const policy = inForce()
-      if (refused !== null && clock() >= refused.at + refusedForMs) refused = null
+      if (refused !== null && clock() >= refused.until) refused = null
       return {
         number: policy?.number ?? 0,
         digest: policy === null ? emptyPolicyDigest : policyDigest(policy),
@@ -197,16 +228,18 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
         if (stopped) return false
         const digest = policyDigest(policy)
         const now = inForce()
-        const reason = whyNot(policy, fleet)
+        const misdirected = whyMisdirected(policy, fleet)
+        const reason = misdirected ?? known(policy).fault
         if (reason !== null) {
-          const isNew = refused?.digest !== digest
-          refuse(policy, reason)
+          const isNew = told !== digest
+          refuse(policy, reason, misdirected === null ? refusedForMs : misdirectedForMs)
           return isNew
         }
         if (now !== null && policyDigest(now) === digest) return false
-        const [before, reach] = [kept, parts.reach()]
+        const [before, reach] = [kept, beforeSaid(parts.reach())]
         // One that is still on trial has not proven to be good; what was before it has.
-        await keep({ ...before, trial: policy, starts: 0, number: policy.number })
+        const { upstreamWorked } = reach
+        await keep({ ...before, trial: policy, starts: 0, upstreamWorked, number: policy.number })
         const whyNotNow = await act(policy)
         if (whyNotNow !== null) {
           refuse(policy, whyNotNow)
@@ -214,6 +247,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
           return true
         }
         refused = null
+        told = null
         beginTrial(reach)
         log.info(
           { number: policy.number, scopes: policy.scopes.map(({ scope, version }) => `${scope} ${version}`) },
@@ -226,6 +260,7 @@ export function createPolicyKeeper(parts: PolicyParts, dataFolder: string): Poli
     },
     coordinatorReached() {
       reached = true
+      if (!isWritten && !stopped) work = work.then(() => keep(kept))
     },
     stop() {
       stopped = true

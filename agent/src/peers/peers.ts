@@ -10,11 +10,13 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { codeOf, messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { parseAgentId, type AgentId, type SiteId } from '@starling/shared/ids.ts'
 import type { Role } from '@starling/shared/credential.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import { swarmProtocol } from '@starling/shared/wire.ts'
 import type { Log } from '../log.ts'
 import type { Emit, PeersPort, TrustPort } from '../ports.ts'
 import { nearestFirst } from './addresses.ts'
 import { encodeFrame } from './control-stream.ts'
+import type { DialOutcomes } from './dial-outcomes.ts'
 import { createDiscovery } from './discovery.ts'
 import { provenRole } from './greeting.ts'
 import { problemOf, withoutForeignClaims } from './hearsay.ts'
@@ -48,15 +50,20 @@ export interface PeersOptions {
   readonly limits?: Partial<PeersLimits>
 }
 
+/** Connections come and go with news; who was dialled within that time can be. */
+const dialledLatelyMs: Millis = 30 * minuteMs
+
 export interface PeersCollaborators {
   readonly trust: TrustPort
   readonly privateKey: PrivateKey
+  /** Told of each dial. */
+  readonly dials?: Pick<DialOutcomes, 'failed' | 'met'>
   readonly log: Log
 }
 
 /** @throws StarlingError `bad-address` */
 export async function createPeers(
-  { trust, privateKey, log }: PeersCollaborators,
+  { trust, privateKey, dials, log }: PeersCollaborators,
   options: PeersOptions
 ): Promise<PeersPort> {
   const limits = { ...peersLimitsDefault, ...options.limits }
@@ -99,6 +106,7 @@ export async function createPeers(
       log,
       joined(peer, hello, from) {
         redial.joined(peer)
+        dials?.met(peer)
         const near = nearnessOf(hello.capabilities, group(), from, heard.has(peer))
         emit?.({ type: 'peer-joined', peer, site: hello.site, role: provenRole(hello.proof), near })
       },
@@ -131,12 +139,14 @@ export async function createPeers(
         refusals.count(
           error instanceof Error && error.name === 'UnexpectedPeerError' ? 'other-peer' : 'unreachable'
         )
+        if (id !== null) dials?.failed(id)
         log.debug({ peer: id, problem: messageOf(error) }, 'peer not reached')
       }
     },
     limits
   )
-  const signs = { multicastHeard: false, dialled: false }
+  let multicastHeard = false
+  let dialledAt: Millis | null = null
   const discovery = createDiscovery(
     {
       log,
@@ -144,7 +154,7 @@ export async function createPeers(
       // Without a proof we speak to no one, so nobody needs to find us.
       port: () => (trust.proof() === null ? null : portOf(host.getMultiaddrs())),
       found: (id, addresses) => {
-        signs.multicastHeard = true
+        multicastHeard = true
         if (forbidden.has(id)) return
         redial.hint('mdns', id, addresses)
         // Before it was heard it may have been turned away as one that is not on the link.
@@ -162,7 +172,7 @@ export async function createPeers(
   )
 
   host.addEventListener('connection:open', ({ detail }) => {
-    if (detail.direction === 'inbound') signs.dialled = true
+    if (detail.direction === 'inbound') dialledAt = Date.now()
     links.opened(detail)
   })
   host.addEventListener('connection:close', ({ detail }) => links.closed(detail))
@@ -224,7 +234,12 @@ export async function createPeers(
     list: links.list,
     addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
     refusals: () => refusals.counted,
-    signs: () => ({ ...signs }),
+    signs: () => ({
+      multicastHeard,
+      dialled:
+        (dialledAt !== null && Date.now() - dialledAt < dialledLatelyMs) ||
+        host.getConnections().some(({ direction }) => direction === 'inbound')
+    }),
     async stop() {
       for (const timer of timers) clearInterval(timer)
       emit = null

@@ -38,6 +38,20 @@ describe("the machine's policy", () => {
     expect(honoured.values[0]!.place).toContain('Microsoft\\Windows\\DeliveryOptimization\\DODownloadMode')
   })
 
+  it('has switches as DWORDs, as Group Policy writes them', async () => {
+    const hive = 'HKU\\S-1-5-21-1'
+    const { values, users } = await policyOf(
+      {
+        [policyKeys.starling]:
+          '    uploadOnMetered    REG_DWORD    0x1\n    uploadSlots    REG_DWORD    0x1\n    interceptEnabled    REG_SZ    off\n',
+        [`${hive}\\SOFTWARE\\Policies\\Starling`]: '    uploadOnMetered    REG_DWORD    0x0\n'
+      },
+      [hive]
+    ).read()
+    expect(asObject(values)).toEqual({ uploadOnMetered: true, uploadSlots: 1, interceptEnabled: 'off' })
+    expect(asObject(users)).toEqual({ uploadOnMetered: false })
+  })
+
   it("is Starling's before Group Policy's before MDM's", async () => {
     const all = {
       [policyKeys.mdm]: mode(3),

@@ -5,7 +5,7 @@
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import type { machineShape } from '@starling/shared/policy/machine-only.ts'
-import { policyFields } from '@starling/shared/policy/policy.ts'
+import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { MachinePolicy, MachinePolicyPort, SourcedValue } from '../ports.ts'
@@ -46,7 +46,7 @@ export function createMachinePolicy(
   async function valuesOf(key: string, names: readonly string[]): Promise<readonly SourcedValue[]> {
     try {
       const keys = await readRegistry(key)
-      known.set(key, keys === null ? [] : valuesFrom(keys, names))
+      known.set(key, keys === null ? [] : valuesFrom(keys, names).map(switched))
     } catch (error) {
       problems.push(messageOf(error))
     }
@@ -69,7 +69,7 @@ export function createMachinePolicy(
     const read = await hives()
       .then(found => Promise.all(found.map(hive => readRegistry(`${hive}\\${userKey}`).catch(() => null))))
       .catch(() => [])
-    return read.flatMap(keys => (keys === null ? [] : valuesFrom(keys, ours)))
+    return read.flatMap(keys => (keys === null ? [] : valuesFrom(keys, ours).map(switched)))
   }
 
   async function read(): Promise<MachinePolicy> {
@@ -112,6 +112,12 @@ export function createMachinePolicy(
       }
     }
   }
+}
+
+/** A switch is a DWORD of 0 or 1, as everywhere in Group Policy; our own switches are true or false elsewhere. */
+function switched(one: SourcedValue): SourcedValue {
+  const isSwitch = typeof policyField(one.name)?.byDefault === 'boolean'
+  return isSwitch && (one.value === 0 || one.value === 1) ? { ...one, value: one.value === 1 } : one
 }
 
 function hostsOf(value: unknown): readonly string[] {

@@ -14,6 +14,7 @@ import { headerOf } from '@starling/shared/http-fields.ts'
 import { minuteMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { ClientLimits, OwnRefusal } from '@starling/shared/policy/access.ts'
 import { withoutQuery } from '../log.ts'
+import type { Span, Spans } from '../telemetry/spans.ts'
 import type { AccessLine, AccessLogPort } from '../ports.ts'
 import { isLocal } from './clients.ts'
 import { createClientLimits, dayBytesOf, localDay, type DayBytes } from './client-limits.ts'
@@ -28,6 +29,7 @@ import { agentFamily } from './user-agent.ts'
 
 export interface DoorParts {
   readonly tally: Tally
+  readonly spans: Spans
   readonly log: AccessLogPort | null
   readonly classOf: (url: string) => string
   readonly now: () => Millis
@@ -59,6 +61,8 @@ export interface Door {
   /** Answers what has no target that may be fetched. */
   refuse(res: ServerResponse, refused: Extract<Faced, { kind: 'refused' }> | Reply): void
   loop(res: ServerResponse): void
+  /** Does what answers it within its span. */
+  within<Result>(res: ServerResponse, answer: () => Result): Result
   /** Counts for all and for this visit. */
   tallyOf(res: ServerResponse): Tally
   uploadOf(res: ServerResponse): UploadCount
@@ -88,7 +92,7 @@ interface Guest {
 const sweepMs: Millis = minuteMs
 
 export function createDoor(parts: DoorParts, options: DoorOptions): Door {
-  const { tally, log, now } = parts
+  const { tally, spans, log, now } = parts
   const { limits: numbers } = options
   let { filters } = options
   const limits = createClientLimits(numbers, localDay, dayBytesOf(options.day?.before))
@@ -163,6 +167,21 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
     denyFor(visit, failureOf(res))
     tally.ended(visit.rule !== null || (res.headersSent && res.statusCode >= 500))
     note(visit, res.headersSent ? res.statusCode : null, res.writableFinished, totalMs)
+    if (spans.areTold) tellSpan(visit, res)
+  }
+
+  function tellSpan({ span, target, way, bytes, rule }: Visit, res: ServerResponse): void {
+    if (target !== null)
+      span?.note({
+        'url.full': withoutQuery(target.url),
+        'starling.face': target.face,
+        'starling.class': parts.classOf(target.url)
+      })
+    if (way !== null) span?.note({ 'starling.way': way })
+    if (rule !== null) span?.note({ 'starling.rule': rule })
+    if (res.headersSent) span?.note({ 'http.response.status_code': res.statusCode })
+    span?.note({ 'starling.bytes': bytes, 'starling.whole': res.writableFinished })
+    span?.end(res.headersSent && res.statusCode >= 500 ? (failureOf(res) ?? 'failed') : null)
   }
 
   function note(visit: Visit, status: number | null, whole: boolean, totalMs: Millis): void {
@@ -232,6 +251,12 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       if (turnedAway.has(req.socket)) return false
       const visit = openVisit(req, req.socket)
       visits.set(res, visit)
+      if (spans.areTold)
+        visit.span = spans.begin('request', {
+          kind: 'server',
+          traceparent: [req.headers.traceparent].flat()[0],
+          facts: { 'http.request.method': visit.method ?? '' }
+        })
       const { client } = visit
       const isLimited = guests.get(req.socket)?.isLimited === true
       const refusal = isLimited ? limits.asked(client, now()) : null
@@ -318,6 +343,11 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       deny(visits.get(res)!, 'loop')
     },
 
+    within(res, answer) {
+      const span = visits.get(res)?.span ?? null
+      return span === null ? answer() : spans.within(span, answer)
+    },
+
     tallyOf(res) {
       const visit = visits.get(res)!
       const began = (way: Way): void => {
@@ -380,6 +410,8 @@ interface Visit {
   received: Bytes
   firstByteMs: Millis | null
   rule: string | null
+  /** Null: it is told to nobody. */
+  span: Span | null
 }
 
 /** Of which nothing is known yet but who it is. */
@@ -397,7 +429,8 @@ function blankVisit(client: string): Visit {
     bytes: 0,
     received: 0,
     firstByteMs: null,
-    rule: null
+    rule: null,
+    span: null
   }
 }
 

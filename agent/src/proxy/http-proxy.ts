@@ -59,6 +59,7 @@ import { nothingOwed, owe } from './owed.ts'
 import { pacFile } from './pac.ts'
 import { passThrough } from './pass.ts'
 import { parseRange } from './range.ts'
+import { noSpans, type Spans } from '../telemetry/spans.ts'
 import { contentKeyOfPieces, parsePieceHashes } from './piece-hashes.ts'
 import { createRecogniser } from './recogniser.ts'
 import { closeWithText, loopText, replyWithError, replyWithText } from './replies.ts'
@@ -78,6 +79,8 @@ export interface ProxyParts {
   readonly log: Log
   /** Null or left out: nothing is written down. */
   readonly accessLog?: AccessLogPort | null
+  /** None: requests are told to nobody. */
+  readonly spans?: Spans
 }
 
 export interface ProxyOptions {
@@ -158,7 +161,13 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   let mayAsk = createClientCheck(rules.clients)
   const limits = options.limits ?? limitsShape.parse({})
   const door = createDoor(
-    { tally, log: given.accessLog ?? null, classOf: url => recognise(url).contentClass, now },
+    {
+      tally,
+      spans: given.spans ?? noSpans,
+      log: given.accessLog ?? null,
+      classOf: url => recognise(url).contentClass,
+      now
+    },
     { filters: createFilters(rules.rules), limits, day: options.day ?? null }
   )
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
@@ -359,12 +368,14 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       unparsed.answering(req.socket, res)
       if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
       if (!door.opens(req, res)) return
-      answer(req, res, takesBody).catch((error: unknown) => {
-        if (res.destroyed) return
-        if (codeOf(error) === 'client-gone') return void res.destroy()
-        log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
-        replyWithError(res, error)
-      })
+      door
+        .within(res, () => answer(req, res, takesBody))
+        .catch((error: unknown) => {
+          if (res.destroyed) return
+          if (codeOf(error) === 'client-gone') return void res.destroy()
+          log.warn({ url: withoutQuery(req.url ?? ''), problem: messageOf(error) }, 'a request failed')
+          replyWithError(res, error)
+        })
     }
     server.on('request', (req, res) => onRequest(req, res))
     server.on('checkContinue', (req, res) => {

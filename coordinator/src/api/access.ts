@@ -145,11 +145,18 @@ function refuseRole(
 
 /** What who may ask about one site only gets for everything else. */
 export function otherSite(site: string): StarlingError {
-  return new StarlingError('other-site', `this credential is for the site ${site} only: name that site`)
+  return new StarlingError(
+    'other-site',
+    `this credential is for the site ${site} only: name that site, and ask for nothing that concerns others`
+  )
 }
 
+/** Who shows on a connection never changes, and taking a certificate apart is a tenth of a heartbeat's work. */
+const caller = Symbol('who has proven to be at the other end')
+
 function callerOf(request: FastifyRequest): AgentId {
-  const agent = agentIdOfSocket(request.raw.socket as TLSSocket)
+  const socket = request.raw.socket as TLSSocket & { [caller]?: AgentId | null }
+  const agent = (socket[caller] ??= agentIdOfSocket(socket))
   if (agent === null)
     throw new StarlingError(
       'no-key',

@@ -69,7 +69,9 @@ export function addAccountRoutes(
 
   route(signOut, async ({ by, request, reply }) => {
     const session = sessionOf(request)
-    if (session !== null) await accounts.signOut(by, session)
+    if (session === null)
+      throw new StarlingError('not-an-account', 'only an account that is signed in can sign out')
+    await accounts.signOut(by, session)
     reply.header('set-cookie', `${sessionCookie}=; ${cookieRules}; Max-Age=0`)
     return done
   })

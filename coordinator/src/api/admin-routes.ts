@@ -6,6 +6,7 @@ import {
   moveAgent,
   purgeContent,
   revokeAgent,
+  revokeTicket,
   showStatus
 } from '@starling/shared/admin-api/fleet.ts'
 import { showHealth, showMe } from '@starling/shared/admin-api/service.ts'
@@ -29,14 +30,19 @@ export function addAdminRoutes(
     return { ticket, ...view }
   })
 
+  route(revokeTicket, async ({ params: { id }, by }) => {
+    await enrolment.revokeTicket(id, by)
+    return { id }
+  })
+
   route(revokeAgent, async ({ params: { agent }, body: { reason }, by }) => {
     const revoked = await enrolment.revoke(agent, reason, by)
     log.info({ agent, reason, by: by.actor }, revoked ? 'revoked' : 'was revoked already')
     return { agent, alreadyRevoked: !revoked }
   })
 
-  route(moveAgent, async ({ params: { agent }, body }) => {
-    const { site, group } = await enrolment.move(agent, body)
+  route(moveAgent, async ({ params: { agent }, body, by }) => {
+    const { site, group } = await enrolment.move(agent, body, by)
     return { agent, site, group }
   })
 

@@ -12,33 +12,31 @@ import {
   type NewsResponse,
   type RenewResponse
 } from '@starling/shared/coordinator-api.ts'
-import { StarlingError, assert } from '@starling/shared/errors.ts'
+import { StarlingError, assert, codeOf } from '@starling/shared/errors.ts'
 import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { FailureBrake } from './rate-limit.ts'
+import { createFailureBrake, type FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
 export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: FailureBrake): void {
-  const { enrolment, purges, policy, fleet, book, store, clock, heartbeatMs } = parts
+  const { enrolment, purges, policy, orders, fleet, book, store, clock, heartbeatMs } = parts
   const now = (): number => Math.floor(clock())
+  // Joining is written down for ever; a machine that does it all the time would fill the audit log.
+  const byAgent = createFailureBrake(clock)
 
   server.post(apiPaths.enrol, { config: { access: 'key' } }, async (request, reply) => {
     const { agent } = request
     assert(agent, 'access `key` sets the agent')
-    const waitMs = brake.waitMs(request.ip)
-    if (waitMs > 0) {
-      reply.header('retry-after', Math.ceil(waitMs / 1000))
-      throw new StarlingError(
-        'too-many-failures',
-        `too many wrong tickets from this address: try again in ${Math.ceil(waitMs / 1000)} s`
-      )
-    }
+    refuseBraked(reply, brake.waitMs(request.ip), 'too many wrong tickets from this address')
+    refuseBraked(reply, byAgent.waitMs(agent), 'this agent joins again and again')
     const body = decodeBody(enrolRequestShape, bytesOf(request))
+    byAgent.failed(agent)
     let credential
     try {
-      credential = await enrolment.enrol(agent, body)
+      credential = await enrolment.enrol(agent, body, request.ip)
     } catch (error) {
-      brake.failed(request.ip)
+      // Only who guesses: the others of the site must not pay for a ticket that is used up, or a database that is away.
+      if (codeOf(error) === 'ticket-unknown') brake.failed(request.ip)
       throw error
     }
     parts.log.info({ agent, site: credential.site, role: credential.role }, 'enrolled')
@@ -64,6 +62,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
     const told = decodeBody(heartbeatRequestShape, bytesOf(request))
     await store.heard(member.agent, now(), told.version)
     const whole = book.heard(member, told)
+    if (told.orders !== undefined) orders.desk.heard(member, told.orders)
     // What it told adds to what is not known here: it is there, and tells all in a moment.
     const body = whole ?? { ...told, swarm: [] }
     const answer: HeartbeatResponse = {
@@ -71,6 +70,7 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
       revocations: await enrolment.revocationsSince(body.revocationsVersion),
       purges: await purges.newsSince(body.purgesVersion),
       policy: whole === null ? null : policy.heard(member, body),
+      orders: orders.desk.newsFor(member, told.orders?.digest),
       report: whole === null ? 'full' : 'taken',
       handout: fleet.heartbeat({ agent: member.agent, addresses: body.addresses, swarm: body.swarm }),
       coordinators: parts.coordinators(),
@@ -97,13 +97,21 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
 const encodedPolicies = new WeakMap<SignedPolicy, Buffer>()
 
 function encodedNews(news: NewsResponse): Buffer {
-  const { policy, revocations, purges } = news
-  const isPolicyOnly = policy !== null && revocations === null && purges === undefined
+  const { policy, revocations, purges, orders } = news
+  const isPolicyOnly = policy !== null && revocations === null && purges === undefined && orders === undefined
   const known = isPolicyOnly ? encodedPolicies.get(policy) : undefined
   if (known !== undefined) return known
   const encoded = Buffer.from(encodeBody(news))
   if (isPolicyOnly) encodedPolicies.set(policy, encoded)
   return encoded
+}
+
+/** @throws StarlingError `too-many-failures` */
+function refuseBraked(reply: FastifyReply, waitMs: number, why: string): void {
+  if (waitMs === 0) return
+  const waitS = Math.ceil(waitMs / 1000)
+  reply.header('retry-after', waitS)
+  throw new StarlingError('too-many-failures', `${why}: try again in ${waitS} s`)
 }
 
 function bytesOf(request: FastifyRequest): Uint8Array {

@@ -12,11 +12,13 @@ export function addAlertRoutes(
     webhook: (await webhook.read())?.shape ?? null
   }))
   route(alerts.acknowledgeAlert, async ({ body: { id }, by }) => {
-    await alerting.acknowledge(id, by.actor)
+    await alerting.acknowledge(id, by)
     return { id }
   })
-  route(alerts.setWebhook, async ({ body }) => {
-    await webhook.write(body.webhook)
+  route(alerts.listAlertRules, async () => ({ rules: await alerting.rules() }))
+  route(alerts.setAlertRule, ({ params, body, by }) => alerting.setRule(params.rule, body.change, by))
+  route(alerts.setWebhook, async ({ body, by }) => {
+    await webhook.write(body.webhook, by)
     return { shape: body.webhook?.shape ?? null }
   })
   route(alerts.testWebhook, async () => {

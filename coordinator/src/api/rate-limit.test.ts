@@ -32,3 +32,9 @@ it('a flood of callers does not grow the memory without end', () => {
   for (let n = 0; n < 10_001; n++) brake.failed(`${(n >> 8) & 255}.${n & 255}.9.${n >> 16}`)
   expect(brake.waitMs('10.0.0.1')).toBe(0)
 })
+
+it('however many fail at once, the wait is about a minute', () => {
+  const brake = createFailureBrake(() => 0)
+  for (let n = 0; n < 1000; n++) brake.failed('10.0.0.1')
+  expect(brake.waitMs('10.0.0.1')).toBe(66_000)
+})

@@ -9,6 +9,8 @@ import { secondMs, type Millis } from '@starling/shared/units.ts'
 /** Ten typos in a row are a person; more are a program. */
 const failuresMax = 10
 const forgivenEveryMs: Millis = 6 * secondMs
+/** Many that are under way at once all fail: who shares the address must not wait for hours. */
+const countedMax = 2 * failuresMax
 /** Beyond this the oldest are forgotten: a flood of addresses must not fill the memory (100 bytes each). */
 const callersMax = 10_000
 
@@ -30,7 +32,11 @@ export function createFailureBrake(clock: () => Millis): FailureBrake {
     waitMs,
     failed(address) {
       const caller = callerOf(address)
-      const next = Math.max(clock(), forgivenAt.get(caller) ?? 0) + forgivenEveryMs
+      const now = clock()
+      const next = Math.min(
+        Math.max(now, forgivenAt.get(caller) ?? 0) + forgivenEveryMs,
+        now + countedMax * forgivenEveryMs
+      )
       forgivenAt.delete(caller)
       forgivenAt.set(caller, next)
       if (forgivenAt.size <= callersMax) return

@@ -11,6 +11,7 @@ import type { z } from 'zod'
 import { byActor, byStranger } from '../by.ts'
 import type { AuditLog, By } from '../ports.ts'
 import { otherSite } from './access.ts'
+import type { Refusals } from './refusals.ts'
 
 export interface Asked<
   Params extends z.ZodType,
@@ -46,7 +47,11 @@ export interface Router {
  * A change is in the audit log before it is answered: by its handler, in the transaction of the change, or else here. What
  * fails is written down, too. Open operations see to their entries themselves: they know who somebody claims to be.
  */
-export function createRouter(server: FastifyInstance, audit: Pick<AuditLog, 'write' | 'wrote'>): Router {
+export function createRouter(
+  server: FastifyInstance,
+  audit: Pick<AuditLog, 'write' | 'wrote'>,
+  refusals: Refusals
+): Router {
   const operations: Operation[] = []
 
   async function audited<Answer>(by: By, target: string, work: () => Promise<Answer>): Promise<Answer> {
@@ -54,7 +59,7 @@ export function createRouter(server: FastifyInstance, audit: Pick<AuditLog, 'wri
     try {
       answer = await work()
     } catch (error) {
-      await audit.write({ by, target, outcome: codeOf(error) })
+      await refusals.note({ by, target, outcome: codeOf(error) })
       throw error
     }
     if (!audit.wrote(by)) await audit.write({ by, target })
@@ -75,8 +80,15 @@ export function createRouter(server: FastifyInstance, audit: Pick<AuditLog, 'wri
           body: parse('body', operation.body, request.body ?? {})
         }
         const { actor } = request
-        if (actor !== null && actor.site !== null && siteOf?.(said) !== actor.site)
-          throw otherSite(actor.site)
+        if (actor !== null && actor.site !== null && siteOf?.(said) !== actor.site) {
+          const refused = otherSite(actor.site)
+          await refusals.note({
+            by: byActor(actor, `${method} ${path}`, request.ip),
+            target: siteOf?.(said) ?? '',
+            outcome: refused.code
+          })
+          throw refused
+        }
         const by =
           actor === null ? byStranger(action ?? '', request.ip) : byActor(actor, action ?? '', request.ip)
         const asked = {

@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { identityServerOptions } from '@starling/agent/identity/tls.ts'
 import type { Asset } from '@starling/agent/page-files.ts'
+import type { Metrics } from '@starling/agent/telemetry/exposition.ts'
+import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
@@ -24,9 +26,11 @@ import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
 import type { PageCertificate } from '../page-certificate.ts'
+import type { RequestTally } from '../request-tally.ts'
+import type { Orders } from '../orders.ts'
 import type { PolicyService } from '../policy-service.ts'
 import type { Purges } from '../purges.ts'
-import type { AuditLog, CoordinatorStore, FleetPort, Upkeep } from '../ports.ts'
+import type { AuditLog, CoordinatorStore, FleetPort, OrderDesk, Upkeep } from '../ports.ts'
 import type { Accounts } from '../accounts.ts'
 import { byActor } from '../by.ts'
 import { admit } from './access.ts'
@@ -38,8 +42,12 @@ import { addAuditRoutes } from './audit-routes.ts'
 import { addPageRoutes } from './page-routes.ts'
 import { addFleetRoutes } from './fleet-routes.ts'
 import { openApiOf } from './openapi.ts'
+import { addMetricsRoute } from './metrics-route.ts'
+import { addOrderRoutes } from './order-routes.ts'
 import { addPolicyRoutes } from './policy-routes.ts'
 import { createFailureBrake } from './rate-limit.ts'
+import { createRefusals } from './refusals.ts'
+import { watchRequests } from './request-watch.ts'
 import { createRouter } from './route.ts'
 import { addUpkeepRoutes } from './upkeep-routes.ts'
 
@@ -54,6 +62,7 @@ export interface ApiParts {
   readonly enrolment: Enrolment
   readonly purges: Purges
   readonly policy: PolicyService
+  readonly orders: Orders & { readonly desk: Pick<OrderDesk, 'newsFor' | 'heard'> }
   readonly fleet: FleetPort
   readonly book: FleetBook
   readonly fleetView: FleetView
@@ -71,6 +80,9 @@ export interface ApiParts {
   readonly status: () => Promise<StatusView>
   /** The files of the page. */
   readonly assets: ReadonlyMap<string, Asset>
+  readonly metrics: Metrics
+  readonly requests: RequestTally
+  readonly spans: Spans
   readonly log: Log
 }
 
@@ -84,6 +96,7 @@ export interface Api {
 
 export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiParts): Api {
   const brake = createFailureBrake(parts.clock)
+  const refusals = createRefusals(parts.audit, parts.clock)
   const routes: string[] = []
   const server = fastify({
     https: {
@@ -108,6 +121,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   server.addHook('onRoute', ({ method, url }) => {
     routes.push(`${String(method)} ${url}`)
   })
+  watchRequests(server, parts.requests, parts.spans)
   // Before the body is read: a stranger does not get to send one.
   const keeper = {
     adminToken: parts.adminToken,
@@ -136,7 +150,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
     throw new StarlingError('closed', 'there is nothing here')
   })
   addAgentRoutes(server, parts, brake)
-  const { route, operations } = createRouter(server, parts.audit)
+  const { route, operations } = createRouter(server, parts.audit, refusals)
   addAdminRoutes(route, parts)
   addPolicyRoutes(route, parts.policy.policies)
   addAccountRoutes(route, parts)
@@ -145,6 +159,8 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   addFleetRoutes(route, parts)
   addAlertRoutes(route, parts)
   addPageRoutes(server, parts)
+  addMetricsRoute(server, parts.metrics)
+  addOrderRoutes(route, parts.orders)
   route(showOpenApi, async () => openApiOf(operations))
 
   /** Only of people who are known: strangers could fill the log. */
@@ -154,7 +170,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   ): Promise<void> {
     if (actor === null) return
     const action = `${method} ${routeOptions.url ?? ''}`
-    await parts.audit.write({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
+    await refusals.note({ by: byActor(actor, action, ip), target: '', outcome: codeOf(error) })
   }
 
   function answerError(
@@ -163,6 +179,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
     reply: FastifyReply
   ): FastifyReply {
     const status = statusOf(error)
+    request.failure = codeOf(error)
     const known = error instanceof StarlingError || status < 500
     const body = known
       ? {
@@ -245,7 +262,9 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
+  'unknown-ticket': 404,
   'unknown-alert': 404,
+  'unknown-order': 404,
   'no-webhook': 409,
   'webhook-failed': 502,
   'unknown-policy': 404,
@@ -259,7 +278,9 @@ const statuses: Readonly<Record<string, number>> = {
   'store-refused': 503,
   'store-full': 503,
   'bad-body': 400,
-  'bad-url': 400
+  'bad-url': 400,
+  'too-late': 400,
+  'too-many-orders': 409
 }
 
 function statusOf(error: FastifyError | StarlingError): number {

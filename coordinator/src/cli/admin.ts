@@ -73,6 +73,14 @@ export async function listTickets({ data, json }: AdminOptions): Promise<void> {
   )
 }
 
+export async function revokeTicket({ data, json }: AdminOptions, id: string): Promise<void> {
+  const answer = await (await createAdminClient(data)).ask(fleet.revokeTicket, { params: { id } })
+  if (json) return print(JSON.stringify(answer))
+  print(
+    `Nobody can join with ${id} any more. Who has joined with it stays: see the audit log for who that is.`
+  )
+}
+
 export async function revoke(
   { data, json, reason }: AdminOptions & { readonly reason: string },
   agent: AgentId

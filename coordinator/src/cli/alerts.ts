@@ -1,6 +1,9 @@
 /** `starling-coordinator alerts`: what fires, and where it is told. */
 import * as alerts from '@starling/shared/admin-api/alerts.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
+import { minuteMs } from '@starling/shared/units.ts'
 import { Option, type Command } from 'commander'
+import { parseDuration } from '../config.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'
 import { print, table, when } from './output.ts'
@@ -23,6 +26,18 @@ export function addAlertCommands(program: Command, add: AddCommand): void {
     )
     .option('--none', 'tell nobody any more')
     .action(async (_, command: Command) => setWebhook(command.optsWithGlobals()))
+  add(parent, 'rules', 'List the rules: when what becomes an alert, and when it is over.').action(
+    async (_, command: Command) => listRules(command.optsWithGlobals())
+  )
+  add(parent, 'set', 'Change a rule; what is left out stays.')
+    .argument('<rule>', 'its id, such as low-disk')
+    .option('--threshold <number>', 'the figure at which it fires; shares are parts of 1', Number)
+    .option('--clears-below <number>', 'the figure below which it is over', Number)
+    .option('--for <span>', 'how long the figure must be there, for example 15m')
+    .option('--on', 'use it again')
+    .option('--off', 'do not use it any more')
+    .option('--default', 'make it what it was at first')
+    .action(async (rule: string, _, command: Command) => setRule(command.optsWithGlobals(), rule))
   add(parent, 'test', 'Tell the webhook a made-up alert.').action(async (_, command: Command) =>
     testWebhook(command.optsWithGlobals())
   )
@@ -43,6 +58,55 @@ async function listAlerts({ data, json }: AdminOptions): Promise<void> {
         alert.acknowledgedBy ?? '-'
       ])
     )
+  )
+}
+
+async function listRules({ data, json }: AdminOptions): Promise<void> {
+  const { rules } = await (await createAdminClient(data)).ask(alerts.listAlertRules, {})
+  if (json) return print(JSON.stringify(rules))
+  print(
+    table(
+      ['RULE', 'FIRES AT', 'OVER BELOW', 'AFTER', 'ABOUT'],
+      rules.map(rule => [
+        rule.id,
+        rule.enabled ? String(rule.threshold) : 'off',
+        String(rule.clearsBelow),
+        `${rule.forMs / minuteMs} min`,
+        rule.summary
+      ])
+    )
+  )
+}
+
+async function setRule(
+  options: AdminOptions & {
+    readonly threshold?: number
+    readonly clearsBelow?: number
+    readonly for?: string
+    readonly on?: boolean
+    readonly off?: boolean
+    readonly default?: boolean
+  },
+  rule: string
+): Promise<void> {
+  const { data, json, threshold, clearsBelow, on = false, off = false, default: first = false } = options
+  const change = {
+    ...(threshold === undefined ? {} : { threshold }),
+    ...(clearsBelow === undefined ? {} : { clearsBelow }),
+    ...(options.for === undefined ? {} : { forMs: parseDuration(options.for) }),
+    ...(on === off ? {} : { enabled: on })
+  }
+  if (first === Object.keys(change).length > 0 || (on && off))
+    throw new StarlingError('bad-rule', 'say either what is to be different, or --default')
+  const answer = await (
+    await createAdminClient(data)
+  ).ask(alerts.setAlertRule, { params: { rule }, body: { change: first ? null : change } })
+  if (json) return print(JSON.stringify(answer))
+  const { forMs, clearsBelow: mark, enabled } = answer
+  print(
+    enabled
+      ? `${rule} fires at ${answer.threshold} after ${forMs / minuteMs} min, and is over below ${mark}.`
+      : `${rule} is off.`
   )
 }
 

@@ -1,6 +1,7 @@
 /** `starling-coordinator fleet|sites|agents|contents`: how the fleet is. */
 import * as fleet from '@starling/shared/admin-api/fleet.ts'
 import * as view from '@starling/shared/admin-api/fleet-view.ts'
+import { adviceOn } from '@starling/shared/fleet-problems.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'
@@ -11,6 +12,7 @@ type Filtered = AdminOptions & {
   readonly group?: string
   readonly state?: 'online' | 'offline' | 'revoked'
   readonly problem?: string
+  readonly version?: string
   readonly search?: string
 }
 
@@ -18,6 +20,7 @@ export async function showFleet({ data, json, site }: Filtered): Promise<void> {
   const shown = await (await createAdminClient(data)).ask(view.showFleet, { query: { site } })
   if (json) return print(JSON.stringify(shown))
   const { day, week, month } = shown.savings
+  const { problems } = shown
   print(
     table(
       ['agents', `${shown.agents}, ${shown.online} online`],
@@ -27,11 +30,12 @@ export async function showFleet({ data, json, site }: Filtered): Promise<void> {
         ['saved in a week', `${bytes(week.saved)} of ${bytes(week.clients)}`],
         ['saved in a month', `${bytes(month.saved)} of ${bytes(month.clients)}`],
         ['versions', counts(shown.versions)],
-        ['problems', counts(shown.problems)],
+        ['problems', counts(problems)],
         ['why no peer', counts(shown.noPeer)]
       ]
     )
   )
+  printAdvice(Object.keys(problems))
 }
 
 export async function listSites({ data, json, site }: Filtered): Promise<void> {
@@ -51,6 +55,7 @@ export async function listSites({ data, json, site }: Filtered): Promise<void> {
       ])
     )
   )
+  printAdvice(sites.flatMap(({ problems }) => Object.keys(problems)))
 }
 
 /** All pages, so that a script sees all. */
@@ -61,12 +66,13 @@ export async function listAgents({
   group,
   state,
   problem,
+  version,
   search
 }: Filtered): Promise<void> {
   const client = await createAdminClient(data)
   const agents: view.AgentView[] = []
   for (let after: string | null | undefined; after !== null;) {
-    const query = { site, group, state, problem, search, after, count: 1000 }
+    const query = { site, group, state, problem, version, search, after, count: 1000 }
     const page = await client.ask(view.listAgents, { query })
     agents.push(...page.agents)
     after = page.next
@@ -107,6 +113,7 @@ export async function showAgent({ data, json }: AdminOptions, agent: AgentId): P
       ]
     )
   )
+  printAdvice(rest.problems)
   for (const one of contents) print(`${String(Math.floor(one.share * 100)).padStart(3)} %  ${one.name}`)
 }
 
@@ -154,7 +161,15 @@ export async function decommission(
   )
 }
 
-function bytes(count: number): string {
+/** What to do, for each kind of problem once. */
+function printAdvice(problems: readonly string[]): void {
+  for (const problem of new Set(problems.toSorted())) {
+    const advice = adviceOn(problem)
+    if (advice !== null) print(`${problem}: ${advice}`)
+  }
+}
+
+export function bytes(count: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
   let [value, unit] = [count, 0]
   for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024

@@ -25,12 +25,25 @@ export function exitCodeOf(error: unknown): number {
 export function printError(error: unknown, json: boolean): void {
   const [code, message] = [codeOf(error), messageOf(error)]
   process.stderr.write(
-    json ? `${JSON.stringify({ error: { code, message } })}\n` : `starling-coordinator: ${message}\n`
+    json
+      ? `${JSON.stringify({ error: { code, message } })}\n`
+      : `starling-coordinator: ${withoutControls(message)}\n`
   )
 }
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+  process.stdout.write(`${withoutControls(text)}\n`)
+}
+
+/**
+ * Agents choose the names of their hosts, contents and versions, and a terminal obeys what stands in them. Spelt as JSON
+ * spells it, so that what is JSON stays the same.
+ */
+export function withoutControls(text: string): string {
+  return text.replaceAll(
+    /(?!\n)[\p{Cc}\p{Bidi_Control}]/gu,
+    control => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`
+  )
 }
 
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {

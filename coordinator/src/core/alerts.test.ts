@@ -1,8 +1,17 @@
+import type { AlertRule } from '@starling/shared/alert-rule.ts'
 import { minuteMs } from '@starling/shared/units.ts'
 import { expect, it } from 'vitest'
 import { stepAlerts, type Alert } from './alerts.ts'
 
-const rule = { id: 'r', summary: '', threshold: 10, clearsBelow: 5, forMs: 5 * minuteMs }
+const rule: AlertRule = {
+  id: 'r',
+  summary: '',
+  unit: 'count',
+  threshold: 10,
+  clearsBelow: 5,
+  forMs: 5 * minuteMs,
+  enabled: true
+}
 
 /** One value a minute; null: not measured. @returns what was said, with the minute */
 function play(values: ReadonlyArray<number | null>): string[] {
@@ -39,4 +48,28 @@ it('fires again when it comes back', () => {
     '12 pending',
     '17 firing'
   ])
+})
+it('is over at once when its rule is switched off, and one that was about to fire is forgotten', () => {
+  const alert = (state: Alert['state']): Alert => ({
+    id: `r/${state}`,
+    rule: 'r',
+    site: state,
+    state,
+    turnedAt: 1,
+    value: 10,
+    firedAt: null,
+    resolvedAt: null,
+    acknowledgedAt: null,
+    acknowledgedBy: null
+  })
+  const known = new Map(
+    (['pending', 'firing', 'resolved'] as const).map(state => [`r/${state}`, alert(state)])
+  )
+  const measured = [{ rule: 'r', site: 'pending', value: 20 }]
+  for (const rules of [[{ ...rule, enabled: false }], []])
+    expect([...stepAlerts(known, measured, rules, 5)]).toEqual([
+      ['r/pending', null],
+      ['r/firing', { ...alert('firing'), state: 'resolved', turnedAt: null, resolvedAt: 5 }]
+    ])
+  expect([...stepAlerts(known, [], [rule], 5)]).toEqual([])
 })

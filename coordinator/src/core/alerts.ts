@@ -1,57 +1,12 @@
 /**
  * When something of the fleet becomes an alert, and when it is over. A rule is about one figure of a site. It fires when the
  * figure has been at its threshold for a time, and is over when it has been below a lower mark for as long, so that what
- * wavers about the threshold is one alert and not twenty. What is not measured stays as it is: silence is no recovery.
+ * wavers about the threshold is one alert and not twenty. What is not measured stays as it is: silence is no recovery. An alert
+ * of a rule that is switched off is over at once.
  */
+import type { AlertRule } from '@starling/shared/alert-rule.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
-import { minuteMs, type Millis } from '@starling/shared/units.ts'
-
-export interface AlertRule {
-  readonly id: string
-  readonly summary: string
-  readonly threshold: number
-  /** Below it, not at it. */
-  readonly clearsBelow: number
-  readonly forMs: Millis
-}
-
-export const alertRules: readonly AlertRule[] = [
-  {
-    id: 'gateways-away',
-    summary: 'gateways of the site that are not heard',
-    threshold: 1,
-    clearsBelow: 1,
-    forMs: 5 * minuteMs
-  },
-  {
-    id: 'download-errors',
-    summary: 'share of downloads that failed',
-    threshold: 0.15,
-    clearsBelow: 0.1,
-    forMs: 5 * minuteMs
-  },
-  {
-    id: 'wan-amplification',
-    summary: 'copies over the WAN of what is new to the site',
-    threshold: 2,
-    clearsBelow: 1.5,
-    forMs: 30 * minuteMs
-  },
-  {
-    id: 'low-disk',
-    summary: 'share of agents that are short of disk',
-    threshold: 0.1,
-    clearsBelow: 0.08,
-    forMs: 15 * minuteMs
-  },
-  {
-    id: 'clock-skew',
-    summary: 'share of agents whose clock is wrong',
-    threshold: 0.1,
-    clearsBelow: 0.08,
-    forMs: 15 * minuteMs
-  }
-]
+import type { Millis } from '@starling/shared/units.ts'
 
 export interface Measurement {
   readonly rule: string
@@ -82,9 +37,15 @@ export function stepAlerts(
   now: Millis
 ): Map<string, Alert | null> {
   const changed = new Map<string, Alert | null>()
+  for (const alert of known.values()) {
+    if (rules.some(({ id, enabled }) => enabled && id === alert.rule)) continue
+    if (alert.state === 'pending') changed.set(alert.id, null)
+    if (alert.state === 'firing')
+      changed.set(alert.id, { ...alert, state: 'resolved', turnedAt: null, resolvedAt: now })
+  }
   for (const { rule: name, site, value } of measured) {
     const rule = rules.find(({ id }) => id === name)
-    if (rule === undefined) continue
+    if (rule?.enabled !== true) continue
     const id = `${name}/${site}`
     const before = known.get(id) ?? null
     const after = stepped(before, { id, rule, site, value }, now)

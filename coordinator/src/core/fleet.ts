@@ -24,12 +24,19 @@ export interface Present extends Member {
   readonly heardAt: Millis
 }
 
+/** The place of an agent that is online in the list of its site. */
+interface Seat {
+  present: Present
+}
+
 export class Fleet {
   readonly #silenceMsMax: Millis
   readonly #members = new Map<AgentId, Member>()
   /** Longest silent first. */
   readonly #online = new Map<AgentId, Present>()
-  readonly #sites = new Map<SiteId, AgentId[]>()
+  /** Hand-outs look at some dozens of a site for each heartbeat: without asking for each by name. */
+  readonly #sites = new Map<SiteId, Seat[]>()
+  readonly #seats = new Map<AgentId, Seat>()
   readonly #gateways = new Map<SiteId, Set<AgentId>>()
 
   constructor(heartbeatMs: Millis) {
@@ -53,13 +60,16 @@ export class Fleet {
     const member = this.#members.get(agent)
     if (member === undefined) return null
     const came = !this.#online.delete(agent)
-    this.#online.set(agent, {
+    const present = {
       ...member,
       addresses,
       swarm: new Map(swarm.map(entry => [entry.transfer, entry])),
       heardAt: now
-    })
-    if (came) this.#join(member)
+    }
+    this.#online.set(agent, present)
+    const seat = this.#seats.get(agent)
+    if (seat === undefined) this.#join(present)
+    else seat.present = present
     return came
   }
 
@@ -91,7 +101,7 @@ export class Fleet {
     return this.#online.get(agent)
   }
   /** Agents online in a site, in an order that only changes where somebody comes or goes. */
-  site(site: SiteId): readonly AgentId[] {
+  site(site: SiteId): ReadonlyArray<{ readonly present: Present }> {
     return this.#sites.get(site) ?? []
   }
   gateways(site: SiteId): ReadonlySet<AgentId> {
@@ -104,25 +114,29 @@ export class Fleet {
     return this.#online.size
   }
 
-  #join({ agent, site, role }: Member): void {
-    this.#siteList(site).push(agent)
+  #join(present: Present): void {
+    const { agent, site, role } = present
+    const seat = { present }
+    this.#seats.set(agent, seat)
+    this.#siteList(site).push(seat)
     if (role !== 'gateway') return
     const gateways = this.#gateways.get(site) ?? new Set()
     this.#gateways.set(site, gateways.add(agent))
   }
 
-  #leave(present: Present): void {
-    this.#online.delete(present.agent)
-    this.#gateways.get(present.site)?.delete(present.agent)
-    const list = this.#siteList(present.site)
-    const at = list.indexOf(present.agent)
+  #leave({ agent, site }: Present): void {
+    this.#online.delete(agent)
+    this.#gateways.get(site)?.delete(agent)
+    const list = this.#siteList(site)
+    const at = list.findIndex(({ present }) => present.agent === agent)
+    this.#seats.delete(agent)
     // The last one takes the place: a hole is closed without moving the rest.
     const last = list.pop()
     if (last !== undefined && at < list.length) list[at] = last
-    if (list.length === 0) this.#sites.delete(present.site)
+    if (list.length === 0) this.#sites.delete(site)
   }
 
-  #siteList(site: SiteId): AgentId[] {
+  #siteList(site: SiteId): Seat[] {
     let list = this.#sites.get(site)
     if (list === undefined) this.#sites.set(site, (list = []))
     return list

@@ -8,7 +8,7 @@
  * Not the whole site is ranked: 10,000 agents asking twice a minute would cost a core's time for little.
  */
 import { handoutMax } from '@starling/shared/coordinator-api.ts'
-import type { AgentId } from '@starling/shared/ids.ts'
+import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import type { Fleet, Present } from './fleet.ts'
 
@@ -24,10 +24,11 @@ export function chooseHandout(
   asker: Present
 ): Array<{ id: AgentId; addresses: readonly string[] }> {
   const seed = hash32(asker.agent)
+  const lacking = [...asker.swarm.values()].flatMap(({ transfer, complete }) => (complete ? [] : [transfer]))
   const chosen = candidates(fleet, asker)
     .map(present => ({
       present,
-      worth: worthOf(present, asker),
+      worth: worthOf(present, lacking),
       tie: hash32(present.agent, seed)
     }))
     .sort(
@@ -44,24 +45,23 @@ export function chooseHandout(
 
 function candidates(fleet: Fleet, asker: Present): Present[] {
   const site = fleet.site(asker.site)
-  const found = new Map<AgentId, Present>()
-  const add = (agent: AgentId): void => {
-    const present = fleet.present(agent)
-    if (present !== undefined && agent !== asker.agent && present.addresses.length > 0)
-      found.set(agent, present)
-  }
-  if (site.length <= fullMeshMax + 1) {
-    for (const agent of site) add(agent)
-    return [...found.values()]
-  }
+  const isCandidate = ({ agent, addresses }: Present): boolean =>
+    agent !== asker.agent && addresses.length > 0
+  if (site.length <= fullMeshMax + 1) return site.map(({ present }) => present).filter(isCandidate)
+  const found: Present[] = []
   let at = hash32(asker.agent) % site.length
   const stride = strideAround(site.length, hash32(asker.agent, 1))
-  for (let step = 0; step < sampleMax; step++) {
-    add(site[at]!)
+  for (let step = 0; step < Math.min(sampleMax, site.length); step++) {
+    const { present } = site[at]!
+    // They all come below.
+    if (present.role !== 'gateway' && isCandidate(present)) found.push(present)
     at = (at + stride) % site.length
   }
-  for (const gateway of fleet.gateways(asker.site)) add(gateway)
-  return [...found.values()]
+  for (const gateway of fleet.gateways(asker.site)) {
+    const present = fleet.present(gateway)
+    if (present !== undefined && isCandidate(present)) found.push(present)
+  }
+  return found
 }
 
 /** A step that visits every place of a ring before it comes back: coprime with the ring's length. */
@@ -76,11 +76,11 @@ function greatestCommonDivisor(one: number, other: number): number {
 }
 
 /** 2 for each transfer it has whole and the asker lacks, 1 for each that both are fetching. */
-function worthOf(present: Present, asker: Present): number {
+function worthOf({ swarm }: Present, lacking: readonly TransferId[]): number {
   let worth = 0
-  for (const [transfer, wanted] of asker.swarm) {
-    const theirs = present.swarm.get(transfer)
-    if (theirs !== undefined && !wanted.complete) worth += theirs.complete ? 2 : 1
+  for (const transfer of lacking) {
+    const theirs = swarm.get(transfer)
+    if (theirs !== undefined) worth += theirs.complete ? 2 : 1
   }
   return worth
 }

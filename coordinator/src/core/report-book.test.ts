@@ -53,3 +53,18 @@ it('knows nothing of an agent that was forgotten', () => {
   expect(book.of('a')).toBeNull()
   expect(book.take('a', 's', beat(2, 1))).toBeNull()
 })
+
+it('does not grow by what a member adds and never takes back', () => {
+  const book = new ReportBook()
+  const some = (from: number) => ({
+    counters: Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`c${from + index}`, 1])),
+    host: Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`h${from + index}`, 1])),
+    swarm: Array.from({ length: 200 }, (_, index) => ({ transfer: `t${from * 5 + index}`, complete: false }))
+  })
+  const { counters, host, swarm } = some(40)
+  for (const change of [{ counters }, { host }, { swarm }]) {
+    expect(book.take('a', 's', beat(1, null, some(0)))).not.toBeNull()
+    expect(book.take('a', 's', beat(2, 1, change))).toBeNull()
+  }
+  expect(book.of('a')?.swarm.size).toBe(200)
+})

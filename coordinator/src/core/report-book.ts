@@ -1,5 +1,11 @@
 /** What agents told last, each report added to the one before; and what of their contents was new to their site. */
-import type { HeartbeatRequest, SwarmEntry } from '@starling/shared/coordinator-api.ts'
+import {
+  countersMax,
+  factsMax,
+  swarmEntriesMax,
+  type HeartbeatRequest,
+  type SwarmEntry
+} from '@starling/shared/coordinator-api.ts'
 import { applyDelta, type KnownReport } from '@starling/shared/heartbeat-report.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes } from '@starling/shared/units.ts'
@@ -30,15 +36,18 @@ export class ReportBook {
   readonly #had = new Map<string, Bytes>()
   #fresh = new Map<SiteId, Bytes>()
 
-  /** @returns null: it adds to what is not known here, and all is to be told */
+  /** @returns null: it adds to what is not known here, or more than fits, and all is to be told */
   take(agent: AgentId, site: SiteId, body: HeartbeatRequest): TakenReport | null {
     const before = this.#known.get(agent) ?? null
     const { report: head } = body
     const isWhole = head === undefined || head.base === null
     if (!isWhole && (before?.head?.run !== head.run || before.head.sequence !== head.base)) return null
     const delta = { counters: body.counters, host: body.host, swarm: body.swarm, gone: head?.gone ?? [] }
+    const added = applyDelta(isWhole ? null : before, delta)
+    // Each delta is small, and a member that never takes anything back would grow for ever.
+    if (!isWithinLimits(added)) return null
     const taken: TakenReport = {
-      ...applyDelta(isWhole ? null : before, delta),
+      ...added,
       site,
       problems: head?.problems ?? [],
       head: head === undefined ? null : { run: head.run, sequence: head.sequence },
@@ -111,6 +120,15 @@ export class ReportBook {
     if (this.#had.size > contentsMax)
       for (const oldest of this.#had.keys()) return void this.#had.delete(oldest)
   }
+}
+
+/** What a report that tells all may hold, however it was told. */
+function isWithinLimits({ counters, host, swarm }: KnownReport): boolean {
+  return (
+    Object.keys(counters).length <= countersMax &&
+    Object.keys(host).length <= factsMax &&
+    swarm.size <= swarmEntriesMax
+  )
 }
 
 /** 100 bytes each. */

@@ -53,6 +53,9 @@ const zMin = 4
 
 export const noFigures: Figures = { present: 0, lost: 0, downloads: 0, errors: 0 }
 
+/** The silence of all is ours: no policy takes those with it who do not have it. */
+export const nobodyHeard: Verdict = { kind: 'unclear', why: 'no agent is heard of at all' }
+
 /** @param others of those whom the rollout has not reached; null: there never were enough. */
 export function judge(reached: Reached, others: Figures | null): Verdict {
   const answered = reached.applied + reached.refused
@@ -62,10 +65,7 @@ export function judge(reached: Reached, others: Figures | null): Verdict {
       why: `${reached.refused} of ${answered} agents refused it, for example: ${reached.refusal}`
     }
   }
-  // The silence of all is ours: no policy takes those with it who do not have it.
-  if (reached.present + (others?.present ?? 0) === 0) {
-    return { kind: 'unclear', why: 'no agent is heard of at all' }
-  }
+  if (reached.present + (others?.present ?? 0) === 0) return nobodyHeard
   return worst([judgeLost(reached, others), judgeErrors(reached, others)])
 }
 

@@ -2,7 +2,7 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import { Prng } from '@starling/shared/prng.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { describe, expect, it } from 'vitest'
-import type { RolloutEffect } from './rollout-events.ts'
+import type { RolloutEffect, RolloutEvent } from './rollout-events.ts'
 import { lostAfterMs } from './rollout-health.ts'
 import {
   begin,
@@ -51,6 +51,8 @@ class VirtualFleet {
   readonly decided: Array<RolloutEffect & { at: Millis }> = []
   readonly agents: Virtual[]
   readonly prng: Prng
+  /** The last of each, as it is written down. */
+  readonly #heard = new Map<AgentId, RolloutEvent>()
   errorsOfAll = 0.02
   /** Of version 2, from the moment on that it comes. */
   effect: Effect = {}
@@ -76,6 +78,13 @@ class VirtualFleet {
     this.core = createRolloutCore()
     for (const { agent, site, group } of this.agents) this.#step({ type: 'member', agent, site, group })
     this.change(JSON.parse(JSON.stringify(this.policy)) as ScopePolicy)
+    for (const heard of this.#heard.values()) this.#step(heard)
+  }
+
+  /** Nobody is heard of and nothing is decided: the database is gone, or the coordinator. Then agents come back, each in its time. */
+  outage(forMs: Millis): void {
+    this.now += forMs
+    for (const one of this.agents) one.beatAt = this.now + this.prng.fraction() * heartbeatMs
   }
 
   change(policy: ScopePolicy): void {
@@ -110,7 +119,9 @@ class VirtualFleet {
       ? { kind: 'refused', reason: 'nobody can be reached' }
       : { kind: one.version === due ? 'has' : 'awaited' }
     const { agent, downloads, errors } = one
-    this.#step({ type: 'heard', agent, at: this.now, standing, downloads, errors })
+    const heard = { type: 'heard', agent, at: this.now, standing, downloads, errors } as const
+    this.#heard.set(agent, heard)
+    this.#step(heard)
   }
 
   play(forMs: Millis, until: () => boolean = () => false): void {
@@ -239,6 +250,24 @@ describe('a rollout', () => {
     expect(fleet.core.view('fleet', fleet.now)?.held).toBe('no agent is heard of at all')
   })
 
+  it.each([81, 82, 83])('is not blamed for the outage of those who listen (seed %i)', seed => {
+    const fleet = new VirtualFleet(seed, 400)
+    fleet.begin([{ who: { percent: 50 }, holdMs: 2 * minuteMs }, ...stages.slice(3)])
+    fleet.play(4 * minuteMs)
+    expect(fleet.decided).toMatchObject([{ what: 'advanced' }])
+    // Everybody has it, and there is nobody to compare with but those of before.
+    fleet.outage(2 * minuteMs)
+    fleet.play(2 * minuteMs)
+    for (const one of fleet.agents) one.silent = true
+    fleet.play(2 * minuteMs)
+    expect(fleet.core.view('fleet', fleet.now)?.held).toBe('no agent is heard of at all')
+    for (const one of fleet.agents) one.silent = false
+    fleet.outage(minuteMs)
+    fleet.takeOver()
+    fleet.play(10 * minuteMs)
+    expect(fleet.decided.map(({ what }) => what)).toEqual(['advanced', 'done'])
+  })
+
   it('does not go on while those of its stage are not there', () => {
     const fleet = new VirtualFleet(43, 400)
     fleet.begin([{ who: { sites: ['site-1'] }, holdMs }, ...stages.slice(3)])
@@ -253,6 +282,25 @@ describe('a rollout', () => {
     fleet.begin([{ who: { groups: ['nobody'] }, holdMs }, ...stages.slice(3)])
     fleet.play(2 * judgeEveryMs)
     expect(fleet.decided).toMatchObject([{ what: 'advanced', why: 'no agent is in this stage' }])
+  })
+
+  it('waits for its admin in a stage without members, too', () => {
+    const fleet = new VirtualFleet(49, 50)
+    fleet.begin([{ who: { groups: ['nobody'] }, holdMs: null }, ...stages.slice(3)])
+    fleet.play(2 * holdMs)
+    expect(fleet.decided).toEqual([])
+  })
+
+  it('that was paused for what it had done is watched anew when an admin resumes it', () => {
+    const fleet = new VirtualFleet(50, 100)
+    fleet.effect = { errors: 0.6 }
+    fleet.begin(stages.slice(3))
+    fleet.play(5 * minuteMs)
+    expect(fleet.decided).toMatchObject([{ what: 'paused' }])
+    fleet.effect = {}
+    fleet.change(resume(fleet.policy, fleet.now))
+    fleet.play(4 * minuteMs)
+    expect(fleet.decided).toHaveLength(1)
   })
 
   it('that began with everybody and goes badly is paused, for there is nobody to compare with', () => {
@@ -326,6 +374,22 @@ describe('a coordinator that is killed in the middle', () => {
     fleet.takeOver()
     fleet.play(10 * minuteMs, ended(fleet))
     expect(fleet.decided).toMatchObject([{ what: 'rolled-back' }])
+  })
+
+  it.each([64, 65, 66])('does not forget whom the version has silenced (seed %i)', seed => {
+    const fleet = new VirtualFleet(seed, 400)
+    fleet.play(minuteMs)
+    fleet.effect = { silences: true }
+    fleet.begin([{ who: { percent: 10 }, holdMs }, ...stages.slice(3)])
+    fleet.play(40 * secondMs)
+    fleet.outage(90 * secondMs)
+    fleet.takeOver()
+    const tookOverAt = fleet.now
+    fleet.play(10 * minuteMs, ended(fleet))
+    expect(fleet.decided).toMatchObject([
+      { what: 'rolled-back', why: expect.stringContaining('fell silent') }
+    ])
+    expect(fleet.now - tookOverAt).toBeLessThan(lostAfterMs + 90 * secondMs)
   })
 })
 

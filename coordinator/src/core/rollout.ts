@@ -12,6 +12,7 @@ import {
   DownloadWindow,
   isEnough,
   judge,
+  nobodyHeard,
   lostAfterMs,
   windowMs,
   type Figures,
@@ -30,6 +31,8 @@ import {
 
 /** A judgement looks at every agent once; nothing changes so fast that it were too late then. */
 export const judgeEveryMs: Millis = 5 * secondMs
+/** Nobody at all was heard of for longer than heartbeats are apart: then it was us who did not hear. */
+const hushMs: Millis = 45 * secondMs
 /** Of those who are there, so many must have answered before their silence stops being news. */
 const answeredShareMin = 0.5
 
@@ -38,14 +41,14 @@ interface Agent extends ScopedMember {
   standing: Standing
   downloads: number
   errors: number
-  /** When it fell silent; null: it is there, or was never heard of. */
+  /** When it fell silent; null: it is there. */
   lostAt: Millis | null
 }
 
 interface Watch {
   policy: ScopePolicy & { readonly rollout: Rollout }
-  readonly reached: DownloadWindow
-  readonly others: DownloadWindow
+  reached: DownloadWindow
+  others: DownloadWindow
   /** The last that were enough to compare with. */
   othersLast: Figures | null
 }
@@ -68,6 +71,9 @@ export function createRolloutCore(): RolloutCore {
   const heard = new Map<AgentId, Agent>()
   const watches = new Map<PolicyScope, Watch>()
   let judgedAt: Millis | null = null
+  /** Silence from before counts from then on: nobody listened, or nobody could be heard. */
+  let listeningSince: Millis = 0
+  let heardTo: Millis | null = null
 
   function takeScope(policy: ScopePolicy, now: Millis): void {
     const { scope, rollout } = policy
@@ -76,9 +82,14 @@ export function createRolloutCore(): RolloutCore {
       if (watches.size === 0) judgedAt = null
       return
     }
+    if (judgedAt === null) listeningSince = now
     const known = watches.get(scope)
-    if (known?.policy.rollout.id === rollout.id) known.policy = { ...policy, rollout }
-    else
+    if (known?.policy.rollout.id === rollout.id) {
+      // What was seen before a pause is old: it would be paused for it again.
+      if (known.policy.rollout.phase.kind === 'paused' && rollout.phase.kind === 'running')
+        [known.reached, known.others] = [new DownloadWindow(), new DownloadWindow()]
+      known.policy = { ...policy, rollout }
+    } else
       watches.set(scope, {
         policy: { ...policy, rollout },
         reached: new DownloadWindow(),
@@ -91,9 +102,11 @@ export function createRolloutCore(): RolloutCore {
 
   function takeHeard(event: RolloutEvent & { type: 'heard' }, now: Millis): void {
     const member = members.get(event.agent)
-    if (member === undefined || event.at + lostAfterMs <= now) return
+    if (member === undefined || event.at + lostAfterMs + windowMs <= now) return
     const before = heard.get(event.agent)
-    if (before !== undefined && event.at < before.heardAt) return
+    if (before !== undefined && event.at <= before.heardAt) return
+    if (heardTo !== null && event.at > heardTo + hushMs) listeningSince = event.at
+    heardTo = Math.max(heardTo ?? event.at, event.at)
     const { at, standing, downloads, errors } = event
     heard.set(event.agent, { ...member, heardAt: at, standing, downloads, errors, lostAt: null })
     if (before === undefined) return
@@ -112,9 +125,12 @@ export function createRolloutCore(): RolloutCore {
     }
   }
 
+  /** An agent is silent while others are heard: when nobody is, it says nothing of them. */
   function noteSilence(now: Millis): void {
     for (const agent of heard.values()) {
-      if (agent.lostAt === null && agent.heardAt + lostAfterMs <= now) agent.lostAt = now
+      const since = Math.max(agent.heardAt, listeningSince)
+      if (agent.lostAt === null && since + lostAfterMs <= (heardTo ?? now))
+        agent.lostAt = agent.heardAt + lostAfterMs
       else if (agent.lostAt !== null && agent.lostAt + windowMs <= now) heard.delete(agent.agent)
     }
   }
@@ -154,7 +170,8 @@ export function createRolloutCore(): RolloutCore {
     const { reached, others, awaited } = figuresOf(watch, now)
     if (isEnough(others)) watch.othersLast = others
     const compared = watch.othersLast
-    const verdict = judge(reached, compared)
+    const isHush = heardTo === null || heardTo + lostAfterMs <= now
+    const verdict = isHush ? nobodyHeard : judge(reached, compared)
     const seen = { scope, reached, others: compared }
     const decided = (what: RolloutEffect['what'], why: string, after: ScopePolicy) => ({
       ...seen,
@@ -168,7 +185,8 @@ export function createRolloutCore(): RolloutCore {
     const held =
       whyHeld(watch, { ...reached, awaited }, now) ?? (verdict.kind === 'unclear' ? verdict.why : null)
     const { holdMs } = rollout.stages[rollout.stage]!
-    const isEmpty = !anyone(watch)
+    // Where an admin is to say when it goes on, he is waited for: members may come.
+    const isEmpty = holdMs !== null && !anyone(watch)
     if (!isEmpty && (held !== null || holdMs === null || now < rollout.stageSince + holdMs))
       return { ...seen, held, effect: null }
     const isLast = rollout.stage === rollout.stages.length - 1

@@ -6,20 +6,32 @@ import { join } from 'node:path'
 import { noFigures } from '@starling/shared/fleet-series.ts'
 import { minuteMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { alertRules, stepAlerts } from '../core/alerts.ts'
+import { byItself } from '../by.ts'
+import { alertRulesWith, changedRule } from '../core/alert-rules.ts'
+import { stepAlerts } from '../core/alerts.ts'
 import { createLog } from '../log.ts'
-import { alertStore } from '../store/alerts.ts'
+import type { By, Change } from '../ports.ts'
+import { createSealingKey } from '../sealing.ts'
+import { alertRuleStore, alertStore } from '../store/alerts.ts'
+import { openAudit, type AuditChain } from '../store/audit.ts'
+import { createChange } from '../store/change.ts'
+import { openSecrets } from '../store/secrets.ts'
 import type { Database } from '../store/database.ts'
 import { openDatabase } from '../store/open.ts'
 import { webhookShapes, type Alerting, type Webhook, type WebhookShape } from '../fleet-ports.ts'
 import { createAlerting } from './alerting.ts'
+import { createWebhookBook } from './webhook-book.ts'
 import { sendToWebhook } from './webhook.ts'
 
+const masterKey = createSealingKey()
 let folder: string
 let database: Database
+let audit: AuditChain
+let change: Change
 let server: Server
 let webhook: Webhook
 let status = 200
+let isEndless = false
 let answer = '{"errcode":0}'
 const posted: Array<Record<string, unknown>> = []
 let now = 0
@@ -28,12 +40,18 @@ let lowDisk = 0
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'starling-alerts-'))
   database = await openDatabase({ folder }, createLog('silent'))
+  const clock = (): number => now
+  const secrets = await openSecrets(database, masterKey, clock)
+  audit = await openAudit(database, secrets, clock)
+  change = createChange(database, audit, secrets)
   server = createServer((request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
       posted.push(JSON.parse(Buffer.concat(parts).toString('utf8')) as Record<string, unknown>)
-      response.writeHead(status).end(answer)
+      response.writeHead(status)
+      if (isEndless) response.write('x'.repeat(8192))
+      else response.end(answer)
     })
   })
   await new Promise<void>(resolve => {
@@ -42,6 +60,7 @@ beforeEach(async () => {
   webhook = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret`, shape: 'json' }
   Object.assign(posted, { length: 0 })
   status = 200
+  isEndless = false
   answer = '{"errcode":0}'
   now = 1_000_000
   lowDisk = 0
@@ -73,14 +92,17 @@ function alerting(): Alerting {
         ]
       })
     },
-    decide: (known, measured, at) => stepAlerts(known, measured, alertRules, at),
-    rules: alertRules,
+    ruleStore: alertRuleStore(database),
+    change,
+    decide: { alertRulesWith, changedRule, stepAlerts },
     webhook: async () => webhook,
     send: sendToWebhook,
     clock: () => now,
     log: createLog('silent')
   })
 }
+
+const ann: By = { ...byItself('alert'), actor: 'ann' }
 
 async function minutes(one: Alerting, count: number): Promise<void> {
   for (let minute = 0; minute < count; minute++) {
@@ -97,12 +119,53 @@ it('an alert is told once when it fires and once when it is over, also by anothe
   expect(posted).toMatchObject([{ id: 'low-disk/berlin', state: 'firing', value: 0.2, site: 'berlin' }])
   const another = alerting()
   await minutes(another, 10)
-  await another.acknowledge('low-disk/berlin', 'ann')
+  await another.acknowledge('low-disk/berlin', ann)
   expect(await another.list()).toMatchObject([{ state: 'firing', acknowledgedBy: 'ann' }])
   lowDisk = 0
   await minutes(another, 20)
   expect(posted.map(({ state }) => state)).toEqual(['firing', 'resolved'])
-  await expect(another.acknowledge('low-disk/berlin', 'ann')).rejects.toMatchObject({ code: 'unknown-alert' })
+  await expect(another.acknowledge('low-disk/berlin', ann)).rejects.toMatchObject({ code: 'unknown-alert' })
+})
+
+it('a rule that was changed holds from the next minute on, for each leader, and stands in the audit log', async () => {
+  const [one, another] = [alerting(), alerting()]
+  lowDisk = 2
+  await another.setRule('low-disk', { threshold: 0.3, forMs: 2 * minuteMs }, ann)
+  await minutes(one, 20)
+  expect(await one.list()).toEqual([])
+  lowDisk = 3
+  await minutes(one, 3)
+  expect(posted).toMatchObject([{ id: 'low-disk/berlin', state: 'firing', value: 0.3 }])
+  await expect(one.setRule('low-disk', { threshold: 2 }, ann)).rejects.toMatchObject({ code: 'bad-rule' })
+  await another.setRule('low-disk', { enabled: false }, ann)
+  await minutes(one, 1)
+  expect(posted.map(({ state }) => state)).toEqual(['firing', 'resolved'])
+  expect(await one.setRule('low-disk', null, ann)).toMatchObject({ threshold: 0.1, enabled: true })
+  const entries = await audit.page({ count: 9 })
+  expect(entries.map(({ actor, target, detail }) => [actor, target, detail])).toEqual([
+    ['ann', 'low-disk', 'on, fires at 0.1, over below 0.08, after 15 min'],
+    ['ann', 'low-disk', 'off, fires at 0.3, over below 0.24, after 2 min'],
+    ['ann', 'low-disk', 'on, fires at 0.3, over below 0.24, after 2 min']
+  ])
+})
+
+it('a webhook is set if and only if the audit log says so', async () => {
+  const secrets = await openSecrets(database, masterKey, () => now)
+  const failing: AuditChain = { ...audit, append: () => Promise.reject(new Error('no entry')) }
+  const book = (log: AuditChain) =>
+    createWebhookBook(
+      name => secrets.read(name),
+      createChange(database, log, secrets),
+      sendToWebhook,
+      () => now
+    )
+  await expect(book(failing).write(webhook, ann)).rejects.toThrow('no entry')
+  expect(await book(audit).read()).toBeNull()
+  await book(audit).write(webhook, ann)
+  await expect(book(failing).write(null, ann)).rejects.toThrow('no entry')
+  expect(await book(audit).read()).toEqual(webhook)
+  const entries = await audit.page({ count: 9 })
+  expect(entries.map(({ actor, target }) => [actor, target])).toEqual([['ann', 'json']])
 })
 
 it('a webhook that fails is tried again, ever later, until it has taken it', async () => {
@@ -125,6 +188,13 @@ const texts: Readonly<Record<WebhookShape, (body: Record<string, unknown>) => un
   teams: body => JSON.stringify(body.attachments),
   wecom: body => (body.text as { content: string }).content
 }
+
+it('a webhook whose answer never ends is told all the same', async () => {
+  isEndless = true
+  const word = { id: 'a/b', rule: 'a', site: 'b', state: 'firing', value: 1, summary: '', at: 1 } as const
+  await sendToWebhook(webhook, word)
+  expect(posted).toHaveLength(1)
+})
 
 it.each(webhookShapes)('a webhook of the shape %s is told what it is about', async shape => {
   const word = {

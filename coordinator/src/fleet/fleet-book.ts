@@ -2,6 +2,7 @@
  * The fleet's figures at work: takes what heartbeats tell, writes it down every few seconds, and lets one coordinator make
  * hours of minutes. A crash forgets what was not written, and the agents' next reports say it again: their counters go on.
  */
+import { earlierRunsMax } from '@starling/shared/coordinator-api.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import { rollupsDue } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
@@ -12,6 +13,7 @@ import type { FleetBook, SeriesStore, ToldReport } from '../fleet-ports.ts'
 
 const writeEveryMs: Millis = 5 * secondMs
 const pruneEveryRollups = 60
+const runsMax = 2 * earlierRunsMax
 
 export interface FleetBookParts {
   readonly store: SeriesStore
@@ -44,7 +46,8 @@ export function createFleetBook(parts: FleetBookParts): FleetBook {
       site,
       hasGateway: parts.hasGateway(site),
       at: now(),
-      runs: [...before, ...earlier, { run: taken.head.run, counters }],
+      // The latest: one that is always started anew must not grow while the database is away.
+      runs: [...before, ...earlier, { run: taken.head.run, counters }].slice(-runsMax),
       host,
       problems
     })

@@ -12,10 +12,8 @@ import {
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
+import { onlineSince } from './presence.ts'
 
-/** As the core counts presence: three missed, late by the jitter; and what was heard is written down late. */
-const heartbeatsMissedMax = 3.5
-const writtenLateMs: Millis = 6000
 const pointsMax = 5000
 
 export function createFleetView({
@@ -34,7 +32,7 @@ export function createFleetView({
   readonly clock: () => Millis
 }): FleetView {
   const now = (): Millis => Math.floor(clock())
-  const onlineSince = (): Millis => Math.floor(now() - heartbeatMs * heartbeatsMissedMax - writtenLateMs)
+  const onlineFrom = (): Millis => onlineSince(heartbeatMs, now())
   const shown = ({ host: _, counters: __, ...agent }: FoundAgent, since: Millis) => ({
     ...agent,
     online: agent.revokedAt === null && (agent.lastHeardAt ?? 0) >= since
@@ -47,7 +45,7 @@ export function createFleetView({
 
   return {
     async agents(filter) {
-      const since = onlineSince()
+      const since = onlineFrom()
       const agents = await store.find({ ...filter, onlineSince: since })
       return {
         agents: agents.map(agent => shown(agent, since)),
@@ -64,7 +62,7 @@ export function createFleetView({
       const live = book.reports.of(id)
       const written = (text: string): Record<string, never> => JSON.parse(text) as Record<string, never>
       return {
-        ...shown(found, onlineSince()),
+        ...shown(found, onlineFrom()),
         host: live?.host ?? written(found.host),
         counters: live?.counters ?? written(found.counters),
         contents: [...(live?.swarm.values() ?? [])].map(
@@ -89,13 +87,13 @@ export function createFleetView({
           problems: Record<string, number>
         }
       >()
-      for (const row of await store.counts(onlineSince(), site)) {
+      for (const row of await store.counts(onlineFrom(), site)) {
         const sum = sites.get(row.site) ?? {
           agents: 0,
           online: 0,
           gateways: 0,
           gatewaysOnline: 0,
-          problems: {}
+          problems: noCounts()
         }
         sites.set(row.site, sum)
         sum.agents += row.count
@@ -116,10 +114,9 @@ export function createFleetView({
       }
     },
     async fleet(site) {
-      const problems: Record<string, number> = {}
-      const versions: Record<string, number> = {}
+      const [problems, versions] = [noCounts(), noCounts()]
       let [agents, online] = [0, 0]
-      for (const row of await store.counts(onlineSince(), site)) {
+      for (const row of await store.counts(onlineFrom(), site)) {
         agents += row.count
         online += row.online
         addCounts(problems, row.problems.split(' '), row.count)
@@ -151,6 +148,11 @@ export function createFleetView({
       return { site: site ?? wholeFleet, points: await series.series(span, site ?? wholeFleet, from, to) }
     }
   }
+}
+
+/** Agents choose the names: `constructor` is one like any other. */
+function noCounts(): Record<string, number> {
+  return Object.create(null) as Record<string, number>
 }
 
 function addCounts(to: Record<string, number>, names: readonly string[], count: number): void {

@@ -3,27 +3,29 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
 import { webhookShapes, type AlertWord, type Webhook, type WebhookBook } from '../fleet-ports.ts'
+import type { Change } from '../ports.ts'
 
 const name = 'alerts/webhook'
 const shape = z.object({ url: z.string(), shape: z.enum(webhookShapes) })
 
 export function createWebhookBook(
-  secret: {
-    read(name: string): Promise<Uint8Array | null>
-    /** Null takes it away. */
-    write(name: string, plain: Uint8Array | null): Promise<void>
-  },
+  readSecret: (name: string) => Promise<Uint8Array | null>,
+  change: Change,
   send: (webhook: Webhook, word: AlertWord) => Promise<void>,
   clock: () => Millis
 ): WebhookBook {
   const read = async (): Promise<Webhook | null> => {
-    const plain = await secret.read(name)
+    const plain = await readSecret(name)
     return plain === null ? null : shape.parse(JSON.parse(Buffer.from(plain).toString('utf8')))
   }
   return {
     read,
-    async write(webhook) {
-      await secret.write(name, webhook === null ? null : Buffer.from(JSON.stringify(webhook), 'utf8'))
+    async write(webhook, by) {
+      await change(by, async ({ secrets }) => {
+        if (webhook === null) await secrets.remove(name)
+        else await secrets.write(name, Buffer.from(JSON.stringify(webhook), 'utf8'))
+        return { result: undefined, target: webhook?.shape ?? 'none' }
+      })
     },
     async test() {
       const webhook = await read()

@@ -101,6 +101,27 @@ export function accountStore(database: Database, audit: AuditChain): AccountStor
   const hasAccounts = async (within: Queries): Promise<boolean> =>
     (await within.selectFrom('accounts').select('name').limit(1).executeTakeFirst()) !== undefined
 
+  /**
+   * Whether what somebody made still counts: not when his account is disabled or gone, also when he made it by way of another
+   * token. Who may read admin.token makes them as `local`, and needs no account.
+   */
+  async function mayStill(maker: string): Promise<boolean> {
+    // No account has a space in its name.
+    const token = / \(([0-9a-f]{16})\)$/.exec(maker)?.[1]
+    if (token !== undefined) {
+      const { createdBy } =
+        (await db.selectFrom('apiTokens').select('createdBy').where('id', '=', token).executeTakeFirst()) ??
+        {}
+      return createdBy !== undefined && (await mayStill(createdBy))
+    }
+    const account = await db
+      .selectFrom('accounts')
+      .select('isDisabled')
+      .where('name', '=', maker)
+      .executeTakeFirst()
+    return account === undefined ? maker === 'local' : account.isDisabled === 0
+  }
+
   return {
     async accounts() {
       const rows = await db.selectFrom('accounts').select(accountColumns).orderBy('name').execute()
@@ -262,7 +283,7 @@ export function accountStore(database: Database, audit: AuditChain): AccountStor
         .where('expiresAt', '>', now)
         .where('revokedAt', 'is', null)
         .executeTakeFirst()
-      return row ?? null
+      return row !== undefined && (await mayStill(row.createdBy)) ? row : null
     },
     async tokenUsed(id, at) {
       await db.updateTable('apiTokens').set({ usedAt: at }).where('id', '=', id).execute()

@@ -116,7 +116,15 @@ export function memberStore(
   database: Database
 ): Pick<
   AgentStore,
-  'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'supersede' | 'decommission' | 'revoke' | 'revocations'
+  | 'agent'
+  | 'putAgent'
+  | 'setGroup'
+  | 'joinedAs'
+  | 'outdated'
+  | 'supersede'
+  | 'decommission'
+  | 'revoke'
+  | 'revocations'
 > {
   const { db } = database
   return {
@@ -169,23 +177,27 @@ export function memberStore(
         return others.map(other => other.agent)
       })
     },
-    async supersede(at, silentSince, machine) {
-      return await database.transaction(async (transaction, notify) => {
-        const rows = await transaction
-          .selectFrom('agents as old')
-          .innerJoin('agents as young', 'young.machine', 'old.machine')
-          .select(['old.agent', 'young.agent as by'])
-          .where('old.revokedAt', 'is', null)
-          .where('young.revokedAt', 'is', null)
-          .$if(machine !== undefined, query => query.where('old.machine', '=', machine!))
-          .whereRef('young.enrolledAt', '>', 'old.enrolledAt')
-          .whereRef(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', 'young.enrolledAt')
-          .where(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', silentSince)
-          .orderBy('old.agent')
-          .orderBy('young.enrolledAt')
-          .execute()
-        const latest = new Map(rows.map(row => [row.agent, row.by]))
-        for (const [agent, by] of latest) {
+    async outdated(silentSince, machine) {
+      const rows = await db
+        .selectFrom('agents as old')
+        .innerJoin('agents as young', 'young.machine', 'old.machine')
+        .select(['old.agent', 'young.agent as by'])
+        .where('old.revokedAt', 'is', null)
+        .where('young.revokedAt', 'is', null)
+        .$if(machine !== undefined, query => query.where('old.machine', '=', machine!))
+        .whereRef('young.enrolledAt', '>', 'old.enrolledAt')
+        .whereRef(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', 'young.enrolledAt')
+        .where(sql<number>`coalesce(old.last_heard_at, old.enrolled_at)`, '<', silentSince)
+        .orderBy('old.agent')
+        .orderBy('young.enrolledAt')
+        .execute()
+      const latest = new Map(rows.map(row => [row.agent, row.by]))
+      return [...latest].map(([agent, by]) => ({ agent, by }))
+    },
+    async supersede(outdated, at) {
+      if (outdated.length === 0) return
+      await database.transaction(async (transaction, notify) => {
+        for (const { agent, by } of outdated) {
           await transaction
             .updateTable('agents')
             .set({
@@ -195,11 +207,11 @@ export function memberStore(
               decommissionedAt: at
             })
             .where('agent', '=', agent)
+            .where('revokedAt', 'is', null)
             .execute()
           await notify('agents', agent)
         }
-        if (latest.size > 0) await notify('revocations', String(await nextNumber(transaction, 'revocations')))
-        return [...latest].map(([agent, by]) => ({ agent, by }))
+        await notify('revocations', String(await nextNumber(transaction, 'revocations', at)))
       })
     },
     async decommission(agent, at) {
@@ -215,7 +227,7 @@ export function memberStore(
           .executeTakeFirst()
         if (numUpdatedRows === 0n) return false
         await notify('agents', agent)
-        await notify('revocations', String(await nextNumber(transaction, 'revocations')))
+        await notify('revocations', String(await nextNumber(transaction, 'revocations', at)))
         return true
       })
     },

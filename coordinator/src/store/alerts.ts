@@ -1,5 +1,5 @@
-/** Alerts, and what of them has been told. */
-import type { AlertStore } from '../fleet-ports.ts'
+/** Alerts, what of them has been told, and the rules that an admin has changed. */
+import type { AlertRuleStore, AlertStore } from '../fleet-ports.ts'
 import type { Alert } from '../ports.ts'
 import type { Database } from './database.ts'
 
@@ -21,6 +21,27 @@ export interface AlertTables {
     told: AlertState
     attempts: number
     nextAt: number
+  }
+  alertRules: { rule: string; threshold: number; clearsBelow: number; forMs: number; enabled: number }
+}
+
+export function alertRuleStore({ db }: Pick<Database, 'db'>): AlertRuleStore {
+  return {
+    async set() {
+      const rows = await db.selectFrom('alertRules').selectAll().orderBy('rule').execute()
+      return rows.map(({ enabled, ...row }) => ({ ...row, enabled: enabled === 1 }))
+    },
+    async put({ rule, enabled, ...rest }) {
+      const values = { ...rest, enabled: Number(enabled) }
+      await db
+        .insertInto('alertRules')
+        .values({ rule, ...values })
+        .onConflict(conflict => conflict.column('rule').doUpdateSet(values))
+        .execute()
+    },
+    async reset(rule) {
+      await db.deleteFrom('alertRules').where('rule', '=', rule).execute()
+    }
   }
 }
 

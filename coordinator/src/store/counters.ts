@@ -10,12 +10,24 @@ export interface CounterTables {
   counters: { name: string; value: number }
 }
 
-/** The next number of that name, from 1 on. Others who want one wait until the transaction is over: keep it short. */
-export async function nextNumber(transaction: Transaction<Tables>, name: string): Promise<number> {
+/**
+ * The next number of that name, from 1 on. Others who want one wait until the transaction is over: keep it short.
+ * @param atLeast the time, where agents take no lower number than they have seen: a database that is restored from a backup
+ * counts on from there, and would give numbers that were given before
+ */
+export async function nextNumber(
+  transaction: Transaction<Tables>,
+  name: string,
+  atLeast = 1
+): Promise<number> {
   const { value } = await transaction
     .insertInto('counters')
-    .values({ name, value: 1 })
-    .onConflict(conflict => conflict.column('name').doUpdateSet({ value: sql`counters.value + 1` }))
+    .values({ name, value: atLeast })
+    .onConflict(conflict =>
+      conflict.column('name').doUpdateSet({
+        value: sql`CASE WHEN counters.value + 1 > ${atLeast} THEN counters.value + 1 ELSE ${atLeast} END`
+      })
+    )
     .returning('value')
     .executeTakeFirstOrThrow()
   return value

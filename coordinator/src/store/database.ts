@@ -4,9 +4,11 @@
  *
  * What the two have in common is said here; `sqlite.ts` and `postgres.ts` make it true.
  */
+import type { Bytes } from '@starling/shared/units.ts'
 import type { Kysely, Transaction } from 'kysely'
 import type { Listen } from '../ports.ts'
 import type { Tables } from './tables.ts'
+import type { Timings } from './timings.ts'
 
 export type DatabaseKind = 'sqlite' | 'postgres'
 
@@ -39,5 +41,8 @@ export interface Database {
    * signal that is aborted when it is so no more. Called again when leadership comes back. @returns how to let it go
    */
   leader(name: string, onLeader: (until: AbortSignal) => void): () => void
+  readonly timings: Timings
+  /** What it takes on its disk. */
+  sizeBytes(): Promise<Bytes>
   close(): Promise<void>
 }

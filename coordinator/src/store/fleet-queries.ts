@@ -18,15 +18,16 @@ export function fleetQueries({ db }: Database): FleetQueries {
       'revokedAt',
       'hostName',
       'problems',
+      'noticed',
       'host',
       'counters'
     ])
     .where('decommissionedAt', 'is', null)
   type Row = Awaited<ReturnType<typeof found.executeTakeFirstOrThrow>>
-  const shown = ({ hostName, problems, host, counters, ...row }: Row): FoundAgent => ({
+  const shown = ({ hostName, problems, noticed, host, counters, ...row }: Row): FoundAgent => ({
     ...row,
     hostName: hostName ?? '',
-    problems: (problems ?? '').split(' ').filter(Boolean),
+    problems: `${problems ?? ''} ${noticed ?? ''}`.split(' ').filter(Boolean),
     host: host ?? '{}',
     counters: counters ?? '{}'
   })
@@ -44,7 +45,9 @@ export function fleetQueries({ db }: Database): FleetQueries {
           query.where(is => is(is.fn.coalesce('lastHeardAt', sql.lit(0)), '<', onlineSince))
         )
         .$if(problem !== undefined, query =>
-          query.where(sql<boolean>`' ' || problems || ' ' LIKE ${like(` ${problem!} `)} ESCAPE '\\'`)
+          query.where(
+            sql<boolean>`' ' || problems || ' ' || noticed || ' ' LIKE ${like(` ${problem!} `)} ESCAPE '\\'`
+          )
         )
         .$if(search !== undefined, query =>
           query.where(
@@ -68,12 +71,12 @@ export function fleetQueries({ db }: Database): FleetQueries {
         .where('decommissionedAt', 'is', null)
         .where('revokedAt', 'is', null)
         .$if(site !== undefined, query => query.where('site', '=', site!))
-        .groupBy(['site', 'role', 'version', 'problems'])
+        .groupBy(['site', 'role', 'version', 'problems', 'noticed'])
         .select(({ fn }) => [
           'site',
           'role',
           'version',
-          fn.coalesce('problems', sql.lit('')).as('problems'),
+          sql<string>`coalesce(problems || ' ' || noticed, '')`.as('problems'),
           fn.countAll<number>().as('count'),
           sql<number>`CAST(sum(CASE WHEN last_heard_at >= ${onlineSince} THEN 1 ELSE 0 END) AS BIGINT)`.as(
             'online'

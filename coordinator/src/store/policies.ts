@@ -95,16 +95,7 @@ export function policyStore(database: Database): PolicyStore {
     async change(after, revision, at) {
       return await database.transaction(async (transaction, notify) => {
         // First, so that changes wait for each other here.
-        await transaction
-          .insertInto('counters')
-          .values({ name: numberName, value: at })
-          // At least the time: a database restored from a backup must not give numbers that agents have seen.
-          .onConflict(conflict =>
-            conflict.column('name').doUpdateSet({
-              value: sql`CASE WHEN counters.value + 1 > ${at} THEN counters.value + 1 ELSE ${at} END`
-            })
-          )
-          .execute()
+        await nextNumber(transaction, numberName, at)
         const { scope } = after
         const state = JSON.stringify(after)
         const { numInsertedOrUpdatedRows } =
@@ -127,6 +118,17 @@ export function policyStore(database: Database): PolicyStore {
         if (numInsertedOrUpdatedRows !== 1n) return false
         await notify('policies', scope)
         return true
+      })
+    },
+    async renumber(at) {
+      await database.transaction(async (transaction, notify) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('counters')
+          .set({ value: at })
+          .where('name', '=', numberName)
+          .where('value', '<', at)
+          .executeTakeFirst()
+        if (numUpdatedRows > 0n) await notify('policies', '')
       })
     },
     async noteHeard(records, notedAt) {

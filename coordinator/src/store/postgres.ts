@@ -13,6 +13,7 @@ import { postgresDialect } from './postgres-dialect.ts'
 import { isToBeRepeated } from './postgres-errors.ts'
 import { PostgresLine } from './postgres-line.ts'
 import type { Tables } from './tables.ts'
+import { Timings } from './timings.ts'
 
 export interface PostgresPlace {
   /** `postgres://user@host:port/database`, as libpq writes it. */
@@ -51,7 +52,12 @@ export async function openPostgres(place: PostgresPlace, log: Log): Promise<Data
   pool.on('error', error => {
     log.debug({ why: messageOf(error) }, 'an idle connection to the database broke')
   })
-  const db = new Kysely<Tables>({ dialect: postgresDialect(pool, called), plugins: [new CamelCasePlugin()] })
+  const timings = new Timings()
+  const db = new Kysely<Tables>({
+    dialect: postgresDialect(pool, called),
+    plugins: [new CamelCasePlugin()],
+    log: timings.note
+  })
   try {
     await migrate(db, 'postgres', called)
   } catch (error) {
@@ -64,10 +70,19 @@ export async function openPostgres(place: PostgresPlace, log: Log): Promise<Data
     kind: 'postgres',
     db,
     notify: notifyOver(db),
+    timings,
+    async sizeBytes() {
+      const { rows } = await sql<{
+        bytes: number
+      }>`SELECT pg_database_size(current_database()) AS bytes`.execute(db)
+      return rows[0]?.bytes ?? 0
+    },
     async transaction(work) {
       for (let tries = 1; ; tries++) {
         try {
-          return await db.transaction().execute(transaction => work(transaction, notifyOver(transaction)))
+          return await timings.transaction(() =>
+            db.transaction().execute(transaction => work(transaction, notifyOver(transaction)))
+          )
         } catch (error) {
           if (!isToBeRepeated(error) || tries === triesMax) throw error
         }

@@ -1,7 +1,7 @@
 /** What agents reported, and the fleet's figures over time that come of it: both in one transaction, so that each count counts once. */
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { dayMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import { sql, type Transaction } from 'kysely'
+import { sql, type Expression, type Generated, type RawBuilder, type Transaction } from 'kysely'
 import {
   added,
   addFigures,
@@ -12,6 +12,7 @@ import {
   noFigures,
   spans,
   wholeFleet,
+  type FigureName,
   type Figures,
   type Span
 } from '@starling/shared/fleet-series.ts'
@@ -29,13 +30,29 @@ export interface SeriesTables {
     host: string
     hostName: string
     problems: string
+    /** JSON: since when each is suspected (core/noticing.ts). */
+    suspicions: Generated<string>
+    /** What has lasted, with spaces between. */
+    noticed: Generated<string>
   }
   series: { span: Span; site: SiteId; at: number; online: number } & Figures
   noPeer: { day: number; site: SiteId; reason: string; count: number }
 }
 
+interface CountedReason {
+  readonly site: SiteId
+  readonly reason: string
+  readonly count: number
+}
+type Reasons = Map<string, CountedReason>
+
 const noPeerPrefix = 'noPeer.'
+const otherReason = 'other'
 const noPeerKeptMs: Millis = 90 * dayMs
+/** Of one site and day: an agent that makes reasons up must not fill the table. What is beyond is counted as `other`. */
+const noPeerReasonsMax = 64
+/** What cannot be told from its neighbours is no figure, and would make its whole row unreadable in SQLite. */
+const figureMax = Number.MAX_SAFE_INTEGER
 /** So many rows keep the event loop for some tens of ms on SQLite. */
 const rowsPerTransaction = 500
 
@@ -49,39 +66,83 @@ const reportColumns = {
   problems: 'text'
 } as const
 
+const seriesColumns = {
+  site: 'text',
+  at: 'integer',
+  ...(Object.fromEntries(figureNames.map(name => [name, 'integer'])) as Record<FigureName, 'integer'>),
+  online: 'real'
+} as const
+
 export function seriesStore(database: Database): SeriesStore {
   const { db, kind } = database
+  const taken = noFigures()
 
   async function add(
     transaction: Transaction<Tables>,
     rows: ReadonlyArray<Omit<Tables['series'], 'span'>>
   ): Promise<void> {
-    for (const row of rows) {
-      await transaction
-        .insertInto('series')
-        .values({ span: 'minute', ...row })
-        .onConflict(conflict =>
-          conflict
-            .columns(['span', 'site', 'at'])
-            .doUpdateSet(eb =>
-              Object.fromEntries(
-                [...figureNames, 'online' as const].map(name => [
-                  name,
-                  eb(eb.ref(`series.${name}`), '+', eb.ref(`excluded.${name}`))
-                ])
-              )
+    if (rows.length === 0) return
+    const names = Object.keys(seriesColumns) as Array<keyof typeof seriesColumns>
+    await transaction
+      .insertInto('series')
+      .columns(['span', ...names])
+      .expression(
+        transaction
+          .selectFrom(givenRows(kind, seriesColumns, rows))
+          .select([
+            sql<Span>`${sql.lit('minute')}`.as('span'),
+            ...names.map(name => `given.${name}` as const)
+          ])
+          // SQLite reads "ON" of the conflict as that of a join otherwise.
+          .where(sql<boolean>`true`)
+      )
+      .onConflict(conflict =>
+        conflict
+          .columns(['span', 'site', 'at'])
+          .doUpdateSet(eb =>
+            Object.fromEntries(
+              [...figureNames, 'online' as const].map(name => [
+                name,
+                atMost(sql`${eb.ref(`series.${name}`)} + ${eb.ref(`excluded.${name}`)}`)
+              ])
             )
-        )
-        .execute()
+          )
+      )
+      .execute()
+  }
+
+  /** @returns the same, with what is one reason too many for its site counted as `other` */
+  async function settled(
+    transaction: Transaction<Tables>,
+    day: Millis,
+    counted: readonly CountedReason[]
+  ): Promise<CountedReason[]> {
+    if (counted.length === 0) return []
+    const known = await transaction
+      .selectFrom('noPeer')
+      .select(['site', 'reason'])
+      .where('day', '=', day)
+      .where('site', 'in', [...new Set(counted.map(({ site }) => site))])
+      .execute()
+    const ofSites = new Map<SiteId, Set<string>>()
+    for (const { site, reason } of known) ofSites.set(site, (ofSites.get(site) ?? new Set()).add(reason))
+    const all: Reasons = new Map()
+    for (const { site, reason, count } of counted) {
+      const ofSite = ofSites.get(site) ?? new Set()
+      ofSites.set(site, ofSite)
+      const isOneTooMany = !ofSite.has(reason) && ofSite.size >= noPeerReasonsMax
+      if (!isOneTooMany) ofSite.add(reason)
+      addReason(all, site, isOneTooMany ? otherReason : reason, count)
     }
+    return [...all.values()]
   }
 
   async function takeSome(
     reports: readonly ToldReport[],
     fresh: ReadonlyMap<SiteId, Bytes>,
     now: Millis
-  ): Promise<void> {
-    await database.transaction(async transaction => {
+  ): Promise<Figures> {
+    return await database.transaction(async transaction => {
       const names = reports
         .map(({ agent }) => ({ agent }))
         .sort((one, other) => (one.agent < other.agent ? -1 : 1))
@@ -125,15 +186,14 @@ export function seriesStore(database: Database): SeriesStore {
         sites.set(site, found)
         return found
       }
-      const reasons = new Map<string, { site: SiteId; reason: string; count: number }>()
+      const reasons: Reasons = new Map()
       const rows = reports.map(({ agent, site, hasGateway, at, runs, host, problems }) => {
         const { sums, run, counters } = added(known.get(agent) ?? null, runs)
         addFigures(figuresFor(site), figuresOf(sums, hasGateway))
         for (const [name, count] of Object.entries(sums)) {
           if (!name.startsWith(noPeerPrefix)) continue
           const reason = name.slice(noPeerPrefix.length)
-          const counted = reasons.get(`${site} ${reason}`) ?? { site, reason, count: 0 }
-          reasons.set(`${site} ${reason}`, { ...counted, count: counted.count + count })
+          addReason(reasons, site, reason, Math.floor(count))
         }
         return {
           agent,
@@ -182,10 +242,10 @@ export function seriesStore(database: Database): SeriesStore {
         transaction,
         all
           .filter(([, figures]) => figureNames.some(name => figures[name] > 0))
-          .map(([site, figures]) => ({ site, at, online: 0, ...figures }))
+          .map(([site, figures]) => ({ site, at, online: 0, ...withinMeasure(figures) }))
       )
       const day = bucketOf('day', now)
-      for (const row of [...reasons.values()].sort((one, other) =>
+      for (const row of (await settled(transaction, day, [...reasons.values()])).sort((one, other) =>
         one.site + one.reason < other.site + other.reason ? -1 : 1
       ))
         await transaction
@@ -193,18 +253,23 @@ export function seriesStore(database: Database): SeriesStore {
           .values({ day, ...row })
           .onConflict(conflict =>
             conflict.columns(['day', 'site', 'reason']).doUpdateSet(eb => ({
-              count: eb(eb.ref('noPeer.count'), '+', eb.ref('excluded.count'))
+              count: atMost(sql`${eb.ref('noPeer.count')} + ${eb.ref('excluded.count')}`)
             }))
           )
           .execute()
+      return whole
     })
   }
 
   return {
     async takeReports(reports, fresh, now) {
       for (let at = 0; at === 0 || at < reports.length; at += rowsPerTransaction)
-        await takeSome(reports.slice(at, at + rowsPerTransaction), at === 0 ? fresh : new Map(), now)
+        addFigures(
+          taken,
+          await takeSome(reports.slice(at, at + rowsPerTransaction), at === 0 ? fresh : new Map(), now)
+        )
     },
+    taken: () => ({ ...taken }),
     async noteOnline(given, online) {
       const at = bucketOf('minute', given)
       let all = 0
@@ -233,7 +298,9 @@ export function seriesStore(database: Database): SeriesStore {
                 from.val(to).as('span'),
                 'site',
                 sql<number>`CAST(${at} AS BIGINT)`.as('at'),
-                ...figureNames.map(name => sql<number>`CAST(${from.fn.sum(name)} AS BIGINT)`.as(name)),
+                ...figureNames.map(name =>
+                  sql<number>`CAST(${atMost(from.fn.sum(name))} AS BIGINT)`.as(name)
+                ),
                 from.fn.avg('online').as('online')
               ])
           )
@@ -291,7 +358,7 @@ export function seriesStore(database: Database): SeriesStore {
         .where('span', '=', span)
         .where('at', '>=', bucketOf(span, from))
         .groupBy('site')
-        .select(({ fn }) => ['site', ...figureNames.map(name => fn.sum<number>(name).as(name))])
+        .select(eb => ['site', ...figureNames.map(name => sumOf(eb.ref(name)).as(name))])
         .execute()
       return new Map(
         rows.map(row => {
@@ -306,9 +373,29 @@ export function seriesStore(database: Database): SeriesStore {
         .where('day', '>=', bucketOf('day', from))
         .$if(site !== undefined, query => query.where('site', '=', site!))
         .groupBy('reason')
-        .select(({ fn }) => ['reason', fn.sum<number>('count').as('count')])
+        .select(eb => ['reason', sumOf(eb.ref('count')).as('count')])
         .orderBy('count', 'desc')
         .execute()
     }
   }
+}
+
+function addReason(to: Reasons, site: SiteId, reason: string, more: number): void {
+  const count = (to.get(`${site} ${reason}`)?.count ?? 0) + more
+  to.set(`${site} ${reason}`, { site, reason, count: Math.min(count, figureMax) })
+}
+
+function withinMeasure(figures: Readonly<Figures>): Figures {
+  const all = { ...figures }
+  for (const name of figureNames) all[name] = Math.min(all[name], figureMax)
+  return all
+}
+
+function atMost(value: Expression<unknown>): RawBuilder<number> {
+  return sql<number>`CASE WHEN ${value} > ${sql.lit(figureMax)} THEN ${sql.lit(figureMax)} ELSE ${value} END`
+}
+
+/** Over many sites or days: more than 64 bits hold. */
+function sumOf(column: Expression<number>): RawBuilder<number> {
+  return sql<number>`sum(CAST(${column} AS DOUBLE PRECISION))`
 }

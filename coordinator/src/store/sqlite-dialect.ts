@@ -1,8 +1,7 @@
 /**
- * Kysely over node:sqlite: one connection, which Kysely hands to one query or transaction at a time. Statements are
- * prepared once and kept, because a heartbeat asks the same few questions hundreds of times a second.
+ * Kysely over node:sqlite: one connection, which Kysely hands to one query or transaction at a time.
  */
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import type { SQLInputValue } from 'node:sqlite'
 import { StarlingError } from '@starling/shared/errors.ts'
 import {
   CompiledQuery,
@@ -15,16 +14,15 @@ import {
   type QueryResult,
   type SelectModifierNode
 } from 'kysely'
+import { SqliteError, type SqliteFile } from './sqlite-file.ts'
 
-/** Enough for every query that is written down; only lists of varying length make more. */
-const statementsKeptMax = 300
 /** https://www.sqlite.org/rescode.html#full */
 const sqliteFull = 13
 
-export function sqliteDialect(database: DatabaseSync): Dialect {
+export function sqliteDialect(file: SqliteFile): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new SqliteDriver(database),
+    createDriver: () => new SqliteDriver(file),
     createQueryCompiler: () => new Compiler(),
     createIntrospector: db => new SqliteIntrospector(db)
   }
@@ -38,12 +36,12 @@ class Compiler extends SqliteQueryCompiler {
 }
 
 class SqliteDriver implements Driver {
-  readonly #database: DatabaseSync
+  readonly #file: SqliteFile
   readonly #connection: SqliteConnection
 
-  constructor(database: DatabaseSync) {
-    this.#database = database
-    this.#connection = new SqliteConnection(database)
+  constructor(file: SqliteFile) {
+    this.#file = file
+    this.#connection = new SqliteConnection(file)
   }
   async init(): Promise<void> {}
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -58,37 +56,25 @@ class SqliteDriver implements Driver {
   }
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     // SQLite rolls back by itself when the disk is full; there is nothing left to roll back then.
-    if (this.#database.isTransaction) await connection.executeQuery(CompiledQuery.raw('ROLLBACK'))
+    if (this.#file.isTransaction) await connection.executeQuery(CompiledQuery.raw('ROLLBACK'))
   }
   async destroy(): Promise<void> {
-    this.#database.close()
+    await this.#file.close()
   }
-}
-
-interface Prepared {
-  readonly statement: StatementSync
-  readonly answers: boolean
 }
 
 class SqliteConnection implements DatabaseConnection {
-  readonly #database: DatabaseSync
-  /** The one that was used longest ago is first. */
-  readonly #prepared = new Map<string, Prepared>()
+  readonly #file: SqliteFile
 
-  constructor(database: DatabaseSync) {
-    this.#database = database
+  constructor(file: SqliteFile) {
+    this.#file = file
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     try {
-      const { statement, answers } = this.#prepare(sql)
       // What Kysely hands over was typed by the tables, which hold nothing else.
-      const values = parameters as readonly SQLInputValue[]
-      if (answers) {
-        const rows = statement.all(...values) as Row[]
-        return { rows, numAffectedRows: BigInt(rows.length) }
-      }
-      return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) }
+      const { rows, changes } = await this.#file.ask(sql, parameters as readonly SQLInputValue[])
+      return { rows: rows as Row[], numAffectedRows: BigInt(changes) }
     } catch (cause) {
       throw sqliteError(cause)
     }
@@ -98,24 +84,10 @@ class SqliteConnection implements DatabaseConnection {
   async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
     throw new Error('bug: nothing is read from SQLite by streams')
   }
-
-  #prepare(sql: string): Prepared {
-    let prepared = this.#prepared.get(sql)
-    if (prepared === undefined) {
-      const statement = this.#database.prepare(sql)
-      prepared = { statement, answers: statement.columns().length > 0 }
-      const [oldest] = this.#prepared.keys()
-      if (this.#prepared.size >= statementsKeptMax && oldest !== undefined) this.#prepared.delete(oldest)
-    } else {
-      this.#prepared.delete(sql)
-    }
-    this.#prepared.set(sql, prepared)
-    return prepared
-  }
 }
 
 function sqliteError(cause: unknown): unknown {
-  if (!(cause instanceof Error && 'errcode' in cause && cause.errcode === sqliteFull)) return cause
+  if (!(cause instanceof SqliteError && cause.errcode === sqliteFull)) return cause
   return new StarlingError(
     'store-full',
     'the disk that holds the coordinator’s database is full: make room; nothing that was answered is lost',

@@ -6,21 +6,23 @@
  *
  * The one coordinator that can have the file hears what it says itself, and leads everything.
  */
-import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 import { StarlingError, assert, messageOf } from '@starling/shared/errors.ts'
-import { CamelCasePlugin, Kysely } from 'kysely'
+import { CamelCasePlugin, Kysely, sql } from 'kysely'
 import type { Log } from '../log.ts'
 import { payloadBytesMax, type Database, type Notify } from './database.ts'
 import { Listeners } from './listeners.ts'
 import { migrate } from './migrate.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { openSqliteFile, type SqliteFile } from './sqlite-file.ts'
 import type { Tables } from './tables.ts'
+import { Timings } from './timings.ts'
 
 /** @throws StarlingError `store-locked`, `store-damaged`, `store-newer` */
 export async function openSqlite(folder: string, log: Log): Promise<Database> {
   const path = join(folder, 'coordinator.db')
-  const db = await open(path)
+  const timings = new Timings()
+  const db = await open(path, timings)
   const listeners = new Listeners(log)
   const leading = new Set<AbortController>()
   let isClosed = false
@@ -37,12 +39,21 @@ export async function openSqlite(folder: string, log: Log): Promise<Database> {
     kind: 'sqlite',
     db,
     notify,
+    timings,
+    async sizeBytes() {
+      const { rows } = await sql<{
+        bytes: number
+      }>`SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size`.execute(db)
+      return rows[0]?.bytes ?? 0
+    },
     async transaction(work) {
       const told: Array<readonly [string, string]> = []
-      const result = await db.transaction().execute(transaction =>
-        work(transaction, async (channel, payload) => {
-          told.push([channel, payload])
-        })
+      const result = await timings.transaction(() =>
+        db.transaction().execute(transaction =>
+          work(transaction, async (channel, payload) => {
+            told.push([channel, payload])
+          })
+        )
       )
       for (const [channel, payload] of told) await notify(channel, payload)
       return result
@@ -72,17 +83,16 @@ export async function openSqlite(folder: string, log: Log): Promise<Database> {
   }
 }
 
-async function open(path: string): Promise<Kysely<Tables>> {
-  let file: DatabaseSync | undefined
+async function open(path: string, { note }: Timings): Promise<Kysely<Tables>> {
+  let file: SqliteFile | undefined
   try {
-    file = new DatabaseSync(path, { timeout: 500 })
-    file.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-      PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT;`)
-    const db = new Kysely<Tables>({ dialect: sqliteDialect(file), plugins: [new CamelCasePlugin()] })
+    file = await openSqliteFile(path)
+    const plugins = [new CamelCasePlugin()]
+    const db = new Kysely<Tables>({ dialect: sqliteDialect(file), plugins, log: note })
     await migrate(db, 'sqlite', path)
     return db
   } catch (cause) {
-    if (file?.isOpen === true) file.close()
+    await file?.close()
     if (cause instanceof StarlingError) throw cause
     if (/locked|busy/i.test(messageOf(cause))) {
       throw new StarlingError(

@@ -7,6 +7,7 @@ import type { CoordinatorTables } from './coordinators.ts'
 import type { CounterTables } from './counters.ts'
 import type { EventTables } from './events.ts'
 import type { FactTables } from './facts.ts'
+import type { OrderTables } from './orders.ts'
 import type { PolicyTables } from './policies.ts'
 import type { PurgeTables } from './purges.ts'
 import type { SecretTables } from './secrets.ts'
@@ -25,6 +26,7 @@ export interface Tables
     CredentialTables,
     EventTables,
     FactTables,
+    OrderTables,
     PolicyTables,
     PurgeTables,
     SecretTables,

@@ -50,11 +50,12 @@ export function ticketStore(database: Database): TicketStore {
         // Whoever uses the same ticket waits here, so that the count stays true.
         const ticket = await transaction
           .selectFrom('tickets')
-          .select('usesMax')
+          .select(['usesMax', 'expiresAt'])
           .where('id', '=', id)
           .forUpdate()
           .executeTakeFirst()
         if (ticket === undefined) return 'exhausted'
+        if (ticket.expiresAt <= at) return 'expired'
         const { uses, own } = await transaction
           .selectFrom('ticketUses')
           .select(({ fn }) => [
@@ -68,6 +69,15 @@ export function ticketStore(database: Database): TicketStore {
         await transaction.insertInto('ticketUses').values({ ticket: id, agent, usedAt: at }).execute()
         return 'used'
       })
+    },
+    async endTicket(id, at) {
+      const { numUpdatedRows } = await db
+        .updateTable('tickets')
+        .set({ expiresAt: at })
+        .where('id', '=', id)
+        .where('expiresAt', '>', at)
+        .executeTakeFirst()
+      return numUpdatedRows === 1n
     },
     async pruneTickets(at) {
       await db.deleteFrom('tickets').where('expiresAt', '<', at).execute()

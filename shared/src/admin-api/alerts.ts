@@ -1,7 +1,18 @@
 /** Alerts: what fires, who has seen it, and where it is told. */
 import { z } from 'zod'
+import { dayMs, minuteMs } from '../units.ts'
 import { operation } from './operation.ts'
 
+const ruleShape = z.object({
+  id: z.string(),
+  summary: z.string(),
+  unit: z.enum(['share', 'count', 'copies']).describe('of the figure'),
+  threshold: z.number(),
+  clearsBelow: z.number(),
+  forMs: z.number(),
+  enabled: z.boolean()
+})
+const forMsMax = 7 * dayMs
 const at = z.number().int().nonnegative().nullable()
 const webhookUrl = z.url({ protocol: /^https?$/ }).max(2048)
 const shape = z.enum(['json', 'slack', 'teams', 'wecom'])
@@ -37,6 +48,45 @@ export const acknowledgeAlert = operation({
   action: 'alert.acknowledge',
   body: z.strictObject({ id: z.string().max(256) }),
   answer: z.object({ id: z.string() })
+})
+
+export const listAlertRules = operation({
+  method: 'GET',
+  path: '/api/v1/alerts/rules',
+  access: 'viewer',
+  summary: 'The rules of alerts, as they are now.',
+  answer: z.object({ rules: z.array(ruleShape) })
+})
+
+export const setAlertRule = operation({
+  method: 'POST',
+  path: '/api/v1/alerts/rules/{rule}',
+  access: 'admin',
+  summary: 'Changes a rule of alerts: what is left out stays; null makes it what it was at first.',
+  action: 'alert.rule',
+  params: z.strictObject({ rule: z.string().max(64) }),
+  body: z.strictObject({
+    change: z
+      .strictObject({
+        threshold: z.number().positive().max(1e6).optional(),
+        clearsBelow: z
+          .number()
+          .positive()
+          .max(1e6)
+          .optional()
+          .describe('at most the threshold; if left out, it follows the threshold in proportion'),
+        forMs: z
+          .number()
+          .int()
+          .min(minuteMs)
+          .max(forMsMax)
+          .optional()
+          .describe('figures are looked at once a minute'),
+        enabled: z.boolean().optional()
+      })
+      .nullable()
+  }),
+  answer: ruleShape
 })
 
 export const setWebhook = operation({

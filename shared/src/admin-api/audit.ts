@@ -9,7 +9,7 @@ const numberText = z.coerce.number<number>().int().nonnegative()
 const entryShape = z.object({
   number: z.number().int().describe('1, 2, 3 ... without gaps'),
   at,
-  kind: z.string().describe('local, account, token, coordinator (what it does by itself) or unknown'),
+  kind: z.string().describe('local, account, token, agent, coordinator (what it does by itself) or unknown'),
   actor: z.string(),
   role: z.string(),
   action: z.string(),

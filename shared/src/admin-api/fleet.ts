@@ -83,8 +83,19 @@ export const createTicket = operation({
   summary: 'A new ticket: whoever has it may join the fleet.',
   action: 'ticket.create',
   body: ticketRequestShape,
-  siteOf: ({ body }) => body.site,
+  // What a gateway signs counts at all sites: who is trusted with one site only cannot make one.
+  siteOf: ({ body }) => (body.role === 'gateway' ? undefined : body.site),
   answer: ticketShape.extend({ ticket: z.string() })
+})
+
+export const revokeTicket = operation({
+  method: 'DELETE',
+  path: '/api/v1/tickets/{id}',
+  access: 'operator',
+  summary: 'Lets nobody join with a ticket any more; who has joined stays.',
+  action: 'ticket.revoke',
+  params: z.strictObject({ id: z.string().regex(/^[0-9a-f]{16}$/) }),
+  answer: z.object({ id: z.string() })
 })
 
 export const revokeAgent = operation({

@@ -382,6 +382,19 @@ describe('ours beyond', () => {
     expect(upload(effective({ host: { metered: true }, policy: { uploadOnMetered: true } }))).toBe(true)
   })
 
+  test('a machine on a cable and on mains is more willing to fetch for its site than one on Wi-Fi, and that than one on battery', () => {
+    const willingness = (host: Partial<HostFacts>, policy: PolicyDocument = {}) =>
+      effective({ host, policy }).core.upstreamWeight
+    expect(
+      [{}, { wifi: true }, { onBattery: true }, { wifi: true, onBattery: true }].map(host =>
+        willingness(host)
+      )
+    ).toEqual([500, 250, 125, 63])
+    // Who never does still never does, and who may is not made into one who never does.
+    expect(willingness({ wifi: true }, { upstreamWeight: 0 })).toBe(0)
+    expect(willingness({ wifi: true, onBattery: true }, { upstreamWeight: 1 })).toBe(1)
+  })
+
   test('every no says which policy it is of', () => {
     const sentences = [
       { host: { ramBytes: GiB } },

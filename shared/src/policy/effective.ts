@@ -82,7 +82,7 @@ export function effectivePolicy({ policy, host, time, measured }: PolicyInput): 
     delayForegroundDownloadFromHttpMs: policy.DODelayForegroundDownloadFromHttp * secondMs,
     delayBackgroundDownloadFromHttpMs: policy.DODelayBackgroundDownloadFromHttp * secondMs,
     maxBackgroundQueueDelayMs: policy.maxBackgroundQueueDelayMs,
-    upstreamWeight: policy.upstreamWeight,
+    upstreamWeight: willingnessOf(policy, host),
     ...ratesOf(policy, host, measured)
   }
   return {
@@ -108,6 +108,14 @@ export const corePolicyDefaults: CorePolicy = effectivePolicy({
   time: null,
   measured: nothingMeasured
 }).core
+
+/**
+ * Of the members of a site those go first over the WAN that are on a cable and on mains. Each says so itself (`interested`), so that a site has its
+ * preferred fetchers also while no coordinator answers. Who may at all still may, when the others are busy.
+ */
+function willingnessOf({ upstreamWeight }: WholePolicy, { wifi, onBattery }: HostFacts): number {
+  return Math.ceil(upstreamWeight / (wifi ? 2 : 1) / (onBattery ? 4 : 1))
+}
 
 function siteFor(policy: WholePolicy, host: HostFacts): Effective['site'] {
   if (policy.site !== policyDefaults.site) return { id: policy.site, why: 'named for this agent' }

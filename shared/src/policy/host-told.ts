@@ -46,7 +46,8 @@ export function textOf(list: readonly string[]): string {
   return text
 }
 
-function listIn(told: HostFact | undefined): readonly string[] {
+/** The items of such a text. */
+export function listIn(told: HostFact | undefined): readonly string[] {
   return typeof told === 'string' && told !== '' ? told.split(',') : []
 }
 

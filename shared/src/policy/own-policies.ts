@@ -112,8 +112,8 @@ export const ownShape = {
     500,
     { min: 0, max: 1000 },
     {
-      what: 'How willing this agent is to use the WAN for its site: 0 never does, 1000 does first',
-      why: 'In the middle, so that an admin can prefer some machines as well as spare others'
+      what: 'How willing this agent is to use the WAN for its site: 0 never does, 1000 does first. On Wi-Fi half of it counts, on battery a quarter',
+      why: 'In the middle, so that an admin can prefer some machines as well as spare others; a machine on a cable and on mains goes first by itself'
     }
   ),
   siteDefinitions: siteDefinitionsField

@@ -124,6 +124,7 @@ export const accountsContract: StoreContract = harness => {
   })
 
   it('tokens count until they expire or are revoked', async () => {
+    await store.createAccount(by, account('eve', 'admin'))
     await store.createToken(by, token)
     expect(await store.token(hash(1), 99)).toMatchObject({ id: 'id', role: 'operator', site: 'hq' })
     expect(await store.token(hash(1), 100)).toBeNull()
@@ -134,5 +135,24 @@ export const accountsContract: StoreContract = harness => {
     expect(await store.token(hash(1), 61)).toBeNull()
     for (const id of ['id', 'nobody'])
       await expect(store.revokeToken(by, id, 70)).rejects.toMatchObject({ code: 'unknown-token' })
+  })
+
+  it('tokens stop with the account that made them, and those that were made by them', async () => {
+    const first = '0123456789abcdef'
+    for (const name of ['ann', 'eve']) await store.createAccount(by, account(name, 'admin'))
+    await store.createToken(by, { ...token, id: first })
+    await store.createToken(by, { ...token, id: 'made by it', hash: hash(2), createdBy: `t (${first})` })
+    await store.createToken(by, { ...token, id: 'of the machine', hash: hash(3), createdBy: 'local' })
+    const counting = async (): Promise<number[]> => {
+      const found = await Promise.all([1, 2, 3].map(number => store.token(hash(number), 99)))
+      return found.flatMap((one, index) => (one === null ? [] : [index + 1]))
+    }
+    expect(await counting()).toEqual([1, 2, 3])
+    await store.changeAccount(by, 'eve', { disabled: true })
+    expect(await counting()).toEqual([3])
+    await store.changeAccount(by, 'eve', { disabled: false })
+    expect(await counting()).toEqual([1, 2, 3])
+    await store.removeAccount(by, 'eve')
+    expect(await counting()).toEqual([3])
   })
 }

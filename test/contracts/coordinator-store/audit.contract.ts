@@ -4,7 +4,7 @@ import { openAudit, type AuditChain } from '@starling/coordinator/store/audit.ts
 import { createChange } from '@starling/coordinator/store/change.ts'
 import type { Database } from '@starling/coordinator/store/database.ts'
 import { policyStore } from '@starling/coordinator/store/policies.ts'
-import { openSecrets } from '@starling/coordinator/store/secrets.ts'
+import { openSecrets, type Secrets } from '@starling/coordinator/store/secrets.ts'
 import { ticketStore } from '@starling/coordinator/store/tickets.ts'
 import { beforeEach, expect, it } from 'vitest'
 import type { StoreContract } from './contract.ts'
@@ -24,9 +24,11 @@ const ticket = {
 export const auditContract: StoreContract = harness => {
   let now: number
   let audit: AuditChain
+  let secrets: Secrets
   const open = async (database: Database = harness.database): Promise<AuditChain> => {
     const clock = (): number => now
-    return await openAudit(database, await openSecrets(database, masterKey, clock), clock)
+    secrets = await openSecrets(database, masterKey, clock)
+    return await openAudit(database, secrets, clock)
   }
   const write = (action: string, target = '') => audit.write({ by: byItself(action), target })
   const whole = { problem: null }
@@ -58,7 +60,7 @@ export const auditContract: StoreContract = harness => {
   })
 
   it('has an entry if and only if the change was made', async () => {
-    const change = createChange(harness.database, audit)
+    const change = createChange(harness.database, audit, secrets)
     const by = byItself('ticket.create')
     const failing = change(by, async store => {
       await store.createTicket(ticket)
@@ -79,7 +81,7 @@ export const auditContract: StoreContract = harness => {
   })
 
   it('has an entry for a version of a policy that is there, and none for one that is not', async () => {
-    const change = createChange(harness.database, audit)
+    const change = createChange(harness.database, audit, secrets)
     const by = byItself('policy.add')
     const record = { scope: 'fleet', document: {}, author: 'a', reason: '', createdAt: 1, changes: [] }
     const state = { scope: 'fleet', current: 1, rollout: null }

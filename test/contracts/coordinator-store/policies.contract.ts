@@ -69,6 +69,12 @@ export const policiesContract: StoreContract = harness => {
       numbers.push((await store().policies()).number)
     }
     expect(numbers).toEqual([5000, 5001, 5002, 9000])
+    // Of a database that was set back, when a coordinator begins with it.
+    for (const at of [8000, 2 ** 43]) {
+      await store().renumber(at)
+      numbers.push((await store().policies()).number)
+    }
+    expect(numbers.slice(4)).toEqual([9000, 2 ** 43])
   })
 
   it('know what was heard of agents that belong, the last of each, by when it was noted', async () => {

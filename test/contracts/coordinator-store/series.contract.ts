@@ -52,6 +52,42 @@ export const seriesContract: StoreContract = harness => {
     expect(await store().noPeer(start)).toEqual([{ reason: 'unreachable', count: 3 }])
   })
 
+  it('goes on with figures beyond all measure, of one agent or of several sites', async () => {
+    const huge = Number.MAX_SAFE_INTEGER
+    const sites = ['s0', 's1', 's2']
+    for (const [run, at] of [start, start, start + minuteMs].entries())
+      await store().takeReports(
+        sites.map(site =>
+          told(`agent-${site}`, [{ run, counters: { fromPeers: huge, 'noPeer.made': huge } }], { site })
+        ),
+        new Map([['s0', huge]]),
+        at
+      )
+    await store().rollUp(rollupsDue(start + hourMs, start))
+    const [point] = await store().series('hour', 's0', start, start + hourMs)
+    expect(point).toMatchObject({ peers: huge, fresh: huge })
+    expect((await store().totals('minute', start)).get('s0')?.peers).toBe(2 * huge)
+    expect((await store().noPeer(start))[0]?.count).toBeGreaterThan(huge)
+  })
+
+  it('counts reasons that agents make up as one, and half a contact as none', async () => {
+    const made = (from: number) =>
+      Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`noPeer.made-${from + index}`, 1.5]))
+    for (let run = 0; run < 4; run++)
+      await store().takeReports(
+        [
+          told('a', [{ run, counters: made(run * 60) }]),
+          told('b', [{ run, counters: { 'noPeer.made-0': 1 } }])
+        ],
+        new Map(),
+        start
+      )
+    const reasons = await store().noPeer(start)
+    expect(reasons).toHaveLength(65)
+    expect(reasons[0]).toEqual({ reason: 'other', count: 240 - 64 })
+    expect(reasons).toContainEqual({ reason: 'made-0', count: 5 })
+  })
+
   it('rolls up as often as one likes, and what is kept does not grow', async () => {
     const days = 3
     const agents = agentStore(harness.database, log)
@@ -126,9 +162,10 @@ export const seriesContract: StoreContract = harness => {
     await agents.putAgent({ ...record, agent: 'young', group: null, enrolledAt: 100 })
     expect(await agents.joinedAs('young', 'm1', null)).toEqual(['old'])
     expect(await agents.agent('young')).toMatchObject({ group: 'pilots' })
-    expect(await agents.supersede(101, 50)).toEqual([])
-    expect(await agents.supersede(101, 51)).toEqual([{ agent: 'old', by: 'young' }])
-    expect(await agents.supersede(102, 200)).toEqual([])
+    expect(await agents.outdated(50)).toEqual([])
+    expect(await agents.outdated(51)).toEqual([{ agent: 'old', by: 'young' }])
+    await agents.supersede(await agents.outdated(51), 101)
+    expect(await agents.outdated(200)).toEqual([])
     expect((await agents.revocations()).agents).toEqual(['old'])
     expect((await agents.agents()).map(({ agent }) => agent)).toEqual(['young'])
     // A clone: both are heard.
@@ -136,7 +173,7 @@ export const seriesContract: StoreContract = harness => {
     await agents.joinedAs('twin', 'm1', null)
     await agents.heard('young', 400, '1')
     await agents.flush()
-    expect(await agents.supersede(1000, 900)).toEqual([])
+    expect(await agents.outdated(900)).toEqual([])
     await agents.close()
   })
 }

@@ -32,6 +32,18 @@ export const ticketsContract: StoreContract = harness => {
     expect([await store.tickets(), await store.ticket('t')]).toEqual([[], null])
   })
 
+  it('lets nobody in with a ticket that was ended, and forgets it later', async () => {
+    const store = ticketStore(harness.database)
+    await store.createTicket(ticket)
+    expect(await store.useTicket('t', 'a', 99)).toBe('used')
+    expect(await store.useTicket('t', 'a', 100)).toBe('expired')
+    expect(await store.endTicket('t', 50)).toBe(true)
+    expect(await store.endTicket('t', 51)).toBe(false)
+    expect(await store.endTicket('nobody', 50)).toBe(false)
+    expect(await store.useTicket('t', 'b', 50)).toBe('expired')
+    expect(await store.tickets()).toMatchObject([{ uses: 1, expiresAt: 50 }])
+  })
+
   it('never lets in more than it is for, however many come at once', async () => {
     const stores = [ticketStore(harness.database), ticketStore(await harness.rival())]
     await stores[0]?.createTicket({ ...ticket, usesMax: 3 })

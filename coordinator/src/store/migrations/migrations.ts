@@ -6,6 +6,8 @@ import { controlPlane } from './004-control-plane.ts'
 import { policies } from './005-policies.ts'
 import { fleet } from './006-fleet.ts'
 import { coordinators } from './007-coordinators.ts'
+import { orders } from './008-orders.ts'
+import { noticedProblems } from './009-noticed-problems.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -15,5 +17,7 @@ export const migrations: readonly Migration[] = [
   controlPlane,
   policies,
   fleet,
-  coordinators
+  coordinators,
+  orders,
+  noticedProblems
 ]

@@ -1,0 +1,65 @@
+/** What an agent knows beside its content and takes into its next life: names for it in the store, and when it is written down. */
+import { messageOf } from '@starling/shared/errors.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
+import type { FarUploads } from '../far-uploads.ts'
+import type { Trust } from '../identity/trust.ts'
+import type { LineMeter } from '../line-meter.ts'
+import type { Log } from '../log.ts'
+import type { StorePort } from '../ports.ts'
+
+/** Names under which the store remembers what is not about content. */
+export const remembered = {
+  bans: 'bans',
+  trust: 'trust',
+  clientBytes: 'client-bytes',
+  config: 'config',
+  tunnelled: 'tunnelled',
+  farUploads: 'far-uploads',
+  wanLine: 'wan-line'
+} as const
+
+/** Those that are still in force. */
+export function bansOf(kept: unknown): Array<{ peer: AgentId; until: Millis }> {
+  if (!Array.isArray(kept)) return []
+  return kept.filter(
+    (ban): ban is { peer: AgentId; until: Millis } =>
+      typeof ban?.peer === 'string' && typeof ban.until === 'number' && ban.until > Date.now()
+  )
+}
+
+/**
+ * Issuers and serials, and what was measured: a crash costs a minute of them, not all.
+ * @returns what writes them down once more, and ends it
+ */
+export function keepWhatIsLearnt(parts: {
+  readonly store: Pick<StorePort, 'remember'>
+  readonly trust: Pick<Trust, 'snapshot'>
+  readonly farUploads: FarUploads
+  readonly lineMeter: LineMeter
+  readonly log: Log
+}): () => Promise<void> {
+  const { store, trust, farUploads, lineMeter, log } = parts
+  let trustKept = trust.snapshot()
+  async function keepTrust(): Promise<void> {
+    const snapshot = trust.snapshot()
+    if (snapshot === trustKept) return
+    trustKept = snapshot
+    await store.remember(remembered.trust, snapshot)
+  }
+  async function keepMeasures(): Promise<void> {
+    await store.remember(remembered.farUploads, farUploads.snapshot())
+    await store.remember(remembered.wanLine, lineMeter.bytesPerSecond)
+  }
+  const timer = setInterval(() => {
+    Promise.all([keepTrust(), keepMeasures()]).catch((error: unknown) => {
+      log.warn({ problem: messageOf(error) }, 'what is known of issuers and measured could not be kept')
+    })
+  }, minuteMs)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await keepTrust()
+    await keepMeasures()
+  }
+}
