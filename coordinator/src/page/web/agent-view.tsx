@@ -48,11 +48,11 @@ export function OneAgent({ id }: { readonly id: string }) {
                         ? t('agents.never')
                         : `${format.ago(Date.now() - agent.lastHeardAt)} · ${format.at(agent.lastHeardAt)}`
                     ],
-                    ...Object.entries(agent.host).map(([name, value]) => [
+                    ...Object.entries(agent.host).map(([name, value]): [string, string] => [
                       safeText(name),
                       safeText(String(value))
                     ])
-                  ] as ReadonlyArray<readonly [string, string]>
+                  ] satisfies ReadonlyArray<readonly [string, string]>
                 ).map(([name, value]) => (
                   <div key={name}>
                     <dt>{name}</dt>

@@ -72,10 +72,10 @@ export function Deed(props: {
                 {field.options === undefined ? (
                   <input
                     name={field.name}
-                    type={field.type ?? 'text'}
+                    type={(field.type ?? 'text') as 'text'}
                     defaultValue={field.value}
-                    required={field.required}
-                    {...(field.type === 'password' ? { autocomplete: 'new-password' } : {})}
+                    required={field.required === true}
+                    autocomplete={field.type === 'password' ? 'new-password' : 'off'}
                   />
                 ) : (
                   <select name={field.name} defaultValue={field.value}>

@@ -3,14 +3,12 @@ import { listSites, showFleet } from '@starling/shared/admin-api/fleet-view.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { listAlerts } from '@starling/shared/admin-api/alerts.ts'
-import { useState } from 'preact/hooks'
+import { FleetTiles } from './fleet-tiles.tsx'
 import { FirstSteps } from './first-steps.tsx'
 import { useAnswer } from './live.tsx'
-import { Answered, Box, ProblemCounts, SourcesOverTime, Tiles } from './parts.tsx'
+import { Answered, Box, ProblemCounts, SourcesOverTime } from './parts.tsx'
 import { SitesTable } from './sites-view.tsx'
 import { useText } from './words.ts'
-
-const savingsSpans = ['day', 'week', 'month'] as const
 
 export function FleetView() {
   const { t } = useText()
@@ -59,60 +57,6 @@ export function FleetView() {
           </Answered>
         </Box>
       </div>
-    </>
-  )
-}
-
-export function FleetTiles({
-  fleet
-}: {
-  readonly fleet: {
-    readonly agents: number
-    readonly online: number
-    readonly amplification: number | null
-    readonly savings: Readonly<
-      Record<
-        (typeof savingsSpans)[number],
-        { readonly clients: number; readonly wan: number; readonly saved: number }
-      >
-    >
-  }
-}) {
-  const { t, format } = useText()
-  const [span, setSpan] = useState<(typeof savingsSpans)[number]>('week')
-  const { clients, wan, saved } = fleet.savings[span]
-  return (
-    <>
-      <div class="headline-row">
-        <p class="headline">
-          <strong>{clients === 0 ? t('fleet.nothing') : format.share(saved, clients)}</strong>{' '}
-          {clients > 0 && t('fleet.savedOf', { saved: format.bytes(saved), clients: format.bytes(clients) })}
-        </p>
-        <div class="switch" role="group" aria-label={t('sources.range')}>
-          {savingsSpans.map(name => (
-            <button key={name} aria-pressed={name === span} onClick={() => setSpan(name)}>
-              {t(`sources.${name}`)}
-            </button>
-          ))}
-        </div>
-      </div>
-      <Tiles
-        tiles={[
-          {
-            name: t('fleet.online'),
-            value: t('fleet.onlineOf', {
-              online: format.count(fleet.online),
-              agents: format.count(fleet.agents)
-            })
-          },
-          { name: t('fleet.wan'), value: format.bytes(wan) },
-          {
-            name: t('fleet.amplification'),
-            value: fleet.amplification === null ? '–' : format.decimal(fleet.amplification),
-            hint: t('fleet.amplificationHint')
-          }
-        ]}
-      />
     </>
   )
 }
