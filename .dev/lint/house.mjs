@@ -31,7 +31,7 @@ const roomOf = path => {
   }
   const name = second.replace(/\.test\.ts$/, '.ts')
   if (compositionRoots.includes(name)) return { pkg, room: 'root', name }
-  if (name === 'ports.ts') return { pkg, room: 'ports' }
+  if (name === 'ports.ts' || name === 'fleet-ports.ts') return { pkg, room: 'ports' }
   if (name === 'run.ts') return { pkg, room: 'run' }
   return { pkg, room: 'common', file: name }
 }
@@ -62,7 +62,8 @@ const outside = to => to.room === 'package' || to.room === 'node'
 // One file a family of ports; everybody else imports ports.ts, which has them all.
 const ports = {
   may: (from, to, typeOnly) =>
-    to.room === 'shared' || (['core', 'family'].includes(to.room) && to.pkg === from.pkg && typeOnly),
+    to.room === 'shared' ||
+    (['core', 'family', 'ports'].includes(to.room) && to.pkg === from.pkg && typeOnly),
   wayOut: 'ports import only shared and, with `import type`, each other and their own core'
 }
 

@@ -19,6 +19,8 @@ export interface Format {
   /** Neither "100 %" while something is missing nor "0 %" while there is something. */
   readonly share: (part: number, whole: number) => string
   readonly count: (value: number) => string
+  /** Two digits after the point: `1.04`. */
+  readonly decimal: (value: number) => string
   /** A day and a time of day. */
   readonly at: (ms: number) => string
   readonly day: (ms: number) => string
@@ -82,6 +84,7 @@ export function createFormat(locale: string): Format {
       return percent.format(share)
     },
     count: value => counts.format(value),
+    decimal: value => fixed[2]?.format(value) ?? '',
     at: ms => moment.format(ms),
     day: ms => days.format(ms)
   }

@@ -1,71 +1,108 @@
-/** The fleet in one look: who is there, what was spared, where bytes came from, which sites have trouble. */
-import { listSites, showFleet, showSeries } from '@starling/shared/admin-api/fleet-view.ts'
+/** The fleet in one look: who is there, what was spared, what is wrong and where. Trouble first. */
+import { listSites, showFleet } from '@starling/shared/admin-api/fleet-view.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
-import { TimeChart } from '@starling/shared/web/time-chart.tsx'
-import { useMemo } from 'preact/hooks'
+import { listAlerts } from '@starling/shared/admin-api/alerts.ts'
+import { FleetTiles } from './fleet-tiles.tsx'
+import { FirstSteps } from './first-steps.tsx'
 import { useAnswer } from './live.tsx'
-import { useSourceNames, useText } from './words.ts'
+import { Answered, Box, ProblemCounts, SourcesOverTime } from './parts.tsx'
+import { SitesTable } from './sites-view.tsx'
+import { useText } from './words.ts'
 
 export function FleetView() {
-  const { t, format } = useText()
+  const { t } = useText()
   const fleet = useAnswer(showFleet, {})
   const sites = useAnswer(listSites, {})
-  if (fleet.problem !== null) return <p class="trouble">{fleet.problem.message}</p>
-  if (fleet.value === null) return null
-  const { agents, online, savings, amplification } = fleet.value
+  const problems = fleet.value?.problems ?? {}
   return (
     <>
-      <section aria-label={t('nav.fleet')}>
-        <dl class="tiles">
-          <div>
-            <dt>{t('fleet.online')}</dt>
-            <dd>{t('fleet.onlineOf', { online: format.count(online), agents: format.count(agents) })}</dd>
-          </div>
-          <div>
-            <dt>{t('fleet.saved')}</dt>
-            <dd>{format.bytes(savings.day.saved)}</dd>
-          </div>
-          <div>
-            <dt>{t('fleet.amplification')}</dt>
-            <dd>{amplification === null ? '–' : amplification.toFixed(2)}</dd>
-          </div>
-        </dl>
-        <SourcesChart />
-      </section>
-      <section aria-labelledby="sites-title">
-        <h2 id="sites-title">{t('fleet.sites')}</h2>
-        <table>
-          <tbody>
-            {sites.value?.sites.map(site => (
-              <tr key={site.site}>
-                <th scope="row">
-                  <a href={linkTo(['sites', site.site])}>{safeText(site.site)}</a>
-                </th>
-                <td class="num">{t('fleet.onlineOf', { online: site.online, agents: site.agents })}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <FiringAlerts />
+      <Answered answer={fleet}>
+        {value => (value.agents <= 1 ? <FirstSteps agents={value.agents} /> : null)}
+      </Answered>
+      <Box title={t('fleet.now')}>
+        <Answered answer={fleet}>{value => <FleetTiles fleet={value} />}</Answered>
+        {Object.keys(problems).length > 0 && (
+          <>
+            <h3>{t('fleet.problems')}</h3>
+            <ProblemCounts problems={problems} linkTo={problem => linkTo(['agents'], { problem })} />
+          </>
+        )}
+      </Box>
+      <SourcesOverTime />
+      <Box title={t('fleet.sites')} count={sites.value?.sites.length ?? 0}>
+        <Answered answer={sites}>{value => <SitesTable sites={value.sites} />}</Answered>
+      </Box>
+      <div class="pair">
+        <Box title={t('fleet.versions')}>
+          <Answered answer={fleet}>
+            {value => (
+              <Counts
+                counts={value.versions}
+                nameOf={version => <a href={linkTo(['agents'], { version })}>{safeText(version)}</a>}
+              />
+            )}
+          </Answered>
+        </Box>
+        <Box title={t('fleet.noPeer')}>
+          <Answered answer={fleet}>
+            {value =>
+              Object.keys(value.noPeer).length === 0 ? (
+                <p class="empty">{t('fleet.noPeerNone')}</p>
+              ) : (
+                <Counts counts={value.noPeer} nameOf={safeText} />
+              )
+            }
+          </Answered>
+        </Box>
+      </div>
     </>
   )
 }
 
-export function SourcesChart({ site }: { readonly site?: string }) {
+function Counts(props: {
+  readonly counts: Readonly<Record<string, number>>
+  readonly nameOf: (name: string) => preact.ComponentChildren
+}) {
+  const { format } = useText()
+  return (
+    <table>
+      <tbody>
+        {Object.entries(props.counts)
+          .sort(([, one], [, other]) => other - one)
+          .map(([name, count]) => (
+            <tr key={name}>
+              <th scope="row">{props.nameOf(name)}</th>
+              <td class="num">{format.count(count)}</td>
+            </tr>
+          ))}
+      </tbody>
+    </table>
+  )
+}
+
+/** Only when there is something: an empty box of alerts is noise. */
+function FiringAlerts() {
   const { t, format } = useText()
-  const names = useSourceNames()
-  const { value } = useAnswer(showSeries, { query: { span: 'minute', site } })
-  const chart = useMemo(() => {
-    const points = value?.points ?? []
-    return {
-      times: points.map(point => point.at),
-      lines: (['origin', 'gateway', 'peers', 'cache'] as const).map(source => ({
-        label: names[source],
-        color: `--${source}`,
-        values: points.map(point => point[source])
-      }))
-    }
-  }, [value, names.origin])
-  return <TimeChart {...chart} stacked summary={t('fleet.chart')} write={format.bytes} />
+  const { value } = useAnswer(listAlerts, {})
+  const firing = value?.alerts.filter(alert => alert.state === 'firing') ?? []
+  if (firing.length === 0) return null
+  return (
+    <section id="problems" aria-labelledby="alerts-title">
+      <h2 id="alerts-title">
+        <a href={linkTo(['alerts'])}>{t('fleet.alerts', { count: firing.length })}</a>
+      </h2>
+      <ul>
+        {firing.map(alert => (
+          <li key={alert.id}>
+            {safeText(alert.rule)} · <a href={linkTo(['sites', alert.site])}>{safeText(alert.site)}</a>
+            {alert.firedAt !== null && ` · ${format.at(alert.firedAt)}`}
+            {alert.acknowledgedBy !== null &&
+              ` · ${t('fleet.seenBy', { name: safeText(alert.acknowledgedBy) })}`}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
 }

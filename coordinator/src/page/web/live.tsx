@@ -36,6 +36,12 @@ export function LiveProvider(props: { readonly children: ComponentChildren }) {
 
 export const useLiveState = () => useContext(context).live
 
+/** Another value when what hangs on it may be another. */
+export function useBeat(follows: 'changes' | 'fleet'): number {
+  const { beat } = useContext(context)
+  return beat === null ? 0 : follows === 'changes' ? beat.changes : beat.fleet + beat.changes
+}
+
 export interface Answer<Value> {
   /** The last good one, also while a newer one is on its way. */
   readonly value: Value | null
@@ -58,18 +64,13 @@ export function useAnswer<
   asking: { readonly params?: z.input<Params>; readonly query?: z.input<Query> } | null,
   follows: 'changes' | 'fleet' | 'nothing' = 'fleet'
 ): Answer<z.output<Shape>> {
-  const { beat } = useContext(context)
+  const beat = useBeat(follows === 'nothing' ? 'changes' : follows)
   const [value, setValue] = useState<z.output<Shape> | null>(null)
   const [problem, setProblem] = useState<Answer<never>['problem']>(null)
   const [asked, setAsked] = useState(0)
   const subject = asking === null ? null : JSON.stringify([operation.path, asking])
   const shown = useRef<string | null>(null)
-  const stamp =
-    beat === null || follows === 'nothing'
-      ? 0
-      : follows === 'changes'
-        ? beat.changes
-        : beat.fleet + beat.changes
+  const stamp = follows === 'nothing' ? 0 : beat
   useEffect(() => {
     if (asking === null) return undefined
     let stale = false

@@ -4,9 +4,12 @@ import { linkTo, usePlace } from '@starling/shared/web/route.ts'
 import starling from '@starling/shared/web/starling.svg'
 import type { ComponentType } from 'preact'
 import './page.css'
+import { AgentsView } from './agents-view.tsx'
+import { ContentsView } from './contents-view.tsx'
 import { FleetView } from './fleet-view.tsx'
 import { LiveProvider, useLiveState } from './live.tsx'
 import { SessionProvider, useSession } from './session.tsx'
+import { SitesView } from './sites-view.tsx'
 import { useText, type Key } from './words.ts'
 
 interface View {
@@ -17,7 +20,12 @@ interface View {
 }
 
 /** In the order of the navigation. The first one is home. */
-const views: readonly View[] = [{ name: 'fleet', title: 'nav.fleet', show: FleetView }]
+const views: readonly View[] = [
+  { name: 'fleet', title: 'nav.fleet', show: FleetView },
+  { name: 'sites', title: 'nav.sites', show: SitesView },
+  { name: 'agents', title: 'nav.agents', show: AgentsView },
+  { name: 'contents', title: 'nav.contents', show: ContentsView }
+]
 
 export function Page() {
   return (

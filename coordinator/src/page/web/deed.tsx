@@ -1,0 +1,118 @@
+/**
+ * A button for something that changes something: it opens what it wants to know and what it will do, in a dialog that Escape
+ * closes; a refusal stays there to be read.
+ */
+import { messageOf } from '@starling/shared/errors.ts'
+import type { ComponentChildren } from 'preact'
+import { useRef, useState } from 'preact/hooks'
+import { useText } from './words.ts'
+
+export interface Field {
+  readonly name: string
+  readonly label: string
+  readonly value: string
+  readonly type?: 'text' | 'password' | 'number' | 'datetime-local' | 'url'
+  readonly options?: ReadonlyArray<readonly [value: string, label: string]>
+  readonly required?: boolean
+}
+
+export function Deed(props: {
+  readonly name: string
+  readonly fields: readonly Field[]
+  /** Done when it resolves; what it returns is shown, else the dialog closes. @throws what is then shown */
+  readonly act: (said: Readonly<Record<string, string>>) => Promise<ComponentChildren | void>
+  /** What cannot be undone. */
+  readonly warning?: string
+  readonly main?: boolean
+  readonly disabled?: boolean
+}) {
+  const { t } = useText()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [problem, setProblem] = useState<string | null>(null)
+  const [outcome, setOutcome] = useState<ComponentChildren>(null)
+  const [busy, setBusy] = useState(false)
+  const submit = async (form: HTMLFormElement) => {
+    setBusy(true)
+    setProblem(null)
+    try {
+      const shown = await props.act(Object.fromEntries(new FormData(form)) as Record<string, string>)
+      if (shown === undefined) dialog.current?.close()
+      else setOutcome(shown)
+    } catch (error) {
+      setProblem(messageOf(error))
+    }
+    setBusy(false)
+  }
+  return (
+    <>
+      <button
+        class={props.main === true ? 'main' : ''}
+        disabled={props.disabled}
+        onClick={() => {
+          setProblem(null)
+          setOutcome(null)
+          dialog.current?.showModal()
+        }}
+      >
+        {props.name}
+      </button>
+      <dialog ref={dialog} aria-label={props.name}>
+        {outcome === null ? (
+          <form
+            onSubmit={event => {
+              event.preventDefault()
+              void submit(event.currentTarget)
+            }}
+          >
+            <h2>{props.name}</h2>
+            {props.warning !== undefined && <p class="trouble">{props.warning}</p>}
+            {props.fields.map(field => (
+              <label key={field.name}>
+                {field.label}
+                {field.options === undefined ? (
+                  <input
+                    name={field.name}
+                    type={(field.type ?? 'text') as 'text'}
+                    defaultValue={field.value}
+                    required={field.required === true}
+                    autocomplete={field.type === 'password' ? 'new-password' : 'off'}
+                  />
+                ) : (
+                  <select name={field.name} defaultValue={field.value}>
+                    {field.options.map(([value, label]) => (
+                      <option key={value} value={value}>
+                        {label}
+                      </option>
+                    ))}
+                  </select>
+                )}
+              </label>
+            ))}
+            {problem !== null && (
+              <p class="trouble" role="alert">
+                {problem}
+              </p>
+            )}
+            <div class="dialog-end">
+              <button type="button" onClick={() => dialog.current?.close()}>
+                {t('part.cancel')}
+              </button>
+              <button class="main" disabled={busy}>
+                {props.name}
+              </button>
+            </div>
+          </form>
+        ) : (
+          <div class="dialog-outcome">
+            {outcome}
+            <div class="dialog-end">
+              <button class="main" onClick={() => dialog.current?.close()}>
+                {t('part.close')}
+              </button>
+            </div>
+          </div>
+        )}
+      </dialog>
+    </>
+  )
+}

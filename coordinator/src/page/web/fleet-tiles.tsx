@@ -1,0 +1,60 @@
+/** What was spared, who is there, and how often contents crossed the WAN: of the fleet or of a site. */
+import { useState } from 'preact/hooks'
+import { Tiles } from './parts.tsx'
+import { useText } from './words.ts'
+
+const savingsSpans = ['day', 'week', 'month'] as const
+
+export function FleetTiles({
+  fleet
+}: {
+  readonly fleet: {
+    readonly agents: number
+    readonly online: number
+    readonly amplification: number | null
+    readonly savings: Readonly<
+      Record<
+        (typeof savingsSpans)[number],
+        { readonly clients: number; readonly wan: number; readonly saved: number }
+      >
+    >
+  }
+}) {
+  const { t, format } = useText()
+  const [span, setSpan] = useState<(typeof savingsSpans)[number]>('week')
+  const { clients, wan, saved } = fleet.savings[span]
+  return (
+    <>
+      <div class="headline-row">
+        <p class="headline">
+          <strong>{clients === 0 ? t('fleet.nothing') : format.share(saved, clients)}</strong>{' '}
+          {clients > 0 && t('fleet.savedOf', { saved: format.bytes(saved), clients: format.bytes(clients) })}
+        </p>
+        <div class="switch" role="group" aria-label={t('sources.range')}>
+          {savingsSpans.map(name => (
+            <button key={name} aria-pressed={name === span} onClick={() => setSpan(name)}>
+              {t(`sources.${name}`)}
+            </button>
+          ))}
+        </div>
+      </div>
+      <Tiles
+        tiles={[
+          {
+            name: t('fleet.online'),
+            value: t('fleet.onlineOf', {
+              online: format.count(fleet.online),
+              agents: format.count(fleet.agents)
+            })
+          },
+          { name: t('fleet.wan'), value: format.bytes(wan) },
+          {
+            name: t('fleet.amplification'),
+            value: fleet.amplification === null ? '–' : format.decimal(fleet.amplification),
+            hint: t('fleet.amplificationHint')
+          }
+        ]}
+      />
+    </>
+  )
+}

@@ -1,0 +1,161 @@
+/** Small parts that several views are made of. */
+import { SourceBar, SourceLegend, type BytesBySource } from '@starling/shared/web/source-bar.tsx'
+import { TimeChart } from '@starling/shared/web/time-chart.tsx'
+import { showSeries } from '@starling/shared/admin-api/fleet-view.ts'
+import type { ComponentChildren } from 'preact'
+import { useMemo, useState } from 'preact/hooks'
+import { useAnswer, type Answer } from './live.tsx'
+import { useSourceNames, useText, type Key } from './words.ts'
+
+/** A box with a title, and what can be done there on its right. */
+export function Box(props: {
+  readonly title: string
+  readonly count?: number
+  readonly actions?: ComponentChildren
+  readonly children: ComponentChildren
+}) {
+  const { format } = useText()
+  return (
+    <section aria-label={props.title}>
+      <div class="box-head">
+        <h2>
+          {props.title}
+          {props.count === undefined ? null : <span class="count">{format.count(props.count)}</span>}
+        </h2>
+        {props.actions}
+      </div>
+      {props.children}
+    </section>
+  )
+}
+
+/** The answer, or why there is none yet. */
+export function Answered<Value>(props: {
+  readonly answer: Answer<Value>
+  readonly children: (value: Value) => ComponentChildren
+}) {
+  const { t } = useText()
+  const { value, problem } = props.answer
+  if (value !== null) return <>{props.children(value)}</>
+  if (problem !== null)
+    return (
+      <p class="trouble" role="alert">
+        {problem.message}
+      </p>
+    )
+  return <p class="empty">{t('part.loading')}</p>
+}
+
+/** Figures in a row: what, and how much. */
+export function Tiles(props: {
+  readonly tiles: ReadonlyArray<{
+    readonly name: string
+    readonly value: ComponentChildren
+    readonly hint?: string
+  }>
+}) {
+  return (
+    <dl class="tiles">
+      {props.tiles.map(({ name, value, hint }) => (
+        <div key={name} title={hint}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** Problems by kind, the commonest first; each leads to the agents that have it. */
+export function ProblemCounts(props: {
+  readonly problems: Readonly<Record<string, number>>
+  readonly linkTo: (problem: string) => string
+}) {
+  const { format } = useText()
+  const nameOf = useProblemName()
+  const counted = Object.entries(props.problems).sort(([, one], [, other]) => other - one)
+  return (
+    <ul class="chips">
+      {counted.map(([problem, count]) => (
+        <li key={problem}>
+          <a class="chip bad" href={props.linkTo(problem)}>
+            {nameOf(problem)} {format.count(count)}
+          </a>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** A problem's kind in words; one that this page does not know yet shows its code. */
+export function useProblemName(): (problem: string) => string {
+  const { t } = useText()
+  return problem => {
+    const key = `problem.${problem}`
+    const words = t(key as Key)
+    return words === key ? problem : words
+  }
+}
+
+const ranges = [
+  { name: 'day', span: 'minute', ms: 24 * 3_600_000 },
+  { name: 'week', span: 'hour', ms: 7 * 24 * 3_600_000 },
+  { name: 'month', span: 'hour', ms: 31 * 24 * 3_600_000 },
+  { name: 'year', span: 'day', ms: 366 * 24 * 3_600_000 }
+] as const
+type RangeName = (typeof ranges)[number]['name']
+
+/** Bytes by source over time, of the fleet or of a site. */
+export function SourcesOverTime({ site }: { readonly site?: string }) {
+  const { t, format } = useText()
+  const names = useSourceNames()
+  const [name, setName] = useState<RangeName>('day')
+  const range = ranges.find(known => known.name === name) ?? ranges[0]
+  // Whole minutes, so that the question stays the same until its answer is another.
+  const from = Math.floor(Date.now() / 60_000) * 60_000 - range.ms
+  const answer = useAnswer(showSeries, {
+    query: { span: range.span, from, ...(site === undefined ? {} : { site }) }
+  })
+  const { value } = answer
+  const chart = useMemo(() => {
+    const points = value?.points ?? []
+    const sum = (source: keyof BytesBySource) => points.reduce((total, point) => total + point[source], 0)
+    return {
+      times: points.map(point => point.at),
+      lines: (['origin', 'gateway', 'peers', 'cache'] as const).map(source => ({
+        label: names[source],
+        color: `--${source}`,
+        values: points.map(point => point[source])
+      })),
+      bytes: { cache: sum('cache'), peers: sum('peers'), gateway: sum('gateway'), origin: sum('origin') }
+    }
+  }, [value, names.origin])
+  return (
+    <Box
+      title={t('sources.title')}
+      actions={
+        <div class="switch" role="group" aria-label={t('sources.range')}>
+          {ranges.map(known => (
+            <button key={known.name} aria-pressed={known.name === name} onClick={() => setName(known.name)}>
+              {t(`sources.${known.name}`)}
+            </button>
+          ))}
+        </div>
+      }
+    >
+      <SourceBar bytes={chart.bytes} subject={t('sources.title')} names={names} tall />
+      <SourceLegend bytes={chart.bytes} names={names} />
+      {chart.times.length < 2 ? (
+        <p class="empty">{t('sources.empty')}</p>
+      ) : (
+        <TimeChart
+          times={chart.times}
+          lines={chart.lines}
+          stacked
+          summary={t('sources.title')}
+          write={format.bytes}
+        />
+      )}
+    </Box>
+  )
+}
