@@ -1,7 +1,6 @@
 /** Small parts that several sections are made of. */
 import type { ComponentChildren } from 'preact'
 import { useId } from 'preact/hooks'
-import type { Format } from '@starling/shared/web/format.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import type { Values } from '@starling/shared/web/i18n.ts'
 import type { Asked } from './asked.ts'
@@ -66,20 +65,22 @@ export function Switch<Name extends string>(props: {
 }
 
 /** Params of a reason or a check as words: what they are is said by how their names end. */
-export function wordsOf(params: object, format: Format): Values {
-  return Object.fromEntries(
-    Object.entries(params as Readonly<Record<string, unknown>>).map(([name, value]) => [
-      name,
-      typeof value === 'number' ? numberOf(name, value, format) : safeText(String(value))
-    ])
-  )
-}
-
-function numberOf(name: string, value: number, format: Format): string | number {
-  if (/(^ms|Ms)$/.test(name)) return format.span(Math.max(value, value > 0 ? 1000 : 0))
-  if (name.endsWith('PerSecond')) return format.rate(value)
-  if (name.endsWith('Bytes')) return format.bytes(value)
-  return Math.abs(value)
+export function useWordsOf(): (params: object) => Values {
+  const { t, format } = useText()
+  const numberOf = (name: string, value: number): string | number => {
+    if (/(^ms|Ms)$/.test(name))
+      return value < 1000 ? t('peers.ms', { ms: Math.round(value) }) : format.span(value)
+    if (name.endsWith('PerSecond')) return format.rate(value)
+    if (name.endsWith('Bytes')) return format.bytes(value)
+    return Math.abs(value)
+  }
+  return params =>
+    Object.fromEntries(
+      Object.entries(params as Readonly<Record<string, unknown>>).map(([name, value]) => [
+        name,
+        typeof value === 'number' ? numberOf(name, value) : safeText(String(value))
+      ])
+    )
 }
 
 /** `/ip4/192.168.1.7/tcp/17830/...` as people write it: `192.168.1.7:17830`. */

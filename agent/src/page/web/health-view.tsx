@@ -1,7 +1,7 @@
 /** Each check: well, or what to do. What needs somebody comes first. `starling doctor` says the same. */
 import { safeText } from '@starling/shared/web/names.ts'
 import type { HealthCheck, HealthView as Health } from '../../views.ts'
-import { Answered, Box, wordsOf } from './bits.tsx'
+import { Answered, Box, useWordsOf } from './bits.tsx'
 import type { Asked } from './asked.ts'
 import { useText, type Key } from './words.ts'
 
@@ -38,8 +38,8 @@ export function HealthView({ health }: { readonly health: Asked<Health> }) {
 }
 
 function Check({ check }: { readonly check: HealthCheck }) {
-  const { t, format } = useText()
-  const params = wordsOf(check.params, format)
+  const { t } = useText()
+  const params = useWordsOf()(check.params)
   // A check that this page has no words for says its own.
   const words = (key: string, own: string) => {
     const text = t(key as Key, params)

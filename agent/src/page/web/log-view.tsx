@@ -76,7 +76,7 @@ function levelOf(level: number): 'info' | 'warn' | 'error' {
 }
 
 /** What the reader sees already, and what every line has. */
-const untold = new Set(['level', 'time', 'msg', 'pid', 'hostname'])
+const untold = new Set(['level', 'time', 'msg', 'pid', 'hostname', 'name'])
 
 function fieldsOf(line: LogLine): string {
   return Object.entries(line)

@@ -28,7 +28,7 @@ export function NowView(props: {
       <Problems status={status} />
       <div class="glance">
         <Headline status={status} rates={props.rates} />
-        <HealthLight health={props.health} />
+        <HealthLight health={props.health} status={status} />
       </div>
       <Box title={t('transfers.title')} {...(active.length > 0 ? { count: active.length } : {})}>
         {active.length === 0 && (
@@ -95,8 +95,8 @@ function Headline({ status, rates }: { readonly status: Status; readonly rates: 
   )
 }
 
-function HealthLight({ health }: { readonly health: HealthView | null }) {
-  const { t } = useText()
+function HealthLight({ health, status }: { readonly health: HealthView | null; readonly status: Status }) {
+  const { t, format } = useText()
   const wrong = (health?.checks ?? []).filter(({ state }) => state === 'bad' || state === 'warn')
   return (
     <Box title={t('health.title')} actions={<a href={linkTo(['health'])}>{t('health.more')}</a>}>
@@ -112,6 +112,13 @@ function HealthLight({ health }: { readonly health: HealthView | null }) {
           ))}
         </ul>
       )}
+      <p class="note">{t('now.peers', { count: status.peers.length })}</p>
+      <p class="note">
+        {t('now.cache', {
+          used: format.bytes(status.store.usedBytes),
+          quota: format.bytes(status.store.quotaBytes)
+        })}
+      </p>
     </Box>
   )
 }

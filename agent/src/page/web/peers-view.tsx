@@ -79,7 +79,7 @@ function PeersTable({ info, status }: { readonly info: PeerInfoView; readonly st
             <tr key={peer.id} title={shared.join('\n')}>
               <th scope="row" title={safeText(peer.id)}>
                 <span class="id">{shortId(peer.id)}</span>{' '}
-                {peer.role === 'gateway' && <span class="chip gateway">{t('source.gateway')}</span>}{' '}
+                {peer.role === 'gateway' && <span class="chip">{t('source.gateway')}</span>}{' '}
                 {peer.otherSite && <span class="chip">{t('peers.otherSite', { site: safeText(peer.site) })}</span>}
                 <span class="host">{placeText(peer.address)}</span>
               </th>

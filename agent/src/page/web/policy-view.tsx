@@ -36,7 +36,7 @@ function Verdicts({ policy: { effective } }: { readonly policy: Policy }) {
   ] as const
   return (
     <Box title={t('policy.follows')}>
-      <ul class="checks">
+      <ul class="checks few">
         {verdicts.map(([name, allowed, why]) => (
           <li key={name} data-state={allowed ? 'ok' : 'unknown'}>
             <span class="dot" data-state={allowed ? 'ok' : 'unknown'} aria-hidden="true" />

@@ -113,6 +113,7 @@ function OverTime({ history }: { readonly history: HistoryView }) {
           times={times}
           lines={lines}
           stacked
+          binary
           summary={t('history.told', { span: t(`history.${span}`), bytes: format.bytes(whole) })}
           write={format.bytes}
         />

@@ -90,10 +90,10 @@ type Point = readonly [x: number, y: number]
 
 /** Beside the middle line, so that both ways can be seen. Ten times the bytes are a little thicker, so that little is seen too. */
 function Flow({ kind, from, to, rate }: { kind: string; from: Point; to: Point; rate: number }) {
-  const thick = Math.min(12, Math.max(1.5, 2.4 * Math.log10(rate / 10_000)))
+  const thick = Math.min(13, Math.max(2, 1.5 + 2.8 * Math.log10(rate / 10_000)))
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]]
   const length = Math.hypot(dx, dy)
-  const [sideX, sideY] = [(-dy / length) * 5, (dx / length) * 5]
+  const [sideX, sideY] = [(-dy / length) * 7, (dx / length) * 7]
   return (
     <line
       class={`flow ${kind}`}

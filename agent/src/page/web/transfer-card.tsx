@@ -46,7 +46,7 @@ export function TransferCard(props: {
         </p>
       </div>
       <SourceBar bytes={sourcesOf(transfer)} whole={transfer.length} subject={name} names={names} tall />
-      <SourceLegend bytes={sourcesOf(transfer)} names={names} />
+      <SourceLegend bytes={sourcesOf(transfer)} names={names} short />
       <dl class="small-tiles">
         {tiles.map(([what, value]) => (
           <div key={what}>

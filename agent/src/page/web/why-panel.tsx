@@ -3,7 +3,7 @@ import { safeText, shortId } from '@starling/shared/web/names.ts'
 import type { TransferReason } from '../../ports.ts'
 import type { PolicyReason, WhyView } from '../../views.ts'
 import { useAsked } from './asked.ts'
-import { Answered, wordsOf } from './bits.tsx'
+import { Answered, useWordsOf } from './bits.tsx'
 import { useText } from './words.ts'
 
 type Kind = 'from' | 'waits' | 'limits'
@@ -53,7 +53,8 @@ export function WhyPanel({ transfer, self }: { readonly transfer: string; readon
 }
 
 function Why({ why, self }: { readonly why: WhyView; readonly self: string }) {
-  const { t, format } = useText()
+  const { t } = useText()
+  const wordsOf = useWordsOf()
   const reasons: readonly AnyReason[] = [...why.reasons, ...why.policy]
   return (
     <>
@@ -67,7 +68,7 @@ function Why({ why, self }: { readonly why: WhyView; readonly self: string }) {
               <ul>
                 {those.map(reason => (
                   <li key={JSON.stringify(reason)}>
-                    {t(`why.${reason.code}`, wordsOf(reason.params, format))}
+                    {t(`why.${reason.code}`, wordsOf(reason.params))}
                   </li>
                 ))}
               </ul>
@@ -83,6 +84,7 @@ function Why({ why, self }: { readonly why: WhyView; readonly self: string }) {
 
 function PeersOfIt({ why }: { readonly why: WhyView }) {
   const { t, format } = useText()
+  const wordsOf = useWordsOf()
   return (
     <table>
       <caption>{t('why.peers')}</caption>
@@ -103,7 +105,7 @@ function PeersOfIt({ why }: { readonly why: WhyView }) {
           <tr key={peer.peer}>
             <th scope="row" title={safeText(peer.peer)}>
               <span class="id">{shortId(peer.peer)}</span>{' '}
-              {peer.role === 'gateway' && <span class="chip gateway">{t('source.gateway')}</span>}
+              {peer.role === 'gateway' && <span class="chip">{t('source.gateway')}</span>}
             </th>
             <td class="num" data-column={t('why.has')}>
               {format.share(peer.chunks, why.chunks)}
@@ -113,7 +115,7 @@ function PeersOfIt({ why }: { readonly why: WhyView }) {
             </td>
             <td class="wide" data-column={t('why.because')}>
               {peer.reasons
-                .map(reason => t(`whyPeer.${reason.code}`, wordsOf(reason.params, format)))
+                .map(reason => t(`whyPeer.${reason.code}`, wordsOf(reason.params)))
                 .join(' · ')}
             </td>
           </tr>
@@ -123,15 +125,19 @@ function PeersOfIt({ why }: { readonly why: WhyView }) {
   )
 }
 
+/** Claims of one machine are told together: it may have dozens of runs. */
 function Claims({ why, self }: { readonly why: WhyView; readonly self: string }) {
   const { t, format } = useText()
+  const claimants = [...Map.groupBy(why.claims, ({ claimant }) => claimant)]
   return (
     <table>
       <caption>{t('why.claims')}</caption>
       <thead>
         <tr>
           <th scope="col">{t('why.claimant')}</th>
-          <th scope="col">{t('why.chunks')}</th>
+          <th scope="col" class="num">
+            {t('why.chunks')}
+          </th>
           <th scope="col" class="num">
             {t('why.done')}
           </th>
@@ -144,29 +150,29 @@ function Claims({ why, self }: { readonly why: WhyView; readonly self: string })
         </tr>
       </thead>
       <tbody>
-        {why.claims.map(claim => (
-          <tr key={`${claim.extent} ${claim.claimant}`}>
-            <th scope="row" title={safeText(claim.claimant)}>
-              {claim.own || claim.claimant === self ? (
-                t('why.thisMachine')
-              ) : (
-                <span class="id">{shortId(claim.claimant)}</span>
-              )}
-            </th>
-            <td data-column={t('why.chunks')}>
-              {format.count(claim.firstChunk)}–{format.count(claim.endChunk - 1)}
-            </td>
-            <td class="num" data-column={t('why.done')}>
-              {format.bytes(claim.bytesDone)}
-            </td>
-            <td class="num" data-column={t('why.since')}>
-              {format.span(claim.sinceMs)}
-            </td>
-            <td class="num" data-column={t('why.silent')}>
-              {format.span(claim.silentMs)}
-            </td>
-          </tr>
-        ))}
+        {claimants.map(([claimant, claims]) => {
+          const isGateway = why.peers.some(({ peer, role }) => peer === claimant && role === 'gateway')
+          return (
+            <tr key={claimant}>
+              <th scope="row" title={safeText(claimant)}>
+                {claimant === self ? t('why.thisMachine') : <span class="id">{shortId(claimant)}</span>}{' '}
+                {isGateway && <span class="chip">{t('source.gateway')}</span>}
+              </th>
+              <td class="num" data-column={t('why.chunks')}>
+                {format.count(claims.reduce((sum, { firstChunk, endChunk }) => sum + endChunk - firstChunk, 0))}
+              </td>
+              <td class="num" data-column={t('why.done')}>
+                {format.bytes(claims.reduce((sum, { bytesDone }) => sum + bytesDone, 0))}
+              </td>
+              <td class="num" data-column={t('why.since')}>
+                {format.span(Math.max(...claims.map(({ sinceMs }) => sinceMs)))}
+              </td>
+              <td class="num" data-column={t('why.silent')}>
+                {format.ago(Math.min(...claims.map(({ silentMs }) => silentMs)))}
+              </td>
+            </tr>
+          )
+        })}
       </tbody>
     </table>
   )
