@@ -141,7 +141,7 @@ describe('what a running agent takes over', () => {
     const next = made({
       policy: { upstreamSlots: 1 },
       logLevel: 'warn',
-      proxy: { clients: ['10.0.0.1'], wsus: 'http://wsus', pacHosts: ['a.example'], connectPorts: ['8443'] },
+      proxy: { limits: { connections: 7 }, clients: ['10.0.0.1'], wsus: 'http://wsus', pacHosts: ['a.example'], connectPorts: ['8443'] },
       cacheHost: { origins: ['b.example'] },
       contentClasses: [own as never],
       upstream: { allowPrivate: ['wsus'] },
@@ -158,6 +158,14 @@ describe('what a running agent takes over', () => {
     expect(takeOver(made({ staticPeers: [a, b] }), made({ staticPeers: [a] })).waiting).toEqual([
       'staticPeers'
     ])
+  })
+
+  it('is what a client may take, but not how long a head may be', () => {
+    const next = made({ proxy: { limits: { bytesPerDay: 7, headerBytes: 10_000 } } })
+    expect(takeOver(made({}), next)).toMatchObject({
+      taken: ['proxy.limits.bytesPerDay'],
+      waiting: ['proxy.limits.headerBytes']
+    })
   })
 
   it('is no other fleet', () => {
