@@ -26,7 +26,7 @@ const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => 
   'proxy.limits.headerBytes': false,
   mirrors: true,
   'cacheHost.origins': true,
-  'upstream.allowPrivate': true,
+  'upstream.': true,
   // Who is dialled already stays so.
   staticPeers: (now, next) => (now as string[]).every(peer => (next as string[]).includes(peer))
 }

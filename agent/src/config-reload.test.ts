@@ -144,7 +144,7 @@ describe('what a running agent takes over', () => {
       proxy: { limits: { connections: 7 }, clients: ['10.0.0.1'], wsus: 'http://wsus', pacHosts: ['a.example'], connectPorts: ['8443'] },
       cacheHost: { origins: ['b.example'] },
       contentClasses: [own as never],
-      upstream: { allowPrivate: ['wsus'] },
+      upstream: { allowPrivate: ['wsus'], proxies: ['http://proxy.example:3128'], hedgeMsMin: 7 },
       staticPeers: ['/ip4/192.0.2.7/tcp/17830']
     })
     const { config, waiting } = takeOver(made({}), next)

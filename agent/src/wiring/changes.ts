@@ -17,6 +17,8 @@ import type { WiredUpstream } from './upstream.ts'
 export function applyConfig(
   parts: {
     readonly upstream: Pick<WiredUpstream, 'allowPrivate' | 'followBy'>
+    /** What was prepared for it upstream. */
+    readonly goOver: () => void
     /** Null: it is not up yet. */
     readonly proxy: Pick<Proxy, 'reconfigure'> | null
     readonly policy: Pick<PolicyState, 'now' | 'look'>
@@ -26,11 +28,13 @@ export function applyConfig(
   next: AgentConfig,
   before: AgentConfig
 ): void {
-  const { upstream, proxy, policy, network, log } = parts
+  const { upstream, goOver, proxy, policy, network, log } = parts
   // First what may refuse.
   upstream.allowPrivate([...next.upstream.allowPrivate, ...policy.now().cacheHosts.hosts])
   upstream.followBy(next.proxy.rules)
   proxy?.reconfigure(proxyRules(next))
+  // Behind all others that may: what is read for it need not be there for the way back.
+  goOver()
   // Its children follow.
   log.level = next.logLevel
   policy.look()
