@@ -25,6 +25,7 @@ const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => 
   // Node takes it once, with the server that listens.
   'proxy.limits.headerBytes': false,
   mirrors: true,
+  'accessLog.': true,
   'cacheHost.origins': true,
   'upstream.': true,
   // Who is dialled already stays so.

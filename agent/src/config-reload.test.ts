@@ -145,6 +145,7 @@ describe('what a running agent takes over', () => {
       cacheHost: { origins: ['b.example'] },
       contentClasses: [own as never],
       upstream: { allowPrivate: ['wsus'], proxies: ['http://proxy.example:3128'], hedgeMsMin: 7 },
+      accessLog: { enabled: 'on', files: 3 },
       staticPeers: ['/ip4/192.0.2.7/tcp/17830']
     })
     const { config, waiting } = takeOver(made({}), next)

@@ -43,7 +43,7 @@ export function pageActions(parts: {
       if (accessLog.notesRequests) return await accessLog.search(query)
       throw new StarlingError(
         'no-access-log',
-        'this agent writes no access log: set accessLog.enabled to on, and restart it'
+        'this agent writes no access log: set accessLog.enabled to on'
       )
     },
     retryTunnelled(which) {
