@@ -133,7 +133,7 @@ async function start(
     async apply(next, before) {
       const goOver = await upstream.prepare(next)
       inForce = next
-      applyConfig({ upstream, goOver, accessLog, role, proxy, policy, network, log }, next, before)
+      applyConfig({ upstream, goOver, accessLog, role, intercept, proxy, policy, network, log }, next, before)
     }
   })
   const classes = () => live.now().contentClasses

@@ -26,6 +26,8 @@ const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => 
   'proxy.limits.headerBytes': false,
   mirrors: true,
   'accessLog.': true,
+  // What the CA may not name is tunnelled and people are told, as after a restart: that would not mend it.
+  'intercept.hosts': true,
   'cacheHost.origins': true,
   'upstream.': true,
   // Who is dialled already stays so.

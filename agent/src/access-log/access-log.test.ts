@@ -159,7 +159,9 @@ describe('what is written changes while it runs', () => {
     log.reconfigure(rules)
     refused('while')
     await log.close()
-    expect(await readFile(pathOf(join(folder, 'logs'), 'audit', 1), 'utf8')).toMatch(/^\{.*"rule":"while"\}\}\n$/)
+    expect(await readFile(pathOf(join(folder, 'logs'), 'audit', 1), 'utf8')).toMatch(
+      /^\{.*"rule":"while"\}\}\n$/
+    )
   })
 
   test('and how large files are, and how many', async () => {

@@ -97,7 +97,10 @@ export function createAccessLog(parts: { readonly log: Log }, options: AccessLog
         files.follow(sizesOf(next))
         if (isOn) continue
         files.close().catch((error: unknown) => {
-          log.warn({ folder, problem: messageOf(error) }, 'a file of lines that are written no more cannot be closed')
+          log.warn(
+            { folder, problem: messageOf(error) },
+            'a file of lines that are written no more cannot be closed'
+          )
         })
       }
     },

@@ -170,8 +170,7 @@ export function createClientLimits(
     follow(next) {
       // Who has not used up any of the burst has all of the new one.
       const more = Math.max(0, next.requestBurst - limits.requestBurst)
-      for (const client of clients.values())
-        client.tokens = Math.min(next.requestBurst, client.tokens + more)
+      for (const client of clients.values()) client.tokens = Math.min(next.requestBurst, client.tokens + more)
       limits = next
     }
   }

@@ -42,7 +42,9 @@ export interface Errand {
 
 /** Whether it is another server by its name only, or the same one told otherwise: where it is and who we are to it. */
 export function isSameServer(one: PlannedServer, other: PlannedServer): boolean {
-  return (['name', 'kind', 'label', 'url', 'credentials'] as const).every(field => one[field] === other[field])
+  return (['name', 'kind', 'label', 'url', 'credentials'] as const).every(
+    field => one[field] === other[field]
+  )
 }
 
 export function createServer(

@@ -6,6 +6,7 @@ import type { Millis } from '@starling/shared/units.ts'
 import type { AccessLog } from '../access-log/access-log.ts'
 import type { AgentConfig } from '../config.ts'
 import type { CorePolicy } from '../core/events.ts'
+import type { Intercept } from '../intercept/intercept.ts'
 import type { Log } from '../log.ts'
 import { sharingOf, type PolicyState } from '../policy-state.ts'
 import type { Emit, PeersPort, StorePort } from '../ports.ts'
@@ -23,6 +24,8 @@ export function applyConfig(
     readonly goOver: () => void
     readonly accessLog: Pick<AccessLog, 'reconfigure'>
     readonly role: Role
+    /** Null: it was off when the agent started, and stays so. */
+    readonly intercept: Pick<Intercept, 'follow'> | null
     /** Null: it is not up yet. */
     readonly proxy: Pick<Proxy, 'reconfigure'> | null
     readonly policy: Pick<PolicyState, 'now' | 'look'>
@@ -40,6 +43,8 @@ export function applyConfig(
   // Behind all others that may: what is read for it need not be there for the way back.
   goOver()
   parts.accessLog.reconfigure(accessLogRules(next, parts.role))
+  if (!isDeepStrictEqual(next.intercept.hosts, before.intercept.hosts))
+    void parts.intercept?.follow(next.intercept.hosts)
   // Its children follow.
   log.level = next.logLevel
   policy.look()

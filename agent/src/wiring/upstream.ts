@@ -80,7 +80,10 @@ export async function openUpstream(
 }
 
 /** All but the private ground, which changes by itself. */
-function planIn({ allowPrivate: _, ...plan }: AgentConfig['upstream']): Omit<AgentConfig['upstream'], 'allowPrivate'> {
+function planIn({
+  allowPrivate: _,
+  ...plan
+}: AgentConfig['upstream']): Omit<AgentConfig['upstream'], 'allowPrivate'> {
   return plan
 }
 
