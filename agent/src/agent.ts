@@ -130,9 +130,10 @@ async function start(
   let inForce = config
   const live = createLiveConfig(config, source, {
     log,
-    apply(next, before) {
+    async apply(next, before) {
+      const goOver = await upstream.prepare(next)
       inForce = next
-      applyConfig({ upstream, proxy, policy, network, log }, next, before)
+      applyConfig({ upstream, goOver, accessLog, role, intercept, proxy, policy, network, log }, next, before)
     }
   })
   const classes = () => live.now().contentClasses
@@ -446,7 +447,7 @@ async function start(
                   },
                   waits: () => live.waitsFor('coordinator'),
                   peers: () => peers,
-                  upstreams: () => (isUp ? upstream.upstreams() : []),
+                  upstream: () => (isUp ? upstream.totals() : { requests: 0, failures: 0 }),
                   problem,
                   log
                 },

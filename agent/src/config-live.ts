@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { valueAt } from './config-sources.ts'
 import { settings, type AgentConfig } from './config.ts'
 
-/** By path, or by the group it is in (with a dot at the end). True where every change will do. */
+/** By path, or by the group it is in (with a dot at the end); the closest counts. True where every change will do. */
 const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => boolean)>> = {
   'policy.': true,
   // What is kept there is not carried over while it is read.
@@ -21,9 +21,15 @@ const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => 
   'proxy.wsus': true,
   'proxy.pacHosts': true,
   'proxy.rules': true,
+  'proxy.limits.': true,
+  // Node takes it once, with the server that listens.
+  'proxy.limits.headerBytes': false,
   mirrors: true,
+  'accessLog.': true,
+  // What the CA may not name is tunnelled and people are told, as after a restart: that would not mend it.
+  'intercept.hosts': true,
   'cacheHost.origins': true,
-  'upstream.allowPrivate': true,
+  'upstream.': true,
   // Who is dialled already stays so.
   staticPeers: (now, next) => (now as string[]).every(peer => (next as string[]).includes(peer))
 }
@@ -53,7 +59,8 @@ export function takeOver(running: AgentConfig, next: AgentConfig): TakeOver {
 }
 
 function canChange(path: string, now: unknown, next: unknown): boolean {
-  const rule = live[path] ?? live[path.slice(0, path.indexOf('.') + 1)] ?? false
+  const groups = [...path.matchAll(/\./g)].map(({ index }) => path.slice(0, index + 1)).toReversed()
+  const rule = [path, ...groups].map(name => live[name]).find(one => one !== undefined) ?? false
   return typeof rule === 'function' ? rule(now, next) : rule
 }
 

@@ -141,10 +141,18 @@ describe('what a running agent takes over', () => {
     const next = made({
       policy: { upstreamSlots: 1 },
       logLevel: 'warn',
-      proxy: { clients: ['10.0.0.1'], wsus: 'http://wsus', pacHosts: ['a.example'], connectPorts: ['8443'] },
+      proxy: {
+        limits: { connections: 7 },
+        clients: ['10.0.0.1'],
+        wsus: 'http://wsus',
+        pacHosts: ['a.example'],
+        connectPorts: ['8443']
+      },
       cacheHost: { origins: ['b.example'] },
       contentClasses: [own as never],
-      upstream: { allowPrivate: ['wsus'] },
+      upstream: { allowPrivate: ['wsus'], proxies: ['http://proxy.example:3128'], hedgeMsMin: 7 },
+      accessLog: { enabled: 'on', files: 3 },
+      intercept: { hosts: ['updates.example'] },
       staticPeers: ['/ip4/192.0.2.7/tcp/17830']
     })
     const { config, waiting } = takeOver(made({}), next)
@@ -158,6 +166,36 @@ describe('what a running agent takes over', () => {
     expect(takeOver(made({ staticPeers: [a, b] }), made({ staticPeers: [a] })).waiting).toEqual([
       'staticPeers'
     ])
+  })
+
+  it('is what a client may take, but not how long a head may be', () => {
+    const next = made({ proxy: { limits: { bytesPerDay: 7, headerBytes: 10_000 } } })
+    expect(takeOver(made({}), next)).toMatchObject({
+      taken: ['proxy.limits.bytesPerDay'],
+      waiting: ['proxy.limits.headerBytes']
+    })
+  })
+
+  it('is not whether TLS is opened, how much is kept of small things and where, who may sign, and what listens where', () => {
+    const next = made({
+      intercept: { enabled: true, hosts: ['updates.example'] },
+      cache: { smallQuotaBytes: 7 * 1024 * 1024 },
+      page: { port: 1 },
+      site: 'north',
+      membersMaySign: false,
+      policy: { DOModifyCacheDrive: '/elsewhere' }
+    })
+    expect(takeOver(made({}), next)).toMatchObject({
+      taken: ['intercept.hosts'],
+      waiting: expect.arrayContaining([
+        'intercept.enabled',
+        'cache.smallQuotaBytes',
+        'page.port',
+        'site',
+        'membersMaySign',
+        'policy.DOModifyCacheDrive'
+      ]) as unknown
+    })
   })
 
   it('is no other fleet', () => {

@@ -80,7 +80,7 @@ const problemsShownMax = 8
 export function createLiveConfig(
   started: AgentConfig,
   source: ConfigSource | null,
-  parts: { readonly log: Log; apply(config: AgentConfig, before: AgentConfig): void }
+  parts: { readonly log: Log; apply(config: AgentConfig, before: AgentConfig): Promise<void> | void }
 ): LiveConfig {
   const { log } = parts
   let current = started
@@ -107,10 +107,10 @@ export function createLiveConfig(
     if (hasErrors(reading)) return refuse(reading.problems)
     const next = takeOver(current, reading.draft)
     try {
-      parts.apply(next.config, current)
+      await parts.apply(next.config, current)
     } catch (error) {
       // Back to what was in force: half of each would be neither.
-      parts.apply(current, next.config)
+      await parts.apply(current, next.config)
       const origin = { kind: 'file', name: reading.file, line: null, column: null } as const
       return refuse([{ severity: 'error', setting: '', origin, message: messageOf(error) }])
     }

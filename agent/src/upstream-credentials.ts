@@ -13,7 +13,7 @@ interface Credentials {
 
 /** @throws StarlingError `bad-config` */
 export async function upstreamCredentials(
-  config: AgentConfig,
+  config: Pick<AgentConfig, 'upstream' | 'dataFolder'>,
   readFile: SecretReader['readFile']
 ): Promise<ReadonlyMap<string, string>> {
   const { found, findings } = await readCredentials(config, readFile)

@@ -94,7 +94,7 @@ export async function openHouse(given: HouseOptions): Promise<House> {
       remember: async value => void (kept = value),
       problem: sentence => void problems.push(sentence)
     },
-    { caFile, hosts, isListed: (host, port) => isListed(hosts, host, port, 443) }
+    { caFile, hosts, isListed: (listed, host, port) => isListed(listed, host, port, 443) }
   )
   closers.push(() => intercept.stop())
   const upstream = watchUpstream(

@@ -34,6 +34,7 @@ import { createUpstream, type UpstreamOptions } from '@starling/agent/upstream/u
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import { judgeResponse } from '@starling/shared/http-sharing.ts'
 import { transferIdOf, type SignedHead } from '@starling/shared/manifest.ts'
+import { limitsShape } from '@starling/shared/policy/access.ts'
 import { MiB, type Bytes } from '@starling/shared/units.ts'
 import { startFaultyProxy, type FaultyProxy } from './faulty-proxy.ts'
 
@@ -185,6 +186,7 @@ export const defaultRules: ProxyRules = {
   pacHosts: [],
   clients: [],
   rules: [],
+  limits: limitsShape.parse({}),
   mirrors: []
 }
 

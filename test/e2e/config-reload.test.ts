@@ -12,6 +12,7 @@ import {
   startCoordinator,
   type AgentHandle
 } from './site.ts'
+import { startFaultyProxy } from '../doubles/faulty-proxy.ts'
 import { startOrigin } from '../doubles/origin.ts'
 import { seededContent } from '../doubles/content.ts'
 import { cleanUp, serve } from '../doubles/proxy-harness.ts'
@@ -143,6 +144,44 @@ test('what the proxy allows changes at once, when it is told to reload', async (
   expect(refused.code).toBe(1)
   expect(refused.stdout).toMatch(/config\.json:1:33 {2}upstream\.allowPrivate: "127\.0\.0\.1\/77"/)
   expect(await statusOf()).toBe(200)
+})
+
+test('who is asked upstream and what a client may take change at once, and stay when the change cannot be used', async () => {
+  const [origin, a, b] = [await startOrigin(), await startFaultyProxy(), await startFaultyProxy()]
+  house.keep(async () => {
+    await Promise.all([origin.close(), a.die(), b.die()])
+  })
+  const folder = house.folder('upstream')
+  const file = join(folder, 'config.json')
+  const write = (servers: unknown[], limits: object = {}): Promise<void> =>
+    writeFile(file, JSON.stringify({ upstream: { allowPrivate: ['127.0.0.1'], servers }, proxy: { limits } }))
+  const server = (name: string, url: string, more: object = {}) => ({ name, kind: 'proxy', url, ...more })
+  const reload = () => house.run(agentProgram, ['config', 'reload', '--data', folder])
+  await write([server('a', a.url)])
+  const running = await startFromFile('upstream', folder)
+  let asked = 0
+  const statusOf = async (): Promise<number> =>
+    (await download(String(running.ready.proxy), `${origin.url}/none/${asked++}`)).status
+  const askedOf = async (): Promise<[number, number, number]> => {
+    const [ofA, ofB] = [a.targets.length, b.targets.length]
+    const status = await statusOf()
+    return [status, a.targets.length - ofA, b.targets.length - ofB]
+  }
+  expect(await askedOf()).toEqual([404, 1, 0])
+
+  await write([server('b', b.url)])
+  expect(await reload()).toMatchObject({ code: 0 })
+  expect(await askedOf()).toEqual([404, 0, 1])
+
+  await write([server('a', a.url, { credentialsFile: 'not-there' })])
+  const refused = await reload()
+  expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining('not-there') as unknown])
+  expect(await askedOf()).toEqual([404, 0, 1])
+
+  await write([server('a', a.url)], { local: true, requestsPerSecond: 1, requestBurst: 1 })
+  expect(await reload()).toMatchObject({ code: 0 })
+  expect(await askedOf()).toEqual([404, 1, 0])
+  expect(await askedOf()).toEqual([429, 0, 0])
 })
 
 test('the gateway in a coordinator is checked and reloads like every agent', async () => {

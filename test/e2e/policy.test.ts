@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { json } from './client.ts'
+import { startOrigin } from '../doubles/origin.ts'
+import { download, json } from './client.ts'
 import { openHouse } from './harness.ts'
-import type { AgentStatus, PolicyView } from '@starling/agent/ports.ts'
+import type { AgentStatus, PolicyView, UpstreamView } from '@starling/agent/ports.ts'
 import { coordinatorProgram, createTicket, quickHeartbeat, startAgent, startCoordinator } from './site.ts'
 
 const house = openHouse()
@@ -61,7 +62,11 @@ test('the gateway in a coordinator takes policy like every agent, and starts wit
   const file = join(coordinator.folder, 'policy.json')
   writeFileSync(
     file,
-    JSON.stringify({ uploadSlots: 3, upstreamServers: [{ name: 'north', kind: 'direct' }] })
+    JSON.stringify({
+      uploadSlots: 3,
+      cacheSmallQuotaBytes: '7MB',
+      upstreamServers: [{ name: 'north', kind: 'direct' }]
+    })
   )
   const done = await house.run(coordinatorProgram, [
     'policy',
@@ -73,21 +78,49 @@ test('the gateway in a coordinator takes policy like every agent, and starts wit
   ])
   expect(done).toMatchObject({ code: 0 })
   await expect.poll(() => slots(coordinator.gatewayPage!), { timeout: 15_000 }).toBe(3)
-  const servers = async (page: string) => {
+  const valueOf = async (page: string, wanted: string) => {
     const token = readFileSync(join(coordinator.folder, 'gateway', 'page.token'), 'utf8').trim()
     const headers = { authorization: `Bearer ${token}` }
     const { values } = await json<PolicyView>(`${page}/api/v1/policy`, { headers })
-    return values.find(({ name }) => name === 'upstreamServers')
+    return values.find(({ name }) => name === wanted)
   }
   const origin = { kind: 'coordinator', name: 'fleet version 1' }
-  // Those cannot change while it runs.
-  expect(await servers(coordinator.gatewayPage!)).toMatchObject({ value: [], waiting: { origin } })
-
-  await coordinator.stop()
-  const again = await startCoordinator(house, quickHeartbeat, coordinator.folder)
-  expect(await servers(again.gatewayPage!)).toMatchObject({
+  expect(await valueOf(coordinator.gatewayPage!, 'upstreamServers')).toMatchObject({
     value: [{ name: 'north' }],
     origin,
     waiting: null
   })
+  // This cannot change while it runs.
+  const small = await valueOf(coordinator.gatewayPage!, 'cacheSmallQuotaBytes')
+  expect(small).toMatchObject({ origin: { kind: 'default' }, waiting: { origin } })
+
+  await coordinator.stop()
+  const again = await startCoordinator(house, quickHeartbeat, coordinator.folder)
+  expect(await valueOf(again.gatewayPage!, 'cacheSmallQuotaBytes')).toMatchObject({ origin, waiting: null })
 }, 90_000)
+
+test('a policy that sends everybody to a dead proxy holds at once, and is given back by the agent without a restart', async () => {
+  const origin = await startOrigin()
+  house.keep(() => origin.close())
+  const coordinator = await startCoordinator(house, ['--no-gateway', ...quickHeartbeat])
+  const agent = await startAgent(house, 'misled', { ticket: await createTicket(house, coordinator) })
+  let asked = 0
+  /** Of something that is nowhere, so that nothing but the origin can say so. */
+  const statusOf = async (): Promise<number> =>
+    (await download(agent.proxy, `${origin.url}/none/${asked++}`)).status
+  const upstreams = async () =>
+    (await json<UpstreamView[]>(`${agent.page}/api/v1/upstreams`)).map(({ name }) => name)
+  expect(await statusOf()).toBe(404)
+
+  const file = join(coordinator.folder, 'policy.json')
+  const dead = { name: 'dead', kind: 'proxy', url: 'http://127.0.0.1:9' }
+  writeFileSync(file, JSON.stringify({ upstreamServers: [dead] }))
+  const words = ['policy', 'set', file, '--data', coordinator.folder, '--at-once']
+  expect(await house.run(coordinatorProgram, words)).toMatchObject({ code: 0 })
+  await expect.poll(upstreams, { timeout: 15_000 }).toEqual(['dead'])
+  for (let round = 0; round < 3; round++) expect(await statusOf()).toBe(502)
+
+  await expect.poll(upstreams, { timeout: 75_000, interval: 500 }).toEqual(['direct'])
+  expect(await statusOf()).toBe(404)
+  await agent.said(/it cut this agent off: none of \d+ requests upstream succeeded any more/)
+}, 150_000)

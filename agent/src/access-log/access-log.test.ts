@@ -133,6 +133,54 @@ describe('files', () => {
   })
 })
 
+describe('what is written changes while it runs', () => {
+  const rules = { requests: true, audit: true, fileBytes: 64 * KiB, files: 3 }
+
+  test('on and off, without a line lost or one too many', async () => {
+    const log = open({ requests: false })
+    log.note(line(0))
+    for (let index = 1; index < 100; index++) {
+      log.reconfigure(rules)
+      expect(log.notesRequests).toBe(true)
+      log.note(line(index))
+      log.reconfigure({ ...rules, requests: false })
+      log.note(line(1000))
+    }
+    log.reconfigure(rules)
+    log.note(line(100))
+    const kept = await log.search(query({ limit: 1000 }))
+    expect([places(kept.requests), log.lost()]).toEqual([upTo(101).slice(1).toReversed(), 0])
+  })
+
+  test('for the refusals, too', async () => {
+    const log = open({ audit: false })
+    const refused = (rule: string) => log.audit({ who: 'api', what: 'refused', detail: { rule } })
+    refused('before')
+    log.reconfigure(rules)
+    refused('while')
+    await log.close()
+    expect(await readFile(pathOf(join(folder, 'logs'), 'audit', 1), 'utf8')).toMatch(
+      /^\{.*"rule":"while"\}\}\n$/
+    )
+  })
+
+  test('and how large files are, and how many', async () => {
+    const log = open({ fileBytes: 1024 * KiB, files: 2 })
+    const write = async (times: number) => {
+      for (const index of upTo(times)) {
+        log.note(line(index))
+        if (index % 100 === 0) await log.search(query({ limit: 1 }))
+      }
+      await log.search(query({ limit: 1 }))
+    }
+    await write(1000)
+    expect(await files()).toHaveLength(1)
+    log.reconfigure({ ...rules, files: 4 })
+    await write(2000)
+    expect(await files()).toHaveLength(4)
+  })
+})
+
 describe('a search', () => {
   async function filled(): Promise<AccessLog> {
     const log = open({ fileBytes: 256 * KiB, files: 10 })

@@ -11,12 +11,15 @@ import { join } from 'node:path'
 import { codeOf } from '@starling/shared/errors.ts'
 import { MiB, type Bytes } from '@starling/shared/units.ts'
 
-export interface LogFilesOptions {
+export interface LogSizes {
+  readonly fileBytes: Bytes
+  readonly filesMax: number
+}
+
+export interface LogFilesOptions extends LogSizes {
   readonly folder: string
   /** `access` */
   readonly name: string
-  readonly fileBytes: Bytes
-  readonly filesMax: number
   /** The disk does not take lines; told once until it does again. */
   troubled(error: unknown): void
 }
@@ -27,6 +30,9 @@ export interface LogFiles {
   flushed(): Promise<void>
   /** Lines that were dropped. */
   lost(): number
+  /** From the next line on. */
+  follow(sizes: LogSizes): void
+  /** What was written is on the disk, and no file is open any more; the next line opens one again. */
   close(): Promise<void>
 }
 
@@ -53,7 +59,8 @@ export function pathOf(folder: string, name: string, number: number): string {
 }
 
 export function createLogFiles(options: LogFilesOptions): LogFiles {
-  const { folder, name, fileBytes, filesMax } = options
+  const { folder, name } = options
+  let { fileBytes, filesMax } = options
   let waiting: string[] = []
   let waitingBytes: Bytes = 0
   let lost = 0
@@ -131,10 +138,15 @@ export function createLogFiles(options: LogFilesOptions): LogFiles {
       while (writing !== null) await writing
     },
     lost: () => lost,
+    follow(sizes) {
+      fileBytes = sizes.fileBytes
+      filesMax = sizes.filesMax
+    },
     async close() {
       while (writing !== null) await writing
-      await current?.file.close()
+      const closing = current
       current = null
+      await closing?.file.close()
     }
   }
 }

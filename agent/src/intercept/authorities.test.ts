@@ -32,7 +32,7 @@ async function make(hosts: readonly string[], caFile: string, now: () => number)
       remember: async () => {},
       problem: sentence => void problems.push(sentence)
     },
-    { caFile, hosts, isListed: host => hosts.includes(host) }
+    { caFile, hosts, isListed: (listed, host) => listed.includes(host) }
   )
   closers.push(() => intercept.stop())
   return { intercept, problems, wants: (host: string) => intercept.wants({ host, port: 443, client }) }

@@ -236,6 +236,33 @@ describe('is tunnelled as it is', () => {
   })
 })
 
+describe('a list of hosts that changes', () => {
+  test('holds from the next connection on, as far as the CA may name what is in it', async () => {
+    const port = await echo()
+    const house = await openHouse({ port })
+    const { intercept, problems } = house
+    const wants = (host: string) => intercept.wants({ host, port, client: '10.0.0.1' })
+    const before = await http1(
+      await tlsThrough(house.proxy, `localhost:${port}`, { ca: house.ca }),
+      `localhost:${port}`
+    )
+
+    await intercept.follow(['elsewhere.example', 'deep.localhost'])
+    expect(['localhost', 'elsewhere.example'].map(wants)).toEqual([false, false])
+    expect(problems.at(-1)).toContain('intercept.hosts is not what the CA was made for')
+    expect(intercept.view().hosts).toEqual(['elsewhere.example', 'deep.localhost'])
+    // What was opened before stays open.
+    expect((await before('/x')).headers['x-asked']).toBe('GET /x')
+    const { authorized } = await tlsThrough(house.proxy, `localhost:${port}`, {
+      ca: (await originCa()).certificatePem
+    })
+    expect(authorized).toBe(true)
+
+    await intercept.follow([`localhost:${port}`])
+    expect(wants('localhost')).toBe(true)
+  })
+})
+
 describe('who does not take our certificate', () => {
   const origin = async () => ({ port: await echo(), trusted: (await originCa()).certificatePem })
 

@@ -35,8 +35,9 @@ export interface InterceptParts {
 
 export interface InterceptOptions {
   readonly caFile: string
-  /** Whether a target is listed. */
-  isListed(host: string, port: number): boolean
+  /** Whether a target is in the list. */
+  isListed(hosts: readonly string[], host: string, port: number): boolean
+  /** At first. */
   readonly hosts: readonly string[]
 }
 
@@ -51,6 +52,11 @@ export interface Intercept extends InterceptPort {
    * @throws StarlingError `ca-damaged`, and those of reading and writing a secret
    */
   look(): Promise<void>
+  /**
+   * These hosts are listed from now on. Connections that are open stay; what no CA may name is tunnelled, and people are told.
+   * It resolves when they have been.
+   */
+  follow(hosts: readonly string[]): Promise<void>
   stop(): void
 }
 
@@ -61,6 +67,7 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
   const leafOf = createLeaves(now)
   /** Origins that want what only their own clients have, whoever asks. */
   const anyClient = ''
+  let { hosts } = options
   let all: readonly Ca[] = []
   let told = ''
   let opened = 0
@@ -72,7 +79,7 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
     all = read.map(ca => all.find(known => known.certificatePem === ca.certificatePem) ?? ca)
     const signsFrom = successorDue(all, now())
     if (signsFrom !== null) {
-      const made = await makeCa(caNamesOf(options.hosts), hostname(), { now: now(), signsFrom })
+      const made = await makeCa(caNamesOf(hosts), hostname(), { now: now(), signsFrom })
       all = [made, ...liveOf(all, now())]
       await writeCas(parts.files, options.caFile, all)
       log.info({ expiresAt: made.expiresAt }, 'a CA was made that follows the present one')
@@ -88,7 +95,7 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
         ? 'TLS interception is on, but there is no CA: `starling ca init`, then deploy what `starling ca export` gives.'
         : 'The CA of TLS interception has expired, so https is tunnelled: `starling ca init`, then deploy what `starling ca export` gives.'
     }
-    if (!fitsList(all, options.hosts, now())) {
+    if (!fitsList(all, hosts, now())) {
       return 'intercept.hosts is not what the CA was made for; hosts that it may not name are tunnelled: `starling ca init`, then deploy what `starling ca export` gives.'
     }
     if (youngest.signsFrom > now())
@@ -187,7 +194,7 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
     wants(target) {
       const place = placeOf(target)
       return (
-        options.isListed(place.host, place.port) &&
+        options.isListed(hosts, place.host, place.port) &&
         !isNeverIntercepted(place.host) &&
         signerFor(all, place.host, now()) !== null &&
         !misfits.has(place) &&
@@ -201,7 +208,7 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
       addMisfit({ host, port: Number(port || 443), client: anyClient }, `the origin: ${why}`, originRestMs)
     },
     view: () => ({
-      hosts: options.hosts,
+      hosts,
       authorities: liveOf(all, now()).map(viewOf),
       opened,
       rejected,
@@ -213,6 +220,10 @@ export async function createIntercept(parts: InterceptParts, options: InterceptO
       return forgotten
     },
     look,
+    async follow(next) {
+      hosts = next
+      await lookAfterAll()
+    },
     stop: () => clearInterval(timer)
   }
 }

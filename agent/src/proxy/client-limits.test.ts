@@ -31,6 +31,22 @@ test('a burst passes, then so many a second, and another client does not notice'
   expect([1, 2, 3, 4].map(() => passes('a', 60_000))).toEqual([true, true, true, false])
 })
 
+test('other limits hold from the next request on, for what has begun, too', () => {
+  const limits = limitsOf({ requestsAtOnce: 2, requestsPerSecond: 1, requestBurst: 10 })
+  const given = { ...limitsShape.parse({}), ...none }
+  limits.asked('a', 0)
+  limits.asked('a', 0)
+  limits.follow({ ...given, requestsAtOnce: 3, requestsPerSecond: 1, requestBurst: 2 })
+  expect(limits.asked('a', 0)).toBeNull()
+  expect(limits.asked('a', 0)).toMatchObject({ rule: 'requests-at-once' })
+  for (let ended = 0; ended < 3; ended++) limits.ended('a')
+  expect(limits.asked('a', 0)).toBeNull()
+  // Of a smaller burst no more is left than it has.
+  expect(limits.asked('a', 0)).toMatchObject({ rule: 'requests' })
+  limits.follow({ ...given, requestsPerSecond: 1, requestBurst: 3 })
+  expect([1, 2].map(() => limits.asked('a', 0)?.rule)).toEqual([undefined, 'requests'])
+})
+
 test('a clock that is set back does not lock a client out', () => {
   const limits = limitsOf({ requestsPerSecond: 1, requestBurst: 1 })
   limits.asked('a', 1_000_000)

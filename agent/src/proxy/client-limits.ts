@@ -31,6 +31,8 @@ export interface LimitsOfClients {
   moved(client: string, bytes: Bytes, now: Millis): void
   isUsedUp(client: string, now: Millis): boolean
   dayBytes(now: Millis): DayBytes
+  /** From now on these hold; what has begun is counted on. */
+  follow(limits: ClientLimits): void
 }
 
 interface Client {
@@ -45,16 +47,18 @@ interface Client {
 export const clientsMax = 4096
 
 /**
+ * @param first what holds until `follow`
  * @param dayOf the day that a moment is on, and the moment at which the next one begins
  * @param before as `dayBytes` told them
  */
 export function createClientLimits(
-  limits: ClientLimits,
+  first: ClientLimits,
   dayOf: (now: Millis) => { readonly day: string; readonly endsAt: Millis },
   before: DayBytes | null = null
 ): LimitsOfClients {
   /** The one that was heard of longest ago is the first. */
   const clients = new Map<string, Client>()
+  let limits = first
   let day = before?.day ?? ''
   for (const [name, bytes] of before?.clients ?? []) clientOf(name, 0).bytes = bytes
 
@@ -162,6 +166,12 @@ export function createClientLimits(
         day,
         clients: [...clients].filter(([, { bytes }]) => bytes > 0).map(([name, { bytes }]) => [name, bytes])
       }
+    },
+    follow(next) {
+      // Who has not used up any of the burst has all of the new one.
+      const more = Math.max(0, next.requestBurst - limits.requestBurst)
+      for (const client of clients.values()) client.tokens = Math.min(next.requestBurst, client.tokens + more)
+      limits = next
     }
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import { Agent, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { connect, createServer as createNetServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KiB, MiB } from '@starling/shared/units.ts'
@@ -20,7 +20,7 @@ import {
 import { limitsShape, type ClientLimits, type ProxyRule } from '@starling/shared/policy/access.ts'
 import type { AccessLine, AuditLine } from '../ports.ts'
 import { createRedirectCheck } from './filters.ts'
-import type { Proxy, ProxyOptions } from './http-proxy.ts'
+import type { Proxy, ProxyOptions, ProxyRules } from './http-proxy.ts'
 import { lingerMs } from './limits.ts'
 
 afterEach(async () => {
@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const none = { requestsPerSecond: 0, requestsAtOnce: 0, connections: 0 }
 /** Also for clients of this machine, which is all that a test has; `127.0.0.2` is another client than `127.0.0.1`. */
-const limited = (given: Partial<ClientLimits>): Pick<ProxyOptions, 'limits'> => ({
+const limited = (given: Partial<ClientLimits>): Pick<ProxyRules, 'limits'> => ({
   limits: { ...limitsShape.parse({}), ...none, local: true, ...given }
 })
 
@@ -45,10 +45,15 @@ async function askFrom(
   from: string,
   proxy: Proxy,
   url: string,
-  { method = 'GET', headers = {} as OutgoingHttpHeaders, body = undefined as string | undefined } = {}
+  {
+    method = 'GET',
+    headers = {} as OutgoingHttpHeaders,
+    body = undefined as string | undefined,
+    agent = false as Agent | false
+  } = {}
 ): Promise<Told> {
   const { address: host, port } = proxy
-  const asking = request({ host, port, path: url, method, headers, localAddress: from, agent: false })
+  const asking = request({ host, port, path: url, method, headers, localAddress: from, agent })
   asking.on('error', () => {}).end(body)
   const [response] = (await once(asking, 'response')) as [IncomingMessage]
   const parts = await response.toArray()
@@ -233,6 +238,26 @@ describe('a client that takes too much', () => {
     expect([asCacheHost.status, asCacheHost.headers['retry-after']]).toEqual([502, '1'])
     expect((await get('127.0.0.1')).status).toBe(206)
     expect(proxy.tally().refused).toEqual({ requests: 2 })
+  })
+
+  test('is held to other limits from the moment on that they are given, and not for what it had before', async () => {
+    const proxy = await proxyOf(swarm(), limited({}))
+    const follow = (given: Partial<ClientLimits>) => proxy.reconfigure({ ...defaultRules, ...limited(given) })
+    const kept = new Agent({ keepAlive: true, maxSockets: 1 })
+    closers.push(() => kept.destroy())
+    const get = async (agent: Agent | false = kept) =>
+      (await askFrom('127.0.0.2', proxy, 'http://files.example/a.iso', { agent })).status
+    expect(await get()).toBe(200)
+    follow({ requestsPerSecond: 1, requestBurst: 1 })
+    expect([await get(), await get()]).toEqual([200, 429])
+    // Its connection has moved more than this already.
+    follow({ bytesPerDay: content.length / 2 })
+    expect(await get()).toBe(200)
+    await vi.waitFor(async () => expect(await get(false)).toBe(429))
+    follow({ bytesPerDay: content.length / 2, local: false })
+    expect([await get(), await get(false)]).toEqual([200, 200])
+    follow({ bytesPerDay: 0, connections: 1 })
+    expect(await get(false)).toBe(429)
   })
 
   test('is none of this machine, by default', async () => {

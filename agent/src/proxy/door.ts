@@ -66,8 +66,8 @@ export interface Door {
   /** Counts for all and for this visit. */
   tallyOf(res: ServerResponse): Tally
   uploadOf(res: ServerResponse): UploadCount
-  /** From now on these hold; whoever has been let in stays. */
-  follow(filters: Filters): void
+  /** From now on these hold; whoever has been let in stays, and what was moved until now is not held against anybody anew. */
+  follow(filters: Filters, limits: ClientLimits): void
   /** Keeps the bytes of the day once more. */
   close(): Promise<void>
 }
@@ -79,8 +79,6 @@ interface Target {
 
 interface Guest {
   readonly client: string
-  /** Held to the limits of a client. */
-  readonly isLimited: boolean
   /** See `connected`: whose bytes it moves has been charged with them. */
   readonly isWithin: boolean
   /** Of what the socket has moved. */
@@ -93,28 +91,42 @@ const sweepMs: Millis = minuteMs
 
 export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   const { tally, spans, log, now } = parts
-  const { limits: numbers } = options
-  let { filters } = options
+  let { filters, limits: numbers } = options
   const limits = createClientLimits(numbers, localDay, dayBytesOf(options.day?.before))
   const guests = new Map<Duplex, Guest>()
   const turnedAway = new WeakSet<Duplex>()
   const visits = new WeakMap<ServerResponse, Visit>()
-  const hasQuota = numbers.bytesPerDay > 0
-  const sweeping = hasQuota ? setInterval(() => void sweep(), sweepMs).unref() : null
+  let sweeping: NodeJS.Timeout | null = null
+  sweepWhileNeeded()
+
+  /** Whether a client is held to the limits. */
+  function isLimited(client: string): boolean {
+    return numbers.local || !isLocal(client)
+  }
+
+  function sweepWhileNeeded(): void {
+    const isNeeded = numbers.bytesPerDay > 0
+    if (isNeeded) sweeping ??= setInterval(() => void sweep(), sweepMs).unref()
+    else if (sweeping !== null) {
+      clearInterval(sweeping)
+      sweeping = null
+    }
+  }
 
   function charge(socket: Duplex): void {
     const guest = guests.get(socket)
-    if (!hasQuota || guest === undefined || !guest.isLimited || guest.isWithin) return
+    if (guest === undefined || guest.isWithin) return
     const { bytesWritten, bytesRead } = socket as Socket
     const moved = bytesWritten + bytesRead
-    limits.moved(guest.client, moved - guest.charged, now())
+    if (numbers.bytesPerDay > 0 && isLimited(guest.client))
+      limits.moved(guest.client, moved - guest.charged, now())
     guest.charged = moved
   }
 
   async function sweep(): Promise<void> {
     for (const [socket, { client, isTunnel }] of guests) {
       charge(socket)
-      if (isTunnel && limits.isUsedUp(client, now())) {
+      if (isTunnel && isLimited(client) && limits.isUsedUp(client, now())) {
         refused(client, 'bytes-per-day', null)
         socket.destroy()
       }
@@ -211,15 +223,14 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
   return {
     connected(socket, isWithin) {
       const client = clientOf(socket)
-      const isLimited = numbers.local || !isLocal(client)
-      const isCounted = isLimited && !isWithin
+      const isCounted = isLimited(client) && !isWithin
       const refusal = isCounted ? limits.connected(client, now()) : null
       if (refusal !== null) {
         turnedAway.add(socket)
         refused(client, refusal.rule, null)
         return closeWithText(socket, 429, refusal.text, refusal.retryAfterMs, refusal.rule)
       }
-      guests.set(socket, { client, isLimited, isWithin, charged: 0, isTunnel: false })
+      guests.set(socket, { client, isWithin, charged: 0, isTunnel: false })
       socket.once('close', () => {
         charge(socket)
         guests.delete(socket)
@@ -258,10 +269,10 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
           facts: { 'http.request.method': visit.method ?? '' }
         })
       const { client } = visit
-      const isLimited = guests.get(req.socket)?.isLimited === true
-      const refusal = isLimited ? limits.asked(client, now()) : null
+      const isCounted = guests.has(req.socket) && isLimited(client)
+      const refusal = isCounted ? limits.asked(client, now()) : null
       res.once('close', () => {
-        if (isLimited && refusal === null) limits.ended(client)
+        if (isCounted && refusal === null) limits.ended(client)
         charge(req.socket)
         left(res, visit)
       })
@@ -308,13 +319,14 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
         note(visit, status, true, performance.now() - visit.startedAt)
       })
       // A tunnel may stand for days; its connection is what is limited.
-      const refusal = guest?.isLimited === true ? limits.asked(visit.client, now()) : null
+      const isCounted = guest !== undefined && isLimited(visit.client)
+      const refusal = isCounted ? limits.asked(visit.client, now()) : null
       if (refusal !== null) {
         deny(visit, refusal.rule)
         closeWithText(socket, 429, refusal.text, refusal.retryAfterMs, refusal.rule)
         return false
       }
-      if (guest?.isLimited === true) limits.ended(visit.client)
+      if (isCounted) limits.ended(visit.client)
       const authority = `http://${visit.tunnel}`
       const denial =
         target !== null
@@ -374,8 +386,12 @@ export function createDoor(parts: DoorParts, options: DoorOptions): Door {
       return { bytesMax: numbers.uploadBytes, came: bytes => void (visit.received += bytes) }
     },
 
-    follow(next) {
-      filters = next
+    follow(nextFilters, nextLimits) {
+      for (const socket of guests.keys()) charge(socket)
+      filters = nextFilters
+      numbers = nextLimits
+      limits.follow(nextLimits)
+      sweepWhileNeeded()
     },
 
     async close() {

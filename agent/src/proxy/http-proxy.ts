@@ -106,7 +106,7 @@ export interface ProxyOptions {
   /** Networks whose machines may ask, beside this machine. */
   readonly clients?: readonly string[]
   readonly rules?: readonly ProxyRule[]
-  /** Default: those of the configuration. */
+  /** Default: those of the configuration. The longest head is for as long as it listens. */
   readonly limits?: ClientLimits
   readonly day?: DoorOptions['day']
   /** Another place to listen, for Delivery Optimization, which only knows port 80. */
@@ -118,7 +118,10 @@ export interface ProxyOptions {
 
 /** What may change while it runs. */
 export type ProxyRules = Required<
-  Pick<ProxyOptions, 'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients' | 'rules' | 'mirrors'>
+  Pick<
+    ProxyOptions,
+    'connectHosts' | 'connectPorts' | 'wsus' | 'pacHosts' | 'clients' | 'rules' | 'limits' | 'mirrors'
+  >
 >
 
 export interface Proxy {
@@ -156,10 +159,11 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     pacHosts: options.pacHosts ?? [],
     clients: options.clients ?? [],
     rules: options.rules ?? [],
+    limits: options.limits ?? limitsShape.parse({}),
     mirrors: options.mirrors ?? []
   }
+  const { headerBytes } = rules.limits
   let mayAsk = createClientCheck(rules.clients)
-  const limits = options.limits ?? limitsShape.parse({})
   const door = createDoor(
     {
       tally,
@@ -168,7 +172,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       classOf: url => recognise(url).contentClass,
       now
     },
-    { filters: createFilters(rules.rules), limits, day: options.day ?? null }
+    { filters: createFilters(rules.rules), limits: rules.limits, day: options.day ?? null }
   )
   const heads = new LRUCache<string, { readonly head: SignedHead; readonly until: Millis }>({
     max: headsKeptMax
@@ -360,10 +364,10 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
   async function listenOn(host: string, at: number, name: string): Promise<Server> {
     const server = createServer({
       ...serverOptions,
-      maxHeaderSize: limits.headerBytes,
+      maxHeaderSize: headerBytes,
       shouldUpgradeCallback: req => interceptions.of(req.socket) === undefined && isUpgrade(req)
     })
-    const unparsed = createUnparsed(limits.headerBytes)
+    const unparsed = createUnparsed(headerBytes)
     function onRequest(req: IncomingMessage, res: ServerResponse, takesBody = () => {}): void {
       unparsed.answering(req.socket, res)
       if (refuseClient(req.socket)) return replyWithText(res, 403, strangersText)
@@ -453,7 +457,7 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
       const checked = [createClientCheck(next.clients), createFilters(next.rules)] as const
       mirrors = createMirrors(next.mirrors, hostname())
       mayAsk = checked[0]
-      door.follow(checked[1])
+      door.follow(checked[1], next.limits)
       rules = next
     },
     async purge(matches) {

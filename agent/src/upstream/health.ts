@@ -14,18 +14,22 @@ import { probeInDoubtMs } from './limits.ts'
 import type { Server } from './server.ts'
 
 export interface Probes {
-  start(servers: readonly Server[]): void
+  /** These are looked at from now on, and no others. */
+  follow(servers: readonly Server[]): void
   /** Something went wrong with it: look soon. */
   readonly soon: (server: Server) => void
   stop(): void
 }
 
 export function createProbes({ log, now }: { readonly log: Log; readonly now: () => Millis }): Probes {
+  /** Also of those that are being asked. */
   const timers = new Map<Server, { timer: NodeJS.Timeout; dueAt: Millis }>()
   const stopped = new AbortController()
+  let followed: ReadonlySet<Server> = new Set()
 
-  function plan(server: Server, probe: UpstreamProbe): void {
-    if (stopped.signal.aborted) return
+  function plan(server: Server): void {
+    const { probe } = server.planned
+    if (probe === null || !followed.has(server) || stopped.signal.aborted) return
     const isDoubtful = isInDoubt(server.health, server.planned, now())
     const afterMs = isDoubtful ? Math.min(probe.intervalMs, probeInDoubtMs) : probe.intervalMs
     const known = timers.get(server)
@@ -47,17 +51,24 @@ export function createProbes({ log, now }: { readonly log: Log; readonly now: ()
       log.debug({ server: server.label, problem: messageOf(error) }, 'a probe failed')
       server.blame(blameFor(error) === 'sure')
     }
+    clearTimeout(timers.get(server)?.timer)
     timers.delete(server)
-    plan(server, probe)
+    plan(server)
   }
 
   return {
-    start(servers) {
-      for (const server of servers) if (server.planned.probe !== null) plan(server, server.planned.probe)
+    follow(servers) {
+      followed = new Set(servers.filter(({ planned }) => planned.probe !== null))
+      for (const [server, { timer }] of timers) {
+        if (followed.has(server)) continue
+        clearTimeout(timer)
+        timers.delete(server)
+      }
+      for (const server of followed) plan(server)
     },
     soon(server) {
       // While it is being probed there is no need: what comes of that plans the next.
-      if (server.planned.probe !== null && timers.has(server)) plan(server, server.planned.probe)
+      if (timers.has(server)) plan(server)
     },
     stop() {
       stopped.abort()

@@ -17,7 +17,10 @@ export interface Route {
   way(url: URL, target: string, headers: Record<string, string>): Way
   /** The proxy; null on the direct way, where a socket is a socket. */
   readonly proxy: Proxy | null
+  /** When what is under way has ended. */
   close(): Promise<void>
+  /** At once, with what is under way. */
+  destroy(): Promise<void>
 }
 
 export interface Way {
@@ -70,7 +73,8 @@ function directRoute(timings: Timings, { check, timeouts, ca }: RouteOptions): R
   return {
     proxy: null,
     way: (url, target, headers) => ({ dispatcher, origin: url.origin, path: target, headers }),
-    close: () => dispatcher.destroy()
+    close: () => dispatcher.close(),
+    destroy: () => dispatcher.destroy()
   }
 }
 
@@ -106,6 +110,11 @@ function proxyRoute(server: PlannedServer, timings: Timings, { timeouts, ca }: R
           }
         : { dispatcher: tunnelled, origin: asked.origin, path: target, headers: own },
     close: async () => {
+      // A request within may need another connection with the proxy.
+      await tunnelled.close()
+      await pool.close()
+    },
+    destroy: async () => {
       await Promise.all([pool.destroy(), tunnelled.destroy()])
     }
   }

@@ -16,6 +16,12 @@ export interface Server extends Candidate {
   readonly route: Route
   readonly timings: Timings
   begin(why: Why): Errand
+  /** It may be begun with: until that is over, and all that was begun, it is not closed. @returns what lets go, once */
+  hold(): () => void
+  /** The plan says otherwise of the same server: it stays as it is, with its connections. */
+  follow(planned: PlannedServer): void
+  /** Nobody new is sent to it. @returns when what was under way has ended, and its connections are closed */
+  retire(): Promise<void>
   /** It cannot be relied upon; `isSure`: not at all. */
   blame(isSure: boolean): void
   /** Another one, asked later, answered first. */
@@ -34,13 +40,24 @@ export interface Errand {
   over(isComplete: boolean): void
 }
 
+/** Whether it is another server by its name only, or the same one told otherwise: where it is and who we are to it. */
+export function isSameServer(one: PlannedServer, other: PlannedServer): boolean {
+  return (['name', 'kind', 'label', 'url', 'credentials'] as const).every(
+    field => one[field] === other[field]
+  )
+}
+
 export function createServer(
-  planned: PlannedServer,
+  first: PlannedServer,
   options: RouteOptions & { readonly now: () => Millis; readonly onTrouble: (server: Server) => void }
 ): Server {
   const { now, onTrouble } = options
   const timings = createTimings()
   const counts = { first: 0, retry: 0, hedge: 0, resume: 0 }
+  const idle = Promise.withResolvers<void>()
+  let planned = first
+  let isRetired = false
+  let holds = 0
   let health: Health = healthy
   let inFlight = 0
   let failures = 0
@@ -49,14 +66,22 @@ export function createServer(
   let lastProblem: UpstreamView['lastProblem'] = null
   const isDirect = planned.kind === 'direct'
 
+  function left(): void {
+    if (isRetired && inFlight === 0 && holds === 0) idle.resolve()
+  }
+
   const server: Server = {
-    name: planned.name,
-    kind: planned.kind,
-    weight: planned.weight,
-    label: planned.label,
-    planned,
+    name: first.name,
+    kind: first.kind,
+    label: first.label,
     timings,
-    route: routeOf(planned, timings, options),
+    route: routeOf(first, timings, options),
+    get weight() {
+      return planned.weight
+    },
+    get planned() {
+      return planned
+    },
     get health() {
       return health
     },
@@ -85,8 +110,28 @@ export function createServer(
           inFlight--
           if (isComplete) timings.note('total', performance.now() - startedAt)
           health = untold(health)
+          left()
         }
       }
+    },
+    hold() {
+      let isHeld = true
+      holds++
+      return () => {
+        if (!isHeld) return
+        isHeld = false
+        holds--
+        left()
+      }
+    },
+    follow(next) {
+      planned = next
+    },
+    async retire() {
+      isRetired = true
+      left()
+      await idle.promise
+      await server.route.close()
     },
     blame(isSure) {
       // The direct way leads to many origins, and one that is down says nothing of the others.

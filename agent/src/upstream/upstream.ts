@@ -31,13 +31,14 @@ import {
   type UpstreamTimeouts
 } from './limits.ts'
 import { createNames } from './names.ts'
-import { planOf, type PlanOptions, type Target } from './plan.ts'
+import { planOf, type PlanOptions } from './plan.ts'
 import { race, type RaceRules } from './race.ts'
 import { resumable, type Rest } from './resume.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { timeHandshake } from './round-trip.ts'
 import { placeOf } from './routes.ts'
 import { createServer, type Errand, type Server, type Why } from './server.ts'
+import { createServers, type UpstreamTotals } from './servers.ts'
 import type { CaStore } from './untrusted.ts'
 import { directTunnel, proxyTunnel } from './tunnel.ts'
 
@@ -59,9 +60,18 @@ export interface UpstreamOptions extends Partial<PlanOptions> {
 export interface Upstream extends UpstreamPort, TunnelPort {
   /** Private addresses that may be asked from now on. @throws StarlingError `bad-config`, with nothing changed */
   allowPrivate(listed: readonly string[]): void
+  /**
+   * Who is asked from the next request on; what is under way ends where it is.
+   * @throws StarlingError `bad-config`, with nothing changed
+   */
+  reconfigure(next: UpstreamPlan): void
   /** Each server that may be asked, and how it does. */
   upstreams(): readonly UpstreamView[]
+  totals(): UpstreamTotals
 }
+
+/** What may change while it runs. */
+export type UpstreamPlan = PlanOptions & { readonly hedgeMsMin: Millis }
 
 /** @throws StarlingError `bad-config` */
 export function createUpstream(parts: { readonly log: Log }, options: UpstreamOptions = {}): Upstream {
@@ -69,7 +79,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   // Not the time of day: a clock that is set back must not keep a server down for hours.
   const now = options.now ?? (() => performance.now())
-  const hedgeMsMin = options.hedgeMsMin ?? 0
+  let hedgeMsMin = options.hedgeMsMin ?? 0
   const names = createNames({ patienceMs: timeouts.connectMs, now })
   const check = createAddressCheck(options.allowPrivate ?? [], names.resolve)
   const plan = planOf({
@@ -83,12 +93,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
   const probes = createProbes({ log, now })
   const caStore: CaStore = (options.ca ?? []).length > 0 ? 'system' : 'node'
   const serverOptions = { check, timeouts, ca: options.ca ?? [], now, onTrouble: probes.soon }
-  const servers = new Map(plan.servers.map(one => [one.name, createServer(one, serverOptions)]))
-  probes.start([...servers.values()])
-
-  function groupsFor(target: Target): Server[][] {
-    return plan.groupsFor(target).map(names => names.map(name => servers.get(name)!))
-  }
+  const servers = createServers({ create: one => createServer(one, serverOptions), probes, log }, plan)
 
   function named(url: URL): { readonly key: string; readonly contentClass: string | null } {
     const plain = { key: url.href, contentClass: null }
@@ -131,7 +136,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
     const hasBody = request.body !== undefined && request.body !== null
     const isRepeatable = !hasBody && (request.method === 'GET' || request.method === 'HEAD')
     const { key, contentClass } = named(url)
-    const groups = groupsFor({ host, port, contentClass })
+    const groups = servers.groupsFor({ host, port, contentClass })
     const order = avoiding(avoid, inOrder(groups, key, now()))
 
     async function launch(server: Server, asked: Why, signal: AbortSignal): Promise<Answered> {
@@ -177,7 +182,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       }
     }
 
-    return race<Answered>({
+    return raceFor<Answered>({
       order,
       signal: request.signal,
       why,
@@ -252,8 +257,8 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       check.checkHost(host, port)
       names.askedBy(target.client ?? '', host)
       const authority = `${host}:${port}`
-      const groups = groupsFor({ host: host.replace(/^\[(.*)\]$/, '$1'), port, contentClass: null })
-      return race<ByteStream>({
+      const groups = servers.groupsFor({ host: host.replace(/^\[(.*)\]$/, '$1'), port, contentClass: null })
+      return raceFor<ByteStream>({
         order: inOrder(groups, authority, now()),
         signal,
         why: 'first',
@@ -287,7 +292,7 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       const { url } = addressOf(text)
       const place = placeOf(url)
       const { key, contentClass } = named(url)
-      const { ready, resting } = inOrder(groupsFor({ ...place, contentClass }), key, now())
+      const { ready, resting } = inOrder(servers.groupsFor({ ...place, contentClass }), key, now())
       const server = [...ready, ...resting][0]
       if (server === undefined) return null
       const { proxy } = server.route
@@ -300,11 +305,26 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       return timeHandshake({ ...place, lookup: check.lookup(place.port), signal })
     },
     allowPrivate: listed => check.allow(listed),
-    upstreams: () => [...servers.values()].map(server => server.view()),
+    reconfigure(next) {
+      servers.follow(planOf(next))
+      hedgeMsMin = next.hedgeMsMin
+    },
+    upstreams: servers.views,
+    totals: servers.totals,
     close: async () => {
       probes.stop()
-      await Promise.all([...servers.values()].map(async ({ route }) => route.close()))
+      await servers.close()
     }
+  }
+}
+
+/** Whom it may still come to stays open until it is decided. */
+async function raceFor<Answer>(rules: RaceRules<Answer>): Promise<Answer> {
+  const holds = [...rules.order.ready, ...rules.order.resting].map(server => server.hold())
+  try {
+    return await race(rules)
+  } finally {
+    for (const letGo of holds) letGo()
   }
 }
 

@@ -1,6 +1,6 @@
 /** The access log, whose first line says what has changed of the configuration since this agent ran last. */
 import type { Role } from '@starling/shared/credential.ts'
-import { createAccessLog, type AccessLog } from '../access-log/access-log.ts'
+import { createAccessLog, type AccessLog, type AccessLogRules } from '../access-log/access-log.ts'
 import { changesOf, shownConfig } from '../config-changes.ts'
 import { filesIn, type AgentConfig } from '../config.ts'
 import type { Log } from '../log.ts'
@@ -21,13 +21,11 @@ export async function openAccessLog(
   config: AgentConfig,
   role: Role
 ): Promise<AccessLog> {
-  const { enabled } = config.accessLog
   const accessLog = createAccessLog(
     { log },
     {
-      ...config.accessLog,
-      folder: filesIn(config.dataFolder).logs,
-      requests: enabled === 'auto' ? role === 'gateway' : enabled === 'on'
+      ...accessLogRules(config, role),
+      folder: filesIn(config.dataFolder).logs
     }
   )
   stops.push(() => accessLog.close())
@@ -36,4 +34,10 @@ export async function openAccessLog(
   if (changed !== null) accessLog.audit({ who: 'start', what: 'config', detail: changed })
   await store.remember(remembered.config, shown)
   return accessLog
+}
+
+/** What it takes up while it runs. */
+export function accessLogRules({ accessLog }: Pick<AgentConfig, 'accessLog'>, role: Role): AccessLogRules {
+  const { enabled, ...rules } = accessLog
+  return { ...rules, requests: enabled === 'auto' ? role === 'gateway' : enabled === 'on' }
 }

@@ -3,12 +3,15 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Role } from '@starling/shared/credential.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
 import type { Millis } from '@starling/shared/units.ts'
+import type { AccessLog } from '../access-log/access-log.ts'
 import type { AgentConfig } from '../config.ts'
 import type { CorePolicy } from '../core/events.ts'
+import type { Intercept } from '../intercept/intercept.ts'
 import type { Log } from '../log.ts'
 import { sharingOf, type PolicyState } from '../policy-state.ts'
 import type { Emit, PeersPort, StorePort } from '../ports.ts'
 import type { Proxy } from '../proxy/http-proxy.ts'
+import { accessLogRules } from './access-log.ts'
 import { limitsOf } from './content-folder.ts'
 import { proxyRules } from './proxy.ts'
 import type { WiredUpstream } from './upstream.ts'
@@ -17,6 +20,12 @@ import type { WiredUpstream } from './upstream.ts'
 export function applyConfig(
   parts: {
     readonly upstream: Pick<WiredUpstream, 'allowPrivate' | 'followBy'>
+    /** What was prepared for it upstream. */
+    readonly goOver: () => void
+    readonly accessLog: Pick<AccessLog, 'reconfigure'>
+    readonly role: Role
+    /** Null: it was off when the agent started, and stays so. */
+    readonly intercept: Pick<Intercept, 'follow'> | null
     /** Null: it is not up yet. */
     readonly proxy: Pick<Proxy, 'reconfigure'> | null
     readonly policy: Pick<PolicyState, 'now' | 'look'>
@@ -26,11 +35,16 @@ export function applyConfig(
   next: AgentConfig,
   before: AgentConfig
 ): void {
-  const { upstream, proxy, policy, network, log } = parts
+  const { upstream, goOver, proxy, policy, network, log } = parts
   // First what may refuse.
   upstream.allowPrivate([...next.upstream.allowPrivate, ...policy.now().cacheHosts.hosts])
   upstream.followBy(next.proxy.rules)
   proxy?.reconfigure(proxyRules(next))
+  // Behind all others that may: what is read for it need not be there for the way back.
+  goOver()
+  parts.accessLog.reconfigure(accessLogRules(next, parts.role))
+  if (!isDeepStrictEqual(next.intercept.hosts, before.intercept.hosts))
+    void parts.intercept?.follow(next.intercept.hosts)
   // Its children follow.
   log.level = next.logLevel
   policy.look()

@@ -5,7 +5,8 @@ import { createPolicyKeeper, policyValues, type PolicyKeeper } from '../coordina
 import { readSecretFile, writeSecretFile } from '../identity/secret-file.ts'
 import { verifyPolicy } from '../identity/signatures.ts'
 import type { Log } from '../log.ts'
-import type { ConfigReload, PeersPort, SourcedValue, UpstreamView } from '../ports.ts'
+import type { ConfigReload, PeersPort, SourcedValue } from '../ports.ts'
+import type { UpstreamTotals } from '../upstream/servers.ts'
 
 export function keepCoordinatorPolicy(
   parts: {
@@ -15,14 +16,12 @@ export function keepCoordinatorPolicy(
     /** Whether something that the coordinator's policy says, or says no longer, waits for a restart. */
     readonly waits: () => boolean
     readonly peers: () => PeersPort | null
-    readonly upstreams: () => readonly UpstreamView[]
+    readonly upstream: () => UpstreamTotals
     readonly problem: (sentence: string) => void
     readonly log: Log
   },
   dataFolder: string
 ): PolicyKeeper {
-  const sum = (what: 'requests' | 'failures'): number =>
-    parts.upstreams().reduce((total, one) => total + one[what], 0)
   return createPolicyKeeper(
     {
       self: parts.self,
@@ -34,11 +33,14 @@ export function keepCoordinatorPolicy(
         return fault === undefined ? null : problemText(fault)
       },
       waits: parts.waits,
-      reach: () => ({
-        peers: parts.peers()?.list().length ?? 0,
-        upstreamTried: sum('requests'),
-        upstreamFailed: sum('failures')
-      }),
+      reach() {
+        const { requests, failures } = parts.upstream()
+        return {
+          peers: parts.peers()?.list().length ?? 0,
+          upstreamTried: requests,
+          upstreamFailed: failures
+        }
+      },
       problem(sentence) {
         if (sentence !== null) parts.problem(sentence)
       },

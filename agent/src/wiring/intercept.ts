@@ -33,7 +33,7 @@ export async function startIntercept(
     {
       caFile: filesIn(config.dataFolder).interceptCa,
       hosts,
-      isListed: (host, port) => isListed(hosts, host, port, 443)
+      isListed: (listed, host, port) => isListed(listed, host, port, 443)
     }
   )
 }

@@ -41,10 +41,7 @@ export function pageActions(parts: {
     reloadConfig: () => live.reload(),
     requests: async query => {
       if (accessLog.notesRequests) return await accessLog.search(query)
-      throw new StarlingError(
-        'no-access-log',
-        'this agent writes no access log: set accessLog.enabled to on, and restart it'
-      )
+      throw new StarlingError('no-access-log', 'this agent writes no access log: set accessLog.enabled to on')
     },
     retryTunnelled(which) {
       if (intercept !== null) return intercept.retry(which)

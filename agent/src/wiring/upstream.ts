@@ -1,5 +1,6 @@
 /** The way beyond the site: cache hosts of policy first, then the servers of the configuration, watched on behalf of TLS interception. */
 import { getCACertificates } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import { cacheHostAllows } from '@starling/shared/content-classes/cache-host.ts'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
@@ -19,6 +20,12 @@ export interface WiredUpstream extends Upstream {
   isForCacheHosts(url: string): boolean
   /** Where redirects must not lead, from now on. */
   followBy(rules: AgentConfig['proxy']['rules']): void
+  /**
+   * Reads what the servers of this configuration want of us.
+   * @returns what goes over to them; it throws, with nothing changed, when they cannot be used
+   * @throws StarlingError `bad-config`
+   */
+  prepare(config: Pick<AgentConfig, 'upstream' | 'dataFolder'>): Promise<() => void>
 }
 
 /** @throws StarlingError `bad-config` */
@@ -33,6 +40,7 @@ export async function openUpstream(
   config: AgentConfig
 ): Promise<WiredUpstream> {
   const { live, cacheHosts, intercept, log } = parts
+  let inForce = config.upstream
   let mayFollow = createRedirectCheck(config.proxy.rules)
   const isForCacheHosts = (url: string): boolean =>
     cacheHostAllows(url, live().contentClasses) || isListedOrigin(url, live().cacheHost.origins)
@@ -58,8 +66,25 @@ export async function openUpstream(
     isForCacheHosts,
     followBy(rules) {
       mayFollow = createRedirectCheck(rules)
+    },
+    async prepare(next) {
+      // What did not change needs no file, which may be gone by the time at which a change is taken back.
+      if (isDeepStrictEqual(planIn(next.upstream), planIn(inForce))) return () => {}
+      const credentials = await upstreamCredentials(next, readSecretFile)
+      return () => {
+        asking.reconfigure({ ...next.upstream, credentials })
+        inForce = next.upstream
+      }
     }
   }
+}
+
+/** All but the private ground, which changes by itself. */
+function planIn({
+  allowPrivate: _,
+  ...plan
+}: AgentConfig['upstream']): Omit<AgentConfig['upstream'], 'allowPrivate'> {
+  return plan
 }
 
 /**
