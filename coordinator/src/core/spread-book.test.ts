@@ -25,7 +25,7 @@ function fleet() {
   let now = 0
   return {
     book,
-    tell(agent: string, after: TakenReport | null, at = (now += 1000)) {
+    tell: (agent: string, after: TakenReport | null, at = (now += 1000)) => {
       now = at
       const before = reports.get(agent) ?? null
       if (after === null) reports.delete(agent)
