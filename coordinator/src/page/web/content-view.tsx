@@ -34,7 +34,10 @@ export function OneContent({ transfer }: { readonly transfer: string }) {
                     { name: t('contents.wan'), value: format.bytes(wan) },
                     {
                       name: t('fleet.amplification'),
-                      value: content.length === 0 ? '–' : format.decimal(wan / content.length),
+                      value:
+                        content.length * content.sites.length === 0
+                          ? '–'
+                          : format.decimal(wan / (content.length * content.sites.length)),
                       hint: t('content.copiesHint')
                     }
                   ]}

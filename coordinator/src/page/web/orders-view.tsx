@@ -72,9 +72,11 @@ function OrdersTable({ orders }: { readonly orders: readonly OrderView[] }) {
               <a href={linkTo(['prestage', order.id])}>{nameOf(order.what)}</a>
               {order.reason !== '' && <span class="host">{safeText(order.reason)}</span>}
             </th>
-            <td data-column={t('orders.kind')}>{t(`orders.kind.${order.kind}`)}</td>
+            <td class="brief" data-column={t('orders.kind')}>
+              {t(`orders.kind.${order.kind}`)}
+            </td>
             <td data-column={t('orders.scopes')}>{order.scopes.map(scopeName).join(', ')}</td>
-            <td data-column={t('orders.by')}>
+            <td class="brief" data-column={t('orders.by')}>
               {order.state === 'active'
                 ? order.by === null
                   ? t('orders.untilWithdrawn')

@@ -63,7 +63,7 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
       times: points.map(point => point.at),
       lines: [
         { label: t('content.some'), color: '--cache', values: count(0) },
-        { label: t('content.step.all'), color: '--peers', values: count(steps.length - 1) }
+        { label: t('contents.complete'), color: '--peers', values: count(steps.length - 1) }
       ]
     }
   }, [timeline, t])
