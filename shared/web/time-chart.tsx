@@ -62,7 +62,8 @@ export function TimeChart(props: {
       fmtDate: template => date => new Intl.DateTimeFormat(locale, partsOf(template)).format(date),
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1)] } },
       axes: [
-        { stroke: quiet, grid, ticks: grid, font: `12px ${css.fontFamily}` },
+        // The first one bears the day as well.
+        { stroke: quiet, grid, ticks: grid, space: 110, font: `12px ${css.fontFamily}` },
         {
           stroke: quiet,
           grid,
@@ -75,7 +76,8 @@ export function TimeChart(props: {
       ],
       series: [
         {
-          label: '',
+          // An empty one becomes an English word.
+          label: '\u00a0',
           value: (_plot, value) => (value == null ? '' : new Date(value * 1000).toLocaleString(locale))
         },
         ...order.map(index => {

@@ -149,6 +149,7 @@ function SiteSquares(props: {
   const squares = Math.ceil(whole / perSquare)
   const columns = Math.min(squares, columnsMax)
   const rows = Math.ceil(squares / columns)
+  const sizePx = Math.min(24, Math.max(14, 480 / columns))
   // Those who have most come first; those who have nothing yet last, as empty squares.
   const order = [...counts.keys()].reverse()
   let before = 0
@@ -167,8 +168,8 @@ function SiteSquares(props: {
       <strong>{props.name}</strong>
       <svg
         viewBox={`0 0 ${columns * 10} ${rows * 10}`}
-        width={columns * 14}
-        height={rows * 14}
+        width={columns * sizePx}
+        height={rows * sizePx}
         role="img"
         aria-label={`${props.name}: ${words}`}
       >
