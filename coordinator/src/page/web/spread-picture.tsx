@@ -69,7 +69,9 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
   }, [timeline, t])
   const point = points[at]
   if (point === undefined) return <p class="empty">{t('content.noTimeline')}</p>
-  const perSquare = Math.max(1, Math.ceil(Math.max(...whole) / squaresMax))
+  const largest = Math.max(...whole)
+  const perSquare = Math.max(1, Math.ceil(largest / squaresMax))
+  const sizePx = largest > columnsMax ? 14 : 22
   const begin = points[0]?.at ?? point.at
   const when = t('content.moment', { at: format.at(point.at), after: format.span(point.at - begin) })
   return (
@@ -110,6 +112,7 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
               whole={whole[index] ?? 1}
               wanBytes={point.wanBytes[index] ?? 0}
               perSquare={perSquare}
+              sizePx={sizePx}
             />
           </li>
         ))}
@@ -143,13 +146,13 @@ function SiteSquares(props: {
   readonly whole: number
   readonly wanBytes: number
   readonly perSquare: number
+  readonly sizePx: number
 }) {
   const { t, format } = useText()
-  const { counts, whole, perSquare } = props
+  const { counts, whole, perSquare, sizePx } = props
   const squares = Math.ceil(whole / perSquare)
   const columns = Math.min(squares, columnsMax)
   const rows = Math.ceil(squares / columns)
-  const sizePx = Math.min(24, Math.max(14, 480 / columns))
   // Those who have most come first; those who have nothing yet last, as empty squares.
   const order = [...counts.keys()].reverse()
   let before = 0
