@@ -62,8 +62,8 @@ export function TimeChart(props: {
       fmtDate: template => date => new Intl.DateTimeFormat(locale, partsOf(template)).format(date),
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1)] } },
       axes: [
-        // The first one bears the day as well.
-        { stroke: quiet, grid, ticks: grid, space: 110, font: `12px ${css.fontFamily}` },
+        // A date with its hour is wide.
+        { stroke: quiet, grid, ticks: grid, space: 96, font: `12px ${css.fontFamily}` },
         {
           stroke: quiet,
           grid,
