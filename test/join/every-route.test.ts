@@ -52,12 +52,14 @@ const examples: Readonly<Record<string, string>> = {
   version: '1',
   order: 'pause',
   rule: 'nobody',
-  id: '0123456789abcdef'
+  id: '0123456789abcdef',
+  transfer: '0123456789abcdef'.repeat(4)
 }
 /** How an operation is asked about a site. */
 const aboutSite: Readonly<Record<string, (site: string) => { query?: string; body?: object }>> = {
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/contents/{transfer}': site => ({ query: `?site=${site}` }),
   'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
   'GET /api/v1/orders': site => ({ query: `?site=${site}` }),
   'GET /api/v1/series': site => ({ query: `?site=${site}` }),

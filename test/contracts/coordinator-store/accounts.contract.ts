@@ -55,10 +55,7 @@ export const accountsContract: StoreContract = harness => {
     await store.changeAccount(by, 'bob', { disabled: true })
     expect([await store.passwordHash('bob'), await store.passwordHash('who')]).toEqual([null, null])
     await store.removeAccount(by, 'bob')
-    for (const change of [
-      () => store.removeAccount(by, 'bob'),
-      () => store.changeAccount(by, 'bob', {})
-    ])
+    for (const change of [() => store.removeAccount(by, 'bob'), () => store.changeAccount(by, 'bob', {})])
       await expect(change()).rejects.toMatchObject({ code: 'unknown-account' })
   })
 

@@ -8,7 +8,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
 import { OneAgent } from './agent-view.tsx'
 import { useBeat } from './live.tsx'
-import { Box, useProblemName } from './parts.tsx'
+import { AgentState, Box, useProblemName } from './parts.tsx'
 import { useText } from './words.ts'
 
 export interface AgentFilter {
@@ -129,13 +129,7 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
       {
         name: t('agents.state'),
         width: '7rem',
-        cell: agent => (
-          <span class="pill" data-state={agent.online ? 'good' : agent.revokedAt === null ? 'plain' : 'bad'}>
-            {t(
-              agent.online ? 'agents.online' : agent.revokedAt === null ? 'agents.offline' : 'agents.revoked'
-            )}
-          </span>
-        )
+        cell: agent => <AgentState agent={agent} />
       },
       {
         name: t('sites.site'),
@@ -143,18 +137,21 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
         cell: agent => <a href={linkTo(['sites', agent.site])}>{safeText(agent.site)}</a>
       },
       { name: t('agents.group'), width: 'minmax(5rem, 1fr)', cell: agent => safeText(agent.group ?? '–') },
-      { name: t('agents.role'), width: '6rem', cell: agent => t(`agents.role.${agent.role}`) },
-      { name: t('agents.version'), width: '6rem', cell: agent => safeText(agent.version) },
+      { name: t('agents.role'), width: '5rem', cell: agent => t(`agents.role.${agent.role}`) },
+      { name: t('agents.version'), width: '5rem', cell: agent => safeText(agent.version) },
       {
         name: t('agents.heard'),
-        width: '9rem',
+        width: '7rem',
         cell: agent =>
           agent.lastHeardAt === null ? t('agents.never') : format.ago(Date.now() - agent.lastHeardAt)
       },
       {
         name: t('fleet.problems'),
-        width: 'minmax(8rem, 2fr)',
-        cell: agent => agent.problems.map(nameOf).join(', ')
+        width: 'minmax(11rem, 3fr)',
+        cell: agent => {
+          const problems = agent.problems.map(nameOf).join(', ')
+          return <span title={problems}>{problems}</span>
+        }
       }
     ],
     [t, format]

@@ -1,7 +1,8 @@
 /** Small parts that several views are made of. */
 import { SourceBar, SourceLegend, type BytesBySource } from '@starling/shared/web/source-bar.tsx'
 import { TimeChart } from '@starling/shared/web/time-chart.tsx'
-import { showSeries } from '@starling/shared/admin-api/fleet-view.ts'
+import { showSeries, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
+import { safeText } from '@starling/shared/web/names.ts'
 import type { ComponentChildren } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { useAnswer, type Answer } from './live.tsx'
@@ -44,6 +45,43 @@ export function Answered<Value>(props: {
       </p>
     )
   return <p class="empty">{t('part.loading')}</p>
+}
+
+/** How much of a whole there is: a bar and its words. */
+export function ShareBar({ share }: { readonly share: number }) {
+  const { format } = useText()
+  return (
+    <>
+      <div class="bar" aria-hidden="true">
+        <span class="part peers" style={{ inlineSize: `${(100 * share).toFixed(1)}%` }} />
+      </div>
+      <span class="share">{format.share(share, 1)}</span>
+    </>
+  )
+}
+
+/** What is known of something: names and values. */
+export function Facts({ facts }: { readonly facts: ReadonlyArray<readonly [name: string, value: string]> }) {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+export function AgentState({ agent }: { readonly agent: Pick<AgentView, 'online' | 'revokedAt'> }) {
+  const { t } = useText()
+  const state = agent.online ? 'online' : agent.revokedAt === null ? 'offline' : 'revoked'
+  return (
+    <span class="pill" data-state={{ online: 'good', offline: 'plain', revoked: 'bad' }[state]}>
+      {t(`agents.${state}`)}
+    </span>
+  )
 }
 
 /** Figures in a row: what, and how much. */
@@ -94,6 +132,29 @@ export function useProblemName(): (problem: string) => string {
     const key = `problem.${problem}`
     const words = t(key as Key)
     return words === key ? problem : words
+  }
+}
+
+/** A rule in words; one that this page does not know yet says its own summary. */
+export function useRuleName(): (rule: string, summary?: string) => string {
+  const { t } = useText()
+  const problem = useProblemName()
+  return (rule, summary = rule) => {
+    const key = `rule.${rule}`
+    const words = t(key as Key)
+    if (words !== key) return words
+    const named = problem(rule)
+    return safeText(named === rule ? summary : named)
+  }
+}
+
+/** What to do about a problem; empty for one that this page does not know yet. */
+export function useAdvice(): (problem: string) => string {
+  const { t } = useText()
+  return problem => {
+    const key = `advice.${problem}`
+    const words = t(key as Key)
+    return words === key ? '' : words
   }
 }
 
