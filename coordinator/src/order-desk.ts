@@ -4,7 +4,13 @@
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { noOrders, orderAfterglowMs, ordersDigest, ordersMax, type OrderList } from '@starling/shared/orders.ts'
+import {
+  noOrders,
+  orderAfterglowMs,
+  ordersDigest,
+  ordersMax,
+  type OrderList
+} from '@starling/shared/orders.ts'
 import { concerns, type ScopedMember } from '@starling/shared/policy-scope.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import type { OrderRequest } from '@starling/shared/admin-api/orders.ts'
-import { noOrders, orderAfterglowMs, orderListShape, ordersMax, type OrderProgress } from '@starling/shared/orders.ts'
+import {
+  noOrders,
+  orderAfterglowMs,
+  orderListShape,
+  ordersMax,
+  type OrderProgress
+} from '@starling/shared/orders.ts'
 import { hourMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { byItself } from './by.ts'

@@ -8,7 +8,12 @@ import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { agentIdOfSocket, dialAgent, identityServerOptions } from '@starling/agent/identity/tls.ts'
 import { dayMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { bothCertificates, fingerprintOf, loadPageCertificate, type PageCertificate } from './page-certificate.ts'
+import {
+  bothCertificates,
+  fingerprintOf,
+  loadPageCertificate,
+  type PageCertificate
+} from './page-certificate.ts'
 
 let folder: string
 beforeEach(() => {
@@ -107,9 +112,8 @@ it('is what browsers see on the port where agents see the identity', async () =>
   const identity = createIdentity()
   const tls = await createTlsIdentity(identity)
   const page = await load()
-  const server = createServer(
-    { ...identityServerOptions(tls), ...bothCertificates(tls, page) },
-    socket => socket.on('error', () => {}).resume()
+  const server = createServer({ ...identityServerOptions(tls), ...bothCertificates(tls, page) }, socket =>
+    socket.on('error', () => {}).resume()
   )
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }

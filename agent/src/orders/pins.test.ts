@@ -8,7 +8,10 @@ it('works out the key of a URL once, however much is kept', () => {
     { length: 100 },
     (_, index) =>
       ({
-        head: { transfer: String(index).padStart(64, '0') as TransferId, head: { key: `files.example/${index}` } }
+        head: {
+          transfer: String(index).padStart(64, '0') as TransferId,
+          head: { key: `files.example/${index}` }
+        }
       }) as StoredTransfer
   )
   const keyOf = vi.fn((url: string) => url.replace('http://', ''))
