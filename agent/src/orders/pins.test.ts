@@ -14,7 +14,7 @@ it('works out the key of a URL once, however much is kept', () => {
         }
       }) as StoredTransfer
   )
-  const keyOf = vi.fn((url: string) => url.replace('http://', ''))
+  const keyOf = vi.fn<(url: string) => string>(url => url.replace('http://', ''))
   expect(kept.filter(meantBy('http://files.example/7', keyOf))).toEqual([kept[7]])
   expect(keyOf).toHaveBeenCalledTimes(1)
 })

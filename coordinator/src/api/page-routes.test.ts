@@ -5,8 +5,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MiB, secondMs } from '@starling/shared/units.ts'
 import { fastify, type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { AuditEntry, AuditLog } from '../ports.ts'
+import type { AuditLog } from '../ports.ts'
 import { addPageRoutes, pageEventsPath } from './page-routes.ts'
+
+type AuditEntry = Awaited<ReturnType<AuditLog['page']>>[number]
 
 let server: FastifyInstance
 let sockets: Socket[]

@@ -109,7 +109,7 @@ export function addPageRoutes(
   })
 
   server.addHook('preClose', async () => {
-    for (const stream of [...streams]) {
+    for (const stream of streams) {
       forget(stream)
       stream.end()
     }
