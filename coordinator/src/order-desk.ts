@@ -4,13 +4,21 @@
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { noOrders, orderAfterglowMs, ordersDigest, type OrderList } from '@starling/shared/orders.ts'
+import {
+  noOrders,
+  orderAfterglowMs,
+  ordersDigest,
+  ordersMax,
+  type OrderList
+} from '@starling/shared/orders.ts'
 import { concerns, type ScopedMember } from '@starling/shared/policy-scope.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from './log.ts'
 import type { NotedProgress, OrderDesk, OrderRecord, OrderStore } from './ports.ts'
 
 const writeEveryMs: Millis = 5 * secondMs
+/** After a start 20,000 agents tell of 100 orders each: others must get at the event loop and the database in between. */
+const writtenAtOnce = 2000
 
 export interface LoadedOrderDesk extends OrderDesk {
   /** Writes down what was heard. */
@@ -36,7 +44,7 @@ export function createOrderDesk(
   }
 
   function listFor(member: ScopedMember): OrderList {
-    const orders = told.length === 0 ? [] : concerning(member)
+    const orders = told.length === 0 ? [] : atMost(concerning(member), clock())
     if (orders.length === 0) return noOrders
     const name = orders.map(({ id }) => id).join(' ')
     let known = lists.get(name)
@@ -55,12 +63,14 @@ export function createOrderDesk(
 
   async function write(): Promise<void> {
     if (heard.size === 0) return
-    const rows = heard
+    const rows = [...heard]
     heard = new Map()
+    let written = 0
     try {
-      await store.noteProgress([...rows.values()])
+      for (; written < rows.length; written += writtenAtOnce)
+        await store.noteProgress(rows.slice(written, written + writtenAtOnce).map(([, row]) => row))
     } catch (error) {
-      heard = new Map([...rows, ...heard])
+      heard = new Map([...rows.slice(written), ...heard])
       log.warn({ why: messageOf(error) }, 'how far orders are could not be written down; it is tried again')
     }
   }
@@ -110,6 +120,16 @@ export function concernsAny({ scopes }: Pick<OrderRecord, 'scopes'>, member: Sco
 /** Agents that were away at its deadline still tell how it ended. */
 function isTold({ withdrawnAt, by }: OrderRecord, now: Millis): boolean {
   return withdrawnAt === null && (by === null || now < by + orderAfterglowMs)
+}
+
+/** Those that are over beside those that hold may be more than agents take: a longer list would be refused, and the whole answer with it. */
+function atMost(orders: OrderRecord[], now: Millis): readonly OrderRecord[] {
+  if (orders.length <= ordersMax) return orders
+  const isOver = ({ by }: OrderRecord): boolean => by !== null && by <= now
+  const newestFirst = orders.toReversed()
+  const holding = newestFirst.filter(order => !isOver(order))
+  const chosen = new Set([...holding, ...newestFirst.filter(isOver)].slice(0, ordersMax))
+  return orders.filter(order => chosen.has(order))
 }
 
 function nameOf(order: string, agent: AgentId): string {

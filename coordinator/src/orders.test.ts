@@ -5,14 +5,20 @@ import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import type { OrderRequest } from '@starling/shared/admin-api/orders.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
-import { noOrders, orderAfterglowMs, ordersMax, type OrderProgress } from '@starling/shared/orders.ts'
+import {
+  noOrders,
+  orderAfterglowMs,
+  orderListShape,
+  ordersMax,
+  type OrderProgress
+} from '@starling/shared/orders.ts'
 import { hourMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { byItself } from './by.ts'
 import { createLog } from './log.ts'
 import { createOrderDesk, type LoadedOrderDesk } from './order-desk.ts'
 import { createOrders, type Orders } from './orders.ts'
-import type { AgentRecord, CoordinatorStore } from './ports.ts'
+import type { AgentRecord, CoordinatorStore, OrderRecord } from './ports.ts'
 import { createSealingKey } from './sealing.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
@@ -225,6 +231,65 @@ describe('how far an order is', () => {
     expect(await seen('west')).toEqual([])
     expect((await orders.list({ kind: 'pin' })).orders.map(({ id }) => id)).toEqual([mine.id])
   })
+})
+
+it('agents are told no more than they take, those that hold before those that are over', async () => {
+  const ordered = (index: number, kind: 'pin' | 'prestage', by: number | null) =>
+    ({
+      ...release,
+      kind,
+      id: `${index}`.padStart(16, '0'),
+      scopes: ['fleet'],
+      by,
+      withdrawnAt: null
+    }) as unknown as OrderRecord
+  const oldestFirst = [
+    ...Array.from({ length: ordersMax }, (_, index) => ordered(index, 'prestage', start)),
+    ...Array.from({ length: ordersMax - 1 }, (_, index) => ordered(ordersMax + index, 'pin', null))
+  ]
+  const lone = createOrderDesk(
+    {
+      store: { orders: async () => oldestFirst.toReversed(), noteProgress: async () => {} },
+      log: createLog('silent')
+    },
+    () => start
+  )
+  await lone.load()
+  const news = lone.newsFor({ agent: 'one', site: 'north', group: null }, noOrders.digest)
+  await lone.stop()
+  expect(orderListShape.safeParse(news).success).toBe(true)
+  expect(news?.list.map(({ id }) => id)).toEqual(oldestFirst.slice(ordersMax - 1).map(({ id }) => id))
+})
+
+it('what a whole fleet tells at once is written in parts, and what was not written is tried again', async () => {
+  const parts: number[] = []
+  let isAway = false
+  const many = Array.from({ length: 50 }, (_, index) => `${index}`.padStart(16, '0'))
+  const lone = createOrderDesk(
+    {
+      store: {
+        orders: async () =>
+          many.map(id => ({ id, scopes: ['fleet'], by: null, withdrawnAt: null }) as unknown as OrderRecord),
+        async noteProgress(rows) {
+          if (isAway) throw new Error('away')
+          parts.push(rows.length)
+          isAway = parts.length === 1
+        }
+      },
+      log: createLog('silent')
+    },
+    () => now
+  )
+  await lone.load()
+  for (let agent = 0; agent < 100; agent++)
+    lone.heard(
+      { agent: `agent-${agent}`, site: 'north', group: null },
+      { digest: noOrders.digest, progress: many.map(id => progress(id)) }
+    )
+  await lone.flush()
+  isAway = false
+  await lone.stop()
+  expect(parts).toEqual([2000, 2000, 1000])
 })
 
 describe('giving an order', () => {

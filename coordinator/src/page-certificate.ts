@@ -5,11 +5,12 @@
  *
  * It vouches for the page and the API, never for what agents believe.
  */
-import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
+import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { dayMs, type Millis } from '@starling/shared/units.ts'
@@ -52,6 +53,20 @@ export async function loadPageCertificate(
   return (await loadOwn(dataFolder, names, now)) ?? (await makeOwn(dataFolder, names, now))
 }
 
+/** For node:tls: TLS shows the one that the caller can read. Agents ask for Ed25519 only, browsers do not know it. */
+export function bothCertificates(
+  tls: TlsIdentity,
+  page: PageCertificate
+): { readonly key: string[]; readonly cert: string[]; readonly ca: string } {
+  return {
+    key: [tls.key, page.key],
+    cert: [tls.cert, page.cert],
+    // Not to trust it: it is whose certificates we say to take, so that no browser offers its user's own. Without the rest of
+    // the chain, for who issued this one may have issued those of the users, too.
+    ca: new X509Certificate(page.cert).toString()
+  }
+}
+
 /** SHA-256, as browsers show it, for people to compare. */
 export function fingerprintOf({ cert }: PageCertificate): string {
   return new X509Certificate(cert).fingerprint256
@@ -63,8 +78,8 @@ async function loadGiven({ certFile, keyFile }: PageCertificateFiles, now: Milli
     const first = new X509Certificate(cert)
     if (!first.checkPrivateKey(createPrivateKey(key)))
       throw new Error('the key is not that of the certificate')
-    if (first.publicKey.asymmetricKeyType === 'ed25519')
-      throw new Error('browsers know no Ed25519: give RSA or ECDSA')
+    if (!isForBrowsers(first.publicKey))
+      throw new Error('browsers know RSA of 2048 bits or more, and ECDSA on P-256 or P-384')
     if (Date.parse(first.validTo) < now) throw new Error(`it ended at ${first.validTo}`)
     return { cert, key }
   } catch (cause) {
@@ -74,6 +89,12 @@ async function loadGiven({ certFile, keyFile }: PageCertificateFiles, now: Milli
       { cause }
     )
   }
+}
+
+/** Chrome and Edge know no other; of an Ed25519 key agents would think it were the coordinator's. */
+function isForBrowsers({ asymmetricKeyType: kind, asymmetricKeyDetails: details }: KeyObject): boolean {
+  if (kind === 'rsa') return (details?.modulusLength ?? 0) >= 2048
+  return kind === 'ec' && ['prime256v1', 'secp384r1'].includes(details?.namedCurve ?? '')
 }
 
 async function loadOwn(

@@ -4,11 +4,15 @@ import { chunkCount } from '@starling/shared/chunking.ts'
 import type { TransferId } from '@starling/shared/ids.ts'
 import { ordersDigest, type OrderList, type ToldOrder } from '@starling/shared/orders.ts'
 import { MiB, hourMs, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createLog } from '../log.ts'
 import type { StoredTransfer } from '../ports.ts'
 import { createOrders, type Orders } from './orders.ts'
 import type { FetchStep, StepEnd } from './through-proxy.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 const fleet = 'the fleet'
 const mibPerSecond = 1_048_576
@@ -270,6 +274,25 @@ describe('an order to fetch', () => {
     expect(here.state(id(5))).toEqual(['waiting', ''])
   })
 
+  test('that is to be tried again while four others run waits for one of them without looking all the time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const here = await world(100 * MiB)
+    const many = [1, 2, 3, 4, 5].map(n =>
+      orderOf({ id: id(n), what: `${url}-${n}`, bytesPerSecond: mibPerSecond, by: n * hourMs })
+    )
+    here.start()
+    here.answer = { kind: 'failed', why: 'the origin answers 503' }
+    await here.orders.take(fleet, listOf(...many.slice(4)))
+    await here.pass(0)
+    here.answer = null
+    await here.orders.take(fleet, listOf(...many))
+    await here.pass(10 * secondMs)
+    expect(here.state(id(5))).toEqual(['waiting', 'the origin answers 503'])
+    const written = vi.spyOn(here.memory, 'set')
+    await vi.advanceTimersByTimeAsync(minuteMs)
+    expect(written).not.toHaveBeenCalled()
+  })
+
   test('of another fleet, or of one that this agent has left, does not count', async () => {
     const here = await world(100 * MiB)
     here.start()
@@ -309,6 +332,20 @@ describe('a pin', () => {
     await here.pass(30 * secondMs)
     expect([...here.pins]).toEqual([[transferOf(1), true]])
     expect(here.orders.progress()).toMatchObject([{ state: 'done', bytes: 4 * MiB, length: 4 * MiB }])
+  })
+
+  test('is written down before anything is pinned, so that a crash makes no pin of nobody', async () => {
+    const here = await world()
+    const kept = here.keep(url, MiB, 1)
+    const known: unknown[] = []
+    vi.spyOn(here.pins, 'set').mockImplementation(() => {
+      known.push((here.memory.get('orders') as { readonly pinned: unknown }).pinned)
+      return here.pins
+    })
+    here.start()
+    await here.orders.take(fleet, listOf(pin(url)))
+    await here.pass(0)
+    expect(known).toEqual([{ [id(1)]: [kept.head.transfer] }])
   })
 
   test('ends when it is withdrawn, over a restart, but not what was pinned by hand or by another order', async () => {

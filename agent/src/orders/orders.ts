@@ -17,7 +17,7 @@ import { hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.
 import { z } from 'zod'
 import type { Log } from '../log.ts'
 import type { OrderView, StoredTransfer, StorePort } from '../ports.ts'
-import { isPinned } from './pins.ts'
+import { meantBy } from './pins.ts'
 import { prestage, type Kept, type PrestageEnd } from './prestage.ts'
 import type { FetchStep } from './through-proxy.ts'
 
@@ -201,13 +201,15 @@ export async function createOrders(parts: OrdersParts): Promise<Orders> {
   }
 
   async function pinDue(): Promise<void> {
+    const stored = store.list()
+    const toPin = new Set<TransferId>()
     for (const order of known()) {
       if (order.kind !== 'pin') continue
-      const meant = store.list().filter(one => isPinned(order.what, one, parts.keyOf))
+      const meant = stored.filter(meantBy(order.what, parts.keyOf))
       for (const { head, pinned: already } of meant) {
         if (already && !Object.values(pinned).some(mine => mine.includes(head.transfer))) continue
         pinned = { ...pinned, [order.id]: [...new Set([...(pinned[order.id] ?? []), head.transfer])] }
-        if (!already) await parts.pin(head.transfer, true)
+        if (!already) toPin.add(head.transfer)
       }
       const sizes = meant.map(keptOfTransfer)
       const isHere = sizes.some(({ missingFrom }) => missingFrom === null)
@@ -218,6 +220,14 @@ export async function createOrders(parts: OrdersParts): Promise<Orders> {
         length: meant.length === 0 ? null : sizes.reduce((sum, { length }) => sum + length, 0)
       })
     }
+    if (toPin.size === 0) return
+    // What is pinned before it is written down that an order did it would stay pinned for ever after a crash, as if by hand.
+    await keep()
+    for (const transfer of toPin)
+      await parts.pin(transfer, true).catch((error: unknown) => {
+        // It may be gone by now; at the next look it is seen what there is.
+        log.debug({ transfer, why: messageOf(error) }, 'what an order keeps could not be pinned')
+      })
   }
 
   /** What was pinned by hand, or by another order too, stays so. */
@@ -252,7 +262,10 @@ export async function createOrders(parts: OrdersParts): Promise<Orders> {
     const moments = [
       now() + (orders.some(({ kind }) => kind === 'pin') ? pinEveryMs : hourMs),
       ...open.flatMap(({ by }) => (by === null ? [] : [by])),
-      ...open.flatMap(({ id }) => (runs.has(id) ? [] : [retries.get(id)?.at ?? Infinity]))
+      // Whose time has come while no more may run begins when one of those ends, which looks again.
+      ...(runs.size >= runningMax
+        ? []
+        : open.flatMap(({ id }) => (runs.has(id) ? [] : [retries.get(id)?.at ?? Infinity])))
     ]
     timer = setTimeout(() => void look(), Math.max(0, Math.min(...moments) - now()))
     timer.unref()

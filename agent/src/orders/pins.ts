@@ -4,12 +4,13 @@ import type { StoredTransfer } from '../ports.ts'
 /** Shorter beginnings of an id would mean too much. */
 const idDigitsMin = 8
 
-/** @param keyOf of a URL, by this agent's content classes; null: it is none */
-export function isPinned(
+/** @param keyOf of a URL, by this agent's content classes; null: it is none. Asked once, not for each content. */
+export function meantBy(
   what: string,
-  { head }: Pick<StoredTransfer, 'head'>,
   keyOf: (url: string) => string | null
-): boolean {
-  if (what.length >= idDigitsMin && /^[0-9a-f]+$/.test(what) && head.transfer.startsWith(what)) return true
-  return head.head.key === what || (/^https?:/i.test(what) && keyOf(what) === head.head.key)
+): (one: Pick<StoredTransfer, 'head'>) => boolean {
+  const id = what.length >= idDigitsMin && /^[0-9a-f]+$/.test(what) ? what : null
+  const key = /^https?:/i.test(what) ? keyOf(what) : null
+  return ({ head }) =>
+    (id !== null && head.transfer.startsWith(id)) || head.head.key === what || head.head.key === key
 }

@@ -9,12 +9,11 @@ import {
   newsRequestShape,
   type EnrolResponse,
   type HeartbeatResponse,
-  type NewsResponse,
   type RenewResponse
 } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, assert, codeOf } from '@starling/shared/errors.ts'
-import type { SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { encodedNews } from './encoded-news.ts'
 import { createFailureBrake, type FailureBrake } from './rate-limit.ts'
 import type { ApiParts } from './server.ts'
 
@@ -91,19 +90,6 @@ export function addAgentRoutes(server: FastifyInstance, parts: ApiParts, brake: 
     if (news === null) return reply.code(204).send()
     return reply.type(agentContentType).send(encodedNews(news))
   })
-}
-
-/** Thousands are told the same within a second. */
-const encodedPolicies = new WeakMap<SignedPolicy, Buffer>()
-
-function encodedNews(news: NewsResponse): Buffer {
-  const { policy, revocations, purges, orders } = news
-  const isPolicyOnly = policy !== null && revocations === null && purges === undefined && orders === undefined
-  const known = isPolicyOnly ? encodedPolicies.get(policy) : undefined
-  if (known !== undefined) return known
-  const encoded = Buffer.from(encodeBody(news))
-  if (isPolicyOnly) encodedPolicies.set(policy, encoded)
-  return encoded
 }
 
 /** @throws StarlingError `too-many-failures` */

@@ -63,11 +63,23 @@ export function addPageRoutes(
     return `event: beat\ndata: ${JSON.stringify(stamps)}\n\n`
   }
 
+  let isBeating = false
   async function beatAll(): Promise<void> {
-    if (streams.size === 0) return
+    // A database that takes its time is not asked once more by each beat.
+    if (isBeating) return
+    isBeating = true
     // While the database is away there is nothing to tell; the next beat comes.
     const text = await beat().catch(() => ':\n\n')
+    isBeating = false
     for (const stream of streams) stream.write(text)
+  }
+
+  /** Before it is ended: of who does not read, the end is never written, and a write after it would end the process. */
+  function forget(stream: ServerResponse): void {
+    streams.delete(stream)
+    if (streams.size > 0) return
+    clearInterval(timer)
+    timer = undefined
   }
 
   server.get(pageEventsPath, { config: { access: 'viewer' } }, async (_request, reply) => {
@@ -75,6 +87,8 @@ export function addPageRoutes(
     const stream = reply.raw
     const first = await beat()
     reply.hijack()
+    // Whoever has gone meanwhile will not be seen to go again.
+    if (stream.destroyed) return reply
     stream.writeHead(200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
@@ -83,19 +97,21 @@ export function addPageRoutes(
     stream.write(`retry: 1000\n\n${first}`)
     streams.add(stream)
     timer ??= setInterval(() => void beatAll(), beatMs)
-    const end = setTimeout(() => stream.end(), streamMs)
+    const end = setTimeout(() => {
+      forget(stream)
+      stream.end()
+    }, streamMs)
     stream.once('close', () => {
       clearTimeout(end)
-      streams.delete(stream)
-      if (streams.size > 0) return
-      clearInterval(timer)
-      timer = undefined
+      forget(stream)
     })
     return reply
   })
 
   server.addHook('preClose', async () => {
-    clearInterval(timer)
-    for (const stream of streams) stream.end()
+    for (const stream of streams) {
+      forget(stream)
+      stream.end()
+    }
   })
 }

@@ -25,7 +25,7 @@ import { fastify, type FastifyError, type FastifyReply, type FastifyRequest } fr
 import type { Endpoint } from '../config.ts'
 import type { Enrolment } from '../enrolment.ts'
 import type { Log } from '../log.ts'
-import type { PageCertificate } from '../page-certificate.ts'
+import { bothCertificates, type PageCertificate } from '../page-certificate.ts'
 import type { RequestTally } from '../request-tally.ts'
 import type { Orders } from '../orders.ts'
 import type { PolicyService } from '../policy-service.ts'
@@ -101,11 +101,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   const server = fastify({
     https: {
       ...identityServerOptions(tls),
-      // TLS shows the one that the caller can read: agents ask for Ed25519 only, browsers do not know it.
-      key: [tls.key, page.key],
-      cert: [tls.cert, page.cert],
-      // Not to trust it: it is whose certificates we say to take, so that no browser offers its user's own.
-      ca: page.cert
+      ...bothCertificates(tls, page)
     },
     bodyLimit: requestBytesMax,
     requestTimeout: requestMsMax,

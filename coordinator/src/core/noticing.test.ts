@@ -33,6 +33,9 @@ it('unreachable is whom two others cannot reach and nobody has dialled', () => {
   expect(found(a, b, seen('x', { dialled: false, online: false }))).toEqual([])
   expect(found(a, { ...b, online: false }, seen('c'), seen('x', { dialled: false }))).toEqual([])
 })
+it('unreachable is nobody because one says twice that he cannot reach him', () => {
+  expect(found(seen('a', { unreached: ['x', 'x'] }), seen('b'), seen('x', { dialled: false }))).toEqual([])
+})
 it('of two, the word of the other is enough', () => {
   expect(found(seen('a', { unreached: ['x'] }), seen('x', { dialled: false }))).toEqual(['x unreachable'])
 })
@@ -73,6 +76,14 @@ it('an old version is older than the newest of those who are there, in numbers',
   expect(found(old, seen('a', { version: '1.10.0' }))).toEqual(['x old-version'])
   expect(found(old, seen('a', { version: '1.10.0', online: false }))).toEqual([])
   expect(found(seen('x', { version: 'test' }), seen('a', { version: '1.10.0' }))).toEqual([])
+})
+
+it('one machine of many that tries a version makes nobody old', () => {
+  const many = Array.from({ length: 18 }, (_, index) => seen(`m${index}`))
+  const next = (agent: string) => seen(agent, { version: '99.0.0' })
+  expect(found(...many, next('a'))).toHaveLength(18)
+  expect(found(...many, seen('b'), next('a'))).toEqual([])
+  expect(found(...many, next('b'), next('a'))).toHaveLength(18)
 })
 
 it('a suspicion is a problem when it has lasted without a break', () => {

@@ -7,7 +7,8 @@
  *   linked with somebody: two homes with the same private addresses are no subnet.
  * - `slow-link`: it has fetched much and never faster than a small part of what its site's median, or the line, gives.
  *   The best rate counts, so who was only slow because an origin was, is found out by what it fetches later.
- * - `old-version`: older than the newest of the agents that are there.
+ * - `old-version`: older than the newest that agents have who are there; of twenty and more, than the newest that two have, or
+ *   one machine that tries something out, or says so, would make all others old.
  *
  * What is seen is a suspicion, and a problem only when it has lasted; so a start, a sleep or a rollout of a new version
  * is none. Of who is not there nothing can be said but its version.
@@ -34,6 +35,8 @@ export const noticedAfterMs: Readonly<Record<NoticedProblem, Millis>> = {
   'old-version': 14 * dayMs
 }
 const witnessesMin = 2
+/** In a fleet of so many one machine is no trial. */
+const triedByOneMax = 20
 /** Of less, a rate tells of a pause, a busy origin or a lucky moment. */
 const fetchedBytesMin: Bytes = GiB
 /** With fewer there is no median to speak of. */
@@ -107,7 +110,8 @@ function unreachable(online: readonly Seen[]): AgentId[] {
   const sizes = new Map<SiteId, number>()
   for (const { site, unreached } of online) {
     sizes.set(site, (sizes.get(site) ?? 0) + 1)
-    for (const peer of unreached) witnesses.set(peer, (witnesses.get(peer) ?? 0) + 1)
+    // Who says it twice is one witness.
+    for (const peer of new Set(unreached)) witnesses.set(peer, (witnesses.get(peer) ?? 0) + 1)
   }
   return online
     .filter(({ agent, site, dialled }) => {
@@ -170,12 +174,12 @@ function isOlder(text: string, newest: Version): boolean {
   return version !== null && compare(version, newest) < 0
 }
 function newestOf(all: readonly Seen[]): Version {
-  let newest: Version = [0, 0, 0]
-  for (const { online, version } of all) {
-    const one = online ? versionIn(version) : null
-    if (one !== null && compare(one, newest) > 0) newest = one
-  }
-  return newest
+  const online = all.filter(one => one.online)
+  const versions = online
+    .map(({ version }) => versionIn(version))
+    .filter(version => version !== null)
+    .sort(compare)
+  return versions.at(online.length < triedByOneMax ? -1 : -2) ?? [0, 0, 0]
 }
 function compare(one: Version, other: Version): number {
   return one[0] - other[0] || one[1] - other[1] || one[2] - other[2]

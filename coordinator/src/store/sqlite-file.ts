@@ -19,10 +19,11 @@ export class SqliteError extends Error {
 }
 
 export interface SqliteFile {
-  /** One after the other, in the order of asking. @throws SqliteError */
+  /** One after the other, in the order of asking. @throws SqliteError, also when it is closed */
   ask(sql: string, parameters: readonly SQLInputValue[]): Promise<Answered>
   /** As of the last answer. */
   readonly isTransaction: boolean
+  /** After what was asked before. */
   close(): Promise<void>
 }
 
@@ -33,18 +34,21 @@ export async function openSqliteFile(path: string): Promise<SqliteFile> {
   const ended = once(worker, 'exit')
   const asked: Array<PromiseWithResolvers<Answered>> = []
   let isTransaction = false
+  let isClosed = false
 
   worker.on('message', (answer: Answer) => {
     const question = asked.shift()
     assert(question, 'each answer is to a question')
     // A database that is open keeps no process alive, as it would not in the process's own thread.
-    if (asked.length === 0) worker.unref()
+    if (asked.length === 0 && !isClosed) worker.unref()
     isTransaction = answer.isTransaction
     if ('failed' in answer) question.reject(new SqliteError(answer.failed, answer.errcode))
     else question.resolve(answer)
   })
 
   async function answerTo(question: Question | null): Promise<Answered> {
+    // Nobody would answer any more, and whoever is in a transaction would wait for ever.
+    if (isClosed) throw new SqliteError('the database is closed', null)
     const answer = Promise.withResolvers<Answered>()
     asked.push(answer)
     worker.ref()
@@ -61,8 +65,12 @@ export async function openSqliteFile(path: string): Promise<SqliteFile> {
   }
 
   async function end(): Promise<void> {
-    worker.ref()
-    worker.postMessage(null)
+    if (!isClosed) {
+      isClosed = true
+      // Until it has ended: with an answer that comes first, nothing else may keep the process there.
+      worker.ref()
+      worker.postMessage(null)
+    }
     await ended
   }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,6 +68,32 @@ describe('a database file', () => {
     expect((await answer).rows).toEqual([{ most: 1_000_000 }])
     // In the thread that asks, the answer would be there before the first turn ends.
     expect(turns).toBeGreaterThan(10)
+  })
+
+  it('is on the disk before anybody hears that something was done', async () => {
+    const { db } = await open()
+    const full = 2
+    expect((await sql`PRAGMA synchronous`.execute(db)).rows).toEqual([{ synchronous: full }])
+    expect((await sql`PRAGMA journal_mode`.execute(db)).rows).toEqual([{ journalMode: 'wal' }])
+  })
+
+  it('that is closed during a query answers it first, then closes, and answers nothing more', async () => {
+    // In a process of its own, that nothing else keeps there.
+    const program = join(folder, 'close.mjs')
+    const sqliteFile = new URL('./sqlite-file.ts', import.meta.url).href
+    await writeFile(
+      program,
+      `import { openSqliteFile } from ${JSON.stringify(sqliteFile)}
+      const file = await openSqliteFile(${JSON.stringify(path)})
+      await file.ask('BEGIN', [])
+      const asked = file.ask('SELECT sum(value) AS sum FROM json_each(?)', [JSON.stringify(Array(30_000).fill(10))])
+      const closing = file.close()
+      console.log((await asked).rows[0].sum)
+      await closing
+      console.log(await file.ask('COMMIT', []).catch(error => error.message))`
+    )
+    const { stdout, status } = spawnSync(process.execPath, [program], { encoding: 'utf8' })
+    expect([stdout, status]).toEqual(['300000\nthe database is closed\n', 0])
   })
 
   it('answers more different statements than it keeps prepared', async () => {
