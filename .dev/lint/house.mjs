@@ -139,8 +139,9 @@ const table = {
     may: (from, to, typeOnly) =>
       ['web', 'shared'].includes(to.room) ||
       (to.room === 'package' && (webPackages.includes(to.name) || (typeOnly && to.name === 'zod'))) ||
-      (to.pkg === from.pkg && (typeOnly ? to.room === 'ports' : to.file === 'client.ts')),
-    wayOut: `a page imports pages, shared and ${webPackages.join(', ')}, and its program's ports with \`import type\``
+      (to.pkg === from.pkg &&
+        (typeOnly ? to.room === 'ports' || to.file === 'views.ts' : to.file === 'client.ts')),
+    wayOut: `a page imports pages, shared and ${webPackages.join(', ')}, and its program's ports and views with \`import type\``
   },
   sim: {
     may: (_, to) =>

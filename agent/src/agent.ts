@@ -54,6 +54,7 @@ import { createCore } from './wiring/core.ts'
 import { openIdentity } from './wiring/identity.ts'
 import { startIntercept } from './wiring/intercept.ts'
 import { watchLine } from './wiring/line.ts'
+import { openInsight } from './wiring/insight.ts'
 import { runCore } from './wiring/loop.ts'
 import { openMachine } from './wiring/machine.ts'
 import { bansOf, keepWhatIsLearnt, remembered } from './wiring/memory.ts'
@@ -250,12 +251,16 @@ async function start(
 
   // The core, and the bytes that it has moved.
   const corePolicy = (): CorePolicy => corePolicyOf(policy.now(), role, policyOf(inForce))
-  const core = createCore({ self, role, site, policy: corePolicy(), seed: hash32(self), bans }, config, {
-    problem,
-    spans,
-    log,
-    stops
-  })
+  const { core, mind } = createCore(
+    { self, role, site, policy: corePolicy(), seed: hash32(self), bans },
+    config,
+    {
+      problem,
+      spans,
+      log,
+      stops
+    }
+  )
   const signer = createSigner(identity, trust, {
     headLifeMs: head => headLifeMs(head, trust.now(), classes()),
     signAfter: head => purging.book.signAfter(head)
@@ -284,6 +289,25 @@ async function start(
   })
   let proxy: Proxy | null = null
   let diskSeen: StoreUsage | null = null
+  const insight = await openInsight({
+    mind,
+    status: () => status(),
+    store,
+    flows,
+    network,
+    bulk,
+    metPeers,
+    site,
+    reporter,
+    policy,
+    mode: () => policyOf(inForce).DODownloadMode,
+    host,
+    live,
+    showPolicy: () => actions.showPolicy(),
+    trust,
+    mdns: config.mdns,
+    log
+  })
   const loop = runCore(core, {
     flows,
     network,
@@ -299,13 +323,15 @@ async function start(
     loop.stop()
   })
   stops.push(() => flows.close())
-  stops.push(keepWhatIsLearnt({ store, trust, farUploads, lineMeter, log }))
+  stops.push(keepWhatIsLearnt({ store, trust, farUploads, lineMeter, insight, log }))
 
   /** Everything the core hears passes here. */
   function emit(event: AgentEvent): void {
     metPeers.note(event)
     if (event.type === 'peer-left') bulk.forget(event.peer)
+    insight.note(event)
     const given = peerBytes.note(event)
+    if (given !== null) insight.gave(given)
     if (given !== null && metPeers.siteOf(given.peer) !== site) {
       farUploads.add(given.bytes)
       policy.look()
@@ -366,24 +392,20 @@ async function start(
       corePolicy,
       live
     })
+  const actions = pageActions({
+    store,
+    pin,
+    flows,
+    purging,
+    policy,
+    toldSite: () => (member !== null || ticketSite !== null ? site : null),
+    live,
+    isFixed: source === null,
+    accessLog,
+    intercept
+  })
   const page = await createPage(
-    {
-      status,
-      onChange: listener => flows.onChange(listener),
-      actions: pageActions({
-        store,
-        pin,
-        flows,
-        purging,
-        policy,
-        toldSite: () => (member !== null || ticketSite !== null ? site : null),
-        live,
-        isFixed: source === null,
-        accessLog,
-        intercept
-      }),
-      log
-    },
+    { status, onChange: listener => flows.onChange(listener), actions, insight, log },
     { ...config.page, dataFolder: config.dataFolder }
   )
   stops.push(() => page.stop())

@@ -12,6 +12,7 @@ import { readCheckedConfig } from './config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
+import { openBrowser } from './open-browser.ts'
 import { ownVersion } from './own-version.ts'
 import { createMachinePolicy } from './policy-sources/machine-policy.ts'
 import { createRegistryReader, userHives } from './registry.ts'
@@ -67,6 +68,7 @@ const services: Services = {
     (await import('./coordinator-link/policy.ts')).keptPolicyValues(dataFolder, readSecretFile),
   watchMachinePolicy: changed => machinePolicy.watch(changed),
   resolvedRefusal,
+  openBrowser,
   secrets: {
     ...secrets,
     create: createFleetSecret,

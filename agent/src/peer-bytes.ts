@@ -4,9 +4,15 @@ import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import type { AgentEvent, UploadId } from './ports.ts'
 
+export interface Given {
+  readonly peer: AgentId
+  readonly transfer: TransferId
+  readonly bytes: Bytes
+}
+
 export interface PeerBytes {
   /** @returns what was given to whom, when an upload has ended by it. */
-  note(event: AgentEvent): { readonly peer: AgentId; readonly bytes: Bytes } | null
+  note(event: AgentEvent): Given | null
   of(peer: AgentId): { readonly bytesFrom: Bytes; readonly bytesTo: Bytes }
 }
 
@@ -16,7 +22,7 @@ export function createPeerBytes(
 ): PeerBytes {
   const taken = new Map<AgentId, Bytes>()
   const given = new Map<AgentId, Bytes>()
-  const uploads = new Map<UploadId, AgentId>()
+  const uploads = new Map<UploadId, { readonly peer: AgentId; readonly transfer: TransferId }>()
   const add = (to: Map<AgentId, Bytes>, peer: AgentId, bytes: Bytes): void => {
     to.set(peer, (to.get(peer) ?? 0) + bytes)
   }
@@ -27,13 +33,13 @@ export function createPeerBytes(
         if (size !== null)
           add(taken, event.source.peer, chunkLength(event.chunk, size.length, size.chunkBytes))
       } else if (event.type === 'chunk-asked') {
-        uploads.set(event.upload, event.peer)
+        uploads.set(event.upload, { peer: event.peer, transfer: event.transfer })
       } else if (event.type === 'upload-ended') {
-        const peer = uploads.get(event.upload)
+        const upload = uploads.get(event.upload)
         uploads.delete(event.upload)
-        if (peer !== undefined) {
-          add(given, peer, event.bytes)
-          return { peer, bytes: event.bytes }
+        if (upload !== undefined) {
+          add(given, upload.peer, event.bytes)
+          return { ...upload, bytes: event.bytes }
         }
       }
       return null

@@ -15,7 +15,14 @@ export interface Reporter {
   /** Purges that were too many to be taken. */
   purgesDropped(): number
   /** Bans that are in force, to be kept over a restart. */
-  bans(): ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
+  bans(): readonly Ban[]
+}
+
+export interface Ban {
+  readonly peer: AgentId
+  readonly until: Millis
+  /** Absent: an earlier program kept none. */
+  readonly reason?: string
 }
 
 const problemsMax = 20
@@ -23,12 +30,12 @@ const problemsMax = 20
 export function createReporter(parts: {
   readonly log: Log
   readonly now: () => Millis
-  readonly bans: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
+  readonly bans: readonly Ban[]
   readonly bansChanged: () => void
 }): Reporter {
   const { log, now } = parts
   const problems = new Map<string, Millis>()
-  const bans = new Map(parts.bans.map(({ peer, until }) => [peer, until]))
+  const bans = new Map(parts.bans.map(ban => [ban.peer, ban]))
 
   let purgesDropped = 0
 
@@ -49,7 +56,7 @@ export function createReporter(parts: {
           )
           break
         case 'peer-banned':
-          bans.set(fact.peer, fact.until)
+          bans.set(fact.peer, { peer: fact.peer, until: fact.until, reason: fact.reason })
           parts.bansChanged()
           log.warn(fact, 'peer banned')
           problem(`Peer ${fact.peer} is banned until ${new Date(fact.until).toISOString()}: ${fact.reason}.`)
@@ -80,6 +87,6 @@ export function createReporter(parts: {
         .filter(([, at]) => now() - at < hourMs)
         .map(([sentence]) => sentence)
         .reverse(),
-    bans: () => [...bans].filter(([, until]) => until > now()).map(([peer, until]) => ({ peer, until }))
+    bans: () => [...bans.values()].filter(({ until }) => until > now())
   }
 }

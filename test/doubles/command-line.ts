@@ -58,6 +58,7 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
     watchMachinePolicy: () => () => {},
     readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
     resolvedRefusal: async () => null,
+    openBrowser: missing('browser'),
     secrets: {
       ...secrets,
       create: createFleetSecret,

@@ -19,10 +19,12 @@ import type {
   TransferView,
   VerifyResult
 } from '@starling/agent/ports.ts'
+import type { Insight } from '@starling/agent/views.ts'
 import { corePolicyDefaults, effectivePolicy } from '@starling/shared/policy/effective.ts'
 import { nothingMeasured, unknownHost } from '@starling/shared/policy/host-facts.ts'
 import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import { GiB, MiB, hourMs, minuteMs } from '@starling/shared/units.ts'
+import { makeInsight } from './made-insight.ts'
 
 export const selfId = '12D3KooWGnUXVRBBVuPVnGpqvjWUB5dTyRhcLVzMUWNfFkXNsm3v'
 export const noBytes: ByteCounters = {
@@ -111,6 +113,7 @@ export function makeStatus(given: Partial<AgentStatus> = {}): AgentStatus {
 
 export interface LocalPage extends Page {
   status: AgentStatus
+  insight: Insight
   /** While it is a promise, the status is not answered before it resolves. */
   held: Promise<void> | null
   /** Tells the page that something changed. */
@@ -193,10 +196,22 @@ export async function startLocalPage(
       return () => listeners.delete(listener)
     },
     actions,
+    insight: {
+      deliveryStatus: () => local.insight.deliveryStatus(),
+      perfSnap: () => local.insight.perfSnap(),
+      why: transfer => local.insight.why(transfer),
+      chunks: transfer => local.insight.chunks(transfer),
+      peerInfo: () => local.insight.peerInfo(),
+      history: () => local.insight.history(),
+      health: () => local.insight.health(),
+      log: linesMax => local.insight.log(linesMax),
+      supportBundle: withNames => local.insight.supportBundle(withNames)
+    },
     log: createLog('silent', 'test')
   }
   const local = {
     status,
+    insight: makeInsight((): AgentStatus => local.status),
     held: null as Promise<void> | null,
     verifyResults: [] as VerifyResult[],
     purgeResult: { forgotten: 1, told: 3, notTold: null } as PurgeResult,

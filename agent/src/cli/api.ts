@@ -17,8 +17,12 @@ export interface Api {
   upstreams(): Promise<readonly UpstreamView[]>
   /** Each change of the status, from now until the agent or the signal ends it. */
   events(signal: AbortSignal): AsyncIterable<AgentStatus>
+  /** A view that anybody on this machine may see. */
+  look(path: string): Promise<unknown>
   /** A view that only the agent's user gets to see. */
   read(path: string): Promise<unknown>
+  /** The same of what is no JSON. */
+  readBytes(path: string): Promise<Uint8Array>
   /** A request that changes something. */
   change(method: 'PUT' | 'DELETE', path: string): Promise<void>
   /** A request with a body that changes something and answers with JSON. */
@@ -91,6 +95,14 @@ function createApi(dataFolder: string, agent: AgentFile): Api {
       for await (const line of linesOf(response, signal)) {
         if (line.startsWith('data: ')) yield JSON.parse(line.slice('data: '.length)) as AgentStatus
       }
+    },
+    async look(path) {
+      return JSON.parse(await textOf(await ask('GET', path))) as unknown
+    },
+    async readBytes(path) {
+      const pieces: Buffer[] = []
+      for await (const piece of await ask('GET', path, { withToken: true })) pieces.push(piece as Buffer)
+      return Buffer.concat(pieces)
     },
     async read(path) {
       return JSON.parse(await textOf(await ask('GET', path, { withToken: true }))) as unknown

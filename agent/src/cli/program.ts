@@ -11,9 +11,11 @@ import { caExport, caInit, caRetry, caShow } from './ca.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
 import { checkConfig, reloadConfig, showConfig } from './config.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
+import { doctor } from './doctor.ts'
 import { explainUrl } from './explain.ts'
 import { fetchUrl } from './fetch.ts'
 import { joinFleet } from './join.ts'
+import { openPage } from './page.ts'
 import { showPolicy } from './policy.ts'
 import { showRequests } from './requests.ts'
 import { runAgent } from './run.ts'
@@ -21,7 +23,9 @@ import { createSecret } from './secret.ts'
 import type { CommandTools } from './services.ts'
 import { showOrders } from './orders.ts'
 import { showPeers, showStatus } from './status.ts'
+import { saveSupportBundle } from './support-bundle.ts'
 import { showUpstreams } from './upstreams.ts'
+import { showWhy } from './why.ts'
 
 interface Common {
   readonly data?: string
@@ -126,9 +130,68 @@ ${exitCodesHelp}`
       showStatus({ ...common(options), watch: options.watch === true }, tools)
     )
 
-  command(program, 'peers', 'List the agents that the running agent is connected with.', [
-    'starling peers'
-  ]).action((options: Common) => showPeers(common(options), tools))
+  command(
+    program,
+    'peers',
+    'Show the agents that the running agent is connected with: how fast they are, and who is busy, failing or banned.',
+    ['starling peers', 'starling peers --watch', 'starling peers --json']
+  )
+    .option('--watch', 'go on showing it every second, until Ctrl-C')
+    .action((options: Common & { watch?: boolean }) =>
+      showPeers({ ...common(options), watch: options.watch === true }, tools)
+    )
+
+  command(
+    program,
+    'why',
+    'Tell why a download goes as it goes: where it comes from, what it waits for, why each peer is asked or not, and what limits it.',
+    [
+      'starling why                                    whatever is under way',
+      'starling why http://origin.example/big.iso --watch',
+      'starling why 3f9a                               the beginning of an id or a key, as `starling cache ls` shows them'
+    ]
+  )
+    .argument('[content]', 'a URL, or the beginning of an id or a key')
+    .option('--watch', 'go on showing it every second, until Ctrl-C')
+    .action((name: string | undefined, options: Common & { watch?: boolean }) =>
+      showWhy({ ...common(options), watch: options.watch === true }, name ?? null, tools)
+    )
+
+  command(
+    program,
+    'doctor',
+    'Check the running agent: coordinator, gateway, peers, disk, clock, policy and proxy, each with what to do. The exit code is 1 when something is wrong.',
+    ['starling doctor', 'starling doctor --json']
+  ).action((options: Common) => doctor(common(options), tools))
+
+  command(
+    program,
+    'support-bundle',
+    'Save a zip for whoever helps: status, health, policy with sources, configuration without secrets, the last log lines.',
+    [
+      'starling support-bundle starling.zip',
+      'starling support-bundle starling.zip --names     with the names of what was downloaded, and from where'
+    ]
+  )
+    .argument('<file>', 'where to put it')
+    .option('--names', 'leave host names and names of contents in; queries of URLs are left out in any case')
+    .action((file: string, options: Common & { names?: boolean }) =>
+      saveSupportBundle({ ...common(options), names: options.names === true }, file, tools)
+    )
+
+  command(
+    program,
+    'page',
+    "Open the running agent's page in the browser, as somebody who may change what it keeps.",
+    [
+      'starling page',
+      'starling page --print     only prints the address, which is good for one use within a minute'
+    ]
+  )
+    .option('--print', 'print the address instead')
+    .action((options: Common & { print?: boolean }) =>
+      openPage({ ...common(options), print: options.print === true }, tools)
+    )
 
   command(program, 'orders', 'Show what the coordinator wants this agent to have, and how far it is.', [
     'starling orders'

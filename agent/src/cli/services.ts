@@ -48,6 +48,8 @@ export interface Services {
   ): Promise<{ readonly transfers: number; readonly chunks: number; readonly bad: number }>
   /** The CA of TLS interception for these hosts. */
   openCa(dataFolder: string, hosts: readonly string[]): Promise<CaPort>
+  /** @throws Error when there is none */
+  openBrowser(address: string): Promise<void>
   readonly secrets: SecretReader & {
     create(): string
     /** False, with nothing changed, when there is one already. */

@@ -1,9 +1,18 @@
 /** `starling status` and `starling peers`: what the running agent says of itself. */
-import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentStatus, InterceptView, TunnelledView } from '../ports.ts'
+import type { PeerDetail, PeerInfoView } from '../views.ts'
 import { requireAgent } from './api.ts'
-import { formatBytes, formatSources, formatSpan, formatTransfer, safeText, table } from './format.ts'
+import {
+  formatBytes,
+  formatRate,
+  formatSources,
+  formatSpan,
+  formatTransfer,
+  safeText,
+  table
+} from './format.ts'
 import type { CommandTools } from './services.ts'
+import { agentGone, printOver, showLive, type ShowOptions } from './watching.ts'
 
 export interface StatusOptions {
   readonly dataFolder: string
@@ -18,39 +27,53 @@ export async function showStatus(
   const show = (status: AgentStatus) => (options.json ? JSON.stringify(status) : statusText(status))
   const { terminal, signal } = tools
   if (!options.watch) return terminal.print(show(await api.status()))
-  for await (const status of api.events(signal)) {
-    // Home and clear to the end: no flicker, and what was there before stays in the scroll-back.
-    terminal.print(!options.json && terminal.columns > 0 ? `\u001b[H\u001b[J${show(status)}` : show(status))
-  }
-  if (!signal.aborted)
-    throw new StarlingError('agent-gone', 'the agent has stopped; `starling run` starts it again')
+  for await (const status of api.events(signal)) printOver(terminal, options.json, show(status))
+  if (!signal.aborted) throw agentGone()
 }
 
 export async function showPeers(
-  { dataFolder, json }: StatusOptions,
-  { terminal }: CommandTools
+  options: ShowOptions & Pick<StatusOptions, 'dataFolder'>,
+  tools: CommandTools
 ): Promise<void> {
-  const api = await requireAgent(dataFolder)
-  const { peers, now } = await api.status()
-  if (json) return terminal.print(JSON.stringify(peers))
-  if (peers.length === 0)
-    return terminal.print(
-      'no peers. Agents need the same fleet (a ticket or a fleet secret) and a way to find each other: see `starling run --help`'
-    )
-  terminal.print(
-    table(
-      ['AGENT', 'SITE', 'ROLE', 'CONNECTED', 'TAKEN', 'GIVEN', 'ADDRESS'],
-      peers.map(peer => [
-        peer.id,
-        peer.site,
-        peer.role,
-        formatSpan(now - peer.connectedAt),
-        formatBytes(peer.bytesFrom),
-        formatBytes(peer.bytesTo),
-        safeText(peer.address)
-      ])
-    )
+  const api = await requireAgent(options.dataFolder)
+  await showLive(options, tools, async () => {
+    const info = (await api.look('/api/v1/peer-info')) as PeerInfoView
+    return options.json ? JSON.stringify(info.peers) : peersText(info)
+  })
+}
+
+function peersText({ peers, banned, now }: PeerInfoView): string {
+  const bans = banned.map(
+    ({ peer, until, reason }) =>
+      `banned: ${safeText(peer)} until ${new Date(until).toISOString().slice(0, 16)}Z${reason === null ? '' : ` (${safeText(reason)})`}`
   )
+  const list =
+    peers.length === 0
+      ? 'no peers. Agents need the same fleet (a ticket or a fleet secret) and a way to find each other: `starling doctor` tells what may be in the way'
+      : table(
+          ['AGENT', 'SITE', 'ROLE', 'CONNECTED', 'PING', 'TAKEN', 'GIVEN', 'NOW', 'STATE', 'ADDRESS'],
+          peers.map(peer => [
+            peer.id,
+            peer.site,
+            peer.role,
+            formatSpan(now - peer.connectedAt),
+            peer.roundTripMs === null ? '-' : `${peer.roundTripMs} ms`,
+            formatBytes(peer.bytesFrom),
+            formatBytes(peer.bytesTo),
+            `${formatRate(peer.downBytesPerSecond)} in, ${formatRate(peer.upBytesPerSecond)} out`,
+            stateOf(peer),
+            safeText(peer.address)
+          ])
+        )
+  return [list, ...bans].join('\n')
+}
+
+function stateOf({ isTroubled, restsMs, requests, strikes, isIdle }: PeerDetail): string {
+  if (strikes > 0) return `sent ${strikes} corrupt`
+  if (isTroubled) return 'failing'
+  if (restsMs > 0) return 'busy'
+  if (requests > 0) return `${requests} asked`
+  return isIdle ? 'claims ignored' : 'good'
 }
 
 /** How programs were answered, and what Windows Update asked its WSUS, if it did. */

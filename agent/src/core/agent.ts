@@ -25,6 +25,7 @@ import { Resolving } from './resolving.ts'
 import { givesTo, isPeer, shareWithSite, type Nearness, type Sharing } from './sharing.ts'
 import { Swarm } from './swarm.ts'
 import { Uploads } from './uploads.ts'
+import { lookAtPeers, lookAtTransfer, movingOf, type PeerLook, type TransferLook } from './why.ts'
 
 interface Joined {
   readonly near: Nearness
@@ -45,11 +46,19 @@ export interface AgentCoreInit {
   readonly bans: ReadonlyArray<{ readonly peer: AgentId; readonly until: Millis }>
 }
 
-export function createAgentCore(init: AgentCoreInit): Machine<AgentEvent, AgentEffect> {
+/** The machine, and what people may see of its mind. Looking changes nothing. */
+export interface AgentCoreMachine extends Machine<AgentEvent, AgentEffect> {
+  /** Null: there is no such transfer. */
+  lookAt(transfer: TransferId, now: Millis): TransferLook | null
+  moving(transfer: TransferId): ReturnType<typeof movingOf>
+  lookAtPeers(now: Millis): PeerLook[]
+}
+
+export function createAgentCore(init: AgentCoreInit): AgentCoreMachine {
   return new AgentCore(init)
 }
 
-class AgentCore implements Machine<AgentEvent, AgentEffect> {
+class AgentCore implements AgentCoreMachine {
   readonly #around: Around
   readonly #peers = new Map<AgentId, PeerKind>()
   readonly #joined = new Map<AgentId, Joined>()
@@ -114,6 +123,20 @@ class AgentCore implements Machine<AgentEvent, AgentEffect> {
     const effects = this.#effects
     this.#effects = []
     return effects
+  }
+
+  lookAt(transfer: TransferId, now: Millis): TransferLook | null {
+    const swarm = this.#swarms.get(transfer)
+    return swarm === undefined ? null : lookAtTransfer(swarm, this.#around, this.#bandwidth.rates, now)
+  }
+
+  moving(transfer: TransferId): ReturnType<typeof movingOf> {
+    const swarm = this.#swarms.get(transfer)
+    return swarm === undefined ? [] : movingOf(swarm)
+  }
+
+  lookAtPeers(now: Millis): PeerLook[] {
+    return lookAtPeers(this.#swarms.values(), this.#around, now)
   }
 
   wakeAt(): Millis | null {

@@ -35,6 +35,11 @@ export class Bandwidth {
     this.lanUp = new Budget(() => policy().maxLanUploadBytesPerSecond)
   }
 
+  /** What holds over the WAN, as it was told last. */
+  get rates(): WanRates {
+    return this.#told
+  }
+
   localTime(time: LocalTime): void {
     this.#localTime = time
     this.#limits = null

@@ -52,6 +52,16 @@ export interface ClaimingSwarm extends Surroundings {
   refresh(first: number, end: number): void
 }
 
+export type HoldsBack =
+  | 'no-address'
+  | 'upstream-refused'
+  | 'wan-forbidden'
+  | 'one-whole-answer'
+  | 'waits-for-peers-back'
+  | 'waits-for-gateway'
+  | 'not-a-fetcher'
+  | 'upstream-failed'
+
 export class Claiming {
   readonly claims: Claims
   readonly gateway: GatewayWatch
@@ -95,6 +105,11 @@ export class Claiming {
   }
   hasFlow(flow: FlowId): boolean {
     return this.#flows.has(flow)
+  }
+
+  /** Those that are not cancelled. */
+  ownFlows(): ReadonlyArray<Pick<Flow, 'next' | 'end' | 'via'>> {
+    return [...this.#flows.live()]
   }
 
   /** Whether a flow of ours is going to fill this chunk in its present extent. */
@@ -317,12 +332,8 @@ export class Claiming {
       return wake
     }
     this.#freeSince ??= now
-    const policy = this.#around.policy()
-    // What a flow has under way comes whatever is decided meanwhile: where nobody waits, fewer are in nobody's way.
-    const share = this.#swarm.isBackground() ? backgroundSlotsShare : 1
-    const siteSlots = Math.ceil(this.#siteSlots() * share)
+    const { site: siteSlots, own: ownSlots } = this.slots()
     const siteFree = siteSlots - this.claims.size
-    const ownSlots = this.#around.role === 'gateway' ? siteSlots : Math.ceil(policy.upstreamSlots * share)
     if (siteFree <= 0 || this.#flows.size >= ownSlots) return wake
     for (const extent of this.#open.first(siteFree)) {
       if (this.#flows.size >= ownSlots) break
@@ -357,23 +368,43 @@ export class Claiming {
 
   /** Null: not at all for now; else from when on this agent may claim. */
   #waitsUntil(now: Millis): Millis | null {
-    if (this.#swarm.url() === null || this.#refused || this.#around.policy().upstreamWeight === 0) return null
-    if (this.#wholeOnly && (this.claims.size > 0 || this.#flows.size > 0)) return null
+    const held = this.holdsBack(now)
+    return held === null ? now : held.until
+  }
+
+  /** Why this agent does not claim now, and from when on it may (null: who knows); null: it may. */
+  holdsBack(now: Millis): { readonly why: HoldsBack; readonly until: Millis | null } | null {
+    if (this.#swarm.url() === null) return { why: 'no-address', until: null }
+    if (this.#refused) return { why: 'upstream-refused', until: null }
+    if (this.#around.policy().upstreamWeight === 0) return { why: 'wan-forbidden', until: null }
+    if (this.#wholeOnly && (this.claims.size > 0 || this.#flows.size > 0))
+      return { why: 'one-whole-answer', until: null }
     // Who has just lost everybody has lost his own cable, or was asleep: they will be back in a moment.
     const { aloneSince } = this.#around.site
-    if (aloneSince !== null && now < aloneSince + gatewayPatienceMs) return aloneSince + gatewayPatienceMs
+    if (aloneSince !== null && now < aloneSince + gatewayPatienceMs)
+      return { why: 'waits-for-peers-back', until: aloneSince + gatewayPatienceMs }
     if (this.#around.role !== 'gateway') {
       const gatewayUntil = this.gateway.waitUntil(now)
-      if (gatewayUntil !== null) return gatewayUntil
+      if (gatewayUntil !== null) return { why: 'waits-for-gateway', until: gatewayUntil }
       if (
         !this.#swarm.fetchers.has(this.#around.self) &&
         // Who gives nothing is no fetcher of its site, but where there is none it is its own.
         this.#swarm.fetchers.top.length > 0 &&
         (isLargeSite(this.#around) || this.#swarm.fetchers.top.length >= fetchersMax)
       )
-        return null
+        return { why: 'not-a-fetcher', until: null }
     }
-    return Math.max(now, this.#retryAt)
+    return this.#retryAt > now ? { why: 'upstream-failed', until: this.#retryAt } : null
+  }
+
+  /** Upstream flows that the site, and this agent, may have of this transfer now. */
+  slots(): { readonly site: number; readonly own: number } {
+    // What a flow has under way comes whatever is decided meanwhile: where nobody waits, fewer are in nobody's way.
+    const share = this.#swarm.isBackground() ? backgroundSlotsShare : 1
+    const site = Math.ceil(this.#siteSlots() * share)
+    const own =
+      this.#around.role === 'gateway' ? site : Math.ceil(this.#around.policy().upstreamSlots * share)
+    return { site, own }
   }
 
   #siteSlots(): number {

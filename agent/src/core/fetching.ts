@@ -61,6 +61,10 @@ export class Fetching {
   get size(): number {
     return this.#byId.size
   }
+  /** The requests that are under way. */
+  open(): ReadonlyArray<{ readonly chunk: number; readonly peer: AgentId }> {
+    return [...this.#byId.values()]
+  }
   isFetching(chunk: number): boolean {
     return this.#byChunk.has(chunk)
   }

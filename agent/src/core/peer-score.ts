@@ -35,6 +35,27 @@ interface Score {
   idleUntil: Millis
 }
 
+/** What people may see of a score. */
+export interface ScoreLook {
+  /** In flight to it, over all transfers. */
+  readonly requests: number
+  /** Of delivered chunks; 0: none yet. */
+  readonly bytesPerSecond: BytesPerSecond
+  /** How long a chunk takes from it; 0: none has come yet. */
+  readonly chunkMs: Millis
+  /** It is not asked for so long. */
+  readonly restsMs: Millis
+  /** In a row. */
+  readonly failures: number
+  /** Corrupt chunks of the last hour. */
+  readonly strikes: number
+  readonly bannedMs: Millis
+  /** What it says does not count until it delivers. */
+  readonly isTroubled: boolean
+  /** Its claims do not count for now. */
+  readonly isIdle: boolean
+}
+
 export class PeerScores {
   readonly #scores = new Map<AgentId, Score>()
   /** What these say they have does not count until they deliver again: they failed us again and again, or lied. */
@@ -151,6 +172,21 @@ export class PeerScores {
     this.#troubled.add(peer)
     if (score.strikes.length >= strikesForBan) score.bannedUntil = now + banMs
     return score.strikes.length
+  }
+
+  look(peer: AgentId, now: Millis): ScoreLook {
+    const score = this.#scores.get(peer)
+    return {
+      requests: score?.inFlight ?? 0,
+      bytesPerSecond: score?.rate ?? 0,
+      chunkMs: score?.tookMs ?? 0,
+      restsMs: Math.max(0, (score?.restsUntil ?? 0) - now),
+      failures: score?.failuresInRow ?? 0,
+      strikes: score?.strikes.filter(at => at > now - strikeWindowMs).length ?? 0,
+      bannedMs: Math.max(0, (score?.bannedUntil ?? 0) - now),
+      isTroubled: this.isTroubled(peer),
+      isIdle: this.isIdle(peer, now)
+    }
   }
 
   bannedUntil(peer: AgentId): Millis {

@@ -20,6 +20,11 @@ export class RequestWindow {
     return this.open < Math.min(slots, Math.floor(this.#size))
   }
 
+  /** As `hasRoom` would say, without taking the number of slots over. */
+  isFull(slots: number): boolean {
+    return this.open >= Math.min(slots, Math.floor(this.#size))
+  }
+
   /** A chunk came from a peer of the site. Half a request less for each that is late: twenty late ones, and few are left. */
   delivered(tookMs: Millis): void {
     this.usualMs += Math.ceil((tookMs - this.usualMs) / (this.usualMs === 0 ? 1 : 8))

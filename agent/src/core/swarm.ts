@@ -160,6 +160,13 @@ export class Swarm {
   get atWork(): boolean {
     return this.wants.any || this.fetching.size > 0 || this.claiming.flowing
   }
+  get url(): string | null {
+    return this.#url
+  }
+  /** It was, when a chunk came last. */
+  get diskFull(): boolean {
+    return this.#diskFull
+  }
   get keptBytes(): Bytes {
     return this.have.count * this.chunkBytes
   }

@@ -1,11 +1,13 @@
 /**
- * `/api/v1/events`: the whole status as a server-sent event whenever it changes, at most four times a second.
+ * `/api/v1/events`: the whole status as a server-sent event whenever it changes, at most four times a second; with
+ * `?transfer=ID` also where that one's chunks came from.
  *
  * Whole snapshots, not differences: a listener that reconnects after a restart is right with its first event, and there is
  * nothing to resume. With no listener nothing is subscribed, timed or computed. A listener that reads too slowly misses
  * snapshots instead of filling memory.
  */
 import type { ServerResponse } from 'node:http'
+import type { TransferId } from '@starling/shared/ids.ts'
 import { KiB, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 
 export interface EventsTunables {
@@ -29,18 +31,24 @@ export const eventsDefaults: EventsTunables = {
 export interface EventsSource {
   /** The data of the next event, one line of JSON. */
   snapshot(): Promise<string>
+  /** Of the event with a transfer's chunks; null: it is not here (any more). */
+  chunks(transfer: TransferId): string | null
   onChange(listener: () => void): () => void
 }
 
 export interface Events {
-  /** @returns false when there are too many listeners already. */
-  add(response: ServerResponse): boolean
+  /**
+   * @param shown the transfer whose chunks it is told; null: none
+   * @returns false when there are too many listeners already
+   */
+  add(response: ServerResponse, shown: TransferId | null): boolean
   readonly listeners: number
   stop(): void
 }
 
 export function createEvents(source: EventsSource, tunables: EventsTunables = eventsDefaults): Events {
-  const listeners = new Set<ServerResponse>()
+  /** With the transfer that each looks into. */
+  const listeners = new Map<ServerResponse, TransferId | null>()
   let unsubscribe: (() => void) | null = null
   let heartbeat: NodeJS.Timeout | undefined
   let timer: NodeJS.Timeout | undefined
@@ -62,9 +70,15 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
     sending = true
     sentAt = performance.now()
     try {
-      const event = frame(await source.snapshot())
-      for (const response of listeners) {
-        if (response.writableLength <= tunables.backlogBytesMax) response.write(event)
+      const event = frame('status', await source.snapshot())
+      const maps = new Map<TransferId, string>()
+      for (const shown of new Set(listeners.values())) {
+        const chunks = shown === null ? null : source.chunks(shown)
+        if (shown !== null && chunks !== null) maps.set(shown, frame('chunks', chunks))
+      }
+      for (const [response, shown] of listeners) {
+        const more = shown === null ? undefined : maps.get(shown)
+        if (response.writableLength <= tunables.backlogBytesMax) response.write(event + (more ?? ''))
         else response.once('drain', changed)
       }
     } catch {
@@ -79,7 +93,7 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
   function begin(): void {
     unsubscribe = source.onChange(changed)
     heartbeat = setInterval(() => {
-      for (const response of listeners) response.write(':\n\n')
+      for (const response of listeners.keys()) response.write(':\n\n')
     }, tunables.heartbeatMs)
   }
 
@@ -95,9 +109,9 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
     get listeners() {
       return listeners.size
     },
-    add(response) {
+    add(response, shown) {
       if (listeners.size >= tunables.listenersMax) return false
-      listeners.add(response)
+      listeners.set(response, shown)
       if (listeners.size === 1) begin()
       response.once('close', () => {
         if (listeners.delete(response) && listeners.size === 0) end()
@@ -108,7 +122,7 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
       return true
     },
     stop() {
-      for (const response of listeners) response.end()
+      for (const response of listeners.keys()) response.end()
       listeners.clear()
       end()
     }
@@ -116,4 +130,4 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
 }
 
 /** JSON has no line break, so one `data` line is enough. */
-const frame = (json: string) => `event: status\ndata: ${json}\n\n`
+const frame = (name: 'status' | 'chunks', json: string) => `event: ${name}\ndata: ${json}\n\n`

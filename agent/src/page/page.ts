@@ -11,12 +11,14 @@ import { KiB, secondMs } from '@starling/shared/units.ts'
 import { filesIn } from '../config.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
+import type { Insight } from '../views.ts'
 import type { AgentStatus, PageActions } from '../ports.ts'
 import { encodedFor, loadAssets, type Asset } from '../page-files.ts'
 import { dropBody, readJson } from './body.ts'
 import { createEvents } from './events.ts'
 import { allowedHosts, refuseChange, refuseRequest } from './guard.ts'
 import { findRoute, isUnderWay, knownTransfer, sendJson, type RouteTools } from './routes.ts'
+import { createPageCodes } from './page-code.ts'
 import { openToken } from './token.ts'
 
 export interface PageCollaborators {
@@ -27,6 +29,7 @@ export interface PageCollaborators {
    */
   onChange(listener: () => void): () => void
   readonly actions: PageActions
+  readonly insight: Insight
   readonly log: Log
 }
 
@@ -62,7 +65,7 @@ const everyAnswer = {
 
 /** @throws StarlingError `page-port-taken` */
 export async function createPage(collaborators: PageCollaborators, tunables: PageTunables): Promise<Page> {
-  const { actions, log } = collaborators
+  const { actions, insight, log } = collaborators
   const status = async () => collaborators.status()
   const [assets, token] = await Promise.all([
     loadAssets(pageFolder),
@@ -70,9 +73,22 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
   ])
   const events = createEvents({
     snapshot: async () => JSON.stringify(forScreen(await status())),
+    chunks: transfer => {
+      const map = insight.chunks(transfer)
+      return map === null ? null : JSON.stringify(map)
+    },
     onChange: listener => collaborators.onChange(listener)
   })
-  const tools: RouteTools = { status, actions, log, events, metrics: createMetrics(status) }
+  const tools: RouteTools = {
+    status,
+    actions,
+    insight,
+    log,
+    events,
+    metrics: createMetrics(status),
+    codes: createPageCodes(),
+    token
+  }
   let hosts: ReadonlySet<string> = new Set()
 
   const server = createServer({ maxHeaderSize: 16 * KiB }, (request, response) => {
@@ -182,7 +198,8 @@ const statuses: Readonly<Record<string, number>> = {
   'body-too-large': 413,
   'config-fixed': 409,
   'bad-query': 400,
-  'no-access-log': 404
+  'no-access-log': 404,
+  'code-used': 403
 }
 
 function sendFailure(response: ServerResponse, error: unknown): void {

@@ -11,11 +11,16 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { AgentStatus, PageActions, TransferView } from '../ports.ts'
 import { requestQueryOf } from './request-query.ts'
+import type { Insight } from '../views.ts'
 import type { Events } from './events.ts'
+import type { PageCodes } from './page-code.ts'
 
 export interface RouteTools {
   status(): Promise<AgentStatus>
   readonly actions: PageActions
+  readonly insight: Insight
+  readonly codes: PageCodes
+  readonly token: string
   readonly metrics: Metrics
   readonly events: Events
   readonly log: Log
@@ -25,6 +30,8 @@ const retryShape = z.strictObject({
   host: z.string().max(253).optional(),
   client: z.string().max(64).optional()
 })
+
+const codeShape = z.strictObject({ code: z.string().max(64) })
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -50,6 +57,28 @@ const view = (path: string, pick: (status: AgentStatus) => unknown): Route => ({
   change: false,
   async answer(tools, response) {
     sendJson(response, 200, pick(await tools.status()))
+  }
+})
+
+/** A JSON answer that is made when it is asked for. */
+const look = (path: string, ask: (insight: Insight) => unknown): Route => ({
+  method: 'GET',
+  path,
+  change: false,
+  async answer({ insight }, response) {
+    sendJson(response, 200, await ask(insight))
+  }
+})
+
+/** The same of one transfer. */
+const lookInto = (path: string, ask: (insight: Insight, transfer: TransferId) => unknown): Route => ({
+  method: 'GET',
+  path,
+  change: false,
+  async answer({ insight }, response, transfer) {
+    const found = await ask(insight, transfer)
+    if (found === null) throw unknownTransfer()
+    sendJson(response, 200, found)
   }
 })
 
@@ -81,10 +110,66 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/api/v1/events',
     change: false,
-    async answer(tools, response) {
+    async answer(tools, response, _transfer, _body, query) {
+      const shown = query.get('transfer')
+      if (shown !== null && !isTransferId(shown)) throw unknownTransfer()
       response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
       response.flushHeaders()
-      if (!tools.events.add(response)) response.end('retry: 10000\n\n')
+      if (!tools.events.add(response, shown)) response.end('retry: 10000\n\n')
+    }
+  },
+  look('/api/v1/delivery-status', insight => insight.deliveryStatus()),
+  look('/api/v1/perfsnap', insight => insight.perfSnap()),
+  look('/api/v1/peer-info', insight => insight.peerInfo()),
+  look('/api/v1/history', insight => insight.history()),
+  look('/api/v1/health', insight => insight.health()),
+  lookInto('/api/v1/transfers/:id/why', (insight, transfer) => insight.why(transfer)),
+  lookInto('/api/v1/transfers/:id/chunks', (insight, transfer) => insight.chunks(transfer)),
+  {
+    method: 'GET',
+    path: '/api/v1/log',
+    change: true,
+    async answer({ insight }, response, _transfer, _body, query) {
+      sendJson(response, 200, insight.log(logLimitOf(query)))
+    }
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/support-bundle',
+    change: true,
+    async answer({ insight, actions }, response, _transfer, _body, query) {
+      const withNames = query.get('names') === '1'
+      const bundle = await insight.supportBundle(withNames)
+      actions.audit({ who: 'api', what: 'api', detail: { path: '/api/v1/support-bundle', withNames } })
+      response.writeHead(200, {
+        'content-type': 'application/zip',
+        'content-disposition': 'attachment; filename="starling-support.zip"',
+        'content-length': bundle.length
+      })
+      response.end(bundle)
+    }
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/page-code',
+    change: true,
+    async answer({ codes }, response) {
+      sendJson(response, 200, { code: codes.make() })
+    }
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/page-code/redeem',
+    change: false,
+    takesBody: true,
+    async answer({ codes, token }, response, _transfer, body) {
+      const asked = codeShape.safeParse(body)
+      if (!asked.success || !codes.redeem(asked.data.code))
+        throw new StarlingError(
+          'code-used',
+          'this code was used, is older than a minute, or is none: run `starling page` again'
+        )
+      sendJson(response, 200, { token })
     }
   },
   {
@@ -209,13 +294,26 @@ export function findRoute(method: string, path: string): Found {
 /** @throws StarlingError `unknown-transfer` */
 export async function knownTransfer(id: string, status: () => Promise<AgentStatus>): Promise<TransferId> {
   const known = isTransferId(id) && (await status()).transfers.some(({ transfer }) => transfer === id)
-  if (!known) {
-    throw new StarlingError(
-      'unknown-transfer',
-      'there is no such transfer in the cache; `starling cache ls` lists them'
-    )
-  }
+  if (!known) throw unknownTransfer()
   return id
+}
+
+function unknownTransfer(): StarlingError {
+  return new StarlingError(
+    'unknown-transfer',
+    'there is no such transfer in the cache; `starling cache ls` lists them'
+  )
+}
+
+const logLinesDefault = 200
+const logLinesMax = 2000
+
+/** @throws StarlingError `bad-query` */
+function logLimitOf(query: URLSearchParams): number {
+  const limit = query.get('limit') ?? String(logLinesDefault)
+  if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > logLinesMax)
+    throw new StarlingError('bad-query', `give limit as a number from 1 to ${logLinesMax}`)
+  return Number(limit)
 }
 
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {

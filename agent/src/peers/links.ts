@@ -58,6 +58,8 @@ export interface Links {
   /** Where a linked peer serves chunks. */
   readonly bulkAt: (peer: AgentId) => { readonly host: string; readonly port: number } | null
   readonly list: () => PeerInfo[]
+  /** By asking for a protocol that it does not have. Null: it is not linked, or did not answer in time. */
+  roundTripMs(peer: AgentId): Promise<Millis | null>
   stop(): void
 }
 
@@ -319,6 +321,20 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
         capabilities,
         connectedAt: openedAt
       })),
+    async roundTripMs(peer) {
+      const link = contacts.get(peer)?.link
+      if (link?.hello == null) return null
+      const askedAt = performance.now()
+      try {
+        const stream = await link.connection.newStream(aliveProtocol, {
+          signal: AbortSignal.timeout(limits.aliveMs)
+        })
+        stream.abort(new Error('it lives'))
+      } catch (error) {
+        if (!isUnsupported(error)) return null
+      }
+      return performance.now() - askedAt
+    },
     stop() {
       for (const contact of contacts.values()) {
         for (const timer of contact.connections.values()) clearTimeout(timer)

@@ -232,6 +232,7 @@ export async function createPeers(
     linked: peer => links.linked(peer) !== null,
     bulkAt: links.bulkAt,
     list: links.list,
+    roundTripMs: peer => links.roundTripMs(peer),
     addresses: () => host.getMultiaddrs().sort(nearestFirst).map(String),
     refusals: () => refusals.counted,
     signs: () => ({

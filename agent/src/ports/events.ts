@@ -2,6 +2,7 @@
 import type { AgentEvent } from '../core/events.ts'
 
 export type { Nearness, Sharing } from '../core/sharing.ts'
+export type { PeerLook, PeerReason, TransferLook, TransferReason } from '../core/why.ts'
 export type {
   AgentEffect,
   AgentEvent,

@@ -33,6 +33,8 @@ export interface PeersPort {
   /** Where a linked peer serves chunks: the address we know it by, and the port it told; null when it does not. */
   bulkAt(peer: AgentId): { readonly host: string; readonly port: number } | null
   list(): readonly PeerInfo[]
+  /** Measured now. Null: it is not linked, or did not answer. */
+  roundTripMs(peer: AgentId): Promise<Millis | null>
   /** Multiaddrs others can dial, LAN addresses first. */
   addresses(): readonly string[]
   /** Reasons why contacts failed, counted: 'no-credential', 'other-fleet', 'other-site', 'unreachable', ... */

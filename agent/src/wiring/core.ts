@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Machine } from '@starling/shared/machine.ts'
 import type { AgentConfig } from '../config.ts'
-import { createAgentCore, type AgentCoreInit } from '../core/agent.ts'
+import { createAgentCore, type AgentCoreInit, type AgentCoreMachine } from '../core/agent.ts'
 import type { AgentEffect, AgentEvent } from '../core/events.ts'
 import type { Log } from '../log.ts'
 import type { Stops } from '../stops.ts'
@@ -10,6 +10,7 @@ import { spanned } from '../core-spans.ts'
 import type { Spans } from '../telemetry/spans.ts'
 import { traced, traceTo } from '../trace.ts'
 
+/** @returns `core` to be driven, and `mind` to be looked into */
 export function createCore(
   init: AgentCoreInit,
   { trace, dataFolder }: Pick<AgentConfig, 'trace' | 'dataFolder'>,
@@ -19,9 +20,9 @@ export function createCore(
     readonly log: Log
     readonly stops: Stops
   }
-): Machine<AgentEvent, AgentEffect> {
-  const core = createAgentCore(init)
-  if (trace === null) return spanned(core, parts.spans)
+): { readonly core: Machine<AgentEvent, AgentEffect>; readonly mind: AgentCoreMachine } {
+  const mind = createAgentCore(init)
+  if (trace === null) return { core: spanned(mind, parts.spans), mind }
   const { log } = parts
   const path = resolve(dataFolder, trace)
   log.info({ path }, 'all events are recorded, with the URLs that clients ask for')
@@ -30,5 +31,5 @@ export function createCore(
     parts.problem(sentence)
   })
   parts.stops.push(() => tracing.close())
-  return spanned(traced(core, tracing), parts.spans)
+  return { core: spanned(traced(mind, tracing), parts.spans), mind }
 }

@@ -1,12 +1,12 @@
 /** What an agent knows beside its content and takes into its next life: names for it in the store, and when it is written down. */
 import { messageOf } from '@starling/shared/errors.ts'
-import type { AgentId } from '@starling/shared/ids.ts'
-import { minuteMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs } from '@starling/shared/units.ts'
 import type { FarUploads } from '../far-uploads.ts'
 import type { Trust } from '../identity/trust.ts'
 import type { LineMeter } from '../line-meter.ts'
 import type { Log } from '../log.ts'
 import type { StorePort } from '../ports.ts'
+import type { Ban } from '../report.ts'
 
 /** Names under which the store remembers what is not about content. */
 export const remembered = {
@@ -16,14 +16,15 @@ export const remembered = {
   config: 'config',
   tunnelled: 'tunnelled',
   farUploads: 'far-uploads',
-  wanLine: 'wan-line'
+  wanLine: 'wan-line',
+  history: 'history'
 } as const
 
 /** Those that are still in force. */
-export function bansOf(kept: unknown): Array<{ peer: AgentId; until: Millis }> {
+export function bansOf(kept: unknown): Ban[] {
   if (!Array.isArray(kept)) return []
   return kept.filter(
-    (ban): ban is { peer: AgentId; until: Millis } =>
+    (ban): ban is Ban =>
       typeof ban?.peer === 'string' && typeof ban.until === 'number' && ban.until > Date.now()
   )
 }
@@ -37,9 +38,11 @@ export function keepWhatIsLearnt(parts: {
   readonly trust: Pick<Trust, 'snapshot'>
   readonly farUploads: FarUploads
   readonly lineMeter: LineMeter
+  /** What came from where over time. */
+  readonly insight: { keep(): Promise<void> }
   readonly log: Log
 }): () => Promise<void> {
-  const { store, trust, farUploads, lineMeter, log } = parts
+  const { store, trust, farUploads, lineMeter, insight, log } = parts
   let trustKept = trust.snapshot()
   async function keepTrust(): Promise<void> {
     const snapshot = trust.snapshot()
@@ -50,6 +53,7 @@ export function keepWhatIsLearnt(parts: {
   async function keepMeasures(): Promise<void> {
     await store.remember(remembered.farUploads, farUploads.snapshot())
     await store.remember(remembered.wanLine, lineMeter.bytesPerSecond)
+    await insight.keep()
   }
   const timer = setInterval(() => {
     Promise.all([keepTrust(), keepMeasures()]).catch((error: unknown) => {

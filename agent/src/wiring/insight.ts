@@ -1,0 +1,66 @@
+/** What people may see of the agent beside its status, out of the parts that know it. */
+import type { SiteId } from '@starling/shared/ids.ts'
+import type { BulkTls } from '../bulk/bulk-tls.ts'
+import type { LiveConfig } from '../config-reload.ts'
+import type { AgentCoreMachine } from '../core/agent.ts'
+import type { Flows } from '../flows/flows.ts'
+import type { Host } from '../host/host.ts'
+import type { Trust } from '../identity/trust.ts'
+import { createInsight, type RunningInsight } from '../insight/insight.ts'
+import type { Log } from '../log.ts'
+import type { MetPeers } from '../met-peers.ts'
+import type { PolicyState } from '../policy-state.ts'
+import type { AgentStatus, PageActions, PeersPort, StorePort } from '../ports.ts'
+import type { Reporter } from '../report.ts'
+import { remembered } from './memory.ts'
+
+export async function openInsight(parts: {
+  readonly mind: AgentCoreMachine
+  readonly status: () => Promise<AgentStatus>
+  readonly store: StorePort
+  readonly flows: Pick<Flows, 'totals'>
+  readonly network: PeersPort
+  readonly bulk: Pick<BulkTls, 'port'>
+  readonly metPeers: MetPeers
+  readonly site: SiteId
+  readonly reporter: Reporter
+  readonly policy: PolicyState
+  /** DODownloadMode. */
+  readonly mode: () => number
+  readonly host: Host
+  readonly live: LiveConfig
+  readonly showPolicy: PageActions['showPolicy']
+  readonly trust: Trust
+  readonly mdns: boolean
+  readonly log: Log
+}): Promise<RunningInsight> {
+  const { store, live, metPeers, policy, site } = parts
+  return createInsight({
+    status: parts.status,
+    core: parts.mind,
+    stored: () => store.list(),
+    totals: () => parts.flows.totals(),
+    peers: () => parts.network,
+    kindOf(peer) {
+      const theirs = metPeers.siteOf(peer)
+      return {
+        isGateway: metPeers.roleOf(peer) === 'gateway',
+        isOfOtherSite: theirs !== null && theirs !== site
+      }
+    },
+    bans: () => parts.reporter.bans(),
+    effective: () => policy.now(),
+    mode: parts.mode,
+    host: () => parts.host.now(),
+    showConfig: () => live.settings(),
+    showPolicy: parts.showPolicy,
+    configProblems: () => live.problems(),
+    waiting: () => live.waiting(),
+    clockOffsetMs: () => parts.trust.now() - Date.now(),
+    mdns: parts.mdns,
+    bulkPort: () => parts.bulk.port,
+    kept: await store.recall(remembered.history),
+    remember: history => store.remember(remembered.history, history),
+    log: parts.log
+  })
+}
