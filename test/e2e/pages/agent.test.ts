@@ -71,14 +71,21 @@ describeInBrowser("the agent's page", browser => {
   })
 
   test('shows what origins call their files as text', async () => {
-    const names = ['/<svg onload=alert(1)>.cab', "/'\"><script>alert(2)</script>.cab"]
+    const names = ['/<svg onload=alert(1)>.cab', '/\'"><script>alert(2)</script>.cab']
     await visit(browser(), `${second.page}/`, async page => {
       for (const name of names) {
         origin.put(name, seededContent(name, 64 * KiB))
         origin.put(encodeURI(name), seededContent(name, 2 * MiB))
         await download(second.proxy, origin.url + encodeURI(name))
       }
-      await expect.poll(() => page.getByRole('row').filter({ hasText: /onload=alert|alert\(2\)/ }).count()).toBe(2)
+      await expect
+        .poll(() =>
+          page
+            .getByRole('row')
+            .filter({ hasText: /onload=alert|alert\(2\)/ })
+            .count()
+        )
+        .toBe(2)
       expect(await page.locator('main [onload], main script').count()).toBe(0)
       await looksWell(page, 'agent-hostile-names')
     })
@@ -150,9 +157,9 @@ describeInBrowser("the agent's page", browser => {
     expect(shown).toContain('bad-host')
     // Even with the token, so that a rule is seen at work and not the lack of it.
     for (const headers of [{ host: rebound.host }, { origin: new URL(foreign).origin }, { origin: 'null' }])
-      expect(await statusOf(`${first.page}/api/v1/config`, { ...headers, authorization: `Bearer ${token}` })).toBe(
-        403
-      )
+      expect(
+        await statusOf(`${first.page}/api/v1/config`, { ...headers, authorization: `Bearer ${token}` })
+      ).toBe(403)
     expect(await statusOf(`${first.page}/api/v1/config`, { authorization: `Bearer ${token}` })).toBe(200)
   })
 })

@@ -27,7 +27,10 @@ describeInBrowser("who may do what on the coordinator's page", browser => {
     const ticket = await ticketOf(house, coordinator, ['--uses', '2'])
     hostile = await joinAndTell(ticket, {
       version: '<b>1</b>',
-      host: { hostName: '<img src=x onerror=alert(1)>', '"><script>alert(2)</script>': '<svg onload=alert(3)>' }
+      host: {
+        hostName: '<img src=x onerror=alert(1)>',
+        '"><script>alert(2)</script>': '<svg onload=alert(3)>'
+      }
     })
     await joinAndTell(ticket, { host: { hostName: 'mirrored-\u202Egnp.exe\u200B' } })
     sessions = await sessionsOf(browser(), coordinator, ['viewer'])
@@ -52,7 +55,9 @@ describeInBrowser("who may do what on the coordinator's page", browser => {
           await page.getByRole('heading', { level: 1 }).waitFor()
           const changing = page.getByRole('main').getByRole('button', { disabled: false })
           const names = await changing.allTextContents()
-          expect(names.filter(name => /make|revoke|move|remove|save|publish|delete|purge/i.test(name))).toEqual([])
+          expect(
+            names.filter(name => /make|revoke|move|remove|save|publish|delete|purge/i.test(name))
+          ).toEqual([])
         }
       },
       { session: sessions.viewer }
@@ -68,7 +73,12 @@ describeInBrowser("who may do what on the coordinator's page", browser => {
         const answers: string[] = []
         for (const operation of forbidden) {
           const { method } = operation
-          const { status, body } = await ask(page, method, pathOf(operation), method === 'GET' ? undefined : {})
+          const { status, body } = await ask(
+            page,
+            method,
+            pathOf(operation),
+            method === 'GET' ? undefined : {}
+          )
           answers.push(`${titleOf(operation)}: ${status} ${(body as { code?: string } | null)?.code}`)
         }
         return answers
@@ -120,7 +130,10 @@ describeInBrowser("who may do what on the coordinator's page", browser => {
       rebound.href,
       async page => {
         await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
-        return await Promise.all([ask(page, 'GET', '/api/v1/agents'), ask(page, 'POST', '/api/v1/tickets', {})])
+        return await Promise.all([
+          ask(page, 'GET', '/api/v1/agents'),
+          ask(page, 'POST', '/api/v1/tickets', {})
+        ])
       },
       { session: sessions.admin, expects: [signedOut, /401 \(Unauthorized\)/] }
     )
