@@ -14,6 +14,13 @@ import type { Bench, BenchRun, BenchSetup, Figures } from './bench.ts'
 import { enrolAll, makeKeys } from './enrolled-fleet.ts'
 import { costOf } from './process-cost.ts'
 
+/** What is there in the page, where the measuring functions run. */
+declare const document: {
+  querySelector(selector: string): { readonly scrollTop: number } | null
+  querySelectorAll(selector: string): { readonly length: number }
+}
+declare const requestAnimationFrame: (call: (now: number) => void) => void
+
 const agentsUsual = 10_000
 /** Each in a browser that has never been there. */
 const paints = 5
@@ -97,9 +104,9 @@ async function firstPaintMs(browser: Browser, address: string, session?: Session
 
 /** Of content: the page's words, not its ground. */
 async function painted(page: Page): Promise<Millis> {
-  const isPainted = () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime
+  const isPainted = () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0
   const handle = await page.waitForFunction(isPainted)
-  return (await handle.jsonValue()) ?? 0
+  return await handle.jsonValue()
 }
 
 /** Script and style as they came over the wire. */
@@ -128,11 +135,11 @@ async function listed(page: Page, wanted: string): Promise<Figures> {
   await rows.first().waitFor()
   await page.evaluate(() => {
     const seen = { longestTaskMs: 0, longestFrameMs: 0 }
-    Object.assign(window, { seen })
+    Object.assign(globalThis, { seen })
     new PerformanceObserver(list => {
       for (const { duration } of list.getEntries())
         seen.longestTaskMs = Math.max(seen.longestTaskMs, duration)
-    }).observe({ entryTypes: ['longtask'] })
+    }).observe({ type: 'longtask' as 'measure' })
     let before = performance.now()
     const frame = (now: number): void => {
       seen.longestFrameMs = Math.max(seen.longestFrameMs, now - before)
@@ -149,7 +156,7 @@ async function listed(page: Page, wanted: string): Promise<Figures> {
   await page.waitForFunction(() => document.querySelectorAll('.long-table .row').length === 1)
   const listFilterMs = performance.now() - typedAt
   const seen = await page.evaluate(
-    () => (window as unknown as { seen: { longestTaskMs: number; longestFrameMs: number } }).seen
+    () => (globalThis as unknown as { seen: { longestTaskMs: number; longestFrameMs: number } }).seen
   )
   return {
     listFilterMs,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openHouse } from '../harness.ts'
 import { startAgent, startCoordinator, type AgentHandle, type CoordinatorHandle } from '../site.ts'
 import { describeInBrowser, visit, type Session } from './browser.ts'
+import { focused, tabTo } from './keyboard.ts'
 import { looksWell } from './looks.ts'
 import { addressOf, makeFirstAdmin, password, signedOut, signIn, untilSignedIn } from './signing-in.ts'
 
@@ -133,6 +134,54 @@ describeInBrowser("the coordinator's page", browser => {
       },
       { session: admin, expects: [/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING/] }
     )
+  })
+
+  test('can be used without a mouse', async () => {
+    const [agent] = seen as [AgentHandle]
+    await visit(
+      browser(),
+      `${addressOf(coordinator)}#/fleet`,
+      async page => {
+        await untilSignedIn(page)
+        await page.keyboard.press('Tab')
+        await expect.poll(() => focused(page)).toBe('Skip to the content')
+        await tabTo(page, 'Agents')
+        await page.keyboard.press('Enter')
+        await page.getByRole('table', { name: 'Agents' }).getByRole('link').first().waitFor()
+        await page.goto(`${addressOf(coordinator)}#/agents/${agent.id}`)
+        await page.getByRole('button', { name: 'Revoke' }).waitFor()
+        await tabTo(page, 'Revoke')
+        await page.keyboard.press('Enter')
+        const dialog = page.getByRole('dialog', { name: 'Revoke' })
+        await dialog.waitFor()
+        await page.keyboard.press('Escape')
+        await dialog.waitFor({ state: 'hidden' })
+        expect(await focused(page)).toBe('Revoke')
+      },
+      { session: admin }
+    )
+  })
+
+  test('speaks Chinese to whoever asks for it, and goes on doing so', async () => {
+    await visit(
+      browser(),
+      `${addressOf(coordinator)}#/fleet`,
+      async page => {
+        await page.getByRole('combobox', { name: 'Language' }).selectOption('zh')
+        await page.locator('html[lang=zh-Hans]').waitFor()
+        const title = page.getByRole('heading', { level: 1 })
+        await expect.poll(() => title.textContent()).toMatch(/^\p{Script=Han}+$/u)
+        await page.reload()
+        await expect.poll(() => title.textContent()).toMatch(/^\p{Script=Han}+$/u)
+        await page.getByText('2 / 2').or(page.getByText(/2.+2/)).first().waitFor()
+        await looksWell(page, 'coordinator-fleet-zh')
+      },
+      { session: admin }
+    )
+    await visit(browser(), addressOf(coordinator), page => page.locator('html[lang=zh-Hans]').waitFor(), {
+      language: 'zh-CN',
+      expects: [signedOut]
+    })
   })
 
   test('puts a machine out of the fleet, after it was asked why', async () => {

@@ -8,6 +8,12 @@ import type { Browser } from 'playwright-core'
 import type { House } from '../harness.ts'
 import { foreignHost, visit, type Session } from './browser.ts'
 
+/** What is there in the page, where the attack runs. */
+declare const document: {
+  createElement(name: 'iframe'): { src: string } & EventTarget
+  readonly body: { append(frame: object): void }
+}
+
 export interface Attack {
   readonly method: string
   readonly path: string

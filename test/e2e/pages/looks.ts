@@ -7,6 +7,10 @@ import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { screenshotFile } from './browser.ts'
 
+/** What is there in the page, where these functions run. */
+declare const document: { readonly documentElement: { readonly scrollWidth: number } }
+declare const innerWidth: number
+
 const schemes = ['light', 'dark'] as const
 const widths = [390, 1280] as const
 
@@ -31,9 +35,9 @@ export async function looksWell(page: Page, name: string): Promise<void> {
 
 /** By the debugger's door, which the page's policy for scripts does not close. */
 async function seriousFindings(page: Page): Promise<string[]> {
-  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source)
   const { violations } = await page.evaluate(() =>
-    (window as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ['violations'] })
+    (globalThis as unknown as { axe: typeof axe }).axe.run({ resultTypes: ['violations'] })
   )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

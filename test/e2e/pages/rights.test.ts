@@ -29,7 +29,7 @@ describeInBrowser("who may do what on the coordinator's page", browser => {
       version: '<b>1</b>',
       host: {
         hostName: '<img src=x onerror=alert(1)>',
-        '"><script>alert(2)</script>': '<svg onload=alert(3)>'
+        platform: '<svg onload=alert(3)>'
       }
     })
     await joinAndTell(ticket, { host: { hostName: 'mirrored-\u202Egnp.exe\u200B' } })
