@@ -9,23 +9,29 @@ export type LiveState = 'waiting' | 'live' | 'lost'
 const reopenMs = 5000
 
 /**
- * Calls `take` with each event's data, parsed.
+ * Calls `take` with each event's data, parsed, and its name.
  * @param url null: do not listen
  */
-export function useEvents(url: string | null, name: string, take: (data: unknown) => void): LiveState {
+export function useEvents(
+  url: string | null,
+  names: string | readonly string[],
+  take: (data: unknown, name: string) => void
+): LiveState {
   const [state, setState] = useState<LiveState>('waiting')
   const taker = useRef(take)
   taker.current = take
+  const listed = [names].flat().join(' ')
   useEffect(() => {
     if (url === null) return undefined
     let source: EventSource
     let timer: ReturnType<typeof setTimeout> | undefined
     const open = () => {
       source = new EventSource(url)
-      source.addEventListener(name, event => {
-        setState('live')
-        taker.current(JSON.parse(event.data as string))
-      })
+      for (const name of listed.split(' '))
+        source.addEventListener(name, event => {
+          setState('live')
+          taker.current(JSON.parse(event.data as string), name)
+        })
       source.addEventListener('open', () => setState('live'))
       source.addEventListener('error', () => {
         setState('lost')
@@ -39,6 +45,6 @@ export function useEvents(url: string | null, name: string, take: (data: unknown
       clearTimeout(timer)
       source.close()
     }
-  }, [url, name])
+  }, [url, listed])
   return state
 }

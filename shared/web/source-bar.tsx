@@ -41,12 +41,15 @@ export function SourceBar(props: {
 export function SourceLegend(props: {
   readonly bytes: BytesBySource
   readonly names: Readonly<Record<Source, string>>
+  /** Without those from which nothing came. */
+  readonly short?: boolean
 }) {
   const { format } = useWords()
   const whole = sources.reduce((sum, source) => sum + props.bytes[source], 0)
+  const shown = props.short === true ? sources.filter(source => props.bytes[source] > 0) : sources
   return (
     <dl class="legend">
-      {sources.map(source => (
+      {shown.map(source => (
         <div key={source}>
           <dt>
             <span class={`swatch ${source}`} />

@@ -14,6 +14,8 @@ export interface Line {
   readonly values: ReadonlyArray<number | null>
 }
 
+const powersOfTwo = Array.from({ length: 52 }, (_, power) => 2 ** power)
+
 export function TimeChart(props: {
   /** Ms since 1970, ascending. */
   readonly times: readonly number[]
@@ -24,10 +26,12 @@ export function TimeChart(props: {
   /** Each line on top of the ones before it. */
   readonly stacked?: boolean
   readonly heightPx?: number
+  /** The axis goes in powers of two, as bytes are written. */
+  readonly binary?: boolean
 }) {
   const box = useRef<HTMLDivElement>(null)
   const { locale } = useWords()
-  const { times, lines, stacked = false, heightPx = 220, write } = props
+  const { times, lines, stacked = false, binary = false, heightPx = 220, write } = props
   useEffect(() => {
     const node = box.current
     if (node === null) return undefined
@@ -58,6 +62,7 @@ export function TimeChart(props: {
           grid,
           ticks: grid,
           size: 76,
+          ...(binary ? { incrs: powersOfTwo } : {}),
           font: `12px ${css.fontFamily}`,
           values: (_plot, splits) => splits.map(write)
         }
@@ -93,7 +98,7 @@ export function TimeChart(props: {
       plot.destroy()
       probe.remove()
     }
-  }, [times, lines, stacked, heightPx, locale, write])
+  }, [times, lines, stacked, binary, heightPx, locale, write])
   return <div class="chart" ref={box} role="img" aria-label={props.summary} />
 }
 

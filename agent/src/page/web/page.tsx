@@ -1,29 +1,63 @@
 /**
- * The agent's page: listens to the agent's snapshots and shows them, section by section. When the agent goes away the page
- * says so and keeps what it showed, greyed.
+ * The agent's page: listens to the agent's snapshots and shows them, one section at a time; the address says which. When the agent
+ * goes away the page says so and keeps what it showed, greyed.
  */
 import starling from '@starling/shared/web/starling.svg'
 import { useEvents } from '@starling/shared/web/live.ts'
 import { LookSettings } from '@starling/shared/web/look-settings.tsx'
 import { safeText, shortId } from '@starling/shared/web/names.ts'
+import { linkTo, usePlace } from '@starling/shared/web/route.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { CacheSection } from './cache-section.tsx'
-import { PeersSection } from './peers-section.tsx'
-import { SavingsSection } from './savings-section.tsx'
-import { Rates, type Status } from './status.ts'
-import { TransfersSection } from './transfers-section.tsx'
+import type { ChunkMap, HealthView as Health, PeerInfoView } from '../../views.ts'
+import './page.css'
+import { useAsked } from './asked.ts'
+import { CacheView } from './cache-view.tsx'
+import { HealthView } from './health-view.tsx'
+import { LogView } from './log-view.tsx'
+import { NowView } from './now-view.tsx'
+import { PeersView } from './peers-view.tsx'
+import { PolicyView } from './policy-view.tsx'
+import { SavingsView } from './savings-view.tsx'
+import { Rates, isUnderWay, type Status } from './status.ts'
+import { UnlockProvider, useUnlock } from './unlock.tsx'
+import { useShown } from './use-shown.ts'
 import { useText } from './words.ts'
 
 /** Without an event for so long nothing moves any more, so a speed that still stood there would be untrue. */
 const quietMs = 2000
+/** Of an agent that does nothing. */
+const noRates = new Rates().at(0)
+
+const views = ['now', 'savings', 'peers', 'cache', 'health', 'policy', 'log'] as const
+type View = (typeof views)[number]
 
 export function Page() {
+  return (
+    <UnlockProvider>
+      <Frame />
+    </UnlockProvider>
+  )
+}
+
+function Frame() {
   const { t } = useText()
+  const place = usePlace()
+  const view: View = views.find(name => name === place.path[0]) ?? 'now'
   const [status, setStatus] = useState<Status | null>(null)
+  const [chunks, setChunks] = useState<ChunkMap | null>(null)
   const [, tick] = useState(0)
   const rates = useRef(new Rates())
   const seenAt = useRef(0)
-  const live = useEvents('/api/v1/events', 'status', data => {
+  const quiet = performance.now() - seenAt.current
+  const perSecond = quiet > quietMs ? noRates : rates.current.at(performance.now())
+  const active = (status?.transfers ?? [])
+    .filter(one => isUnderWay(one, perSecond))
+    // A card stays where it is while its reader looks at it.
+    .toSorted((one, other) => (one.key === other.key ? 0 : one.key < other.key ? -1 : 1))
+  const [shown, show] = useShown(active.map(({ transfer }) => transfer))
+  const looksAt = view === 'now' && shown !== null ? `?transfer=${shown}` : ''
+  const live = useEvents(`/api/v1/events${looksAt}`, ['status', 'chunks'], (data, name) => {
+    if (name === 'chunks') return setChunks(data as ChunkMap)
     const next = data as Status
     // An upgraded agent brings its own page.
     if (status !== null && status.version !== next.version) location.reload()
@@ -39,12 +73,25 @@ export function Page() {
     }, 1000)
     return () => clearInterval(timer)
   }, [])
+  useEffect(() => {
+    document.title = view === 'now' ? 'Starling' : `${t(`nav.${view}`)} · Starling`
+  }, [view, t])
+  const health = useAsked<Health>('/api/v1/health', view === 'health' ? 5000 : 30_000)
+  const peers = useAsked<PeerInfoView>(
+    view === 'peers' || view === 'cache' ? '/api/v1/peer-info' : null,
+    view === 'peers' ? 2000 : 10_000
+  )
 
-  const quiet = performance.now() - seenAt.current
-  const perSecond = quiet > quietMs ? new Map<string, number>() : rates.current.at(performance.now())
   return (
     <div class={live === 'lost' ? 'stale' : ''}>
-      <a class="skip" href="#transfers">
+      <a
+        class="skip"
+        href="#main"
+        onClick={event => {
+          event.preventDefault()
+          document.getElementById('main')?.focus()
+        }}
+      >
         {t('skip')}
       </a>
       <header>
@@ -52,7 +99,9 @@ export function Page() {
         <div class="who">
           <h1>Starling</h1>
           <p title={status?.id}>
-            {status === null ? ' ' : `${shortId(status.id)} · ${safeText(status.site)} · ${status.role}`}
+            {status === null
+              ? ' '
+              : `${shortId(status.id)} · ${safeText(status.site)} · ${t(`role.${status.role}`)}`}
           </p>
         </div>
         <p
@@ -71,25 +120,51 @@ export function Page() {
             dark: t('look.dark')
           }}
         />
+        <Lock />
       </header>
-      {status !== null && (
-        <main>
-          {status.problems.length > 0 && (
-            <section id="problems" aria-labelledby="problems-title">
-              <h2 id="problems-title">{t('problems')}</h2>
-              <ul>
-                {status.problems.map(problem => (
-                  <li key={problem}>{safeText(problem)}</li>
-                ))}
-              </ul>
-            </section>
-          )}
-          <SavingsSection status={status} />
-          <TransfersSection status={status} rates={perSecond} />
-          <PeersSection status={status} />
-          <CacheSection status={status} />
-        </main>
-      )}
+      <nav aria-label={t('nav')}>
+        <ul>
+          {views.map(name => (
+            <li key={name}>
+              <a href={linkTo([name])} aria-current={name === view ? 'page' : undefined}>
+                {name === 'health' && (
+                  <span class="dot" data-state={health.value?.state ?? 'unknown'} aria-hidden="true" />
+                )}
+                {t(`nav.${name}`)}
+                {name === 'now' && active.length > 0 && <span class="badge">{active.length}</span>}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <main id="main" tabIndex={-1} aria-label={t(`nav.${view}`)}>
+        {view === 'health' && <HealthView health={health} />}
+        {view === 'policy' && <PolicyView />}
+        {view === 'log' && <LogView />}
+        {view === 'cache' && <CacheView peers={peers} />}
+        {status !== null && view === 'now' && (
+          <NowView
+            status={status}
+            rates={perSecond}
+            health={health.value}
+            active={active}
+            shown={shown}
+            chunks={chunks}
+            show={show}
+          />
+        )}
+        {status !== null && view === 'savings' && <SavingsView status={status} />}
+        {status !== null && view === 'peers' && (
+          <PeersView status={status} rates={perSecond} peers={peers} />
+        )}
+      </main>
     </div>
   )
+}
+
+/** Whoever has finished locks, so that the next one at this screen only looks. */
+function Lock() {
+  const { t } = useText()
+  const { token, lock } = useUnlock()
+  return token === null ? null : <button onClick={lock}>{t('unlock.lock')}</button>
 }

@@ -14,17 +14,36 @@ interface Sample {
   readonly bytes: ReadonlyMap<string, number>
 }
 
-/** What moves: bytes that arrive, or, once all are here, bytes that leave to programs. */
-function sampleOf(status: Status, at: number): Sample {
+/** Keys of what is no transfer: a transfer's id is in hex. */
+const lan = 'lan'
+const origin = 'origin'
+const given = 'given'
+
+/** What moves: bytes that arrive, or, once all are here, bytes that leave to programs; and those of the whole agent. */
+function sampleOf({ transfers, totals }: Status, at: number): Sample {
   return {
     at,
-    bytes: new Map(
-      status.transfers.map(transfer => [
-        transfer.transfer,
-        transfer.complete ? transfer.bytes.toClients : transfer.keptBytes
-      ])
-    )
+    bytes: new Map([
+      ...transfers.map(
+        transfer =>
+          [
+            transfer.transfer as string,
+            transfer.complete ? transfer.bytes.toClients : transfer.keptBytes
+          ] as const
+      ),
+      [lan, totals.fromPeers + totals.fromGateway],
+      [origin, totals.fromUpstream],
+      [given, totals.toPeers]
+    ])
   }
+}
+
+/** Bytes a second. */
+export interface RatesNow {
+  of(transfer: string): number
+  readonly fromLan: number
+  readonly fromOrigin: number
+  readonly given: number
 }
 
 /** By the page's own clock: bytes that came at once after a pause did not take the pause to come. */
@@ -41,18 +60,17 @@ export class Rates {
     this.#samples = []
   }
 
-  /** Bytes a second, by transfer; the end is now and not the last event, so a stall brings the rate down. */
-  at(now: number): ReadonlyMap<string, number> {
+  /** The end is now and not the last event, so a stall brings the rate down. */
+  at(now: number): RatesNow {
     const first = this.#samples.find(sample => sample.at >= now - rateWindowMs)
     const last = this.#samples.at(-1)
-    if (first === undefined || last === undefined) return new Map()
-    const seconds = Math.max(0.25, (now - first.at) / 1000)
-    return new Map(
-      [...last.bytes].map(([transfer, bytes]) => [
-        transfer,
-        Math.max(0, bytes - (first.bytes.get(transfer) ?? bytes)) / seconds
-      ])
-    )
+    const of = (key: string): number => {
+      const bytes = last?.bytes.get(key)
+      if (first === undefined || bytes === undefined) return 0
+      const seconds = Math.max(0.25, (now - first.at) / 1000)
+      return Math.max(0, bytes - (first.bytes.get(key) ?? bytes)) / seconds
+    }
+    return { of, fromLan: of(lan), fromOrigin: of(origin), given: of(given) }
   }
 }
 
@@ -69,6 +87,20 @@ export function sourcesOf({ bytes, keptBytes }: Pick<Transfer, 'bytes' | 'keptBy
   }
 }
 
-export function isUnderWay(transfer: Transfer): boolean {
-  return transfer.readers > 0 || (!transfer.complete && transfer.peers > 0)
+/** All that came since the agent started. */
+export function totalsOf({ totals }: Status): BytesBySource {
+  return {
+    cache: totals.fromCache,
+    peers: totals.fromPeers,
+    gateway: totals.fromGateway,
+    origin: totals.fromUpstream
+  }
+}
+
+/** Somebody reads it, or bytes of it come. */
+export function isUnderWay(transfer: Transfer, rates: RatesNow): boolean {
+  return (
+    transfer.readers > 0 ||
+    (!transfer.complete && (transfer.peers > 0 || rates.of(transfer.transfer) > 0))
+  )
 }

@@ -1,0 +1,57 @@
+/** An answer of the agent that is asked for again and again while somebody looks, and not otherwise. */
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import { messageOf } from '@starling/shared/errors.ts'
+import type { Millis } from '@starling/shared/units.ts'
+import { Refused, ask } from './agent-api.ts'
+import { useUnlock } from './unlock.tsx'
+
+export interface Asked<Answer> {
+  /** The last one; null: there is none yet. */
+  readonly value: Answer | null
+  /** Why there is none. */
+  readonly problem: string | null
+  /** Asks at once, because something was changed. */
+  readonly again: () => void
+}
+
+/** @param path null: nothing is asked. With the token, where the page has it. */
+export function useAsked<Answer>(path: string | null, everyMs: Millis): Asked<Answer> {
+  const { token, lock } = useUnlock()
+  const [found, setFound] = useState<{ path: string | null; value: Answer | null; problem: string | null }>({
+    path,
+    value: null,
+    problem: null
+  })
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    if (path === null) return undefined
+    const gone = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const look = async () => {
+      try {
+        const value = await ask<Answer>(path, { token, signal: gone.signal })
+        setFound({ path, value, problem: null })
+      } catch (error) {
+        if (gone.signal.aborted) return
+        // Of an agent that was set up anew: its token is another.
+        if (error instanceof Refused && error.status === 401 && token !== null) lock()
+        setFound(last => ({ path, value: last.path === path ? last.value : null, problem: messageOf(error) }))
+      }
+      if (!gone.signal.aborted && !document.hidden) timer = setTimeout(() => void look(), everyMs)
+    }
+    const shown = () => {
+      clearTimeout(timer)
+      if (!document.hidden) void look()
+    }
+    void look()
+    document.addEventListener('visibilitychange', shown)
+    return () => {
+      gone.abort()
+      clearTimeout(timer)
+      document.removeEventListener('visibilitychange', shown)
+    }
+  }, [path, everyMs, token, lock, round])
+  const again = useCallback(() => setRound(count => count + 1), [])
+  const isOfThis = found.path === path
+  return { value: isOfThis ? found.value : null, problem: isOfThis ? found.problem : null, again }
+}

@@ -1,0 +1,93 @@
+/** Small parts that several sections are made of. */
+import type { ComponentChildren } from 'preact'
+import { useId } from 'preact/hooks'
+import { safeText } from '@starling/shared/web/names.ts'
+import type { Values } from '@starling/shared/web/i18n.ts'
+import type { Asked } from './asked.ts'
+import { useText } from './words.ts'
+
+/** A box with a title, and what can be done there on its right. */
+export function Box(props: {
+  readonly title: string
+  readonly count?: number
+  readonly actions?: ComponentChildren
+  readonly children: ComponentChildren
+}) {
+  const { format } = useText()
+  const titleId = useId()
+  return (
+    <section aria-labelledby={titleId}>
+      <div class="box-head">
+        <h2 id={titleId}>
+          {props.title}
+          {props.count === undefined ? null : <span class="count">{format.count(props.count)}</span>}
+        </h2>
+        {props.actions}
+      </div>
+      {props.children}
+    </section>
+  )
+}
+
+/** The answer, or why there is none yet. */
+export function Answered<Value>(props: {
+  readonly asked: Asked<Value>
+  readonly children: (value: Value) => ComponentChildren
+}) {
+  const { t } = useText()
+  const { value, problem } = props.asked
+  if (value !== null) return <>{props.children(value)}</>
+  if (problem === null) return <p class="empty">{t('asking')}</p>
+  return (
+    <p class="trouble" role="alert">
+      {safeText(problem)}
+    </p>
+  )
+}
+
+/** One of a few, side by side. */
+export function Switch<Name extends string>(props: {
+  readonly label: string
+  readonly names: readonly Name[]
+  readonly chosen: Name
+  readonly write: (name: Name) => string
+  readonly choose: (name: Name) => void
+}) {
+  return (
+    <div class="switch" role="group" aria-label={props.label}>
+      {props.names.map(name => (
+        <button key={name} aria-pressed={name === props.chosen} onClick={() => props.choose(name)}>
+          {props.write(name)}
+        </button>
+      ))}
+    </div>
+  )
+}
+
+/** Params of a reason or a check as words: what they are is said by how their names end. */
+export function useWordsOf(): (params: object) => Values {
+  const { t, format } = useText()
+  const numberOf = (name: string, value: number): string | number => {
+    if (/(^ms|Ms)$/.test(name))
+      return value < 1000 ? t('peers.ms', { ms: Math.round(value) }) : format.span(value)
+    if (name.endsWith('PerSecond')) return format.rate(value)
+    if (name.endsWith('Bytes')) return format.bytes(value)
+    return Math.abs(value)
+  }
+  return params =>
+    Object.fromEntries(
+      Object.entries(params as Readonly<Record<string, unknown>>).map(([name, value]) => [
+        name,
+        typeof value === 'number' ? numberOf(name, value) : safeText(String(value))
+      ])
+    )
+}
+
+/** `/ip4/192.168.1.7/tcp/17830/...` as people write it: `192.168.1.7:17830`. */
+export function placeText(address: string): string {
+  const found = /^\/(ip4|ip6)\/([^/]+)(?:\/tcp\/(\d+))?/.exec(address)
+  if (found === null) return safeText(address)
+  const [, kind, host = '', port] = found
+  const shown = kind === 'ip6' ? `[${host}]` : host
+  return safeText(port === undefined ? shown : `${shown}:${port}`)
+}

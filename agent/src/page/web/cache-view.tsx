@@ -1,0 +1,239 @@
+/** What is kept here: how much, how old, how rare nearby, what is pinned; and, unlocked, what one can do about it. */
+import { hostOf, nameOf, safeText } from '@starling/shared/web/names.ts'
+import { LongTable, type Column } from '@starling/shared/web/long-table.tsx'
+import { messageOf } from '@starling/shared/errors.ts'
+import { useMemo, useState } from 'preact/hooks'
+import type { StoreUsage } from '../../ports.ts'
+import type { PeerInfoView } from '../../views.ts'
+import { ask } from './agent-api.ts'
+import { useAsked, type Asked } from './asked.ts'
+import { Answered, Box, Switch } from './bits.tsx'
+import { CacheCare } from './cache-care.tsx'
+import type { Transfer } from './status.ts'
+import { Sure } from './sure.tsx'
+import { UnlockBox, useUnlock } from './unlock.tsx'
+import { useText, type Key } from './words.ts'
+
+interface CacheAnswer {
+  readonly store: StoreUsage
+  readonly transfers: readonly Transfer[]
+}
+
+const shows = ['all', 'pinned', 'partial'] as const
+type Show = (typeof shows)[number]
+const orders = ['used', 'size', 'rare', 'name'] as const
+type Order = (typeof orders)[number]
+
+export function CacheView({ peers }: { readonly peers: Asked<PeerInfoView> }) {
+  const { t } = useText()
+  const asked = useAsked<CacheAnswer>('/api/v1/cache', 5000)
+  return (
+    <>
+      <Answered asked={asked}>
+        {cache => (
+          <>
+            <Room store={cache.store} />
+            <Contents cache={cache} peers={peers.value} changed={asked.again} />
+          </>
+        )}
+      </Answered>
+      <CacheCare changed={asked.again} />
+      <UnlockBox what={t('unlock.cache')} />
+    </>
+  )
+}
+
+function Room({ store }: { readonly store: StoreUsage }) {
+  const { t, format } = useText()
+  return (
+    <Box title={t('cache.room')}>
+      <p class="headline">
+        <strong>{format.bytes(store.usedBytes)}</strong>{' '}
+        {t('cache.ofQuota', { quota: format.bytes(store.quotaBytes) })}
+      </p>
+      <div
+        class="bar"
+        role="img"
+        aria-label={t('cache.used', {
+          used: format.bytes(store.usedBytes),
+          quota: format.bytes(store.quotaBytes),
+          free: format.bytes(store.freeBytes)
+        })}
+      >
+        <span
+          class="part used"
+          style={{
+            inlineSize: `${Math.min(100, (100 * store.usedBytes) / Math.max(1, store.quotaBytes)).toFixed(2)}%`
+          }}
+        />
+      </div>
+      <p class="note">
+        {t('cache.free', { free: format.bytes(store.freeBytes), floor: format.bytes(store.floorBytes) })}
+      </p>
+    </Box>
+  )
+}
+
+function Contents(props: {
+  readonly cache: CacheAnswer
+  readonly peers: PeerInfoView | null
+  readonly changed: () => void
+}) {
+  const { t, format } = useText()
+  const { token } = useUnlock()
+  const [search, setSearch] = useState('')
+  const [show, setShow] = useState<Show>('all')
+  const [order, setOrder] = useState<Order>('used')
+  const [problem, setProblem] = useState<string | null>(null)
+  const copies = useMemo(() => copiesOf(props.peers), [props.peers])
+  const { transfers } = props.cache
+  const rows = useMemo(() => {
+    const wanted = search.trim().toLowerCase()
+    const copiesAt = (one: Transfer) => copies.get(one.transfer) ?? 0
+    return transfers
+      .filter(one => one.key.toLowerCase().includes(wanted))
+      .filter(one => show === 'all' || (show === 'pinned' ? one.pinned : !one.complete))
+      .toSorted(
+        (one, other) =>
+          ({
+            used: other.lastUsedAt - one.lastUsedAt,
+            size: other.length - one.length,
+            rare: copiesAt(one) - copiesAt(other),
+            name: nameOf(one.key).localeCompare(nameOf(other.key))
+          })[order] || (one.transfer < other.transfer ? -1 : 1)
+      )
+  }, [transfers, search, show, order, copies])
+  const change = async (transfer: Transfer) => {
+    setProblem(null)
+    try {
+      await ask(`/api/v1/cache/${transfer.transfer}/pin`, {
+        method: transfer.pinned ? 'DELETE' : 'PUT',
+        token
+      })
+    } catch (error) {
+      setProblem(messageOf(error))
+    }
+    props.changed()
+  }
+  const now = Date.now()
+  const columns: ReadonlyArray<Column<Transfer>> = [
+    {
+      name: t('cache.content'),
+      width: 'minmax(14rem, 3fr)',
+      cell: one => (
+        <span title={safeText(one.key)}>
+          {one.pinned && <span class="chip">{t('cache.pinned')}</span>} {nameOf(one.key)}
+          <span class="host">{hostOf(one.key)}</span>
+        </span>
+      )
+    },
+    { name: t('cache.size'), width: '6rem', numeric: true, cell: one => format.bytes(one.length) },
+    {
+      name: t('cache.kept'),
+      width: '5rem',
+      numeric: true,
+      cell: one => format.share(one.keptBytes, one.length)
+    },
+    {
+      name: t('cache.copies'),
+      width: '7rem',
+      numeric: true,
+      cell: one => (props.peers === null ? '–' : format.count(copies.get(one.transfer) ?? 0))
+    },
+    {
+      name: t('cache.lastUsed'),
+      width: '8rem',
+      numeric: true,
+      cell: one => format.ago(Math.max(0, now - one.lastUsedAt))
+    },
+    ...(token === null
+      ? []
+      : [
+          {
+            name: t('cache.do'),
+            width: '12rem',
+            cell: (one: Transfer) => (
+              <span class="deeds">
+                <button
+                  aria-label={t(one.pinned ? 'cache.unpinOf' : 'cache.pinOf', { name: nameOf(one.key) })}
+                  onClick={() => void change(one)}
+                >
+                  {t(one.pinned ? 'cache.unpin' : 'cache.pin')}
+                </button>
+                <Sure
+                  name={t('cache.remove')}
+                  label={t('cache.removeOf', { name: nameOf(one.key) })}
+                  question={t('cache.removeSure', { name: nameOf(one.key), bytes: format.bytes(one.keptBytes) })}
+                  act={async () => {
+                    await ask(`/api/v1/cache/${one.transfer}`, { method: 'DELETE', token })
+                    props.changed()
+                  }}
+                />
+              </span>
+            )
+          }
+        ])
+  ]
+  return (
+    <Box title={t('cache.title')} count={transfers.length}>
+      {transfers.length === 0 ? (
+        <p class="empty">{t('cache.empty')}</p>
+      ) : (
+        <>
+          <div class="filters">
+            <label>
+              {t('cache.search')}
+              <input type="search" value={search} onInput={event => setSearch(event.currentTarget.value)} />
+            </label>
+            <label>
+              {t('cache.order')}
+              <select
+                value={order}
+                onChange={event => setOrder(event.currentTarget.value as Order)}
+              >
+                {orders.map(name => (
+                  <option key={name} value={name}>
+                    {t(`cache.order.${name}` satisfies Key)}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <Switch
+              label={t('cache.show')}
+              names={shows}
+              chosen={show}
+              write={name => t(`cache.show.${name}`)}
+              choose={setShow}
+            />
+          </div>
+          {problem !== null && (
+            <p class="trouble" role="alert">
+              {safeText(problem)}
+            </p>
+          )}
+          {rows.length === 0 ? (
+            <p class="empty">{t('cache.noneFound')}</p>
+          ) : (
+            <LongTable
+              label={t('cache.title')}
+              columns={columns}
+              rows={rows}
+              keyOf={one => one.transfer}
+              rowHeightPx={56}
+            />
+          )}
+          <p class="note">{t('cache.copiesNote')}</p>
+        </>
+      )}
+    </Box>
+  )
+}
+
+/** How many of the connected agents have all of a content. */
+function copiesOf(peers: PeerInfoView | null): ReadonlyMap<string, number> {
+  const copies = new Map<string, number>()
+  for (const peer of peers?.peers ?? [])
+    for (const { transfer, has, of } of peer.transfers)
+      if (has === of) copies.set(transfer, (copies.get(transfer) ?? 0) + 1)
+  return copies
+}

@@ -1,0 +1,57 @@
+/** A button that asks before it does what cannot be undone: in a dialog that Escape closes; a refusal stays there to be read. */
+import { messageOf } from '@starling/shared/errors.ts'
+import { safeText } from '@starling/shared/web/names.ts'
+import { useRef, useState } from 'preact/hooks'
+import { useText } from './words.ts'
+
+export function Sure(props: {
+  readonly name: string
+  /** For a screen reader, where the name alone does not say of what. */
+  readonly label?: string
+  readonly question: string
+  /** @throws what is then shown */
+  readonly act: () => Promise<void>
+}) {
+  const { t } = useText()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [problem, setProblem] = useState<string | null>(null)
+  const [busy, setBusy] = useState(false)
+  const act = async () => {
+    setBusy(true)
+    setProblem(null)
+    try {
+      await props.act()
+      dialog.current?.close()
+    } catch (error) {
+      setProblem(messageOf(error))
+    }
+    setBusy(false)
+  }
+  return (
+    <>
+      <button
+        aria-label={props.label}
+        onClick={() => {
+          setProblem(null)
+          dialog.current?.showModal()
+        }}
+      >
+        {props.name}
+      </button>
+      <dialog ref={dialog} aria-label={props.name}>
+        <p>{props.question}</p>
+        {problem !== null && (
+          <p class="trouble" role="alert">
+            {safeText(problem)}
+          </p>
+        )}
+        <div class="dialog-end">
+          <button onClick={() => dialog.current?.close()}>{t('cancel')}</button>
+          <button class="main" disabled={busy} onClick={() => void act()}>
+            {props.name}
+          </button>
+        </div>
+      </dialog>
+    </>
+  )
+}
