@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { KiB, MiB } from '@starling/shared/units.ts'
 import { routes } from '@starling/agent/page/routes.ts'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seededContent } from '../../doubles/content.ts'
 import { startOrigin, type Origin } from '../../doubles/origin.ts'
@@ -15,6 +16,8 @@ import { attackFrom, openForeignPage } from './foreign-page.ts'
 import { looksWell } from './looks.ts'
 
 const house = openHouse()
+/** Bytes of a real download, on a loaded machine. */
+const patience = { timeout: 20_000 }
 afterAll(() => house.close())
 
 describeInBrowser("the agent's page", browser => {
@@ -29,63 +32,140 @@ describeInBrowser("the agent's page", browser => {
     ;[first, second] = (await startMembers(house, secret, ['page-1', 'page-2'])) as [AgentHandle, AgentHandle]
   })
 
+  const untilLive = (page: Page): Promise<void> =>
+    page.getByRole('status').getByText('live', { exact: true }).waitFor()
+  const go = (page: Page, place: string): Promise<void> =>
+    page.getByRole('navigation').getByRole('link', { name: place }).click()
+  const rowOf = (page: Page, name: string) => page.locator('.long-table .row').filter({ hasText: name })
+
   test('says what to do while there is nothing to see', async () => {
     await visit(browser(), `${first.page}/`, async page => {
-      await page.getByRole('status').getByText('live', { exact: true }).waitFor()
-      await page.getByText('Nothing is being fetched').waitFor()
+      await untilLive(page)
+      await page.getByText('Nothing is being downloaded').waitFor()
+      await page.getByText(first.proxy).waitFor()
       await looksWell(page, 'agent-empty')
     })
   })
 
-  test('shows a download from its first bytes to its end, and where they came from', async () => {
+  test('shows a download from its first bytes to its end, where its chunks came from, and why', async () => {
     const length = 24 * MiB
     origin.put('/update.cab', seededContent('page', length))
-    origin.setRate(4 * MiB)
+    origin.setRate(2 * MiB)
     await visit(browser(), `${first.page}/`, async page => {
+      await untilLive(page)
       const done = download(first.proxy, `${origin.url}/update.cab`)
-      const card = page.getByRole('listitem').filter({ hasText: 'update.cab' })
+      const card = page.getByRole('listitem', { name: 'update.cab' })
       await card.waitFor()
-      const share = async (): Promise<number> =>
-        Number(/(\d+)(?:\.\d+)?\s?%/.exec((await card.textContent()) ?? '')?.[1] ?? 0)
-      await expect.poll(share, { timeout: 20_000 }).toBeGreaterThan(5)
-      const before = await share()
-      await expect.poll(share, { timeout: 20_000 }).toBeGreaterThan(before)
-      await card.getByRole('img', { name: /Origin [\d.]+ MB/ }).waitFor()
+      const percent = async (): Promise<number> =>
+        Number.parseFloat((await card.locator('.percent strong').textContent()) ?? '')
+      await expect.poll(percent, patience).toBeGreaterThan(5)
+      const before = await percent()
+      await expect.poll(percent, patience).toBeGreaterThan(before)
+      await card.getByRole('img', { name: /^Chunks of update\.cab: .*Origin \d+%/ }).waitFor()
+      await card.getByText('This machine fetches from the origin').waitFor()
+      // What goes on is not to stop before it has been looked at, nor to take longer.
+      origin.setRate(64 * KiB)
       await looksWell(page, 'agent-download')
       origin.setRate(null)
       expect((await done).bytes).toBe(length)
       await card.waitFor({ state: 'detached' })
-      await page.getByRole('row').filter({ hasText: 'update.cab' }).waitFor()
+      await page
+        .getByRole('listitem')
+        .filter({ hasText: 'update.cab' })
+        .getByRole('img', { name: /Origin [\d.]+ MB/ })
+        .waitFor()
     })
   })
 
   test('names the peers that a file came from', async () => {
     await visit(browser(), `${second.page}/`, async page => {
-      await page.getByRole('status').getByText('live', { exact: true }).waitFor()
+      await untilLive(page)
       await download(second.proxy, `${origin.url}/update.cab`)
-      const row = page.getByRole('row').filter({ hasText: 'update.cab' })
-      await row.getByRole('img', { name: /LAN peers [\d.]+ MB/ }).waitFor()
-      expect(await row.getByRole('img', { name: /Origin/ }).count()).toBe(0)
-      await looksWell(page, 'agent-cache')
+      const lately = page.getByRole('listitem').filter({ hasText: 'update.cab' })
+      await lately.getByRole('img', { name: /LAN peers [\d.]+ MB/ }).waitFor()
+      expect(await lately.getByRole('img', { name: /Origin/ }).count()).toBe(0)
+      await looksWell(page, 'agent-now')
+      await go(page, 'Peers')
+      await page
+        .getByRole('row')
+        .filter({ hasText: first.id.slice(-8) })
+        .getByText(/[\d.]+ MB/)
+        .first()
+        .waitFor()
+      await looksWell(page, 'agent-peers')
     })
   })
 
-  test('shows what origins call their files as text', async () => {
-    const names = ['/<svg onload=alert(1)>.cab', '/\'"><script>alert(2)</script>.cab']
+  test('has a place for savings, cache, health, policy and log, each of which looks well', async () => {
     await visit(browser(), `${second.page}/`, async page => {
+      await untilLive(page)
+      await go(page, 'Savings')
+      await page.getByText('From PCs on your local network').first().waitFor()
+      await looksWell(page, 'agent-savings')
+      await go(page, 'Cache')
+      await rowOf(page, 'update.cab').waitFor()
+      await page.getByRole('searchbox').fill('no such file')
+      await page.getByText('Nothing matches').waitFor()
+      await page.getByRole('searchbox').fill('update')
+      await rowOf(page, 'update.cab').waitFor()
+      await looksWell(page, 'agent-cache')
+      await go(page, 'Health')
+      await page.getByRole('heading', { name: 'Proxy self-test' }).waitFor()
+      await looksWell(page, 'agent-health')
+      for (const place of ['Policy', 'Log']) {
+        await go(page, place)
+        await page.getByRole('heading', { name: 'Locked' }).waitFor()
+      }
+      await looksWell(page, 'agent-locked')
+    })
+  })
+
+  test('pins and removes for whoever shows the token, and for nobody after it was locked', async () => {
+    await visit(
+      browser(),
+      `${second.page}/#/cache`,
+      async page => {
+        await rowOf(page, 'update.cab').waitFor()
+        expect(await page.getByRole('button', { name: 'Pin' }).count()).toBe(0)
+        await page.getByLabel(/paste the token/).fill('x'.repeat(43))
+        await page.getByRole('button', { name: 'Unlock' }).click()
+        await page.getByText('This is not the token').waitFor()
+        await page.getByLabel(/paste the token/).fill(tokenOf(second))
+        await page.getByRole('button', { name: 'Unlock' }).click()
+        await page.getByRole('button', { name: 'Pin update.cab' }).click()
+        await page.getByRole('button', { name: 'Unpin update.cab' }).waitFor()
+        expect((await second.transfers()).map(({ pinned }) => pinned)).toEqual([true])
+        await looksWell(page, 'agent-unlocked')
+        await page.getByRole('button', { name: 'Unpin update.cab' }).click()
+        await page.getByRole('button', { name: 'Pin update.cab', exact: true }).waitFor()
+        await page.getByRole('button', { name: 'Verify now' }).click()
+        await page.getByText(/Done: 1 content, 24 chunks, 0 damaged/).waitFor()
+        await go(page, 'Log')
+        await page.getByRole('heading', { name: 'Log' }).waitFor()
+        await looksWell(page, 'agent-log')
+        await go(page, 'Policy')
+        await page.getByRole('button', { name: 'All' }).click()
+        await page
+          .getByRole('cell', { name: 'DOMinRAMAllowedToPeer' })
+          .or(page.getByText('DOMinRAMAllowedToPeer'))
+          .first()
+          .waitFor()
+        await looksWell(page, 'agent-policy')
+        await page.getByRole('button', { name: 'Lock' }).click()
+        await page.getByRole('heading', { name: 'Locked' }).waitFor()
+      },
+      { expects: [/401 \(Unauthorized\)/] }
+    )
+  })
+
+  test('shows what origins call their files as text', async () => {
+    const names = ['/<svg onload=alert(1)>.cab', "/'<script>alert(2)</script>.cab"]
+    await visit(browser(), `${second.page}/#/cache`, async page => {
       for (const name of names) {
-        origin.put(name, seededContent(name, 64 * KiB))
-        origin.put(encodeURI(name), seededContent(name, 2 * MiB))
+        for (const spelled of [name, encodeURI(name)]) origin.put(spelled, seededContent(name, 2 * MiB))
         await download(second.proxy, origin.url + encodeURI(name))
       }
-      await expect
-        .poll(() =>
-          page
-            .getByRole('row')
-            .filter({ hasText: /onload=alert|alert\(2\)/ })
-            .count()
-        )
-        .toBe(2)
+      await expect.poll(() => rowOf(page, 'alert').count(), patience).toBe(2)
       expect(await page.locator('main [onload], main script').count()).toBe(0)
       await looksWell(page, 'agent-hostile-names')
     })
@@ -96,18 +176,31 @@ describeInBrowser("the agent's page", browser => {
       browser(),
       `${second.page}/`,
       async page => {
-        await page.getByRole('row').filter({ hasText: 'update.cab' }).waitFor()
+        await untilLive(page)
         const loaded = await page.evaluate(() => performance.timeOrigin)
         await second.stop()
         await page.getByRole('status').getByText('agent not reached, trying again').waitFor()
         await looksWell(page, 'agent-away')
         const args = ['--page-port', new URL(second.page).port]
         second = await startAgent(house, 'page-2', { folder: second.folder, secret, peers: [first], args })
-        await page.getByRole('status').getByText('live', { exact: true }).waitFor()
-        await page.getByRole('row').filter({ hasText: 'update.cab' }).waitFor()
+        await untilLive(page)
+        await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
         expect(await page.evaluate(() => performance.timeOrigin)).toBe(loaded)
       },
       { expects: [/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET/] }
+    )
+  })
+
+  test('speaks Chinese to a Chinese browser', async () => {
+    await visit(
+      browser(),
+      `${second.page}/`,
+      async page => {
+        await page.locator('html[lang=zh-Hans]').waitFor()
+        await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
+        await looksWell(page, 'agent-now-zh')
+      },
+      { language: 'zh-CN' }
     )
   })
 
@@ -141,7 +234,7 @@ describeInBrowser("the agent's page", browser => {
 
   test('is closed to pages of others, and to a name that was turned to this machine', async () => {
     const foreign = await openForeignPage(house)
-    const token = readFileSync(join(first.folder, 'page.token'), 'utf8').trim()
+    const token = tokenOf(first)
     const attacks = [
       { method: 'GET', path: '/api/v1/status' },
       { method: 'GET', path: '/metrics' },
@@ -163,6 +256,8 @@ describeInBrowser("the agent's page", browser => {
     expect(await statusOf(`${first.page}/api/v1/config`, { authorization: `Bearer ${token}` })).toBe(200)
   })
 })
+
+const tokenOf = ({ folder }: AgentHandle): string => readFileSync(join(folder, 'page.token'), 'utf8').trim()
 
 /** By node:http, because fetch sets Host and Origin by itself. */
 function statusOf(url: string, headers: Readonly<Record<string, string>>): Promise<number> {
