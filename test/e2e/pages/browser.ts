@@ -88,7 +88,7 @@ export async function visit<Result>(
     if (['error', 'warning'].includes(message.type()))
       complain(`${message.type()}: ${message.text()} (${message.location().url})`)
   })
-  context.on('weberror', ({ error }) => complain(`uncaught: ${error().stack ?? error().message}`))
+  context.on('weberror', web => complain(`uncaught: ${web.error().stack ?? web.error().message}`))
   context.on('dialog', dialog => {
     complain(`dialog: ${dialog.message()}`)
     void dialog.dismiss()
