@@ -24,6 +24,7 @@ import { createCoordinatorCore } from './core/coordinator.ts'
 import * as noticing from './core/noticing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
+import { SpreadBook } from './core/spread-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
 import type { FleetView } from './fleet-ports.ts'
@@ -164,13 +165,16 @@ export async function createCoordinator(
       cached.stop()
     })
     const reports = new ReportBook()
+    const spread = new SpreadBook(() => reports.all())
     const belonging: Pick<FleetPort, 'enrolled' | 'revoked'> = {
       enrolled(agent, site, role) {
         fleet.enrolled(agent, site, role)
       },
       revoked(agent) {
         fleet.revoked(agent)
+        const told = reports.of(agent)
         reports.forget(agent)
+        spread.changed(told, null, clock())
       }
     }
     undo.push(await followMembers(database.listen, store, belonging, log))
@@ -205,6 +209,7 @@ export async function createCoordinator(
     const book = createFleetBook({
       store: series,
       reports,
+      spread,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => leader('figures', onLeader),
@@ -218,6 +223,7 @@ export async function createCoordinator(
       series,
       book,
       isOnline: agent => fleet.online(agent),
+      standingOf: member => policy.standingOf(member),
       heartbeatMs: config.heartbeatMs,
       clock
     })

@@ -5,9 +5,9 @@ import type { AlertRule, AlertRuleChange, AlertRuleSetting } from '@starling/sha
 import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
 import type { HostFact } from '@starling/shared/heartbeat-report.ts'
-import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, By, ReportBook } from './ports.ts'
+import type { AgentRecord, Alert, By, ReportBook, SpreadBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -104,6 +104,8 @@ export interface AgentCount {
 export interface FleetQueries {
   find(filter: AgentFilter): Promise<FoundAgent[]>
   one(agent: AgentId): Promise<FoundAgent | null>
+  /** How far an agent is with the orders that it has told of, the newest first. */
+  orders(agent: AgentId): Promise<Answered<typeof view.showAgent>['orders']>
   counts(onlineSince: Millis, site?: SiteId): Promise<AgentCount[]>
 }
 
@@ -131,6 +133,7 @@ export interface FleetBook {
   /** @returns the heartbeat as if it had told all; null: it has to */
   heard(member: AgentRecord, body: HeartbeatRequest): HeartbeatRequest | null
   readonly reports: Pick<ReportBook, 'of' | 'all' | 'contents'>
+  readonly spread: Pick<SpreadBook, 'of'>
   flush(): Promise<void>
   /** One minute's end: what the timers do. */
   everyMinute(): Promise<void>
@@ -144,6 +147,8 @@ export interface FleetView {
   sites(site?: SiteId): Promise<Answered<typeof view.listSites>>
   fleet(site?: SiteId): Promise<Answered<typeof view.showFleet>>
   contents(site: SiteId | undefined, count: number): Answered<typeof view.listContents>
+  /** @throws StarlingError `unknown-content` */
+  content(transfer: TransferId, site: SiteId | undefined): Answered<typeof view.showContent>
   /** @throws StarlingError `too-many-points` */
   series(
     span: Span,

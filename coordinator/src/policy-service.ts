@@ -8,6 +8,8 @@ import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { hostFactsOf } from '@starling/shared/policy/host-told.ts'
+import type { ScopedMember } from '@starling/shared/policy-scope.ts'
+import type { Standing } from '@starling/shared/rollout-plan.ts'
 import type { PolicyReport, SignedPolicy } from '@starling/shared/signed-policy.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Enrolment } from './enrolment.ts'
@@ -32,6 +34,8 @@ export interface PolicyService {
   readonly news: Pick<News, 'wait' | 'waiting'>
   /** Notes what a heartbeat tells. @returns what the agent is to have instead; null: nothing newer */
   heard(member: AgentRecord, heartbeat: HeartbeatRequest): SignedPolicy | null
+  /** How the agent stands to what it is to have, as it told last; null: it has told nothing since the start. */
+  standingOf(member: ScopedMember): Standing | null
   /** What agents have answered to policies since the start. */
   acknowledged(): Readonly<Record<'applied' | 'refused', number>>
   /** No more polls are held; what was heard is written down. */
@@ -121,23 +125,26 @@ export async function startPolicyService(
 
   const acknowledged = { applied: 0, refused: 0 }
   /** What each agent has, and what it has refused, as it said last. */
-  const said = new Map<AgentId, { readonly digest: string; readonly refused: string }>()
+  const said = new Map<AgentId, PolicyReport>()
   function acknowledge(agent: AgentId, report: PolicyReport | undefined): void {
     if (report === undefined) return
     const before = said.get(agent)
-    const { digest } = report
-    const refused = report.refused?.digest ?? ''
-    said.set(agent, { digest, refused })
+    const refused = report.refused?.digest
+    said.set(agent, report)
     // Of whom nothing was heard yet, that is no news.
     if (before === undefined) return
-    if (refused !== before.refused && refused !== '') acknowledged.refused++
-    else if (digest !== before.digest) acknowledged.applied++
+    if (refused !== before.refused?.digest && refused !== undefined) acknowledged.refused++
+    else if (report.digest !== before.digest) acknowledged.applied++
   }
 
   return {
     policies,
     news,
     acknowledged: () => ({ ...acknowledged }),
+    standingOf(member) {
+      const report = said.get(member.agent)
+      return report === undefined ? null : desk.standingOf(member, report)
+    },
     heard(member, { host, counters, policy }) {
       hosts.set(member.agent, hostFactsOf(host))
       acknowledge(member.agent, policy)

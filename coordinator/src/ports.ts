@@ -22,6 +22,7 @@ import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
 import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
 import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
+import type { SpreadBook } from './core/spread-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
 
@@ -203,7 +204,17 @@ export interface AlertDecisions {
   readonly changedRule: typeof changedRule
   readonly stepAlerts: typeof stepAlerts
 }
-export type { Alert, Measurement, Seen, ReportBook, RolloutCore, RolloutEvent, RolloutView, TakenReport }
+export type {
+  Alert,
+  Measurement,
+  Seen,
+  ReportBook,
+  RolloutCore,
+  RolloutEvent,
+  RolloutView,
+  SpreadBook,
+  TakenReport
+}
 
 // ------------------------------------------------------------------------------------------------- policies
 

@@ -43,7 +43,7 @@ export function deltaSince(before: AgentReport | null, now: AgentReport): Report
     swarm: now.swarm.flatMap(entry => {
       const known = had.get(entry.transfer)
       if (known === undefined) return [entry]
-      if (isSame(known, entry)) return []
+      if (isSameEntry(known, entry)) return []
       // Name and length of a transfer never change.
       const { name: _, length: __, ...rest } = entry
       return [rest]
@@ -97,6 +97,7 @@ function withoutNulls(host: Readonly<Record<string, HostFact>>): Record<string, 
   return Object.fromEntries(Object.entries(host).filter(([, value]) => value !== null))
 }
 
-function isSame(one: SwarmEntry, other: SwarmEntry): boolean {
+/** Of one transfer: whether nothing has changed that may. */
+export function isSameEntry(one: SwarmEntry, other: SwarmEntry): boolean {
   return one.complete === other.complete && one.share === other.share && one.wanBytes === other.wanBytes
 }

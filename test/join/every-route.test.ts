@@ -29,6 +29,7 @@ const password = 'four random words here'
 const aboutSite: Readonly<Record<string, (site: string) => { query?: string; body?: object }>> = {
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
   'GET /api/v1/contents': site => ({ query: `?site=${site}` }),
+  'GET /api/v1/contents/{transfer}': site => ({ query: `?site=${site}` }),
   'GET /api/v1/fleet': site => ({ query: `?site=${site}` }),
   'GET /api/v1/orders': site => ({ query: `?site=${site}` }),
   'GET /api/v1/series': site => ({ query: `?site=${site}` }),

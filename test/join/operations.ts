@@ -33,7 +33,8 @@ const examples: Readonly<Record<string, string>> = {
   version: '1',
   order: 'pause',
   rule: 'nobody',
-  id: '0123456789abcdef'
+  id: '0123456789abcdef',
+  transfer: '0123456789abcdef'.repeat(4)
 }
 
 export const titleOf = ({ method, path }: Operation): string => `${method} ${path}`

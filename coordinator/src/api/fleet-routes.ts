@@ -9,5 +9,6 @@ export function addFleetRoutes(route: AddRoute, { fleetView }: Pick<ApiParts, 'f
   route(view.listAgents, ({ query }) => fleetView.agents(query))
   route(view.showAgent, ({ params }) => fleetView.agent(params.agent))
   route(view.listContents, async ({ query }) => fleetView.contents(query.site, query.count))
+  route(view.showContent, async ({ params, query }) => fleetView.content(params.transfer, query.site))
   route(view.showSeries, ({ query }) => fleetView.series(query.span, query.site, query.from, query.to))
 }

@@ -10,8 +10,11 @@ import {
   type Span
 } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import type { Standing } from '@starling/shared/rollout-plan.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
+import type { AgentRecord } from '../ports.ts'
+import { contentView } from './content-view.ts'
 import { onlineSince } from './presence.ts'
 
 const pointsMax = 5000
@@ -21,13 +24,15 @@ export function createFleetView({
   series,
   book,
   isOnline,
+  standingOf,
   heartbeatMs,
   clock
 }: {
   readonly store: FleetQueries
   readonly series: SeriesStore
-  readonly book: Pick<FleetBook, 'reports'>
+  readonly book: Pick<FleetBook, 'reports' | 'spread'>
   readonly isOnline: (agent: AgentId) => boolean
+  readonly standingOf: (member: AgentRecord) => Standing | null
   readonly heartbeatMs: Millis
   readonly clock: () => Millis
 }): FleetView {
@@ -60,6 +65,7 @@ export function createFleetView({
           `${id} is not one of this fleet: see "starling-coordinator agents"`
         )
       const live = book.reports.of(id)
+      const standing = standingOf(found)
       const written = (text: string): Record<string, never> => JSON.parse(text) as Record<string, never>
       return {
         ...shown(found, onlineFrom()),
@@ -72,7 +78,12 @@ export function createFleetView({
             length,
             share: complete ? 1 : share
           })
-        )
+        ),
+        policy:
+          standing === null
+            ? null
+            : { standing: standing.kind, reason: 'reason' in standing ? standing.reason : '' },
+        orders: await store.orders(id)
       }
     },
     async sites(site) {
@@ -137,6 +148,7 @@ export function createFleetView({
       }
     },
     contents: (site, count) => ({ contents: book.reports.contents(site ?? null, isOnline).slice(0, count) }),
+    content: (transfer, site) => contentView(transfer, site ?? null, book, isOnline),
     async series(span, site, given, to = now() + 1) {
       const from = given ?? Math.max(0, to - dayMs)
       const spanLengthMs = { minute: minuteMs, hour: 60 * minuteMs, day: dayMs }[span]

@@ -64,6 +64,29 @@ export function fleetQueries({ db }: Database): FleetQueries {
       const row = await found.where('agents.agent', '=', agent).executeTakeFirst()
       return row === undefined ? null : shown(row)
     },
+    async orders(agent) {
+      const rows = await db
+        .selectFrom('orderProgress')
+        .innerJoin('orders', 'orders.id', 'orderProgress.orderId')
+        .where('agent', '=', agent)
+        .where('withdrawnAt', 'is', null)
+        .orderBy('createdAt', 'desc')
+        .orderBy('id')
+        .select([
+          'id',
+          'kind',
+          'what',
+          'deadline',
+          'state',
+          'orderProgress.reason',
+          'bytes',
+          'length',
+          'late',
+          'at'
+        ])
+        .execute()
+      return rows.map(({ deadline, late, ...row }) => ({ ...row, by: deadline, late: late === 1 }))
+    },
     async counts(onlineSince, site) {
       return await db
         .selectFrom('agents')

@@ -1,14 +1,16 @@
 /** How the fleet is: its sites, agents, contents and figures over time. */
 import { z } from 'zod'
 import { figureNames, spans, wholeFleet } from '../fleet-series.ts'
-import { isAgentId, isSiteId } from '../ids.ts'
+import { isAgentId, isSiteId, isTransferId } from '../ids.ts'
 import { isGroupName } from '../policy-scope.ts'
+import { orderIdShape, orderKinds, orderStates } from '../orders.ts'
 import { operation, type Given } from './operation.ts'
 
 const at = z.number().int().nonnegative()
 const count = z.number().int().nonnegative()
 const agentId = z.string().refine(isAgentId)
 const siteId = z.string().refine(isSiteId)
+const transferId = z.string().refine(isTransferId)
 const ofSite = z.strictObject({ site: siteId.optional() })
 const bytes = z.number().nonnegative()
 const figures = z.object(
@@ -62,7 +64,25 @@ export const showAgent = operation({
   answer: agentShape.extend({
     host: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
     counters: z.record(z.string(), z.number()),
-    contents: z.array(z.object({ transfer: z.string(), name: z.string(), length: count, share: z.number() }))
+    contents: z.array(z.object({ transfer: z.string(), name: z.string(), length: count, share: z.number() })),
+    policy: z
+      .object({ standing: z.enum(['has', 'awaited', 'refused', 'unaware']), reason: z.string() })
+      .nullable()
+      .describe('how it stands to the policy that it is to have; null: it has told this coordinator nothing'),
+    orders: z.array(
+      z.object({
+        id: orderIdShape,
+        kind: z.enum(orderKinds),
+        what: z.string(),
+        by: at.nullable(),
+        state: z.enum(orderStates),
+        reason: z.string(),
+        bytes,
+        length: bytes.nullable(),
+        late: z.boolean(),
+        at
+      })
+    )
   })
 })
 
@@ -130,6 +150,60 @@ export const listContents = operation({
         wanBytes: bytes
       })
     )
+  })
+})
+
+const spreadOf = z.object({
+  sites: z.array(z.string()).describe(`the first that had it; ${wholeFleet}: all others together`),
+  points: z.array(
+    z.object({
+      at,
+      agents: z
+        .array(z.array(count))
+        .describe(
+          'of each site, how many agents have less than a quarter, a half, three quarters, not quite all, all'
+        ),
+      wanBytes: z.array(bytes).describe('of each site')
+    })
+  )
+})
+export type SpreadView = Given<z.output<typeof spreadOf>>
+
+export const showContent = operation({
+  method: 'GET',
+  path: '/api/v1/contents/{transfer}',
+  access: 'viewer',
+  summary: 'Who has a content, and how it spread over the sites since this coordinator first heard of it.',
+  params: z.strictObject({ transfer: transferId }),
+  query: ofSite,
+  siteOf: ({ query }) => query.site,
+  answer: z.object({
+    transfer: z.string(),
+    name: z.string(),
+    length: count,
+    sites: z.array(
+      z.object({
+        site: siteId,
+        complete: count,
+        fetching: count,
+        availability: z.number().describe('copies that could be put together of what those online have'),
+        wanBytes: bytes
+      })
+    ),
+    agents: z
+      .array(
+        z.object({
+          agent: agentId,
+          hostName: z.string(),
+          site: siteId,
+          online: z.boolean(),
+          share: z.number(),
+          wanBytes: bytes
+        })
+      )
+      .describe('at most 500, those who are still fetching first'),
+    agentsMore: count.describe('who have some of it and are not listed'),
+    timeline: spreadOf
   })
 })
 

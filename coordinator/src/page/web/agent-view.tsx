@@ -1,18 +1,20 @@
 /** One agent: what its machine is like, what it has, and what an admin may do with it. */
 import { decommissionAgent, moveAgent, revokeAgent } from '@starling/shared/admin-api/fleet.ts'
 import { showAgent } from '@starling/shared/admin-api/fleet-view.ts'
-import { safeText, shortId } from '@starling/shared/web/names.ts'
+import type { Answered as AnswerOf } from '@starling/shared/admin-api/operation.ts'
+import { nameOf as contentName, safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { coordinator } from './coordinator.ts'
 import { Deed } from './deed.tsx'
 import { useAnswer } from './live.tsx'
-import { Answered, Box, useProblemName } from './parts.tsx'
+import { AgentState } from './agents-view.tsx'
+import { useHostFacts } from './host-facts.ts'
+import { Answered, Box, Facts, ShareBar, useAdvice, useProblemName } from './parts.tsx'
 import { useSession } from './session.tsx'
 import { useText } from './words.ts'
 
 export function OneAgent({ id }: { readonly id: string }) {
-  const { t, format } = useText()
-  const nameOf = useProblemName()
+  const { t } = useText()
   const { may } = useSession()
   const answer = useAnswer(showAgent, { params: { agent: id } })
   return (
@@ -23,65 +25,9 @@ export function OneAgent({ id }: { readonly id: string }) {
       <Answered answer={answer}>
         {agent => (
           <>
-            <Box title={agent.hostName === '' ? shortId(agent.agent) : safeText(agent.hostName)}>
-              {agent.problems.length > 0 && (
-                <ul class="chips">
-                  {agent.problems.map(problem => (
-                    <li key={problem} class="chip bad">
-                      {nameOf(problem)}
-                    </li>
-                  ))}
-                </ul>
-              )}
-              <dl class="facts">
-                {(
-                  [
-                    [t('agents.id'), safeText(agent.agent)],
-                    [t('sites.site'), safeText(agent.site)],
-                    [t('agents.group'), safeText(agent.group ?? '–')],
-                    [t('agents.role'), t(`agents.role.${agent.role}`)],
-                    [t('agents.version'), safeText(agent.version)],
-                    [t('agents.enrolled'), format.at(agent.enrolledAt)],
-                    [
-                      t('agents.heard'),
-                      agent.lastHeardAt === null
-                        ? t('agents.never')
-                        : `${format.ago(Date.now() - agent.lastHeardAt)} · ${format.at(agent.lastHeardAt)}`
-                    ],
-                    ...Object.entries(agent.host).map(([name, value]): [string, string] => [
-                      safeText(name),
-                      safeText(String(value))
-                    ])
-                  ] satisfies ReadonlyArray<readonly [string, string]>
-                ).map(([name, value]) => (
-                  <div key={name}>
-                    <dt>{name}</dt>
-                    <dd>{value}</dd>
-                  </div>
-                ))}
-              </dl>
-            </Box>
-            <Box title={t('agents.contents')} count={agent.contents.length}>
-              {agent.contents.length === 0 ? (
-                <p class="empty">{t('agents.contentsNone')}</p>
-              ) : (
-                <table>
-                  <tbody>
-                    {agent.contents.map(content => (
-                      <tr key={content.transfer}>
-                        <th scope="row" class="content">
-                          <a href={linkTo(['contents', content.transfer])}>
-                            {safeText(content.name || content.transfer)}
-                          </a>
-                        </th>
-                        <td class="num">{format.bytes(content.length)}</td>
-                        <td class="num">{format.share(content.share, 1)}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              )}
-            </Box>
+            <AgentFacts agent={agent} />
+            <AgentContents contents={agent.contents} />
+            <AgentOrders orders={agent.orders} />
             {may('admin') && agent.revokedAt === null && (
               <Box title={t('agents.deeds')}>
                 <div class="deeds">
@@ -124,5 +70,152 @@ export function OneAgent({ id }: { readonly id: string }) {
         )}
       </Answered>
     </>
+  )
+}
+
+type Agent = AnswerOf<typeof showAgent>
+
+function AgentFacts({ agent }: { readonly agent: Agent }) {
+  const { t, format } = useText()
+  const nameOf = useProblemName()
+  const adviceOn = useAdvice()
+  const host = useHostFacts(agent.host)
+  const facts: ReadonlyArray<readonly [string, string]> = [
+    [t('agents.id'), safeText(agent.agent)],
+    [t('sites.site'), safeText(agent.site)],
+    [t('agents.group'), safeText(agent.group ?? '–')],
+    [t('agents.role'), t(`agents.role.${agent.role}`)],
+    [t('agents.version'), safeText(agent.version)],
+    [t('agents.enrolled'), format.at(agent.enrolledAt)],
+    [
+      t('agents.heard'),
+      agent.lastHeardAt === null
+        ? t('agents.never')
+        : `${format.ago(Date.now() - agent.lastHeardAt)} · ${format.at(agent.lastHeardAt)}`
+    ],
+    [
+      t('agent.policy'),
+      agent.policy === null
+        ? t('agent.policyUnheard')
+        : [t(`agent.policy.${agent.policy.standing}`), safeText(agent.policy.reason)]
+            .filter(Boolean)
+            .join(': ')
+    ]
+  ]
+  return (
+    <>
+      {agent.problems.length > 0 && (
+        <section id="problems" aria-labelledby="problems-title">
+          <h2 id="problems-title">{t('fleet.problems')}</h2>
+          <ul>
+            {agent.problems.map(problem => (
+              <li key={problem}>
+                <strong>{nameOf(problem)}</strong>
+                <span class="advice">{adviceOn(problem)}</span>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <Box
+        title={agent.hostName === '' ? shortId(agent.agent) : safeText(agent.hostName)}
+        actions={<AgentState agent={agent} />}
+      >
+        <Facts facts={facts} />
+      </Box>
+      <Box title={t('agent.host')}>
+        {host.length === 0 ? <p class="empty">{t('agent.hostNone')}</p> : <Facts facts={host} />}
+      </Box>
+    </>
+  )
+}
+
+function AgentContents({ contents }: Pick<Agent, 'contents'>) {
+  const { t, format } = useText()
+  return (
+    <Box title={t('agents.contents')} count={contents.length}>
+      {contents.length === 0 ? (
+        <p class="empty">{t('agents.contentsNone')}</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{t('contents.content')}</th>
+              <th scope="col" class="num">
+                {t('contents.size')}
+              </th>
+              <th scope="col">{t('content.share')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {contents
+              .toSorted((one, other) => Number(one.share === 1) - Number(other.share === 1))
+              .map(content => (
+                <tr key={content.transfer}>
+                  <th scope="row" class="content" title={safeText(content.name)}>
+                    <a href={linkTo(['contents', content.transfer])}>
+                      {contentName(content.name || content.transfer)}
+                    </a>
+                  </th>
+                  <td class="num" data-column={t('contents.size')}>
+                    {format.bytes(content.length)}
+                  </td>
+                  <td class="kept">
+                    <ShareBar share={content.share} />
+                  </td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      )}
+    </Box>
+  )
+}
+
+function AgentOrders({ orders }: Pick<Agent, 'orders'>) {
+  const { t, format } = useText()
+  if (orders.length === 0) return null
+  return (
+    <Box title={t('orders.title')} count={orders.length}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('orders.what')}</th>
+            <th scope="col">{t('orders.kind')}</th>
+            <th scope="col">{t('agents.state')}</th>
+            <th scope="col" class="num">
+              {t('orders.kept')}
+            </th>
+            <th scope="col">{t('orders.by')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {orders.map(order => (
+            <tr key={order.id}>
+              <th scope="row" class="content" title={safeText(order.what)}>
+                <a href={linkTo(['prestage', order.id])}>{contentName(order.what)}</a>
+                {order.reason !== '' && <span class="host">{safeText(order.reason)}</span>}
+              </th>
+              <td data-column={t('orders.kind')}>{t(`orders.kind.${order.kind}`)}</td>
+              <td data-column={t('agents.state')}>
+                {t(`orders.state.${order.state}`)}
+                {order.late && ` · ${t('orders.late')}`}
+              </td>
+              <td class="num" data-column={t('orders.kept')}>
+                {order.length === null
+                  ? format.bytes(order.bytes)
+                  : t('agent.bytesOf', {
+                      bytes: format.bytes(order.bytes),
+                      length: format.bytes(order.length)
+                    })}
+              </td>
+              <td data-column={t('orders.by')}>
+                {order.by === null ? t('orders.untilWithdrawn') : format.at(order.by)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Box>
   )
 }

@@ -111,6 +111,16 @@ export function AgentsView({
   )
 }
 
+export function AgentState({ agent }: { readonly agent: Pick<AgentView, 'online' | 'revokedAt'> }) {
+  const { t } = useText()
+  const state = agent.online ? 'online' : agent.revokedAt === null ? 'offline' : 'revoked'
+  return (
+    <span class="pill" data-state={{ online: 'good', offline: 'plain', revoked: 'bad' }[state]}>
+      {t(`agents.${state}`)}
+    </span>
+  )
+}
+
 export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
   const { t, format } = useText()
   const nameOf = useProblemName()
@@ -129,13 +139,7 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
       {
         name: t('agents.state'),
         width: '7rem',
-        cell: agent => (
-          <span class="pill" data-state={agent.online ? 'good' : agent.revokedAt === null ? 'plain' : 'bad'}>
-            {t(
-              agent.online ? 'agents.online' : agent.revokedAt === null ? 'agents.offline' : 'agents.revoked'
-            )}
-          </span>
-        )
+        cell: agent => <AgentState agent={agent} />
       },
       {
         name: t('sites.site'),

@@ -2,12 +2,15 @@
 import { listContents } from '@starling/shared/admin-api/fleet-view.ts'
 import { nameOf, safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
+import { OneContent } from './content-view.tsx'
 import { useAnswer } from './live.tsx'
 import { Answered, Box } from './parts.tsx'
 import { useText } from './words.ts'
 
-export function ContentsView() {
+export function ContentsView({ rest }: { readonly rest: readonly string[] }) {
   const { t } = useText()
+  const [transfer] = rest
+  if (transfer !== undefined) return <OneContent key={transfer} transfer={transfer} />
   return (
     <Box title={t('contents.title')}>
       <ContentsTable />

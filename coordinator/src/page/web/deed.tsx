@@ -18,6 +18,8 @@ export interface Field {
 
 export function Deed(props: {
   readonly name: string
+  /** What it is done to, where the same button stands in many rows. */
+  readonly about?: string
   readonly fields: readonly Field[]
   /** Done when it resolves; what it returns is shown, else the dialog closes. @throws what is then shown */
   readonly act: (said: Readonly<Record<string, string>>) => Promise<ComponentChildren | void>
@@ -31,6 +33,7 @@ export function Deed(props: {
   const [problem, setProblem] = useState<string | null>(null)
   const [outcome, setOutcome] = useState<ComponentChildren>(null)
   const [busy, setBusy] = useState(false)
+  const title = props.about === undefined ? props.name : `${props.name}: ${props.about}`
   const submit = async (form: HTMLFormElement) => {
     setBusy(true)
     setProblem(null)
@@ -48,6 +51,7 @@ export function Deed(props: {
       <button
         class={props.main === true ? 'main' : ''}
         disabled={props.disabled}
+        aria-label={props.about === undefined ? undefined : title}
         onClick={() => {
           setProblem(null)
           setOutcome(null)
@@ -56,7 +60,7 @@ export function Deed(props: {
       >
         {props.name}
       </button>
-      <dialog ref={dialog} aria-label={props.name}>
+      <dialog ref={dialog} aria-label={title}>
         {outcome === null ? (
           <form
             onSubmit={event => {
@@ -64,7 +68,7 @@ export function Deed(props: {
               void submit(event.currentTarget)
             }}
           >
-            <h2>{props.name}</h2>
+            <h2>{title}</h2>
             {props.warning !== undefined && <p class="trouble">{props.warning}</p>}
             {props.fields.map(field => (
               <label key={field.name}>
@@ -75,6 +79,7 @@ export function Deed(props: {
                     type={(field.type ?? 'text') as 'text'}
                     defaultValue={field.value}
                     required={field.required === true}
+                    step={field.type === 'number' ? 'any' : undefined}
                     autocomplete={field.type === 'password' ? 'new-password' : 'off'}
                   />
                 ) : (

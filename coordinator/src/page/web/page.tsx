@@ -5,9 +5,11 @@ import starling from '@starling/shared/web/starling.svg'
 import type { ComponentType } from 'preact'
 import './page.css'
 import { AgentsView } from './agents-view.tsx'
+import { AlertsView } from './alerts-view.tsx'
 import { ContentsView } from './contents-view.tsx'
 import { FleetView } from './fleet-view.tsx'
 import { LiveProvider, useLiveState } from './live.tsx'
+import { OrdersView } from './orders-view.tsx'
 import { SessionProvider, useSession } from './session.tsx'
 import { SitesView } from './sites-view.tsx'
 import { useText, type Key } from './words.ts'
@@ -24,7 +26,9 @@ const views: readonly View[] = [
   { name: 'fleet', title: 'nav.fleet', show: FleetView },
   { name: 'sites', title: 'nav.sites', show: SitesView },
   { name: 'agents', title: 'nav.agents', show: AgentsView },
-  { name: 'contents', title: 'nav.contents', show: ContentsView }
+  { name: 'contents', title: 'nav.contents', show: ContentsView },
+  { name: 'prestage', title: 'nav.prestage', show: OrdersView },
+  { name: 'alerts', title: 'nav.alerts', show: AlertsView }
 ]
 
 export function Page() {

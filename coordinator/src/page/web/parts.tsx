@@ -46,6 +46,33 @@ export function Answered<Value>(props: {
   return <p class="empty">{t('part.loading')}</p>
 }
 
+/** How much of a whole there is: a bar and its words. */
+export function ShareBar({ share }: { readonly share: number }) {
+  const { format } = useText()
+  return (
+    <>
+      <div class="bar" aria-hidden="true">
+        <span class="part peers" style={{ inlineSize: `${(100 * share).toFixed(1)}%` }} />
+      </div>
+      <span class="share">{format.share(share, 1)}</span>
+    </>
+  )
+}
+
+/** What is known of something: names and values. */
+export function Facts({ facts }: { readonly facts: ReadonlyArray<readonly [name: string, value: string]> }) {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
 /** Figures in a row: what, and how much. */
 export function Tiles(props: {
   readonly tiles: ReadonlyArray<{
@@ -94,6 +121,16 @@ export function useProblemName(): (problem: string) => string {
     const key = `problem.${problem}`
     const words = t(key as Key)
     return words === key ? problem : words
+  }
+}
+
+/** What to do about a problem; empty for one that this page does not know yet. */
+export function useAdvice(): (problem: string) => string {
+  const { t } = useText()
+  return problem => {
+    const key = `advice.${problem}`
+    const words = t(key as Key)
+    return words === key ? '' : words
   }
 }
 

@@ -2,12 +2,22 @@
 import type { Language } from '@starling/shared/web/i18n.ts'
 import { useWords } from '@starling/shared/web/page-words.tsx'
 import type { Source } from '@starling/shared/web/source-bar.tsx'
+import { problemAdvice, type FleetProblem } from '@starling/shared/fleet-problems.ts'
 import type en from './messages/en.json'
 
-export type Key = keyof typeof en
+/** What to do about a problem: in English the command line says the same. */
+type AdviceKey = `advice.${FleetProblem}`
+export type Key = keyof typeof en | AdviceKey
+
+const advice = Object.fromEntries(
+  Object.entries(problemAdvice).map(([problem, sentence]) => [`advice.${problem}`, sentence])
+)
 
 export const languages: Readonly<Record<string, Language>> = {
-  en: { label: 'English', load: async () => (await import('./messages/en.json')).default },
+  en: {
+    label: 'English',
+    load: async () => ({ ...advice, ...(await import('./messages/en.json')).default })
+  },
   zh: {
     label: '中文',
     load: async () => (await import('./messages/zh.json')).default satisfies Record<Key, string>
