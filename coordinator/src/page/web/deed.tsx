@@ -4,7 +4,7 @@
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import type { ComponentChildren } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useId, useRef, useState } from 'preact/hooks'
 import { useText } from './words.ts'
 
 export interface Field {
@@ -14,6 +14,8 @@ export interface Field {
   readonly type?: 'text' | 'password' | 'number' | 'datetime-local' | 'url'
   readonly options?: ReadonlyArray<readonly [value: string, label: string]>
   readonly required?: boolean
+  /** Offered while one types; others are taken too. */
+  readonly suggestions?: readonly string[]
 }
 
 export function Deed(props: {
@@ -30,6 +32,7 @@ export function Deed(props: {
 }) {
   const { t } = useText()
   const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
   const [problem, setProblem] = useState<string | null>(null)
   const [outcome, setOutcome] = useState<ComponentChildren>(null)
   const [busy, setBusy] = useState(false)
@@ -80,6 +83,7 @@ export function Deed(props: {
                     defaultValue={field.value}
                     required={field.required === true}
                     step={field.type === 'number' ? 'any' : undefined}
+                    {...(field.suggestions === undefined ? {} : { list: `${id}-${field.name}` })}
                     autocomplete={field.type === 'password' ? 'new-password' : 'off'}
                   />
                 ) : (
@@ -93,6 +97,15 @@ export function Deed(props: {
                 )}
               </label>
             ))}
+            {props.fields.map(({ name, suggestions }) =>
+              suggestions === undefined ? null : (
+                <datalist key={name} id={`${id}-${name}`}>
+                  {suggestions.map(value => (
+                    <option key={value} value={value} />
+                  ))}
+                </datalist>
+              )
+            )}
             {problem !== null && (
               <p class="trouble" role="alert">
                 {problem}
