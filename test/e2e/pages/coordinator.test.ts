@@ -71,6 +71,9 @@ describeInBrowser("the coordinator's page", browser => {
 
         const loaded = await page.evaluate(() => performance.timeOrigin)
         seen.push(await startAgent(house, 'first', { ticket }))
+        await page.getByText('The machine has joined.').waitFor()
+        await looksWell(page, 'coordinator-first-joined')
+        await page.getByRole('button', { name: 'Go on' }).click()
         await page.getByText('Let the first machine join').waitFor({ state: 'detached' })
         await page.getByText('2 of 2').first().waitFor()
         expect(await page.evaluate(() => performance.timeOrigin)).toBe(loaded)
