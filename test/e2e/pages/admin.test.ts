@@ -14,7 +14,8 @@ import {
   type AgentHandle,
   type CoordinatorHandle
 } from '../site.ts'
-import { describeInBrowser, visit, type Session } from './browser.ts'
+import { visit, type Session } from './browser.ts'
+import { describeInBrowser } from './in-browser.ts'
 import { looksWell } from './looks.ts'
 import { joinAndTell } from './made-agent.ts'
 import { addressOf, password, sessionsOf, signedOut, signIn, untilSignedIn } from './signing-in.ts'

@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { openHouse } from '../harness.ts'
-import { describeInBrowser, visit } from './browser.ts'
+import { visit } from './browser.ts'
+import { describeInBrowser } from './in-browser.ts'
 
 const house = openHouse()
 afterAll(() => house.close())

@@ -8,13 +8,14 @@ import { join, resolve } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { houseRoot } from '../program.ts'
 
 export const chromiumInstall = 'apt-get install -y --no-install-recommends chromium'
 const program = '/usr/bin/chromium'
 /** A loaded machine with two cores is slow to draw. */
 const patienceMs: Millis = 20 * secondMs
+
+let failures = 0
 
 /** A name that leads to this machine, as a rebound name does. */
 export const foreignHost = 'evil.example'
@@ -39,27 +40,6 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: program,
     args: ['--no-sandbox', '--no-proxy-server', `--host-resolver-rules=MAP ${foreignHost} 127.0.0.1`]
-  })
-}
-
-/** Tests in a browser, which is started for all of them once. They are skipped, loudly, where there is none. */
-export function describeInBrowser(title: string, tests: (browser: () => Browser) => void): void {
-  const isHere = hasChromium()
-  if (!isHere)
-    console.warn(`\n*** no chromium here: the tests of ${title} are skipped. Run: ${chromiumInstall}\n`)
-  test.runIf(!isHere && process.env.CI === 'true')('chromium is installed, as it must be in CI', () => {
-    expect.fail(`chromium is missing: ${chromiumInstall}`)
-  })
-  describe.skipIf(!isHere)(title, () => {
-    let browser: Browser | null = null
-    beforeAll(async () => {
-      browser = await launchChromium()
-    })
-    afterAll(() => browser?.close())
-    tests(() => {
-      if (browser === null) throw new StarlingError('no-browser', 'the browser is started before each test')
-      return browser
-    })
   })
 }
 
@@ -104,7 +84,7 @@ export async function visit<Result>(
       const result = await act(page)
       if (troubles.length === 0) return result
     } catch (error) {
-      await page.screenshot({ path: screenshotFile(`failed ${expect.getState().currentTestName}`) })
+      await page.screenshot({ path: screenshotFile(`failed ${new URL(page.url()).hash} ${failures++}`) })
       if (troubles.length === 0) throw error
       throw new StarlingError('page-trouble', troubles.join('\n'), { cause: error })
     }

@@ -2,9 +2,9 @@
  * How a page looks, in light and dark, on a phone and on a wide screen: a picture of each for people, and what a machine can
  * judge: nothing sticks out of the screen, and axe-core finds nothing serious.
  */
+import { StarlingError } from '@starling/shared/errors.ts'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
-import { expect } from 'vitest'
 import { screenshotFile } from './browser.ts'
 
 /** What is there in the page, where these functions run. */
@@ -14,6 +14,7 @@ declare const innerWidth: number
 const schemes = ['light', 'dark'] as const
 const widths = [390, 1280] as const
 
+/** @throws StarlingError `looks-wrong` */
 export async function looksWell(page: Page, name: string): Promise<void> {
   const { width: widthBefore = 1280 } = page.viewportSize() ?? {}
   const wrong: string[] = []
@@ -30,7 +31,7 @@ export async function looksWell(page: Page, name: string): Promise<void> {
   }
   await page.emulateMedia({ colorScheme: 'light' })
   await page.setViewportSize({ width: widthBefore, height: 900 })
-  expect(wrong).toEqual([])
+  if (wrong.length > 0) throw new StarlingError('looks-wrong', wrong.join('\n'))
 }
 
 /** By the debugger's door, which the page's policy for scripts does not close. */

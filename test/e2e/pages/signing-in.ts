@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createAccount } from '@starling/shared/admin-api/accounts.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
 import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import type { Browser, Page } from 'playwright-core'
-import { expect } from 'vitest'
 import type { CoordinatorHandle } from '../site.ts'
 import { visit, type Session } from './browser.ts'
 
@@ -50,7 +50,8 @@ export async function sessionsOf<Role extends AccountRole>(
       await makeFirstAdmin(page, coordinator)
       for (const role of roles) {
         const body = { name: role, role, password }
-        expect(await ask(page, createAccount.method, createAccount.path, body)).toMatchObject({ status: 200 })
+        const { status } = await ask(page, createAccount.method, createAccount.path, body)
+        if (status !== 200) throw new StarlingError('no-account', `making ${role} was answered with ${status}`)
       }
       return await page.context().storageState()
     },
