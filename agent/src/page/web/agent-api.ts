@@ -19,7 +19,10 @@ export interface Request {
 }
 
 /** @throws Refused; the browser's own error when the agent cannot be reached */
-export async function send(path: string, { method = 'GET', token, body, signal }: Request): Promise<Response> {
+export async function send(
+  path: string,
+  { method = 'GET', token, body, signal }: Request
+): Promise<Response> {
   const response = await fetch(path, {
     method,
     headers: {

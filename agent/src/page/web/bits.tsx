@@ -64,6 +64,12 @@ export function Switch<Name extends string>(props: {
   )
 }
 
+/** What was written into a field of a form. */
+export function fieldOf(form: HTMLFormElement, name: string): string {
+  const said = new FormData(form).get(name)
+  return typeof said === 'string' ? said.trim() : ''
+}
+
 /** Params of a reason or a check as words: what they are is said by how their names end. */
 export function useWordsOf(): (params: object) => Values {
   const { t, format } = useText()

@@ -4,7 +4,7 @@ import { nameOf, safeText } from '@starling/shared/web/names.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PurgeResult, VerifyResult } from '../../ports.ts'
 import { ask, send } from './agent-api.ts'
-import { Box } from './bits.tsx'
+import { Box, fieldOf } from './bits.tsx'
 import { linesOf } from './json-lines.ts'
 import { useUnlock } from './unlock.tsx'
 import { useText } from './words.ts'
@@ -102,7 +102,7 @@ function Purge({ token, changed }: Care) {
   const purge = async (form: HTMLFormElement) => {
     setOutcome(null)
     try {
-      const url = String(new FormData(form).get('url') ?? '').trim()
+      const url = fieldOf(form, 'url')
       const result = await ask<PurgeResult>('/api/v1/cache/purge', { method: 'POST', token, body: { url } })
       const told =
         result.notTold === null

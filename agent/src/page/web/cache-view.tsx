@@ -12,6 +12,7 @@ import { CacheCare } from './cache-care.tsx'
 import type { Transfer } from './status.ts'
 import { Sure } from './sure.tsx'
 import { UnlockBox, useUnlock } from './unlock.tsx'
+import { useNarrow } from './use-narrow.ts'
 import { useText, type Key } from './words.ts'
 
 interface CacheAnswer {
@@ -85,6 +86,7 @@ function Contents(props: {
   const [show, setShow] = useState<Show>('all')
   const [order, setOrder] = useState<Order>('used')
   const [problem, setProblem] = useState<string | null>(null)
+  const isNarrow = useNarrow()
   const copies = useMemo(() => copiesOf(props.peers), [props.peers])
   const { transfers } = props.cache
   const rows = useMemo(() => {
@@ -116,17 +118,53 @@ function Contents(props: {
     props.changed()
   }
   const now = Date.now()
-  const columns: ReadonlyArray<Column<Transfer>> = [
+  const copiesText = (one: Transfer) =>
+    props.peers === null ? '–' : format.count(copies.get(one.transfer) ?? 0)
+  const agoText = (one: Transfer) => format.ago(Math.max(0, now - one.lastUsedAt))
+  const nameCell = (one: Transfer) => (
+    <span title={safeText(one.key)}>
+      {one.pinned && <span class="chip">{t('cache.pinned')}</span>} {nameOf(one.key)}
+      <span class="host">{hostOf(one.key)}</span>
+    </span>
+  )
+  const deeds = (one: Transfer) => (
+    <span class="deeds">
+      <button
+        aria-label={t(one.pinned ? 'cache.unpinOf' : 'cache.pinOf', { name: nameOf(one.key) })}
+        onClick={() => void change(one)}
+      >
+        {t(one.pinned ? 'cache.unpin' : 'cache.pin')}
+      </button>
+      <Sure
+        name={t('cache.remove')}
+        label={t('cache.removeOf', { name: nameOf(one.key) })}
+        question={t('cache.removeSure', { name: nameOf(one.key), bytes: format.bytes(one.keptBytes) })}
+        act={async () => {
+          await ask(`/api/v1/cache/${one.transfer}`, { method: 'DELETE', token })
+          props.changed()
+        }}
+      />
+    </span>
+  )
+  // On a phone all of it in one cell, in place of a table that has to be pushed to and fro.
+  const narrowColumns: ReadonlyArray<Column<Transfer>> = [
     {
       name: t('cache.content'),
-      width: 'minmax(14rem, 3fr)',
+      width: '1fr',
       cell: one => (
-        <span title={safeText(one.key)}>
-          {one.pinned && <span class="chip">{t('cache.pinned')}</span>} {nameOf(one.key)}
-          <span class="host">{hostOf(one.key)}</span>
-        </span>
+        <>
+          {nameCell(one)}
+          <span class="host">
+            {format.bytes(one.length)} · {format.share(one.keptBytes, one.length)} ·{' '}
+            {t('cache.copiesOf', { count: copies.get(one.transfer) ?? 0 })} · {agoText(one)}
+          </span>
+          {token !== null && deeds(one)}
+        </>
       )
-    },
+    }
+  ]
+  const wideColumns: ReadonlyArray<Column<Transfer>> = [
+    { name: t('cache.content'), width: 'minmax(14rem, 3fr)', cell: nameCell },
     { name: t('cache.size'), width: '6rem', numeric: true, cell: one => format.bytes(one.length) },
     {
       name: t('cache.kept'),
@@ -134,45 +172,9 @@ function Contents(props: {
       numeric: true,
       cell: one => format.share(one.keptBytes, one.length)
     },
-    {
-      name: t('cache.copies'),
-      width: '7rem',
-      numeric: true,
-      cell: one => (props.peers === null ? '–' : format.count(copies.get(one.transfer) ?? 0))
-    },
-    {
-      name: t('cache.lastUsed'),
-      width: '8rem',
-      numeric: true,
-      cell: one => format.ago(Math.max(0, now - one.lastUsedAt))
-    },
-    ...(token === null
-      ? []
-      : [
-          {
-            name: t('cache.do'),
-            width: '12rem',
-            cell: (one: Transfer) => (
-              <span class="deeds">
-                <button
-                  aria-label={t(one.pinned ? 'cache.unpinOf' : 'cache.pinOf', { name: nameOf(one.key) })}
-                  onClick={() => void change(one)}
-                >
-                  {t(one.pinned ? 'cache.unpin' : 'cache.pin')}
-                </button>
-                <Sure
-                  name={t('cache.remove')}
-                  label={t('cache.removeOf', { name: nameOf(one.key) })}
-                  question={t('cache.removeSure', { name: nameOf(one.key), bytes: format.bytes(one.keptBytes) })}
-                  act={async () => {
-                    await ask(`/api/v1/cache/${one.transfer}`, { method: 'DELETE', token })
-                    props.changed()
-                  }}
-                />
-              </span>
-            )
-          }
-        ])
+    { name: t('cache.copies'), width: '7rem', numeric: true, cell: copiesText },
+    { name: t('cache.lastUsed'), width: '8rem', numeric: true, cell: agoText },
+    ...(token === null ? [] : [{ name: t('cache.do'), width: '12rem', cell: deeds }])
   ]
   return (
     <Box title={t('cache.title')} count={transfers.length}>
@@ -187,10 +189,7 @@ function Contents(props: {
             </label>
             <label>
               {t('cache.order')}
-              <select
-                value={order}
-                onChange={event => setOrder(event.currentTarget.value as Order)}
-              >
+              <select value={order} onChange={event => setOrder(event.currentTarget.value as Order)}>
                 {orders.map(name => (
                   <option key={name} value={name}>
                     {t(`cache.order.${name}` satisfies Key)}
@@ -216,10 +215,10 @@ function Contents(props: {
           ) : (
             <LongTable
               label={t('cache.title')}
-              columns={columns}
+              columns={isNarrow ? narrowColumns : wideColumns}
               rows={rows}
               keyOf={one => one.transfer}
-              rowHeightPx={56}
+              rowHeightPx={isNarrow ? (token === null ? 76 : 118) : 56}
             />
           )}
           <p class="note">{t('cache.copiesNote')}</p>

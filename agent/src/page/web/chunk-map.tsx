@@ -116,7 +116,10 @@ function colorsOf({ sources }: ChunkMap): readonly string[] {
 function draw(canvas: HTMLCanvasElement, map: ChunkMap): Grid {
   const grid = gridOf(map.chunks, canvas.clientWidth, heightPxMax)
   const ratio = devicePixelRatio
-  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(grid.rows * grid.cellPx * ratio)]
+  const [width, height] = [
+    Math.round(canvas.clientWidth * ratio),
+    Math.round(grid.rows * grid.cellPx * ratio)
+  ]
   if (canvas.width !== width || canvas.height !== height) {
     canvas.width = width
     canvas.height = height

@@ -10,10 +10,7 @@ const order: ReadonlyArray<HealthCheck['state']> = ['bad', 'warn', 'unknown', 'o
 export function HealthView({ health }: { readonly health: Asked<Health> }) {
   const { t, format } = useText()
   return (
-    <Box
-      title={t('health.title')}
-      actions={<button onClick={health.again}>{t('health.again')}</button>}
-    >
+    <Box title={t('health.title')} actions={<button onClick={health.again}>{t('health.again')}</button>}>
       <Answered asked={health}>
         {({ state, at, checks }) => (
           <>
@@ -53,9 +50,7 @@ function Check({ check }: { readonly check: HealthCheck }) {
           {t(`health.name.${check.name}`)} <span class="count">{t(`health.state.${check.state}`)}</span>
         </h3>
         <p>{words(`health.found.${check.code}`, check.text)}</p>
-        {check.advice !== null && (
-          <p class="advice">{words(`health.advice.${check.code}`, check.advice)}</p>
-        )}
+        {check.advice !== null && <p class="advice">{words(`health.advice.${check.code}`, check.advice)}</p>}
       </div>
     </li>
   )

@@ -61,7 +61,8 @@ function Lines({ lines }: { readonly lines: readonly LogLine[] }) {
         <ol class="log" tabIndex={0} aria-label={t('log.title')}>
           {shown.map((line, index) => (
             <li key={`${line.time} ${shown.length - index}`} data-level={levelOf(line.level)}>
-              <time>{format.at(line.time)}</time> <span class="level">{t(`log.of.${levelOf(line.level)}`)}</span>{' '}
+              <time>{format.at(line.time)}</time>{' '}
+              <span class="level">{t(`log.of.${levelOf(line.level)}`)}</span>{' '}
               <span>{safeText(line.msg ?? '')}</span> <code>{fieldsOf(line)}</code>
             </li>
           ))}

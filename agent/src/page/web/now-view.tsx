@@ -143,12 +143,7 @@ function Lately({ status, active }: { readonly status: Status; readonly active: 
                 {hostOf(one.key)} · {format.bytes(one.length)} · {format.ago(status.now - one.lastUsedAt)}
               </span>
             </div>
-            <SourceBar
-              bytes={sourcesOf(one)}
-              whole={one.length}
-              subject={nameOf(one.key)}
-              names={names}
-            />
+            <SourceBar bytes={sourcesOf(one)} whole={one.length} subject={nameOf(one.key)} names={names} />
           </li>
         ))}
       </ul>

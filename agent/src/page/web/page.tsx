@@ -23,11 +23,6 @@ import { UnlockProvider, useUnlock } from './unlock.tsx'
 import { useShown } from './use-shown.ts'
 import { useText } from './words.ts'
 
-/** Without an event for so long nothing moves any more, so a speed that still stood there would be untrue. */
-const quietMs = 2000
-/** Of an agent that does nothing. */
-const noRates = new Rates().at(0)
-
 const views = ['now', 'savings', 'peers', 'cache', 'health', 'policy', 'log'] as const
 type View = (typeof views)[number]
 
@@ -47,9 +42,7 @@ function Frame() {
   const [chunks, setChunks] = useState<ChunkMap | null>(null)
   const [, tick] = useState(0)
   const rates = useRef(new Rates())
-  const seenAt = useRef(0)
-  const quiet = performance.now() - seenAt.current
-  const perSecond = quiet > quietMs ? noRates : rates.current.at(performance.now())
+  const perSecond = rates.current.at(performance.now())
   const active = (status?.transfers ?? [])
     .filter(one => isUnderWay(one, perSecond))
     // A card stays where it is while its reader looks at it.
@@ -62,8 +55,7 @@ function Frame() {
     // An upgraded agent brings its own page.
     if (status !== null && status.version !== next.version) location.reload()
     if (status !== null && status.startedAt !== next.startedAt) rates.current.forget()
-    seenAt.current = performance.now()
-    rates.current.add(next, seenAt.current)
+    rates.current.add(next, performance.now())
     setStatus(next)
   })
   // Times go on and rates fade although nothing happens; with nobody looking, not even that.
@@ -154,9 +146,7 @@ function Frame() {
           />
         )}
         {status !== null && view === 'savings' && <SavingsView status={status} />}
-        {status !== null && view === 'peers' && (
-          <PeersView status={status} rates={perSecond} peers={peers} />
-        )}
+        {status !== null && view === 'peers' && <PeersView status={status} rates={perSecond} peers={peers} />}
       </main>
     </div>
   )

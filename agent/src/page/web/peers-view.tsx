@@ -80,7 +80,9 @@ function PeersTable({ info, status }: { readonly info: PeerInfoView; readonly st
               <th scope="row" title={safeText(peer.id)}>
                 <span class="id">{shortId(peer.id)}</span>{' '}
                 {peer.role === 'gateway' && <span class="chip">{t('source.gateway')}</span>}{' '}
-                {peer.otherSite && <span class="chip">{t('peers.otherSite', { site: safeText(peer.site) })}</span>}
+                {peer.otherSite && (
+                  <span class="chip">{t('peers.otherSite', { site: safeText(peer.site) })}</span>
+                )}
                 <span class="host">{placeText(peer.address)}</span>
               </th>
               <td data-column={t('peers.state')}>

@@ -84,7 +84,10 @@ function OverTime({ history }: { readonly history: HistoryView }) {
     })
     return {
       times: series.map(({ at }) => at),
-      whole: series.reduce((sum, { bytes }) => sum + bytes.lan + bytes.gateway + bytes.origin + bytes.disk, 0),
+      whole: series.reduce(
+        (sum, { bytes }) => sum + bytes.lan + bytes.gateway + bytes.origin + bytes.disk,
+        0
+      ),
       lines: [
         line(names.origin, '--origin', bytes => bytes.origin),
         line(names.gateway, '--gateway', bytes => bytes.gateway),

@@ -6,8 +6,8 @@ export type Status = AgentStatus & { readonly transfersTotal: number }
 export type Transfer = TransferView
 export type Peer = PeerView
 
-/** Rates are means over so long: shorter jitters with every chunk, longer lies about a stall. */
-const rateWindowMs = 3000
+/** Rates are means over so long: shorter jitters with every chunk of a slow line, longer lies about a stall. */
+const rateWindowMs = 6000
 
 interface Sample {
   readonly at: number
@@ -100,7 +100,6 @@ export function totalsOf({ totals }: Status): BytesBySource {
 /** Somebody reads it, or bytes of it come. */
 export function isUnderWay(transfer: Transfer, rates: RatesNow): boolean {
   return (
-    transfer.readers > 0 ||
-    (!transfer.complete && (transfer.peers > 0 || rates.of(transfer.transfer) > 0))
+    transfer.readers > 0 || (!transfer.complete && (transfer.peers > 0 || rates.of(transfer.transfer) > 0))
   )
 }

@@ -1,7 +1,7 @@
 /** A button that asks before it does what cannot be undone: in a dialog that Escape closes; a refusal stays there to be read. */
 import { messageOf } from '@starling/shared/errors.ts'
 import { safeText } from '@starling/shared/web/names.ts'
-import { useRef, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { useText } from './words.ts'
 
 export function Sure(props: {
@@ -14,8 +14,12 @@ export function Sure(props: {
 }) {
   const { t } = useText()
   const dialog = useRef<HTMLDialogElement>(null)
+  const [open, setOpen] = useState(false)
   const [problem, setProblem] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
+  useEffect(() => {
+    if (open) dialog.current?.showModal()
+  }, [open])
   const act = async () => {
     setBusy(true)
     setProblem(null)
@@ -33,25 +37,27 @@ export function Sure(props: {
         aria-label={props.label}
         onClick={() => {
           setProblem(null)
-          dialog.current?.showModal()
+          setOpen(true)
         }}
       >
         {props.name}
       </button>
-      <dialog ref={dialog} aria-label={props.name}>
-        <p>{props.question}</p>
-        {problem !== null && (
-          <p class="trouble" role="alert">
-            {safeText(problem)}
-          </p>
-        )}
-        <div class="dialog-end">
-          <button onClick={() => dialog.current?.close()}>{t('cancel')}</button>
-          <button class="main" disabled={busy} onClick={() => void act()}>
-            {props.name}
-          </button>
-        </div>
-      </dialog>
+      {open && (
+        <dialog ref={dialog} aria-label={props.name} onClose={() => setOpen(false)}>
+          <p>{props.question}</p>
+          {problem !== null && (
+            <p class="trouble" role="alert">
+              {safeText(problem)}
+            </p>
+          )}
+          <div class="dialog-end">
+            <button onClick={() => dialog.current?.close()}>{t('cancel')}</button>
+            <button class="main" disabled={busy} onClick={() => void act()}>
+              {props.name}
+            </button>
+          </div>
+        </dialog>
+      )}
     </>
   )
 }

@@ -4,13 +4,14 @@
  */
 import { shortId } from '@starling/shared/web/names.ts'
 import type { PeerDetail } from '../../views.ts'
+import { useNarrow } from './use-narrow.ts'
 import { useText } from './words.ts'
 
 /** More are a crowd: those that move the most are drawn. */
 const drawnMax = 24
-const [width, height] = [720, 340]
-const [middleX, middleY] = [width / 2, height / 2]
-const [radiusX, radiusY] = [270, 112]
+const wide = { width: 720, height: 340, radiusX: 270, radiusY: 112 }
+/** As many units as a phone has pixels, so that words keep their size. */
+const tall = { width: 350, height: 400, radiusX: 122, radiusY: 140 }
 
 export function SwarmMap(props: {
   readonly peers: readonly PeerDetail[]
@@ -19,6 +20,8 @@ export function SwarmMap(props: {
   readonly fromOrigin: number
 }) {
   const { t, format } = useText()
+  const { width, height, radiusX, radiusY } = useNarrow() ? tall : wide
+  const [middleX, middleY] = [width / 2, height / 2]
   const moved = (peer: PeerDetail) => peer.downBytesPerSecond + peer.upBytesPerSecond
   const drawn = props.peers
     .toSorted((one, other) => moved(other) - moved(one) || other.bytesFrom - one.bytesFrom)
@@ -59,12 +62,14 @@ export function SwarmMap(props: {
           <g key={key} class={`node ${kind}`} transform={`translate(${x} ${y})`}>
             {kind === 'peers' ? <circle r="17" /> : <rect x="-17" y="-17" width="34" height="34" rx="7" />}
             <text y={y > middleY ? 34 : -26}>{kind === 'gateway' ? t('source.gateway') : name}</text>
-            <text class="rate" y={y > middleY ? 50 : 34}>
-              {[
-                ...(down > 0 ? [`↓ ${format.rate(down)}`] : []),
-                ...(up > 0 ? [`↑ ${format.rate(up)}`] : [])
-              ].join(' ')}
-            </text>
+            {[
+              ...(down > 0 ? [`↓ ${format.rate(down)}`] : []),
+              ...(up > 0 ? [`↑ ${format.rate(up)}`] : [])
+            ].map((text, line) => (
+              <text key={line} class="rate" y={(y > middleY ? 50 : 34) + 15 * line}>
+                {text}
+              </text>
+            ))}
           </g>
         ))}
         <g class="node self" transform={`translate(${middleX} ${middleY})`}>
@@ -101,7 +106,7 @@ function Flow({ kind, from, to, rate }: { kind: string; from: Point; to: Point; 
       y1={from[1] + sideY}
       x2={to[0] + sideX}
       y2={to[1] + sideY}
-      strokeWidth={thick}
+      stroke-width={thick}
     />
   )
 }

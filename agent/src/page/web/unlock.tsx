@@ -6,6 +6,7 @@ import { createContext, type ComponentChildren } from 'preact'
 import { useCallback, useContext, useEffect, useId, useState } from 'preact/hooks'
 import { messageOf } from '@starling/shared/errors.ts'
 import { Refused, ask } from './agent-api.ts'
+import { fieldOf } from './bits.tsx'
 import { useText } from './words.ts'
 
 const storageKey = 'starling.token'
@@ -71,11 +72,11 @@ export function UnlockBox({ what }: { readonly what: string }) {
   const [busy, setBusy] = useState(false)
   const titleId = useId()
   if (token !== null) return null
-  const submit = async (form: HTMLFormElement) => {
+  const submit = async (said: string) => {
     setBusy(true)
     setRefused(null)
     try {
-      await unlock(String(new FormData(form).get('token') ?? '').trim())
+      await unlock(said)
     } catch (error) {
       setRefused(error instanceof Refused && error.status === 401 ? t('unlock.wrong') : messageOf(error))
     }
@@ -91,7 +92,7 @@ export function UnlockBox({ what }: { readonly what: string }) {
       <form
         onSubmit={event => {
           event.preventDefault()
-          void submit(event.currentTarget)
+          void submit(fieldOf(event.currentTarget, 'token'))
         }}
       >
         <label>

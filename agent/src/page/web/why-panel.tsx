@@ -67,9 +67,7 @@ function Why({ why, self }: { readonly why: WhyView; readonly self: string }) {
               {those.length === 0 && <p class="empty">{t(`why.none.${kind}`)}</p>}
               <ul>
                 {those.map(reason => (
-                  <li key={JSON.stringify(reason)}>
-                    {t(`why.${reason.code}`, wordsOf(reason.params))}
-                  </li>
+                  <li key={JSON.stringify(reason)}>{t(`why.${reason.code}`, wordsOf(reason.params))}</li>
                 ))}
               </ul>
             </section>
@@ -114,9 +112,7 @@ function PeersOfIt({ why }: { readonly why: WhyView }) {
               {format.count(peer.useful)}
             </td>
             <td class="wide" data-column={t('why.because')}>
-              {peer.reasons
-                .map(reason => t(`whyPeer.${reason.code}`, wordsOf(reason.params)))
-                .join(' · ')}
+              {peer.reasons.map(reason => t(`whyPeer.${reason.code}`, wordsOf(reason.params))).join(' · ')}
             </td>
           </tr>
         ))}
@@ -159,7 +155,9 @@ function Claims({ why, self }: { readonly why: WhyView; readonly self: string })
                 {isGateway && <span class="chip">{t('source.gateway')}</span>}
               </th>
               <td class="num" data-column={t('why.chunks')}>
-                {format.count(claims.reduce((sum, { firstChunk, endChunk }) => sum + endChunk - firstChunk, 0))}
+                {format.count(
+                  claims.reduce((sum, { firstChunk, endChunk }) => sum + endChunk - firstChunk, 0)
+                )}
               </td>
               <td class="num" data-column={t('why.done')}>
                 {format.bytes(claims.reduce((sum, { bytesDone }) => sum + bytesDone, 0))}
