@@ -7,14 +7,20 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { useWords } from './page-words.tsx'
 
+/** Round numbers as people read bytes: 50 MiB, not 47.7. */
+const binarySteps = [1, 1024, 1024 ** 2, 1024 ** 3, 1024 ** 4, 1024 ** 5].flatMap(unit =>
+  [1, 2, 5, 10, 20, 50, 100, 200, 500].map(count => count * unit)
+)
+const wholeSteps = Array.from({ length: 16 }, (_, power) =>
+  [1, 2, 5].map(count => count * 10 ** power)
+).flat()
+
 export interface Line {
   readonly label: string
   /** A CSS custom property of look.css: `--peers`. */
   readonly color: string
   readonly values: ReadonlyArray<number | null>
 }
-
-const powersOfTwo = Array.from({ length: 52 }, (_, power) => 2 ** power)
 
 export function TimeChart(props: {
   /** Ms since 1970, ascending. */
@@ -25,13 +31,13 @@ export function TimeChart(props: {
   readonly write: (value: number) => string
   /** Each line on top of the ones before it. */
   readonly stacked?: boolean
+  /** What is counted; left out: bytes. */
+  readonly unit?: 'bytes' | 'things'
   readonly heightPx?: number
-  /** The axis goes in powers of two, as bytes are written. */
-  readonly binary?: boolean
 }) {
   const box = useRef<HTMLDivElement>(null)
   const { locale } = useWords()
-  const { times, lines, stacked = false, binary = false, heightPx = 220, write } = props
+  const { times, lines, stacked = false, unit = 'bytes', heightPx = 220, write } = props
   useEffect(() => {
     const node = box.current
     if (node === null) return undefined
@@ -56,14 +62,13 @@ export function TimeChart(props: {
       fmtDate: template => date => new Intl.DateTimeFormat(locale, partsOf(template)).format(date),
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1)] } },
       axes: [
-        // A date with its hour is wide.
-        { stroke: quiet, grid, ticks: grid, space: 96, font: `12px ${css.fontFamily}` },
+        { stroke: quiet, grid, ticks: grid, font: `12px ${css.fontFamily}` },
         {
           stroke: quiet,
           grid,
           ticks: grid,
           size: 76,
-          ...(binary ? { incrs: powersOfTwo } : {}),
+          incrs: unit === 'bytes' ? binarySteps : wholeSteps,
           font: `12px ${css.fontFamily}`,
           values: (_plot, splits) => splits.map(write)
         }
@@ -99,7 +104,7 @@ export function TimeChart(props: {
       plot.destroy()
       probe.remove()
     }
-  }, [times, lines, stacked, binary, heightPx, locale, write])
+  }, [times, lines, stacked, unit, heightPx, locale, write])
   return <div class="chart" ref={box} role="img" aria-label={props.summary} />
 }
 

@@ -104,7 +104,7 @@ export function changedRule(
   if (clearsBelow > threshold)
     throw new StarlingError(
       'bad-rule',
-      `an alert of ${id} would be over at once: give a --clears-below of at most the threshold, ${threshold}`
+      `an alert of ${id} would be over at once: what it is over below (--clears-below) may be at most the threshold, ${threshold}`
     )
   if (rule.unit === 'share' && threshold > 1)
     throw new StarlingError(

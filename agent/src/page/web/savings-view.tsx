@@ -116,7 +116,6 @@ function OverTime({ history }: { readonly history: HistoryView }) {
           times={times}
           lines={lines}
           stacked
-          binary
           summary={t('history.told', { span: t(`history.${span}`), bytes: format.bytes(whole) })}
           write={format.bytes}
         />

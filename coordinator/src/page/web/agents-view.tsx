@@ -147,18 +147,21 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
         cell: agent => <a href={linkTo(['sites', agent.site])}>{safeText(agent.site)}</a>
       },
       { name: t('agents.group'), width: 'minmax(5rem, 1fr)', cell: agent => safeText(agent.group ?? '–') },
-      { name: t('agents.role'), width: '6rem', cell: agent => t(`agents.role.${agent.role}`) },
-      { name: t('agents.version'), width: '6rem', cell: agent => safeText(agent.version) },
+      { name: t('agents.role'), width: '5rem', cell: agent => t(`agents.role.${agent.role}`) },
+      { name: t('agents.version'), width: '5rem', cell: agent => safeText(agent.version) },
       {
         name: t('agents.heard'),
-        width: '9rem',
+        width: '7rem',
         cell: agent =>
           agent.lastHeardAt === null ? t('agents.never') : format.ago(Date.now() - agent.lastHeardAt)
       },
       {
         name: t('fleet.problems'),
-        width: 'minmax(8rem, 2fr)',
-        cell: agent => agent.problems.map(nameOf).join(', ')
+        width: 'minmax(11rem, 3fr)',
+        cell: agent => {
+          const problems = agent.problems.map(nameOf).join(', ')
+          return <span title={problems}>{problems}</span>
+        }
       }
     ],
     [t, format]

@@ -15,9 +15,9 @@ import { useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
 import { Deed } from './deed.tsx'
 import { useAnswer } from './live.tsx'
-import { Answered, Box, useProblemName } from './parts.tsx'
+import { Answered, Box, useRuleName } from './parts.tsx'
 import { useSession } from './session.tsx'
-import { useText, type Key } from './words.ts'
+import { useText } from './words.ts'
 
 type Alert = AnswerOf<typeof listAlerts>['alerts'][number]
 type Rule = AnswerOf<typeof listAlertRules>['rules'][number]
@@ -329,19 +329,6 @@ function WebhookBox({
       </div>
     </Box>
   )
-}
-
-/** A rule in words; one that this page does not know yet says its own summary. */
-function useRuleName(): (rule: string, summary?: string) => string {
-  const { t } = useText()
-  const problem = useProblemName()
-  return (rule, summary = rule) => {
-    const key = `rule.${rule}`
-    const words = t(key as Key)
-    if (words !== key) return words
-    const named = problem(rule)
-    return safeText(named === rule ? summary : named)
-  }
 }
 
 function useFigure(): (value: number, unit: Rule['unit']) => string {

@@ -7,7 +7,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { FleetTiles } from './fleet-tiles.tsx'
 import { FirstSteps } from './first-steps.tsx'
 import { useAnswer } from './live.tsx'
-import { Answered, Box, ProblemCounts, SourcesOverTime } from './parts.tsx'
+import { Answered, Box, ProblemCounts, SourcesOverTime, useRuleName } from './parts.tsx'
 import { SitesTable } from './sites-view.tsx'
 import { useText } from './words.ts'
 
@@ -90,6 +90,7 @@ function Counts(props: {
 /** Only when there is something: an empty box of alerts is noise. */
 function FiringAlerts() {
   const { t, format } = useText()
+  const nameOf = useRuleName()
   const { value } = useAnswer(listAlerts, {})
   const firing = value?.alerts.filter(alert => alert.state === 'firing') ?? []
   if (firing.length === 0) return null
@@ -101,7 +102,7 @@ function FiringAlerts() {
       <ul>
         {firing.map(alert => (
           <li key={alert.id}>
-            {safeText(alert.rule)} · <a href={linkTo(['sites', alert.site])}>{safeText(alert.site)}</a>
+            {nameOf(alert.rule)} · <a href={linkTo(['sites', alert.site])}>{safeText(alert.site)}</a>
             {alert.firedAt !== null && ` · ${format.at(alert.firedAt)}`}
             {alert.acknowledgedBy !== null &&
               ` · ${t('fleet.seenBy', { name: safeText(alert.acknowledgedBy) })}`}

@@ -29,6 +29,13 @@ const order = [
   'waitsForRestart'
 ]
 
+/** As Node calls them. */
+const systems = new Map([
+  ['win32', 'Windows'],
+  ['linux', 'Linux'],
+  ['darwin', 'macOS']
+])
+
 export function useHostFacts(
   host: Readonly<Record<string, Fact>>
 ): ReadonlyArray<readonly [name: string, value: string]> {
@@ -52,6 +59,7 @@ function rank(name: string): number {
 
 /** Units stand last in a name. */
 function written(name: string, value: Exclude<Fact, boolean>, format: Format): string {
+  if (name === 'platform') return systems.get(String(value)) ?? safeText(String(value))
   if (typeof value !== 'number') return safeText(String(value)).replaceAll(',', ', ')
   if (name.endsWith('BytesPerSecond')) return format.rate(value)
   if (name.endsWith('Bytes')) return format.bytes(value)

@@ -2,6 +2,7 @@
 import { SourceBar, SourceLegend, type BytesBySource } from '@starling/shared/web/source-bar.tsx'
 import { TimeChart } from '@starling/shared/web/time-chart.tsx'
 import { showSeries } from '@starling/shared/admin-api/fleet-view.ts'
+import { safeText } from '@starling/shared/web/names.ts'
 import type { ComponentChildren } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { useAnswer, type Answer } from './live.tsx'
@@ -121,6 +122,19 @@ export function useProblemName(): (problem: string) => string {
     const key = `problem.${problem}`
     const words = t(key as Key)
     return words === key ? problem : words
+  }
+}
+
+/** A rule in words; one that this page does not know yet says its own summary. */
+export function useRuleName(): (rule: string, summary?: string) => string {
+  const { t } = useText()
+  const problem = useProblemName()
+  return (rule, summary = rule) => {
+    const key = `rule.${rule}`
+    const words = t(key as Key)
+    if (words !== key) return words
+    const named = problem(rule)
+    return safeText(named === rule ? summary : named)
   }
 }
 

@@ -27,14 +27,19 @@ export interface Site {
 
 /**
  * How much a site wants to be looked at: gateways that are away weigh most, then the share of agents with a problem, then
- * copies over the WAN that need not be. Only its order counts.
+ * agents that are not heard and copies over the WAN that need not be. Only its order counts.
  */
 export function troubleOf(site: Site): number {
   const problems = Object.values(site.problems).reduce((sum, count) => sum + count, 0)
   const away = site.gateways > 0 && site.gatewaysOnline === 0 ? 10 : 0
+  const silent = 1 - site.online / Math.max(1, site.agents)
   const failed = site.day.downloads > 0 ? site.day.errors / site.day.downloads : 0
   return (
-    away + (5 * problems) / Math.max(1, site.agents) + 5 * failed + Math.max(0, (site.amplification ?? 1) - 1)
+    away +
+    (5 * problems) / Math.max(1, site.agents) +
+    silent +
+    5 * failed +
+    Math.max(0, (site.amplification ?? 1) - 1)
   )
 }
 

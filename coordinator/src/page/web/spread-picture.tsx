@@ -130,6 +130,7 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
           summary={t('content.chart')}
           write={format.count}
           heightPx={160}
+          unit="things"
         />
       )}
     </div>
