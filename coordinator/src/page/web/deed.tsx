@@ -34,6 +34,8 @@ export function Deed(props: {
   const [problem, setProblem] = useState<string | null>(null)
   const [outcome, setOutcome] = useState<ComponentChildren>(null)
   const [busy, setBusy] = useState(false)
+  /** Each opening has a fresh form: a password does not wait in it for the next reader. */
+  const [opened, setOpened] = useState(0)
   const submit = async (form: HTMLFormElement) => {
     setBusy(true)
     setProblem(null)
@@ -54,6 +56,7 @@ export function Deed(props: {
         onClick={() => {
           setProblem(null)
           setOutcome(null)
+          setOpened(opened + 1)
           dialog.current?.showModal()
         }}
       >
@@ -62,6 +65,7 @@ export function Deed(props: {
       <dialog ref={dialog} aria-label={props.name}>
         {outcome === null ? (
           <form
+            key={opened}
             onSubmit={event => {
               event.preventDefault()
               void submit(event.currentTarget)
@@ -82,9 +86,9 @@ export function Deed(props: {
                     autocomplete={field.type === 'password' ? 'new-password' : 'off'}
                   />
                 ) : (
-                  <select name={field.name} defaultValue={field.value}>
+                  <select name={field.name}>
                     {field.options.map(([value, label]) => (
-                      <option key={value} value={value}>
+                      <option key={value} value={value} selected={value === field.value}>
                         {label}
                       </option>
                     ))}
