@@ -164,6 +164,7 @@ export const addPolicyVersion = operation({
   access: 'admin',
   summary: 'A new version, checked against the fleet as it is. Nobody gets it before it is rolled out.',
   action: 'policy.add-version',
+  isTrial: ({ body }) => body.dryRun,
   params: ofScope,
   body: z.strictObject({
     document,

@@ -117,7 +117,7 @@ function AccountsTable(props: { readonly accounts: readonly AccountView[]; reado
             <td data-column={t('accounts.signedIn')}>
               {account.signedInAt === null ? t('agents.never') : format.at(account.signedInAt)}
             </td>
-            <td class="address">
+            <td class="whole">
               <AccountDeeds account={account} changed={props.changed} />
             </td>
           </tr>

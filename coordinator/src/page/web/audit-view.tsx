@@ -1,7 +1,8 @@
 /** The audit log: what was done, by whom, to what, from where and how it ended; searched, verified and taken away as JSON lines. */
 import { readAudit, verifyAudit, type AuditView as Entry } from '@starling/shared/admin-api/audit.ts'
 import { messageOf } from '@starling/shared/errors.ts'
-import { safeText } from '@starling/shared/web/names.ts'
+import { safeText, shortId } from '@starling/shared/web/names.ts'
+import { linkTo } from '@starling/shared/web/route.ts'
 import { useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
 import { useAnswer } from './live.tsx'
@@ -93,7 +94,7 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
   const { t, format } = useText()
   if (entries.length === 0) return <p class="empty">{t('audit.none')}</p>
   return (
-    <table>
+    <table class="audit">
       <thead>
         <tr>
           <th scope="col">{t('audit.at')}</th>
@@ -108,8 +109,14 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
         {entries.map(entry => (
           <tr key={entry.number}>
             <td data-column={t('audit.at')}>{format.at(entry.at)}</td>
-            <td data-column={t('audit.actor')}>{safeText(entry.actor === '' ? entry.kind : entry.actor)}</td>
-            <td data-column={t('audit.action')}>
+            <td data-column={t('audit.actor')}>
+              {entry.kind === 'agent' ? (
+                <a href={linkTo(['agents', entry.actor])}>{shortId(entry.actor)}</a>
+              ) : (
+                safeText(entry.actor === '' ? entry.kind : entry.actor)
+              )}
+            </td>
+            <td class="whole" data-column={t('audit.action')}>
               <code>{safeText(entry.action)}</code>
             </td>
             <td class="address" data-column={t('audit.target')}>
@@ -120,7 +127,7 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
                 {entry.outcome === 'done' ? t('audit.done') : safeText(entry.outcome)}
               </span>
             </td>
-            <td class="address" data-column={t('audit.details')}>
+            <td class="whole" data-column={t('audit.details')}>
               <details>
                 <summary>{entry.detail === '' ? t('audit.more') : safeText(entry.detail)}</summary>
                 <dl class="facts">

@@ -37,6 +37,8 @@ export function Deed(props: {
   const [outcome, setOutcome] = useState<ComponentChildren>(null)
   const [busy, setBusy] = useState(false)
   const title = props.about === undefined ? props.name : `${props.name}: ${props.about}`
+  /** Each opening has a fresh form: a password does not wait in it for the next reader. */
+  const [opened, setOpened] = useState(0)
   const submit = async (form: HTMLFormElement) => {
     setBusy(true)
     setProblem(null)
@@ -58,6 +60,7 @@ export function Deed(props: {
         onClick={() => {
           setProblem(null)
           setOutcome(null)
+          setOpened(opened + 1)
           dialog.current?.showModal()
         }}
       >
@@ -66,6 +69,7 @@ export function Deed(props: {
       <dialog ref={dialog} aria-label={title}>
         {outcome === null ? (
           <form
+            key={opened}
             onSubmit={event => {
               event.preventDefault()
               void submit(event.currentTarget)
@@ -87,9 +91,9 @@ export function Deed(props: {
                     autocomplete={field.type === 'password' ? 'new-password' : 'off'}
                   />
                 ) : (
-                  <select name={field.name} defaultValue={field.value}>
+                  <select name={field.name}>
                     {field.options.map(([value, label]) => (
-                      <option key={value} value={value}>
+                      <option key={value} value={value} selected={value === field.value}>
                         {label}
                       </option>
                     ))}

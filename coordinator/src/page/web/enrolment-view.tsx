@@ -141,7 +141,7 @@ function TicketsTable(props: { readonly tickets: readonly TicketView[]; readonly
                 agents: format.count(ticket.usesMax)
               })}
             </td>
-            <td data-column={t('enrol.expires')}>{format.at(ticket.expiresAt)}</td>
+            <td class="whole" data-column={t('enrol.expires')}>{format.at(ticket.expiresAt)}</td>
             <td data-column={t('enrol.state')}>
               {ticket.uses >= ticket.usesMax
                 ? t('enrol.usedUp')
@@ -150,7 +150,7 @@ function TicketsTable(props: { readonly tickets: readonly TicketView[]; readonly
                   : t('enrol.good')}
             </td>
             {may('operator') && (
-              <td>
+              <td class="whole">
                 {!isOver(ticket, now) && (
                   <Deed
                     name={t('enrol.revoke')}

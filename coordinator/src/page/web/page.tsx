@@ -4,6 +4,7 @@ import { LookSettings } from '@starling/shared/web/look-settings.tsx'
 import { linkTo, usePlace } from '@starling/shared/web/route.ts'
 import starling from '@starling/shared/web/starling.svg'
 import type { ComponentType } from 'preact'
+import { useEffect } from 'preact/hooks'
 import './page.css'
 import { AgentsView } from './agents-view.tsx'
 import { AlertsView } from './alerts-view.tsx'
@@ -63,6 +64,12 @@ function Frame() {
   const [name, ...rest] = place.path
   const open = views.filter(({ role }) => role === undefined || may(role))
   const view = open.find(known => known.name === name) ?? open[0]
+  // On a phone the views stand in one row that scrolls.
+  useEffect(() => {
+    document
+      .querySelector('nav [aria-current]')
+      ?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [view])
   if (view === undefined) return null
   const Shown = view.show
   return (

@@ -1,6 +1,6 @@
 /** One scope: how its rollout is, what it says name by name, and the versions that it had. */
 import { showAgent } from '@starling/shared/admin-api/fleet-view.ts'
-import { listPolicyVersions, showPolicy, type PolicyScopeView } from '@starling/shared/admin-api/policy.ts'
+import { listPolicyVersions, type PolicyScopeView } from '@starling/shared/admin-api/policy.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { useState } from 'preact/hooks'
@@ -23,13 +23,15 @@ export function OneScope(props: {
   readonly scope: PolicyScope
   readonly scopes: readonly PolicyScopeView[]
   readonly fields: Fields
+  readonly again: () => void
 }) {
   const { scope, scopes, fields } = props
   const { t } = useText()
   const { may } = useSession()
   const nameOf = useScopeName()
   const [draft, setDraft] = useState<Document | null>(null)
-  const policy = useAnswer(showPolicy, { params: { scope } })
+  // One that has versions and was never rolled out is not among them.
+  const policy = scopes.find(known => known.scope === scope) ?? null
   const history = useAnswer(listPolicyVersions, { params: { scope }, query: {} }, 'changes')
   const device = scope.startsWith('device:') ? scope.slice('device:'.length) : null
   const agent = useAnswer(showAgent, device === null ? null : { params: { agent: device } }, 'changes')
@@ -45,26 +47,24 @@ export function OneScope(props: {
   )
   const versions = history.value?.versions ?? []
   const [newest] = versions
-  const unknown = 'unknown-policy'
-  const fault = [policy.problem, history.problem].find(found => found !== null && found.code !== unknown)
-  const isNew = history.problem?.code === unknown
+  const isNew = history.problem?.code === 'unknown-policy'
   const again = () => {
-    policy.again()
+    props.again()
     history.again()
   }
   const said = newest?.document ?? none
-  const trouble = fault?.message ?? problem
+  const trouble = isNew ? problem : (history.problem?.message ?? problem)
   return (
     <>
       <p class="crumbs">
         <a href={linkTo(['policy'])}>{t('policy.all')}</a> / {nameOf(scope)}
       </p>
-      {trouble !== null && trouble !== undefined && (
+      {trouble !== null && (
         <p class="trouble" role="alert">
           {trouble}
         </p>
       )}
-      {policy.value !== null && <RolloutBox policy={policy.value} again={again} />}
+      {policy !== null && <RolloutBox policy={policy} again={again} />}
       {documents === null || (history.value === null && !isNew) ? (
         <p class="empty">{t('part.loading')}</p>
       ) : (
@@ -73,7 +73,7 @@ export function OneScope(props: {
           fields={fields}
           said={said}
           version={newest?.version ?? null}
-          isOut={newest === undefined || (policy.value !== null && inForce(policy.value) === newest.version)}
+          isOut={newest === undefined || (policy !== null && inForce(policy) === newest.version)}
           draft={draft ?? said}
           change={may('admin') ? setDraft : null}
           wider={wider.flatMap(name => {
@@ -95,8 +95,8 @@ export function OneScope(props: {
           scope={scope}
           versions={versions}
           fields={fields}
-          current={policy.value?.current ?? null}
-          busy={['running', 'paused'].includes(policy.value?.rollout?.phase.kind ?? '')}
+          current={policy?.current ?? null}
+          busy={['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')}
           edit={setDraft}
           again={again}
         />

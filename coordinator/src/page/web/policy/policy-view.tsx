@@ -30,7 +30,15 @@ export function PolicyView({ rest }: { readonly rest: readonly string[] }) {
     <Answered answer={form}>
       {() => (
         <Answered answer={policies}>
-          {({ scopes }) => <OneScope key={scope} scope={scope} scopes={scopes} fields={fields} />}
+          {({ scopes }) => (
+            <OneScope
+              key={scope}
+              scope={scope}
+              scopes={scopes}
+              fields={fields}
+              again={policies.again}
+            />
+          )}
         </Answered>
       )}
     </Answered>

@@ -151,11 +151,19 @@ export function Review(props: {
 
 /** The coordinator names what is wrong as `name: what; name: what`. */
 function faultsIn(message: string, names: readonly string[]): ReadonlyMap<string, string> {
-  const parts = message.split(/; |(?<=this is no policy)\. /)
-  return new Map(
-    names.flatMap(name => {
-      const part = parts.find(text => text.startsWith(name) && /^[.:[]/.test(text.slice(name.length)))
-      return part === undefined ? [] : [[name, part] as const]
+  const starts = names
+    .flatMap(name => {
+      const at = message.search(new RegExp(`(^|[;.] )${name}[.:[]`))
+      return at < 0 ? [] : [{ name, at }]
     })
+    .sort((one, other) => one.at - other.at)
+  return new Map(
+    starts.map(({ name, at }, index) => [
+      name,
+      message
+        .slice(at, starts[index + 1]?.at)
+        .replace(/^[;.] /, '')
+        .replace(`${name}: `, '')
+    ])
   )
 }

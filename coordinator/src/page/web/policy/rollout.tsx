@@ -32,9 +32,10 @@ export function RolloutBox(props: { readonly policy: PolicyScopeView; readonly a
   if (rollout === null && current === null) return null
   const isOn = rollout?.phase.kind === 'running' || rollout?.phase.kind === 'paused'
   const reason = { name: 'reason', label: t('part.reason'), value: '' }
-  const order = (name: 'pause' | 'resume' | 'advance', warning?: string) => (
+  const isLast = rollout !== null && rollout.stage === rollout.stages.length - 1
+  const order = (name: 'pause' | 'resume' | 'advance', label: string, warning?: string) => (
     <Deed
-      name={t(`policy.${name}`)}
+      name={label}
       {...(warning === undefined ? {} : { warning })}
       fields={[reason]}
       act={async ({ reason = '' }) => {
@@ -70,9 +71,13 @@ export function RolloutBox(props: { readonly policy: PolicyScopeView; readonly a
           </ol>
           {seen === null ? <p class="empty">{t('policy.notSeen')}</p> : <Health seen={seen} />}
           {may('admin') && (
-            <div class="deeds">
-              {rollout.phase.kind === 'running' ? order('pause') : order('resume')}
-              {order('advance', t('policy.advanceWarning'))}
+            <div class="deeds after">
+              {rollout.phase.kind === 'running'
+                ? order('pause', t('policy.pause'))
+                : order('resume', t('policy.resume'))}
+              {isLast
+                ? order('advance', t('policy.finish'), t('policy.finishWarning'))
+                : order('advance', t('policy.advance'), t('policy.advanceWarning'))}
               <Deed
                 name={t('policy.rollBack')}
                 warning={t('policy.rollBackWarning')}
@@ -114,7 +119,7 @@ function Health({ seen }: { readonly seen: NonNullable<PolicyScopeView['seen']> 
     `${format.count(errors)} / ${format.count(downloads)}`
   return (
     <div aria-live="polite">
-      {held !== null && <p class="trouble">{t('policy.held', { why: safeText(held) })}</p>}
+      {held !== null && <p class="note">{t('policy.held', { why: safeText(held) })}</p>}
       <div
         class="bar tall"
         role="img"

@@ -54,7 +54,7 @@ export function ScopesList({ scopes }: { readonly scopes: readonly PolicyScopeVi
                 <td class="num" data-column={t('policy.newest')}>
                   {newest === null ? '–' : format.count(newest)}
                 </td>
-                <td data-column={t('policy.rollout')}>
+                <td class="whole" data-column={t('policy.rollout')}>
                   {rollout === null ? '–' : <RolloutPill rollout={rollout} />}
                 </td>
               </tr>

@@ -34,7 +34,7 @@ export function StageFields() {
       {plan !== 'once' && (
         <label>
           {t('policy.hold')}
-          <select name="hold" defaultValue="10m">
+          <select name="hold">
             {holds.map(([name, ms]) => (
               <option key={name} value={name}>
                 {ms === null ? t('policy.hold.manual') : format.span(ms)}

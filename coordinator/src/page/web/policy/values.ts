@@ -12,6 +12,7 @@ export function valueText(field: Kind, value: unknown): string | null {
   if (chosen !== undefined)
     return String(chosen.value) === chosen.label ? chosen.label : `${chosen.value} (${chosen.label})`
   const text = typedText(field, value)
+  if (field.kind === 'rate' && typeof value === 'number') return `${text}/s`
   return field.unit === null ? text : `${text} ${field.unit}`
 }
 
@@ -21,8 +22,7 @@ export function typedText({ kind }: Pick<Kind, 'kind'>, value: unknown): string 
   if (kind === 'objects') return typeof value === 'string' ? value : JSON.stringify(value, null, 2)
   if (Array.isArray(value)) return value.join('\n')
   if (typeof value === 'boolean') return value ? 'on' : 'off'
-  if (typeof value === 'number' && kind === 'size') return bytesToText(value)
-  if (typeof value === 'number' && kind === 'rate') return bytesToText(value)
+  if (typeof value === 'number' && (kind === 'size' || kind === 'rate')) return bytesToText(value)
   if (typeof value === 'number' && kind === 'time') return millisToText(value)
   return String(value)
 }
