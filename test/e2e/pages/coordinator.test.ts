@@ -97,7 +97,7 @@ describeInBrowser("the coordinator's page", browser => {
         await page.getByText('2 of 2').waitFor()
         await looksWell(page, 'coordinator-site')
 
-        await page.getByRole('link', { name: 'Agents', exact: true }).click()
+        await page.getByRole('navigation').getByRole('link', { name: 'Agents' }).click()
         const table = page.getByRole('table', { name: 'Agents' })
         const rows = table.locator('.row')
         await expect.poll(() => rows.count()).toBe(2)
@@ -201,7 +201,7 @@ describeInBrowser("the coordinator's page", browser => {
         await dialog.getByRole('button', { name: 'Revoke' }).click()
         await dialog.waitFor({ state: 'hidden' })
         await page.getByRole('button', { name: 'Revoke' }).waitFor({ state: 'detached' })
-        await page.getByRole('link', { name: 'Agents', exact: true }).click()
+        await page.getByRole('navigation').getByRole('link', { name: 'Agents' }).click()
         await page.getByRole('combobox', { name: 'State' }).selectOption('revoked')
         await expect.poll(() => page.locator('.long-table .row').count()).toBe(1)
       },

@@ -51,7 +51,8 @@ export async function sessionsOf<Role extends AccountRole>(
       for (const role of roles) {
         const body = { name: role, role, password }
         const { status } = await ask(page, createAccount.method, createAccount.path, body)
-        if (status !== 200) throw new StarlingError('no-account', `making ${role} was answered with ${status}`)
+        if (status !== 200)
+          throw new StarlingError('no-account', `making ${role} was answered with ${status}`)
       }
       return await page.context().storageState()
     },
