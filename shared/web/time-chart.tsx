@@ -62,8 +62,7 @@ export function TimeChart(props: {
       fmtDate: template => date => new Intl.DateTimeFormat(locale, partsOf(template)).format(date),
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1)] } },
       axes: [
-        // A date with its hour is wide.
-        { stroke: quiet, grid, ticks: grid, space: 96, font: `12px ${css.fontFamily}` },
+        { stroke: quiet, grid, ticks: grid, font: `12px ${css.fontFamily}` },
         {
           stroke: quiet,
           grid,

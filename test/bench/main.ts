@@ -15,6 +15,7 @@ import { heartbeats } from './heartbeats.ts'
 import { httpBenches } from './http/http.ts'
 import { idle } from './idle.ts'
 import { interception } from './interception.ts'
+import { pages } from './pages.ts'
 import { policyPush } from './policy-push.ts'
 import { swarm3, swarm3Secret } from './swarm.ts'
 import { twoCoordinators } from './two-coordinators.ts'
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   heartbeats,
   coordinatorStart,
   twoCoordinators,
+  pages,
   interception,
   goMirror,
   ...httpBenches

@@ -5,16 +5,9 @@
 import { createTlsIdentity, type TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import * as accountOperations from '@starling/shared/admin-api/accounts.ts'
-import * as alertOperations from '@starling/shared/admin-api/alerts.ts'
-import * as auditOperations from '@starling/shared/admin-api/audit.ts'
-import * as fleetOperations from '@starling/shared/admin-api/fleet.ts'
-import * as fleetViewOperations from '@starling/shared/admin-api/fleet-view.ts'
-import * as orderOperations from '@starling/shared/admin-api/orders.ts'
-import * as policyOperations from '@starling/shared/admin-api/policy.ts'
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
 import { accountRoles, roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import * as serviceOperations from '@starling/shared/admin-api/service.ts'
-import * as upkeepOperations from '@starling/shared/admin-api/upkeep.ts'
 import { agentContentType, apiPaths, encodeBody } from '@starling/shared/coordinator-api.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { hourMs, minuteMs } from '@starling/shared/units.ts'
@@ -22,39 +15,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadAssets } from '@starling/agent/page-files.ts'
 import { pageEventsPath } from '@starling/coordinator/api/page-routes.ts'
 import { bearer, hostOf, startControlPlane, type ControlPlane } from './control-plane.ts'
+import { operations as declared, pathOf, titleOf } from './operations.ts'
 
 const { createAccount, createToken, revokeToken, signIn } = accountOperations
-const operations = [
-  accountOperations,
-  alertOperations,
-  auditOperations,
-  fleetOperations,
-  fleetViewOperations,
-  orderOperations,
-  policyOperations,
-  serviceOperations,
-  upkeepOperations
-]
-  .flatMap(module => Object.values(module) as unknown[])
-  .filter((value): value is Operation => typeof value === 'object' && value !== null && 'siteOf' in value)
 const assets = await loadAssets(new URL('../../coordinator/dist/page/', import.meta.url))
 /** No operation, because it is text, but behind the same door. */
 const metrics = { ...serviceOperations.showMe, path: '/metrics' } as unknown as Operation
-operations.push(metrics)
+const operations = [...declared, metrics]
 const closed = operations.filter(({ access }) => access !== 'open')
 const password = 'four random words here'
 
-/** A path that is well formed and names nothing that is there. */
-const examples: Readonly<Record<string, string>> = {
-  agent: createIdentity().agentId,
-  name: 'nobody',
-  scope: 'site:nowhere',
-  version: '1',
-  order: 'pause',
-  rule: 'nobody',
-  id: '0123456789abcdef',
-  transfer: '0123456789abcdef'.repeat(4)
-}
 /** How an operation is asked about a site. */
 const aboutSite: Readonly<Record<string, (site: string) => { query?: string; body?: object }>> = {
   'GET /api/v1/agents': site => ({ query: `?site=${site}` }),
@@ -67,10 +37,6 @@ const aboutSite: Readonly<Record<string, (site: string) => { query?: string; bod
   'GET /api/v1/tickets': site => ({ query: `?site=${site}` }),
   'POST /api/v1/tickets': site => ({ body: { site, expiresInMs: 1000 } })
 }
-
-const titleOf = ({ method, path }: Operation): string => `${method} ${path}`
-const pathOf = ({ path }: Operation): string =>
-  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => examples[name]!)
 
 let plane: ControlPlane
 let member: TlsIdentity

@@ -6,14 +6,18 @@ import {
   orderRollout,
   rollBackPolicy,
   showPolicy,
+  showPolicyFields,
   showPolicyVersion,
   startRollout
 } from '@starling/shared/admin-api/policy.ts'
 import type { Policies } from '../policies.ts'
+import { policyForm } from '../policy-form.ts'
 import type { AddRoute } from './route.ts'
 
 export function addPolicyRoutes(route: AddRoute, policies: Policies): void {
   route(listPolicies, async () => await policies.list())
+  const fields = policyForm()
+  route(showPolicyFields, async () => ({ fields }))
   route(showPolicy, async ({ params }) => await policies.show(params.scope))
   route(listPolicyVersions, async ({ params, query }) => ({
     versions: await policies.versions(params.scope, query.count)

@@ -15,6 +15,7 @@ import {
 } from '@starling/shared/admin-api/policy.ts'
 import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import { diffOf } from '@starling/shared/policy/diff.ts'
+import { stagesFromText } from '@starling/shared/rollout-words.ts'
 import { parseDuration } from '../config.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'
@@ -166,28 +167,12 @@ async function documentIn(file: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** `1,10,50,100`, `site:berlin,100`, `group:pilots,100`. */
 function stagesOf({ stages, hold, atOnce }: Staged): {
-  stages?: Array<{ who: StageWho; holdMs: number | null }>
+  stages?: ReturnType<typeof stagesFromText>
 } {
   if (stages === undefined && hold === '10m' && atOnce !== true) return {}
   const holdMs = hold === 'manual' ? null : parseDuration(hold ?? '10m')
-  const words = (atOnce === true ? '100' : (stages ?? '1,10,50,100')).split(',')
-  return { stages: words.map(word => ({ who: whoOf(word.trim()), holdMs })) }
-}
-
-type StageWho = { percent: number } | { sites: string[] } | { groups: string[] }
-
-function whoOf(word: string): StageWho {
-  const [, kind, name = ''] = /^(site|group):(.+)$/.exec(word) ?? []
-  if (kind === 'site') return { sites: name.split('+') }
-  if (kind === 'group') return { groups: name.split('+') }
-  const percent = Number(word.replace(/%$/, ''))
-  if (percent > 0 && percent <= 100) return { percent }
-  throw new StarlingError(
-    'bad-stages',
-    `"${word}" is no stage: give percentages, sites or groups, like 1,10,50,100 or group:pilots,site:berlin+bonn,100`
-  )
+  return { stages: stagesFromText(atOnce === true ? '100' : (stages ?? '1,10,50,100'), holdMs) }
 }
 
 function rowOf({ scope, current, newest, rollout }: PolicyScopeView): string[] {

@@ -49,6 +49,8 @@ export interface Operation<
    * is kept from every operation that leaves this out (null), and from requests that name no site.
    */
   readonly siteOf: ((said: Said<Params, Query, Body>) => SiteId | undefined) | null
+  /** Whether a request only asks what would be: then nothing was done that belongs into the audit log. */
+  readonly isTrial: ((said: Said<Params, Query, Body>) => boolean) | null
 }
 
 const nothing = z.strictObject({})
@@ -71,6 +73,7 @@ export function operation<
       readonly body?: Body
       readonly localOnly?: boolean
       readonly siteOf?: (said: Said<Params, Query, Body>) => SiteId | undefined
+      readonly isTrial?: (said: Said<Params, Query, Body>) => boolean
     }
 ): Operation<Params, Query, Body, Answer> {
   return {
@@ -84,7 +87,8 @@ export function operation<
     body: parts.body ?? (nothing as unknown as Body),
     answer: parts.answer,
     localOnly: parts.localOnly ?? false,
-    siteOf: parts.siteOf ?? null
+    siteOf: parts.siteOf ?? null,
+    isTrial: parts.isTrial ?? null
   }
 }
 

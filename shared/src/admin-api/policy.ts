@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { isSiteId } from '../ids.ts'
 import { isGroupName, isPolicyScope } from '../policy-scope.ts'
+import { policyCategories } from '../policy/categories.ts'
 import { reasonLengthMax } from '../signed-policy.ts'
 import { operation, type Given } from './operation.ts'
 
@@ -104,6 +105,31 @@ export const listPolicies = operation({
   answer: z.object({ number: count, scopes: z.array(scopeShape) })
 })
 
+const fieldShape = z.object({
+  name: z.string(),
+  category: z.enum(policyCategories),
+  from: z.enum(['delivery-optimization', 'starling']).describe('whose name it is'),
+  what: z.string(),
+  why: z.string().describe('why the default is what it is'),
+  kind: z.enum(['choice', 'switch', 'number', 'size', 'rate', 'time', 'text', 'list', 'objects']),
+  form: z.string().describe('what may be written, with its limits'),
+  unit: z.string().nullable(),
+  choices: z
+    .array(z.object({ value: z.union([z.string(), z.number()]), label: z.string() }))
+    .describe('empty: the value is not chosen of some'),
+  byDefault: z.unknown(),
+  insteadUse: z.string().nullable().describe('not null: an old name, and what took its place')
+})
+export type PolicyFieldView = Given<z.output<typeof fieldShape>>
+
+export const showPolicyFields = operation({
+  method: 'GET',
+  path: '/api/v1/policies/fields',
+  access: 'viewer',
+  summary: 'Every name that a policy may say something of, as it describes itself: for forms.',
+  answer: z.object({ fields: z.array(fieldShape) })
+})
+
 export const showPolicy = operation({
   method: 'GET',
   path: '/api/v1/policies/{scope}',
@@ -138,6 +164,7 @@ export const addPolicyVersion = operation({
   access: 'admin',
   summary: 'A new version, checked against the fleet as it is. Nobody gets it before it is rolled out.',
   action: 'policy.add-version',
+  isTrial: ({ body }) => body.dryRun,
   params: ofScope,
   body: z.strictObject({
     document,

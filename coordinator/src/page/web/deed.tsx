@@ -4,7 +4,7 @@
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import type { ComponentChildren } from 'preact'
-import { useRef, useState } from 'preact/hooks'
+import { useId, useRef, useState } from 'preact/hooks'
 import { useText } from './words.ts'
 
 export interface Field {
@@ -14,6 +14,8 @@ export interface Field {
   readonly type?: 'text' | 'password' | 'number' | 'datetime-local' | 'url'
   readonly options?: ReadonlyArray<readonly [value: string, label: string]>
   readonly required?: boolean
+  /** Offered while one types; others are taken too. */
+  readonly suggestions?: readonly string[]
 }
 
 export function Deed(props: {
@@ -30,10 +32,13 @@ export function Deed(props: {
 }) {
   const { t } = useText()
   const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
   const [problem, setProblem] = useState<string | null>(null)
   const [outcome, setOutcome] = useState<ComponentChildren>(null)
   const [busy, setBusy] = useState(false)
   const title = props.about === undefined ? props.name : `${props.name}: ${props.about}`
+  /** Each opening has a fresh form: a password does not wait in it for the next reader. */
+  const [opened, setOpened] = useState(0)
   const submit = async (form: HTMLFormElement) => {
     setBusy(true)
     setProblem(null)
@@ -55,6 +60,7 @@ export function Deed(props: {
         onClick={() => {
           setProblem(null)
           setOutcome(null)
+          setOpened(opened + 1)
           dialog.current?.showModal()
         }}
       >
@@ -63,6 +69,7 @@ export function Deed(props: {
       <dialog ref={dialog} aria-label={title}>
         {outcome === null ? (
           <form
+            key={opened}
             onSubmit={event => {
               event.preventDefault()
               void submit(event.currentTarget)
@@ -80,12 +87,13 @@ export function Deed(props: {
                     defaultValue={field.value}
                     required={field.required === true}
                     step={field.type === 'number' ? 'any' : undefined}
+                    {...(field.suggestions === undefined ? {} : { list: `${id}-${field.name}` })}
                     autocomplete={field.type === 'password' ? 'new-password' : 'off'}
                   />
                 ) : (
-                  <select name={field.name} defaultValue={field.value}>
+                  <select name={field.name}>
                     {field.options.map(([value, label]) => (
-                      <option key={value} value={value}>
+                      <option key={value} value={value} selected={value === field.value}>
                         {label}
                       </option>
                     ))}
@@ -93,6 +101,15 @@ export function Deed(props: {
                 )}
               </label>
             ))}
+            {props.fields.map(({ name, suggestions }) =>
+              suggestions === undefined ? null : (
+                <datalist key={name} id={`${id}-${name}`}>
+                  {suggestions.map(value => (
+                    <option key={value} value={value} />
+                  ))}
+                </datalist>
+              )
+            )}
             {problem !== null && (
               <p class="trouble" role="alert">
                 {problem}

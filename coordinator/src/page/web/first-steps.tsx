@@ -1,24 +1,31 @@
 /**
- * What to do when there is no agent yet, or only the gateway: a ticket, the line that installs with it, and the agent that
- * appears here. It goes away by itself when the first one has joined.
+ * From an empty fleet to its first agent: the keys put away safely, a ticket, the line that installs with it, and the machine that
+ * appears here by itself. Shown while there is no agent but the gateway; and again under Enrolment.
  */
 import { createTicket } from '@starling/shared/admin-api/fleet.ts'
+import { listAgents, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
 import { messageOf } from '@starling/shared/errors.ts'
+import { safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
-import { useState } from 'preact/hooks'
+import type { ComponentChildren } from 'preact'
+import { useRef, useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
-import { TicketShown } from './ticket-shown.tsx'
+import { useAnswer } from './live.tsx'
 import { useSession } from './session.tsx'
+import { Line, TicketShown } from './ticket-shown.tsx'
 import { useText } from './words.ts'
 
 const weekMs = 7 * 24 * 3_600_000
 
-export function FirstSteps({ agents }: { readonly agents: number }) {
+export function FirstSteps({ done }: { readonly done: () => void }) {
   const { t } = useText()
-  const { may } = useSession()
+  const { may, actor } = useSession()
+  const [kept, setKept] = useState(false)
   const [ticket, setTicket] = useState<string | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
+  const joined = useJoined()
   const make = async () => {
+    setProblem(null)
     try {
       const made = await coordinator.ask(createTicket, { body: { uses: 10, expiresInMs: weekMs } })
       setTicket(made.ticket)
@@ -26,14 +33,23 @@ export function FirstSteps({ agents }: { readonly agents: number }) {
       setProblem(messageOf(error))
     }
   }
+  const hasJoined = joined.length > 0
+  const hasTicket = ticket !== null || hasJoined
   return (
     <section class="first-steps" aria-labelledby="first-title">
       <h2 id="first-title">{t('first.title')}</h2>
-      <p>{agents === 0 ? t('first.none') : t('first.gatewayOnly')}</p>
       <ol class="steps">
-        <li>
+        <Step title={t('first.account')} isDone>
+          <p class="note">{t('first.accountDone', { name: safeText(actor.name) })}</p>
+        </Step>
+        <Step title={t('first.keys')} isDone={kept}>
+          <p>{t('first.keysWhy')}</p>
+          <Line name={t('first.keysLine')} text="starling-coordinator key export FILE" />
+          {!kept && <button onClick={() => setKept(true)}>{t('first.keysDone')}</button>}
+        </Step>
+        <Step title={t('first.makeTicket')} isDone={hasTicket}>
           <p>{t('first.ticket')}</p>
-          {ticket === null && (
+          {!hasTicket && (
             <button class="main" disabled={!may('operator')} onClick={() => void make()}>
               {t('first.makeTicket')}
             </button>
@@ -44,18 +60,79 @@ export function FirstSteps({ agents }: { readonly agents: number }) {
               {problem}
             </p>
           )}
-          {ticket !== null && <TicketShown ticket={ticket} />}
-        </li>
-        <li>
-          <p>{t('first.install')}</p>
-        </li>
-        <li>
-          <p role="status">{t('first.wait')}</p>
-        </li>
+        </Step>
+        <Step title={t('first.installTitle')} isDone={hasJoined}>
+          {ticket === null ? (
+            <p class="note">{t('first.installFirst')}</p>
+          ) : (
+            <>
+              <p>{t('first.install')}</p>
+              <TicketShown ticket={ticket} />
+            </>
+          )}
+        </Step>
+        <Step title={t('first.waitTitle')} isDone={hasJoined}>
+          <p role="status">{hasJoined ? t('first.joined', { count: joined.length }) : t('first.wait')}</p>
+          {hasJoined && (
+            <ul>
+              {joined.map(({ agent, hostName, site }) => (
+                <li key={agent}>
+                  <a href={linkTo(['agents', agent])}>
+                    {hostName === '' ? shortId(agent) : safeText(hostName)}
+                  </a>{' '}
+                  · {safeText(site)}
+                </li>
+              ))}
+            </ul>
+          )}
+          {hasJoined && (
+            <button class="main" onClick={done}>
+              {t('first.done')}
+            </button>
+          )}
+        </Step>
       </ol>
       <p class="note">
         <a href={linkTo(['enrolment'])}>{t('first.more')}</a>
       </p>
     </section>
+  )
+}
+
+/** Those that were not there when the steps were opened; the gateway of the coordinator is no first agent. */
+function useJoined(): readonly AgentView[] {
+  const openedAt = useRef(Date.now())
+  const { value } = useAnswer(listAgents, { query: { count: '1000' } })
+  const before = useRef<ReadonlySet<string> | null>(null)
+  if (value !== null) before.current ??= new Set(value.agents.map(({ agent }) => agent))
+  return (value?.agents ?? []).filter(
+    ({ agent, role, enrolledAt, revokedAt }) =>
+      role === 'agent' &&
+      revokedAt === null &&
+      (before.current?.has(agent) !== true || enrolledAt >= openedAt.current)
+  )
+}
+
+function Step(props: {
+  readonly title: string
+  readonly isDone?: boolean
+  readonly children: ComponentChildren
+}) {
+  const { t } = useText()
+  return (
+    <li class={props.isDone === true ? 'step done' : 'step'}>
+      <h3>
+        {props.title}
+        {props.isDone === true && (
+          <>
+            {' '}
+            <span class="pill" data-state="good">
+              {t('first.stepDone')}
+            </span>
+          </>
+        )}
+      </h3>
+      {props.children}
+    </li>
   )
 }

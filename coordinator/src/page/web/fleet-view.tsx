@@ -3,6 +3,7 @@ import { listSites, showFleet } from '@starling/shared/admin-api/fleet-view.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { listAlerts } from '@starling/shared/admin-api/alerts.ts'
+import { useEffect, useState } from 'preact/hooks'
 import { FleetTiles } from './fleet-tiles.tsx'
 import { FirstSteps } from './first-steps.tsx'
 import { useAnswer } from './live.tsx'
@@ -15,12 +16,16 @@ export function FleetView() {
   const fleet = useAnswer(showFleet, {})
   const sites = useAnswer(listSites, {})
   const problems = fleet.value?.problems ?? {}
+  // Once begun they stay to their end, which is the first agent.
+  const [isFirst, setFirst] = useState(false)
+  const isEmpty = sites.value?.sites.every(({ agents, gateways }) => agents === gateways) === true
+  useEffect(() => {
+    if (isEmpty) setFirst(true)
+  }, [isEmpty])
   return (
     <>
       <FiringAlerts />
-      <Answered answer={fleet}>
-        {value => (value.agents <= 1 ? <FirstSteps agents={value.agents} /> : null)}
-      </Answered>
+      {isFirst && <FirstSteps done={() => setFirst(false)} />}
       <Box title={t('fleet.now')}>
         <Answered answer={fleet}>{value => <FleetTiles fleet={value} />}</Answered>
         {Object.keys(problems).length > 0 && (

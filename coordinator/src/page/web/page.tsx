@@ -1,13 +1,17 @@
 /** The frame of the page: who is signed in, where one can go, and the view of where one is. */
+import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { LookSettings } from '@starling/shared/web/look-settings.tsx'
 import { linkTo, usePlace } from '@starling/shared/web/route.ts'
 import starling from '@starling/shared/web/starling.svg'
 import type { ComponentType } from 'preact'
+import { useEffect } from 'preact/hooks'
 import './page.css'
 import { AgentsView } from './agents-view.tsx'
 import { AlertsView } from './alerts-view.tsx'
 import { ContentsView } from './contents-view.tsx'
+import { EnrolmentView } from './enrolment-view.tsx'
 import { FleetView } from './fleet-view.tsx'
+import { later } from './later.tsx'
 import { LiveProvider, useLiveState } from './live.tsx'
 import { OrdersView } from './orders-view.tsx'
 import { SessionProvider, useSession } from './session.tsx'
@@ -17,9 +21,16 @@ import { useText, type Key } from './words.ts'
 interface View {
   readonly name: string
   readonly title: Key
+  /** Whom it is for; left out: everybody. */
+  readonly role?: AccountRole
   /** @param rest the parts of the address after the view's name */
   readonly show: ComponentType<{ readonly rest: readonly string[]; readonly query: URLSearchParams }>
 }
+
+// Looked at less often, and large.
+const PolicyView = later(async () => (await import('./policy/policy-view.tsx')).PolicyView)
+const AuditView = later(async () => (await import('./audit-view.tsx')).AuditView)
+const AccountsView = later(async () => (await import('./accounts-view.tsx')).AccountsView)
 
 /** In the order of the navigation. The first one is home. */
 const views: readonly View[] = [
@@ -28,7 +39,11 @@ const views: readonly View[] = [
   { name: 'agents', title: 'nav.agents', show: AgentsView },
   { name: 'contents', title: 'nav.contents', show: ContentsView },
   { name: 'prestage', title: 'nav.prestage', show: OrdersView },
-  { name: 'alerts', title: 'nav.alerts', show: AlertsView }
+  { name: 'alerts', title: 'nav.alerts', show: AlertsView },
+  { name: 'policy', title: 'nav.policy', show: PolicyView },
+  { name: 'enrolment', title: 'nav.enrolment', show: EnrolmentView },
+  { name: 'audit', title: 'nav.audit', show: AuditView, role: 'auditor' },
+  { name: 'accounts', title: 'nav.accounts', show: AccountsView }
 ]
 
 export function Page() {
@@ -43,11 +58,16 @@ export function Page() {
 
 function Frame() {
   const { t } = useText()
-  const { actor, leave } = useSession()
+  const { actor, leave, may } = useSession()
   const live = useLiveState()
   const place = usePlace()
   const [name, ...rest] = place.path
-  const view = views.find(known => known.name === name) ?? views[0]
+  const open = views.filter(({ role }) => role === undefined || may(role))
+  const view = open.find(known => known.name === name) ?? open[0]
+  // On a phone the views stand in one row that scrolls.
+  useEffect(() => {
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [view])
   if (view === undefined) return null
   const Shown = view.show
   return (
@@ -87,7 +107,7 @@ function Frame() {
       </header>
       <nav aria-label={t('nav')}>
         <ul>
-          {views.map(known => (
+          {open.map(known => (
             <li key={known.name}>
               <a href={linkTo([known.name])} aria-current={known === view ? 'page' : undefined}>
                 {t(known.title)}

@@ -1,0 +1,169 @@
+/**
+ * What a new version would do, before it is kept: the coordinator reads it, compares it with the version before and asks for
+ * each machine of the fleet what would become of it. Then a reason, and how it is to reach its agents.
+ */
+import { addPolicyVersion, startRollout } from '@starling/shared/admin-api/policy.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import type { PolicyScope } from '@starling/shared/policy-scope.ts'
+import { safeText } from '@starling/shared/web/names.ts'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { coordinator } from '../coordinator.ts'
+import { useText } from '../words.ts'
+import { Changes, type Fields } from './changes.tsx'
+import type { Document } from './layers.ts'
+import { StageFields, stagesSaid } from './stage-fields.tsx'
+
+type DryRun = Awaited<ReturnType<typeof dryRun>>
+const pauseMs = 400
+
+const dryRun = (scope: PolicyScope, document: Document) =>
+  coordinator.ask(addPolicyVersion, { params: { scope }, body: { document, dryRun: true } })
+
+export function Review(props: {
+  readonly scope: PolicyScope
+  readonly fields: Fields
+  readonly draft: Document
+  readonly count: number
+  readonly discard: () => void
+  readonly saved: () => void
+  /** Told which names are wrong, and why. */
+  readonly faulty: (faults: ReadonlyMap<string, string>) => void
+}) {
+  const { scope, fields, draft } = props
+  const { t } = useText()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [would, setWould] = useState<DryRun | null>(null)
+  const [problem, setProblem] = useState<string | null>(null)
+  const [busy, setBusy] = useState(false)
+  const subject = JSON.stringify(draft)
+  useEffect(() => {
+    let stale = false
+    setWould(null)
+    const timer = setTimeout(() => {
+      dryRun(scope, draft).then(
+        answer => {
+          if (stale) return
+          setWould(answer)
+          setProblem(null)
+          props.faulty(new Map())
+        },
+        (error: unknown) => {
+          if (stale) return
+          setProblem(messageOf(error))
+          props.faulty(faultsIn(messageOf(error), Object.keys(draft)))
+        }
+      )
+    }, pauseMs)
+    return () => {
+      stale = true
+      clearTimeout(timer)
+    }
+  }, [scope, subject])
+  useEffect(() => () => props.faulty(new Map()), [])
+  const save = async (said: FormData, andRollOut: boolean) => {
+    setBusy(true)
+    setProblem(null)
+    try {
+      // Before anything is kept: stages that cannot be read would leave a version that nobody gets.
+      const stages = andRollOut ? stagesSaid(said) : {}
+      const reason = String(said.get('reason') ?? '')
+      const { version } = await coordinator.ask(addPolicyVersion, {
+        params: { scope },
+        body: { document: draft, reason }
+      })
+      if (andRollOut && version !== null)
+        await coordinator.ask(startRollout, { params: { scope }, body: { version, ...stages } })
+      dialog.current?.close()
+      props.saved()
+    } catch (error) {
+      setProblem(messageOf(error))
+      setBusy(false)
+    }
+  }
+  const grave = would?.findings.filter(({ kind }) => kind !== 'odd' && kind !== 'host-unknown') ?? []
+  return (
+    <div class="review-bar">
+      <p role="status">
+        {t('policy.changed', { count: props.count })}
+        {problem !== null && <span class="trouble"> {problem}</span>}
+        {grave.length > 0 && <span class="trouble"> {t('policy.impact', { count: grave.length })}</span>}
+      </p>
+      <div class="deeds">
+        <button onClick={props.discard}>{t('policy.discard')}</button>
+        <button class="main" disabled={would === null} onClick={() => dialog.current?.showModal()}>
+          {t('policy.review')}
+        </button>
+      </div>
+      <dialog ref={dialog} class="wide" aria-label={t('policy.review')}>
+        <form
+          onSubmit={event => {
+            event.preventDefault()
+            const { submitter } = event as SubmitEvent
+            void save(new FormData(event.currentTarget), submitter?.getAttribute('name') === 'rollout')
+          }}
+        >
+          <h2>{t('policy.review')}</h2>
+          {would !== null && (
+            <>
+              <Changes changes={would.changes} fields={fields} />
+              <div>
+                <h3>{t('policy.impactTitle')}</h3>
+                {would.findings.length === 0 ? (
+                  <p class="note">{t('policy.noImpact')}</p>
+                ) : (
+                  <ul class="findings">
+                    {would.findings.map(({ kind, sentence }) => (
+                      <li key={sentence} class={kind === 'odd' || kind === 'host-unknown' ? '' : 'trouble'}>
+                        {safeText(sentence)}
+                      </li>
+                    ))}
+                  </ul>
+                )}
+              </div>
+            </>
+          )}
+          <label>
+            {t('part.reason')}
+            <input name="reason" autocomplete="off" />
+          </label>
+          <StageFields />
+          {problem !== null && (
+            <p class="trouble" role="alert">
+              {problem}
+            </p>
+          )}
+          <div class="dialog-end">
+            <button type="button" onClick={() => dialog.current?.close()}>
+              {t('part.cancel')}
+            </button>
+            <button name="keep" disabled={busy || would === null}>
+              {t('policy.keep')}
+            </button>
+            <button class="main" name="rollout" disabled={busy || would === null}>
+              {t('policy.keepAndRollOut')}
+            </button>
+          </div>
+        </form>
+      </dialog>
+    </div>
+  )
+}
+
+/** The coordinator names what is wrong as `name: what; name: what`. */
+function faultsIn(message: string, names: readonly string[]): ReadonlyMap<string, string> {
+  const starts = names
+    .flatMap(name => {
+      const at = message.search(new RegExp(`(^|[;.] )${name}[.:[]`))
+      return at < 0 ? [] : [{ name, at }]
+    })
+    .sort((one, other) => one.at - other.at)
+  return new Map(
+    starts.map(({ name, at }, index) => [
+      name,
+      message
+        .slice(at, starts[index + 1]?.at)
+        .replace(/^[;.] /, '')
+        .replace(`${name}: `, '')
+    ])
+  )
+}

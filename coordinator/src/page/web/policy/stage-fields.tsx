@@ -1,0 +1,60 @@
+/** How a version is to reach its agents: stage by stage, each watched for a while. */
+import { stagesFromText } from '@starling/shared/rollout-words.ts'
+import { useState } from 'preact/hooks'
+import { useText } from '../words.ts'
+
+const minuteMs = 60_000
+const holds = [
+  ['10m', 10 * minuteMs],
+  ['1h', 60 * minuteMs],
+  ['1d', 24 * 60 * minuteMs],
+  ['manual', null]
+] as const
+
+export function StageFields() {
+  const { t, format } = useText()
+  const [plan, setPlan] = useState('usual')
+  return (
+    <fieldset class="stages">
+      <legend>{t('policy.rollout')}</legend>
+      <label>
+        {t('policy.plan')}
+        <select name="plan" value={plan} onChange={event => setPlan(event.currentTarget.value)}>
+          <option value="usual">{t('policy.plan.usual')}</option>
+          <option value="own">{t('policy.plan.own')}</option>
+          <option value="once">{t('policy.plan.once')}</option>
+        </select>
+      </label>
+      {plan === 'own' && (
+        <label>
+          {t('policy.plan.stages')}
+          <input name="stages" defaultValue="group:pilots,10,50,100" required autocomplete="off" />
+        </label>
+      )}
+      {plan !== 'once' && (
+        <label>
+          {t('policy.hold')}
+          <select name="hold">
+            {holds.map(([name, ms]) => (
+              <option key={name} value={name}>
+                {ms === null ? t('policy.hold.manual') : format.span(ms)}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+    </fieldset>
+  )
+}
+
+/** What was chosen, as the operation takes it. @throws StarlingError `bad-stages` */
+export function stagesSaid(said: FormData): { stages?: ReturnType<typeof stagesFromText> } {
+  const plan = said.get('plan')
+  if (plan === 'once') return { stages: stagesFromText('100', null) }
+  const hold = holds.find(([name]) => name === said.get('hold')) ?? holds[0]
+  // The coordinator's own plan; one for a device has a single stage.
+  if (plan === 'usual' && hold[0] === '10m') return {}
+  return {
+    stages: stagesFromText(plan === 'own' ? String(said.get('stages')) : '1,10,50,100', hold[1])
+  }
+}
