@@ -193,7 +193,7 @@ function Export({ filter }: { readonly filter: Filter }) {
     setProblem(null)
     const lines: string[] = []
     try {
-      for (let page: number | null | undefined; page !== null; ) {
+      for (let page: number | null | undefined; page !== null;) {
         setCount(lines.length)
         const found: { entries: Entry[]; next: number | null } = await coordinator.ask(readAudit, {
           query: { ...filter, count: exportCount, ...(page === undefined ? {} : { page }) }
