@@ -139,12 +139,14 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
                       [t('audit.address'), entry.address],
                       [t('audit.hash'), entry.hash]
                     ] as const
-                  ).map(([name, value]) => (
-                    <div key={name}>
-                      <dt>{name}</dt>
-                      <dd>{safeText(value)}</dd>
-                    </div>
-                  ))}
+                  )
+                    .filter(([, value]) => value !== '')
+                    .map(([name, value]) => (
+                      <div key={name}>
+                        <dt>{name}</dt>
+                        <dd>{safeText(value)}</dd>
+                      </div>
+                    ))}
                 </dl>
               </details>
             </td>
