@@ -40,7 +40,7 @@ export interface Errand {
   over(isComplete: boolean): void
 }
 
-/** Whether it is another server by its name only, or the same one told otherwise: where it is and who we are to it. */
+/** Whether both are one server of which something else is said: at the same place, and asked with the same credentials. */
 export function isSameServer(one: PlannedServer, other: PlannedServer): boolean {
   return (['name', 'kind', 'label', 'url', 'credentials'] as const).every(
     field => one[field] === other[field]
