@@ -196,18 +196,17 @@ function firewall({ dialled, platform, addresses, bulkPort }: HealthFacts): Heal
     })
   const ports = [
     ...new Set([...addresses.map(address => /\/tcp\/(\d+)/.exec(address)?.[1]), String(bulkPort)])
-  ]
-    .filter(port => port !== undefined)
-    .join(' and ')
+  ].filter(port => port !== undefined)
+  const told = ports.join(' and ')
   return check('firewall', {
     state: 'unknown',
     code: 'firewall-unknown',
-    params: { ports },
+    params: { ports: ports.join(', ') },
     text: 'cannot be checked from inside: no connection of another agent has come through so far',
     advice:
       platform === 'win32'
-        ? `the installer makes the rules; without it, allow inbound TCP ${ports} and UDP 5353 for the domain and private profiles in Windows Defender Firewall`
-        : `allow inbound TCP ${ports} and UDP 5353`
+        ? `the installer makes the rules; without it, allow inbound TCP ${told} and UDP 5353 for the domain and private profiles in Windows Defender Firewall`
+        : `allow inbound TCP ${told} and UDP 5353`
   })
 }
 

@@ -27,7 +27,9 @@ export function useAsked<Answer>(path: string | null, everyMs: Millis): Asked<An
     if (path === null) return undefined
     const gone = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
+    let isLooking = false
     const look = async () => {
+      isLooking = true
       try {
         const value = await ask<Answer>(path, { token, signal: gone.signal })
         setFound({ path, value, problem: null })
@@ -37,11 +39,12 @@ export function useAsked<Answer>(path: string | null, everyMs: Millis): Asked<An
         if (error instanceof Refused && error.status === 401 && token !== null) lock()
         setFound(last => ({ path, value: last.path === path ? last.value : null, problem: messageOf(error) }))
       }
+      isLooking = false
       if (!gone.signal.aborted && !document.hidden) timer = setTimeout(() => void look(), everyMs)
     }
     const shown = () => {
       clearTimeout(timer)
-      if (!document.hidden) void look()
+      if (!document.hidden && !isLooking) void look()
     }
     void look()
     document.addEventListener('visibilitychange', shown)
