@@ -147,7 +147,6 @@ export interface FleetView {
   sites(site?: SiteId): Promise<Answered<typeof view.listSites>>
   fleet(site?: SiteId): Promise<Answered<typeof view.showFleet>>
   contents(site: SiteId | undefined, count: number): Answered<typeof view.listContents>
-  /** @throws StarlingError `unknown-content` */
   content(transfer: TransferId, site: SiteId | undefined): Answered<typeof view.showContent>
   /** @throws StarlingError `too-many-points` */
   series(

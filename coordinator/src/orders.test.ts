@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createIdentity } from '@starling/agent/identity/keys.ts'
 import type { OrderRequest } from '@starling/shared/admin-api/orders.ts'
+import type { AgentId } from '@starling/shared/ids.ts'
 import { noOrders, orderAfterglowMs, ordersMax, type OrderProgress } from '@starling/shared/orders.ts'
 import { hourMs } from '@starling/shared/units.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -16,6 +17,7 @@ import { createSealingKey } from './sealing.ts'
 import { openAudit, type AuditChain } from './store/audit.ts'
 import { createChange } from './store/change.ts'
 import type { Database } from './store/database.ts'
+import { fleetQueries } from './store/fleet-queries.ts'
 import { openDatabase } from './store/open.ts'
 import { orderStore } from './store/orders.ts'
 import { openSecrets } from './store/secrets.ts'
@@ -186,6 +188,24 @@ describe('how far an order is', () => {
       expect.objectContaining({ site: 'south', agents: 1, unheard: 0, done: 1, reasons: {} })
     ])
     expect(quiet.site).toBe('north')
+  })
+
+  it('is told of one agent, the newest order first, until the order is withdrawn', async () => {
+    const [north, other] = [await member('north'), await member('north')]
+    const first = await orders.give(release, by)
+    now++
+    const second = await orders.give(pin('kept', ['fleet']), by)
+    await desk.load()
+    tell(north, progress(first.id, { late: true }), progress(second.id, { state: 'done', bytes: 100 }))
+    tell(other, progress(first.id))
+    await desk.flush()
+    const ofAgent = (agent: AgentId) => fleetQueries(database).orders(agent)
+    expect(await ofAgent(north.agent)).toMatchObject([
+      { id: second.id, kind: 'pin', what: 'kept', by: null, state: 'done', bytes: 100, late: false },
+      { id: first.id, kind: 'prestage', by: start + hourMs, state: 'running', length: 100, late: true }
+    ])
+    await orders.withdraw(second.id, '', by)
+    expect((await ofAgent(north.agent)).map(({ id }) => id)).toEqual([first.id])
   })
 
   it('is told to who asks about one site for that site alone', async () => {

@@ -75,7 +75,8 @@ export function TimeChart(props: {
       ],
       series: [
         {
-          label: '',
+          // An empty one becomes an English word.
+          label: '\u00a0',
           value: (_plot, value) => (value == null ? '' : new Date(value * 1000).toLocaleString(locale))
         },
         ...order.map(index => {

@@ -27,6 +27,16 @@ async function peerBytes(coordinator: Coordinator): Promise<number> {
 const heardOf = async (coordinator: Coordinator, agent: TestAgent) =>
   (await coordinator.fleetView.agent(agent.identity.agentId)).counters.fromPeers
 
+it('says how an agent stands to its policy', async () => {
+  const coordinator = await lab.coordinator()
+  const agent = await lab.agent(await lab.ticket(coordinator))
+  const standing = async () => (await coordinator.fleetView.agent(agent.identity.agentId)).policy
+  await agent.link.start()
+  await eventually(async () => {
+    expect(await standing()).toEqual({ standing: 'has', reason: '' })
+  })
+})
+
 describe('counters', () => {
   it('count once, with an outage and restarts of both sides in between', async () => {
     const data = await lab.folder()

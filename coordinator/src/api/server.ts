@@ -262,7 +262,6 @@ const statuses: Readonly<Record<string, number>> = {
   'ticket-role': 403,
   'too-many-failures': 429,
   'unknown-agent': 404,
-  'unknown-content': 404,
   'unknown-ticket': 404,
   'unknown-alert': 404,
   'unknown-order': 404,

@@ -1,7 +1,6 @@
 /** One content as people look at it: who has how much of it now, and how it came to that. */
 import type { showContent } from '@starling/shared/admin-api/fleet-view.ts'
 import type { Answered } from '@starling/shared/admin-api/operation.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { FleetBook } from '../fleet-ports.ts'
 
@@ -11,7 +10,7 @@ const agentsShown = 500
 type Shown = Answered<typeof showContent>
 type Holder = Shown['agents'][number]
 
-/** @throws StarlingError `unknown-content` */
+/** One that nobody has told of here may be known to another coordinator: it is shown as what nobody has. */
 export function contentView(
   transfer: TransferId,
   site: SiteId | null,
@@ -34,12 +33,6 @@ export function contentView(
       wanBytes
     })
   }
-  const timeline = ofSite(spread.of(transfer), site)
-  if (agents.length === 0 && timeline.points.length === 0)
-    throw new StarlingError(
-      'unknown-content',
-      'no agent that reports to this coordinator has told of this content: see "starling-coordinator contents"'
-    )
   agents.sort(
     (one, other) => one.share - other.share || (one.site + one.agent < other.site + other.agent ? -1 : 1)
   )
@@ -49,7 +42,7 @@ export function contentView(
     sites: sitesOf(agents),
     agents: agents.slice(0, agentsShown),
     agentsMore: Math.max(0, agents.length - agentsShown),
-    timeline
+    timeline: ofSite(spread.of(transfer), site)
   }
 }
 

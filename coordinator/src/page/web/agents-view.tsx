@@ -8,7 +8,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
 import { OneAgent } from './agent-view.tsx'
 import { useBeat } from './live.tsx'
-import { Box, useProblemName } from './parts.tsx'
+import { AgentState, Box, useProblemName } from './parts.tsx'
 import { useText } from './words.ts'
 
 export interface AgentFilter {
@@ -108,16 +108,6 @@ export function AgentsView({
       </div>
       <AgentsTable filter={filter} />
     </Box>
-  )
-}
-
-export function AgentState({ agent }: { readonly agent: Pick<AgentView, 'online' | 'revokedAt'> }) {
-  const { t } = useText()
-  const state = agent.online ? 'online' : agent.revokedAt === null ? 'offline' : 'revoked'
-  return (
-    <span class="pill" data-state={{ online: 'good', offline: 'plain', revoked: 'bad' }[state]}>
-      {t(`agents.${state}`)}
-    </span>
   )
 }
 

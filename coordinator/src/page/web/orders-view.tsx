@@ -269,7 +269,7 @@ function OrderSites({ sites }: { readonly sites: AnswerOf<typeof showOrder>['sit
                 <td class="num" data-column={t('orders.kept')}>
                   {format.bytes(site.bytes)}
                 </td>
-                <td>
+                <td class="reasons">
                   <ul>
                     {Object.entries(site.reasons).map(([reason, count]) => (
                       <li key={reason}>

@@ -1,7 +1,7 @@
 /** Small parts that several views are made of. */
 import { SourceBar, SourceLegend, type BytesBySource } from '@starling/shared/web/source-bar.tsx'
 import { TimeChart } from '@starling/shared/web/time-chart.tsx'
-import { showSeries } from '@starling/shared/admin-api/fleet-view.ts'
+import { showSeries, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import type { ComponentChildren } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
@@ -71,6 +71,16 @@ export function Facts({ facts }: { readonly facts: ReadonlyArray<readonly [name:
         </div>
       ))}
     </dl>
+  )
+}
+
+export function AgentState({ agent }: { readonly agent: Pick<AgentView, 'online' | 'revokedAt'> }) {
+  const { t } = useText()
+  const state = agent.online ? 'online' : agent.revokedAt === null ? 'offline' : 'revoked'
+  return (
+    <span class="pill" data-state={{ online: 'good', offline: 'plain', revoked: 'bad' }[state]}>
+      {t(`agents.${state}`)}
+    </span>
   )
 }
 

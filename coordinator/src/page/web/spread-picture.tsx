@@ -69,7 +69,9 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
   }, [timeline, t])
   const point = points[at]
   if (point === undefined) return <p class="empty">{t('content.noTimeline')}</p>
-  const perSquare = Math.max(1, Math.ceil(Math.max(...whole) / squaresMax))
+  const largest = Math.max(...whole)
+  const perSquare = Math.max(1, Math.ceil(largest / squaresMax))
+  const sizePx = largest > columnsMax ? 14 : 22
   const begin = points[0]?.at ?? point.at
   const when = t('content.moment', { at: format.at(point.at), after: format.span(point.at - begin) })
   return (
@@ -110,6 +112,7 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
               whole={whole[index] ?? 1}
               wanBytes={point.wanBytes[index] ?? 0}
               perSquare={perSquare}
+              sizePx={sizePx}
             />
           </li>
         ))}
@@ -143,9 +146,10 @@ function SiteSquares(props: {
   readonly whole: number
   readonly wanBytes: number
   readonly perSquare: number
+  readonly sizePx: number
 }) {
   const { t, format } = useText()
-  const { counts, whole, perSquare } = props
+  const { counts, whole, perSquare, sizePx } = props
   const squares = Math.ceil(whole / perSquare)
   const columns = Math.min(squares, columnsMax)
   const rows = Math.ceil(squares / columns)
@@ -167,8 +171,8 @@ function SiteSquares(props: {
       <strong>{props.name}</strong>
       <svg
         viewBox={`0 0 ${columns * 10} ${rows * 10}`}
-        width={columns * 14}
-        height={rows * 14}
+        width={columns * sizePx}
+        height={rows * sizePx}
         role="img"
         aria-label={`${props.name}: ${words}`}
       >
