@@ -52,7 +52,10 @@ it('leaves to the coordinator what it cannot read, and unsets what is empty', ()
 
 it('shows values with their units and what they stand for', () => {
   const shown = (name: string, value: unknown) =>
-    valueText(policyForm().find(known => known.name === name)!, value)
+    valueText(
+      policyForm().find(known => known.name === name)!,
+      value
+    )
   expect(shown('DODownloadMode', 1)).toBe('1 (LAN)')
   expect(shown('DOMinRAMAllowedToPeer', 4)).toBe('4 GB')
   expect(shown('maxLanUploadBytesPerSecond', 1024)).toBe('1KiB/s')

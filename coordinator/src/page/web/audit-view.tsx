@@ -139,12 +139,14 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
                       [t('audit.address'), entry.address],
                       [t('audit.hash'), entry.hash]
                     ] as const
-                  ).map(([name, value]) => (
-                    <div key={name}>
-                      <dt>{name}</dt>
-                      <dd>{safeText(value)}</dd>
-                    </div>
-                  ))}
+                  )
+                    .filter(([, value]) => value !== '')
+                    .map(([name, value]) => (
+                      <div key={name}>
+                        <dt>{name}</dt>
+                        <dd>{safeText(value)}</dd>
+                      </div>
+                    ))}
                 </dl>
               </details>
             </td>
@@ -193,7 +195,7 @@ function Export({ filter }: { readonly filter: Filter }) {
     setProblem(null)
     const lines: string[] = []
     try {
-      for (let page: number | null | undefined; page !== null; ) {
+      for (let page: number | null | undefined; page !== null;) {
         setCount(lines.length)
         const found: { entries: Entry[]; next: number | null } = await coordinator.ask(readAudit, {
           query: { ...filter, count: exportCount, ...(page === undefined ? {} : { page }) }

@@ -141,7 +141,9 @@ function TicketsTable(props: { readonly tickets: readonly TicketView[]; readonly
                 agents: format.count(ticket.usesMax)
               })}
             </td>
-            <td class="whole" data-column={t('enrol.expires')}>{format.at(ticket.expiresAt)}</td>
+            <td class="whole" data-column={t('enrol.expires')}>
+              {format.at(ticket.expiresAt)}
+            </td>
             <td data-column={t('enrol.state')}>
               {ticket.uses >= ticket.usesMax
                 ? t('enrol.usedUp')

@@ -72,9 +72,7 @@ export function FirstSteps({ done }: { readonly done: () => void }) {
           )}
         </Step>
         <Step title={t('first.waitTitle')} isDone={hasJoined}>
-          <p role="status">
-            {hasJoined ? t('first.joined', { count: joined.length }) : t('first.wait')}
-          </p>
+          <p role="status">{hasJoined ? t('first.joined', { count: joined.length }) : t('first.wait')}</p>
           {hasJoined && (
             <ul>
               {joined.map(({ agent, hostName, site }) => (

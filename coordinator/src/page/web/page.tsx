@@ -66,9 +66,7 @@ function Frame() {
   const view = open.find(known => known.name === name) ?? open[0]
   // On a phone the views stand in one row that scrolls.
   useEffect(() => {
-    document
-      .querySelector('nav [aria-current]')
-      ?.scrollIntoView({ block: 'nearest', inline: 'center' })
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
   }, [view])
   if (view === undefined) return null
   const Shown = view.show

@@ -99,7 +99,9 @@ function TokensTable(props: { readonly tokens: readonly TokenView[]; readonly ch
             <td data-column={t('tokens.used')}>
               {token.usedAt === null ? t('agents.never') : format.at(token.usedAt)}
             </td>
-            <td class="whole" data-column={t('enrol.expires')}>{format.at(token.expiresAt)}</td>
+            <td class="whole" data-column={t('enrol.expires')}>
+              {format.at(token.expiresAt)}
+            </td>
             <td class="whole">
               {token.revokedAt !== null ? (
                 <span class="trouble">{t('tokens.revoked')}</span>

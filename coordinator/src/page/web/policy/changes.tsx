@@ -35,7 +35,13 @@ export function Changes(props: {
 }
 
 /** A name that this coordinator no longer knows is shown as it was written. */
-export function Value({ field, value }: { readonly field: PolicyFieldView | undefined; readonly value: unknown }) {
+export function Value({
+  field,
+  value
+}: {
+  readonly field: PolicyFieldView | undefined
+  readonly value: unknown
+}) {
   const { t } = useText()
   if (value === undefined) return <>{t('policy.notSet')}</>
   const text = field === undefined ? JSON.stringify(value) : valueText(field, value)

@@ -30,9 +30,10 @@ export function inForce({ rollout, current }: Pick<PolicyScopeView, 'rollout' | 
 }
 
 /** @returns null: not all have come yet */
-export function useDocuments(
-  wanted: ReadonlyArray<readonly [scope: PolicyScope, version: number | null]>
-): { readonly documents: ReadonlyMap<PolicyScope, Document> | null; readonly problem: string | null } {
+export function useDocuments(wanted: ReadonlyArray<readonly [scope: PolicyScope, version: number | null]>): {
+  readonly documents: ReadonlyMap<PolicyScope, Document> | null
+  readonly problem: string | null
+} {
   const [documents, setDocuments] = useState<ReadonlyMap<PolicyScope, Document> | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const subject = JSON.stringify(wanted)
@@ -40,9 +41,7 @@ export function useDocuments(
     let stale = false
     Promise.all(
       wanted.flatMap(([scope, version]) =>
-        version === null
-          ? []
-          : [versionOf(scope, version).then(({ document }) => [scope, document] as const)]
+        version === null ? [] : [versionOf(scope, version).then(({ document }) => [scope, document] as const)]
       )
     ).then(
       found => {

@@ -30,9 +30,13 @@ export function FieldRow(props: {
   return (
     <div class={props.isChanged ? 'field changed' : 'field'}>
       <div>
-        <label for={id}>
-          <code>{field.name}</code>
-        </label>
+        {change === null ? (
+          <code class="field-name">{field.name}</code>
+        ) : (
+          <label for={id}>
+            <code class="field-name">{field.name}</code>
+          </label>
+        )}
         {field.insteadUse !== null && <p class="note">{t('policy.old', { name: field.insteadUse })}</p>}
         <p lang="en">{field.what}.</p>
         <details>

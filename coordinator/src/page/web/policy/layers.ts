@@ -37,7 +37,5 @@ export function effectiveOf(
   layers: ReadonlyArray<readonly [scope: PolicyScope, document: Document]>
 ): Effective {
   const said = layers.find(([, document]) => document[name] !== undefined)
-  return said === undefined
-    ? { value: byDefault, from: null }
-    : { value: said[1][name], from: said[0] }
+  return said === undefined ? { value: byDefault, from: null } : { value: said[1][name], from: said[0] }
 }

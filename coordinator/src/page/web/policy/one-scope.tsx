@@ -97,7 +97,11 @@ export function OneScope(props: {
           fields={fields}
           current={policy?.current ?? null}
           busy={['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')}
-          edit={setDraft}
+          edit={begin => {
+            setDraft(begin)
+            // The settings stand above the versions.
+            document.getElementById('main')?.scrollIntoView()
+          }}
           again={again}
         />
       )}

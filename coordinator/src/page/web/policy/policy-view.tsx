@@ -31,13 +31,7 @@ export function PolicyView({ rest }: { readonly rest: readonly string[] }) {
       {() => (
         <Answered answer={policies}>
           {({ scopes }) => (
-            <OneScope
-              key={scope}
-              scope={scope}
-              scopes={scopes}
-              fields={fields}
-              again={policies.again}
-            />
+            <OneScope key={scope} scope={scope} scopes={scopes} fields={fields} again={policies.again} />
           )}
         </Answered>
       )}

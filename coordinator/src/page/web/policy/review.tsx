@@ -11,7 +11,7 @@ import { coordinator } from '../coordinator.ts'
 import { useText } from '../words.ts'
 import { Changes, type Fields } from './changes.tsx'
 import type { Document } from './layers.ts'
-import { StageFields, stagesSaid } from './stage-fields.tsx'
+import { StageFields, saidIn, stagesSaid } from './stage-fields.tsx'
 
 type DryRun = Awaited<ReturnType<typeof dryRun>>
 const pauseMs = 400
@@ -60,13 +60,13 @@ export function Review(props: {
     }
   }, [scope, subject])
   useEffect(() => () => props.faulty(new Map()), [])
-  const save = async (said: FormData, andRollOut: boolean) => {
+  const save = async (said: Readonly<Record<string, string>>, andRollOut: boolean) => {
     setBusy(true)
     setProblem(null)
     try {
       // Before anything is kept: stages that cannot be read would leave a version that nobody gets.
       const stages = andRollOut ? stagesSaid(said) : {}
-      const reason = String(said.get('reason') ?? '')
+      const { reason = '' } = said
       const { version } = await coordinator.ask(addPolicyVersion, {
         params: { scope },
         body: { document: draft, reason }
@@ -99,7 +99,7 @@ export function Review(props: {
           onSubmit={event => {
             event.preventDefault()
             const { submitter } = event as SubmitEvent
-            void save(new FormData(event.currentTarget), submitter?.getAttribute('name') === 'rollout')
+            void save(saidIn(event.currentTarget), submitter?.getAttribute('name') === 'rollout')
           }}
         >
           <h2>{t('policy.review')}</h2>

@@ -19,7 +19,8 @@ export function RolloutPill({ rollout }: { readonly rollout: Rollout }) {
   return (
     <span class="pill" data-state={state}>
       {t(`policy.phase.${phase.kind}`, { version: format.count(to) })}
-      {isOn && ` · ${t('policy.stageOf', { stage: format.count(stage + 1), stages: format.count(stages.length) })}`}
+      {isOn &&
+        ` · ${t('policy.stageOf', { stage: format.count(stage + 1), stages: format.count(stages.length) })}`}
     </span>
   )
 }
@@ -65,7 +66,9 @@ export function RolloutBox(props: { readonly policy: PolicyScopeView; readonly a
                 class={index < rollout.stage ? 'past' : ''}
               >
                 <StageText stage={stage} />
-                {index === rollout.stage && <span class="note">{format.ago(Date.now() - rollout.stageSince)}</span>}
+                {index === rollout.stage && (
+                  <span class="note">{format.ago(Date.now() - rollout.stageSince)}</span>
+                )}
               </li>
             ))}
           </ol>

@@ -6,7 +6,7 @@ import { useText } from '../words.ts'
 export function useScopeName(): (scope: PolicyScope) => string {
   const { t } = useText()
   return scope => {
-    const [kind, ...rest] = scope.split(':')
+    const [kind = '', ...rest] = scope.split(':')
     const name = rest.join(':')
     switch (kind) {
       case 'site':

@@ -47,14 +47,18 @@ export function StageFields() {
   )
 }
 
+/** What a form with these fields says. */
+export function saidIn(form: HTMLFormElement): Readonly<Record<string, string>> {
+  return Object.fromEntries(new FormData(form)) as Record<string, string>
+}
+
 /** What was chosen, as the operation takes it. @throws StarlingError `bad-stages` */
-export function stagesSaid(said: FormData): { stages?: ReturnType<typeof stagesFromText> } {
-  const plan = said.get('plan')
+export function stagesSaid({ plan, hold, stages = '' }: Readonly<Record<string, string>>): {
+  stages?: ReturnType<typeof stagesFromText>
+} {
   if (plan === 'once') return { stages: stagesFromText('100', null) }
-  const hold = holds.find(([name]) => name === said.get('hold')) ?? holds[0]
+  const [name, holdMs] = holds.find(([known]) => known === hold) ?? holds[0]
   // The coordinator's own plan; one for a device has a single stage.
-  if (plan === 'usual' && hold[0] === '10m') return {}
-  return {
-    stages: stagesFromText(plan === 'own' ? String(said.get('stages')) : '1,10,50,100', hold[1])
-  }
+  if (plan === 'usual' && name === '10m') return {}
+  return { stages: stagesFromText(plan === 'own' ? stages : '1,10,50,100', holdMs) }
 }

@@ -24,7 +24,7 @@ export function typedText({ kind }: Pick<Kind, 'kind'>, value: unknown): string 
   if (typeof value === 'boolean') return value ? 'on' : 'off'
   if (typeof value === 'number' && (kind === 'size' || kind === 'rate')) return bytesToText(value)
   if (typeof value === 'number' && kind === 'time') return millisToText(value)
-  return String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** What was typed, as it goes into a document. @returns undefined: not set */

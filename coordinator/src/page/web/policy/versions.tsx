@@ -11,7 +11,7 @@ import { useSession } from '../session.tsx'
 import { useText } from '../words.ts'
 import { Changes, type Fields } from './changes.tsx'
 import type { Document } from './layers.ts'
-import { StageFields, stagesSaid } from './stage-fields.tsx'
+import { StageFields, saidIn, stagesSaid } from './stage-fields.tsx'
 
 export function Versions(props: {
   readonly scope: PolicyScope
@@ -92,7 +92,7 @@ function RollOut(props: {
   const { t } = useText()
   const dialog = useRef<HTMLDialogElement>(null)
   const [problem, setProblem] = useState<string | null>(null)
-  const start = async (said: FormData) => {
+  const start = async (said: Readonly<Record<string, string>>) => {
     setProblem(null)
     try {
       await coordinator.ask(startRollout, { params: { scope }, body: { version, ...stagesSaid(said) } })
@@ -109,7 +109,7 @@ function RollOut(props: {
         <form
           onSubmit={event => {
             event.preventDefault()
-            void start(new FormData(event.currentTarget))
+            void start(saidIn(event.currentTarget))
           }}
         >
           <h2>{t('policy.rollOut')}</h2>
