@@ -64,8 +64,8 @@ describeInBrowser("the coordinator's page", browser => {
         await page.getByRole('heading', { name: 'Let the first machine join' }).waitFor()
         await looksWell(page, 'coordinator-first-steps')
         await page.getByRole('button', { name: 'Make a ticket' }).click()
-        const [windows, command] = await page.locator('.ticket code').allTextContents()
         await page.getByRole('img', { name: 'The ticket as a QR code' }).waitFor()
+        const [windows, command] = await page.locator('.ticket code').allTextContents()
         await looksWell(page, 'coordinator-ticket')
         const ticket = /^starling join (\S+)$/.exec(command ?? '')?.[1] ?? ''
         expect(windows).toBe(`msiexec /i starling.msi /qn TICKET=${ticket}`)
