@@ -309,8 +309,8 @@ export function createUpstream(parts: { readonly log: Log }, options: UpstreamOp
       servers.follow(planOf(next))
       hedgeMsMin = next.hedgeMsMin
     },
-    upstreams: servers.views,
-    totals: servers.totals,
+    upstreams: () => servers.views(),
+    totals: () => servers.totals(),
     close: async () => {
       probes.stop()
       await servers.close()
