@@ -22,7 +22,7 @@ beforeEach(() => {
 })
 afterEach(() => house.close())
 
-const start = (folder = data) =>
+const start = (folder = data, more: readonly string[] = []) =>
   house.start('coordinator', program, [
     'run',
     '--data',
@@ -32,7 +32,8 @@ const start = (folder = data) =>
     '--no-gateway',
     '--json',
     '--log-level',
-    'warn'
+    'warn',
+    ...more
   ])
 
 /** With a first line for stdin. */
@@ -105,6 +106,28 @@ describe('the audit log', () => {
     })
     behindItsBack("UPDATE audit SET actor = 'local' WHERE number = 3; DELETE FROM audit WHERE number = 4")
     expect((await call(['audit', 'verify'])).err).toContain('the tail is cut: the newest entry is 3')
+  })
+})
+
+describe('retention of the audit log', () => {
+  it('lets old entries go at the start and leaves a checkpoint, and the log is whole', async () => {
+    const makeTicket = async () => {
+      const client = await createAdminClient(data)
+      await client.ask(createTicket, { body: { expiresInMs: 3_600_000 } })
+      return client
+    }
+    const first = await start()
+    await makeTicket()
+    await first.stop()
+    await start(data, ['--audit-keep', '1ms'])
+    const client = await createAdminClient(data)
+    // The code for the first admin was the first entry.
+    await expect
+      .poll(async () => (await client.ask(readAudit, { query: {} })).entries.map(({ action }) => action))
+      .toEqual(['audit.prune'])
+    expect(await client.ask(verifyAudit, {})).toEqual({ entries: 1, problem: null })
+    await makeTicket()
+    expect((await call(['audit', 'verify'])).out).toContain('is whole: 2 entries')
   })
 })
 
