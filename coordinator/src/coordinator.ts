@@ -35,7 +35,7 @@ import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
 import { createFleetBook } from './fleet/fleet-book.ts'
 import type { Log } from './log.ts'
-import { loadMasterKey } from './master-key.ts'
+import { bringMasterKey, findMasterKey, loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
 import { createCoordinatorMetrics } from './metrics.ts'
@@ -433,9 +433,17 @@ async function openKept(
   try {
     // First: of another fleet's database we have no master key either, and that would say less.
     if (fleet !== null) await claimForFleet(database, fleet)
-    const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock)
+    const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock, fits =>
+      findMasterKey(masterKey, fits)
+    )
     const audit = await openAudit(database, secrets, clock)
-    return { database, secrets, audit, upkeep: createUpkeep(database, { secrets, audit, dataFolder }) }
+    const upkeep = createUpkeep(database, {
+      secrets,
+      audit,
+      dataFolder,
+      bringMasterKey: from => bringMasterKey(masterKey, from)
+    })
+    return { database, secrets, audit, upkeep }
   } catch (error) {
     await database.close()
     throw error

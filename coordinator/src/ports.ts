@@ -522,6 +522,12 @@ export interface Upkeep {
   readonly kind: 'sqlite' | 'postgres'
   /** @returns how many secrets were sealed anew */
   rotateSecrets(by: By): Promise<number>
+  /**
+   * As `rotateSecrets`, and wraps the new data key with a new master key, which takes the place of the old one.
+   * @param from a file that holds the new one; null: makes one
+   * @throws StarlingError `master-key-elsewhere`, `master-key-wrong`, `master-key-missing`, `master-key-damaged`
+   */
+  changeMasterKey(from: string | null, by: By): Promise<number>
   /** @returns the name of a consistent copy in the data folder; null where the database has tools of its own */
   copyDatabase(): Promise<string | null>
 }

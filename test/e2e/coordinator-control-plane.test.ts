@@ -1,13 +1,15 @@
 /** The control plane on real processes: what was answered outlives a kill, and a lost machine is brought back. */
 import { spawn } from 'node:child_process'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { readRunningFile } from '@starling/coordinator/admin-files.ts'
 import { createAdminClient } from '@starling/coordinator/cli/admin-client.ts'
 import { readAudit, verifyAudit } from '@starling/shared/admin-api/audit.ts'
 import { createTicket, listTickets } from '@starling/shared/admin-api/fleet.ts'
+import { changeMasterKey } from '@starling/shared/admin-api/upkeep.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openHouse, type House } from './harness.ts'
 
@@ -158,6 +160,29 @@ describe('accounts', () => {
       const bytes = await readFile(join(data, name))
       expect([bytes.includes(password), bytes.includes(token.out.trim())]).toEqual([false, false])
     }
+  })
+})
+
+describe('the master key', () => {
+  it('is changed on the command line, and a coordinator that is killed meanwhile starts again', async () => {
+    await start()
+    const key = () => readFile(join(data, 'master.key'), 'utf8')
+    const old = await key()
+    expect((await call(['secrets', 'change-master-key'])).out).toContain('has taken the old one')
+    expect(await key()).not.toBe(old)
+
+    const client = await createAdminClient(data)
+    const changing = Promise.allSettled([client.ask(changeMasterKey, { body: {} })])
+    const begun = () => readdir(data).then(names => names.includes('master.key.next'))
+    while (!(await begun())) await new Promise(resolve => setImmediate(resolve))
+    process.kill((await readRunningFile(data)).pid, 'SIGKILL')
+    await changing
+    const second = await start()
+    expect(await (await createAdminClient(data)).ask(verifyAudit, {})).toMatchObject({ problem: null })
+    await second.stop()
+    expect((await call(['secrets', 'change-master-key', '--json'])).code).toBe(0)
+    expect((await call(['audit', 'verify'])).code).toBe(0)
+    expect(await readdir(data)).not.toContain('master.key.next')
   })
 })
 
