@@ -101,7 +101,7 @@ it.each(['beside', 'wrapped'] as const)(
     await again.change()
     expect(await files()).toEqual(['master.key'])
     // One that was broken off is gone on with: nobody else may have been given that file for nothing.
-    if (killedAfter === 'beside') expect(await keyOnDisk()).toBe(next)
+    expect((await keyOnDisk()) === next).toBe(killedAfter === 'beside')
     await open()
   }
 )
