@@ -208,7 +208,12 @@ export async function createCoordinator(
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => leader('figures', onLeader),
-      asLeader: [() => enrolment.supersede(), notice, () => alerting.work()],
+      asLeader: [
+        () => enrolment.supersede(),
+        () => enrolment.shortenRevocations(),
+        notice,
+        () => alerting.work()
+      ],
       clock,
       log
     })

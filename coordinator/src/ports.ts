@@ -87,7 +87,12 @@ export interface AgentStore {
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */
   revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
-  /** The version grows with each revocation, and is the time at least; 0 while there is none. */
+  /**
+   * Takes those off the list of revocations whose revocation and credentials are all older than that: nobody believes
+   * them any more. They stay revoked. @returns how many
+   */
+  unlist(expiredBefore: Millis, at: Millis): Promise<number>
+  /** The version grows with each change of the list, and is the time at least; 0 while there is none. */
   revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
 }
 
