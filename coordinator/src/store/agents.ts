@@ -240,10 +240,11 @@ export function memberStore(
           .set({ unlistedAt: at })
           .where('revokedAt', '<', expiredBefore)
           .where('unlistedAt', 'is', null)
-          .where(({ not, exists, selectFrom }) =>
-            not(
-              exists(
-                selectFrom('credentials')
+          .where(is =>
+            is.not(
+              is.exists(
+                is
+                  .selectFrom('credentials')
                   .select('serial')
                   .whereRef('credentials.agent', '=', 'agents.agent')
                   .where('notAfter', '>=', expiredBefore)
