@@ -3,16 +3,15 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { loadAssets } from '@starling/agent/page-files.ts'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
 import { openSpans } from '@starling/agent/telemetry/otlp.ts'
 import type { StatusView, TicketRequest } from '@starling/shared/admin-api/fleet.ts'
-import { hourMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import { messageOf } from '@starling/shared/errors.ts'
 import type { PurgeRequest } from '@starling/shared/purge.ts'
 import { createAccounts, type FirstAdminCode } from './accounts.ts'
+import { keepAuditShort } from './audit-retention.ts'
 import { loadOrCreateAdminToken, removeRunningFile, writeRunningFile } from './admin-files.ts'
 import { byItself } from './by.ts'
 import { createApi } from './api/server.ts'
@@ -37,7 +36,7 @@ import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
 import { createFleetBook } from './fleet/fleet-book.ts'
 import type { Log } from './log.ts'
-import { loadMasterKey } from './master-key.ts'
+import { bringMasterKey, findMasterKey, loadMasterKey } from './master-key.ts'
 import { followMembers } from './members.ts'
 import { fingerprintOf, loadPageCertificate } from './page-certificate.ts'
 import { createCoordinatorMetrics } from './metrics.ts'
@@ -144,7 +143,8 @@ export async function createCoordinator(
     )
     undo.push(() => spans.close())
     const { leader, leads } = watchLeading(database)
-    undo.push(leader('audit-retention', until => void keepAuditShort(config, audit, log, clock, until)))
+    const retention = { audit, keepMs: config.auditKeepMs, clock, log }
+    undo.push(leader('audit-retention', until => void keepAuditShort(retention, until)))
     const change = createChange(database, audit, secrets)
     const accounts = createAccounts(accountStore(database, audit), config.dataFolder, clock)
     const store = createStore(database, log)
@@ -213,7 +213,12 @@ export async function createCoordinator(
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => leader('figures', onLeader),
-      asLeader: [() => enrolment.supersede(), notice, () => alerting.work()],
+      asLeader: [
+        () => enrolment.supersede(),
+        () => enrolment.shortenRevocations(),
+        notice,
+        () => alerting.work()
+      ],
       clock,
       log
     })
@@ -439,9 +444,17 @@ async function openKept(
   try {
     // First: of another fleet's database we have no master key either, and that would say less.
     if (fleet !== null) await claimForFleet(database, fleet)
-    const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock)
+    const secrets = await openSecrets(database, await loadMasterKey(masterKey), clock, fits =>
+      findMasterKey(masterKey, fits)
+    )
     const audit = await openAudit(database, secrets, clock)
-    return { database, secrets, audit, upkeep: createUpkeep(database, { secrets, audit, dataFolder }) }
+    const upkeep = createUpkeep(database, {
+      secrets,
+      audit,
+      dataFolder,
+      bringMasterKey: from => bringMasterKey(masterKey, from)
+    })
+    return { database, secrets, audit, upkeep }
   } catch (error) {
     await database.close()
     throw error
@@ -455,22 +468,4 @@ export async function openOffline(
 ): Promise<Omit<Kept, 'database'> & { close(): Promise<void> }> {
   const { database, ...kept } = await openKept(config, log, Date.now)
   return { ...kept, close: () => database.close() }
-}
-
-/** One coordinator does it for all, now and every hour. */
-async function keepAuditShort(
-  { auditKeepMs }: CoordinatorConfig,
-  audit: AuditChain,
-  log: Log,
-  clock: () => Millis,
-  until: AbortSignal
-): Promise<void> {
-  try {
-    do {
-      await audit.prune(clock() - auditKeepMs)
-    } while (!until.aborted && (await setTimeout(hourMs, true, { signal: until, ref: false })))
-  } catch (error) {
-    if (!until.aborted)
-      log.warn({ why: messageOf(error) }, 'old audit entries could not be let go; the next start tries again')
-  }
 }

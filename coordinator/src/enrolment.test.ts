@@ -98,6 +98,24 @@ it('an agent is moved if and only if the audit log says so', async () => {
   expect(await store.agent(agent)).toMatchObject({ site: 'hall', group: 'pilots' })
 })
 
+it('who was revoked is on the list until its credential is long expired, and never gets another', async () => {
+  const { secret } = await newTicket()
+  const agent = createIdentity().agentId
+  await enrolment.enrol(agent, { secret, version: '1' }, '192.0.2.1')
+  await enrolment.revoke(agent, 'lost', byItself('agent.revoke'))
+  now += 38 * dayMs
+  await enrolment.shortenRevocations()
+  const before = await enrolment.revocationsSince(-1)
+  expect(before?.agents).toEqual([agent])
+  now += 2 * dayMs
+  await enrolment.shortenRevocations()
+  const after = await enrolment.revocationsSince(before!.version)
+  expect(after?.agents).toEqual([])
+  await expect(enrolment.member(agent)).rejects.toMatchObject({ code: 'revoked' })
+  const again = { secret: (await newTicket()).secret, version: '1' }
+  await expect(enrolment.enrol(agent, again, '192.0.2.1')).rejects.toMatchObject({ code: 'revoked' })
+})
+
 it('of a thousand machines that are set up anew and join at once, none is there twice and none is left out', async () => {
   const count = 1000
   async function joinAll(group?: string): Promise<string[]> {

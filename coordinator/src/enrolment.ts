@@ -6,6 +6,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import {
   clockToleranceMs,
+  credentialGraceMs,
   type Credential,
   type RevocationList,
   type Role
@@ -15,7 +16,7 @@ import type { EnrolRequest } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, assert } from '@starling/shared/errors.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { formatTicket } from '@starling/shared/ticket.ts'
-import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import { dayMs, hourMs, minuteMs, type Millis } from '@starling/shared/units.ts'
 import { byAgent, byItself } from './by.ts'
 import type {
   AgentRecord,
@@ -30,6 +31,12 @@ import type {
 
 /** Expired tickets are still told from unknown ones for so long. */
 const expiredTicketsKeptMs: Millis = 30 * dayMs
+
+/**
+ * After the last credential of a revoked agent has expired, grace included: longer than any clock of a fleet is wrong
+ * unseen. For ever would be too long a list: at some 150,000 no answer could carry it any more.
+ */
+const revocationKeptMs: Millis = credentialGraceMs + 31 * dayMs
 
 /** An agent that is heard still is no machine's old self, whatever its hardware says: clones exist. */
 const silentHeartbeats = 4
@@ -54,6 +61,8 @@ export interface Enrolment {
   member(agent: AgentId): Promise<AgentRecord>
   /** Puts out the old selves of machines that were set up anew and have joined again, once they are silent. */
   supersede(): Promise<void>
+  /** Keeps the list of revocations short, once an hour. Who is off it is still refused here, by its key. */
+  shortenRevocations(): Promise<void>
   /** Out of the fleet and of its lists. @throws StarlingError `unknown-agent` */
   decommission(agent: AgentId, reason: string, by: By): Promise<void>
   /** To another site or group; its next heartbeat brings the credential. @throws StarlingError `unknown-agent` */
@@ -142,8 +151,16 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
     return gone
   }
 
+  let shortenedAt = -Infinity
+
   return {
     renew,
+    async shortenRevocations() {
+      const now = Math.floor(clock())
+      if (now - shortenedAt < hourMs) return
+      await store.unlist(now - revocationKeptMs, now)
+      shortenedAt = now
+    },
     async supersede() {
       if ((await store.outdated(silentSince())).length === 0) return
       const gone = await change(byItself('agent.supersede'), async changed => {

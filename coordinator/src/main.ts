@@ -221,6 +221,18 @@ function addUpkeep(program: Command): void {
   upkeep(secrets, 'rotate', 'Seal all secrets anew under a new data key.').action(async options => {
     await (await upkeepCommands()).rotate(options)
   })
+  upkeep(
+    secrets,
+    'change-master-key',
+    'Put a new master key in the place of the old one, and seal all secrets anew.'
+  )
+    .option(
+      '--new-master-key-file <file>',
+      'holds the new one: 32 random bytes in base64url (default: one is made)'
+    )
+    .action(async options => {
+      await (await upkeepCommands()).changeKey(options)
+    })
 
   upkeep(
     program,

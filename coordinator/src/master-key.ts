@@ -4,17 +4,23 @@
  * machine (`--master-key-dpapi`), so that a copy of the disk does not give it away.
  *
  * Several coordinators on one database need the same master key: `starling-coordinator key export` carries it.
+ *
+ * A new one is first written beside it (`.next`), then the data keys are wrapped by it in one transaction, then it takes
+ * the old one's place. Whoever finds that the key at hand does not fit looks at both files: so a coordinator that was
+ * killed in between starts, and one that has been given the new file takes it up without a restart.
  */
 import { spawn } from 'node:child_process'
+import { rename } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
-import { createSecretFile, readSecretFile } from '@starling/agent/identity/secret-file.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
+import { createSecretFile, readSecretFile, writeSecretFile } from '@starling/agent/identity/secret-file.ts'
+import { StarlingError, messageOf } from '@starling/shared/errors.ts'
 import { createSealingKey, keyBytes, type SealingKey } from './sealing.ts'
 
 export const masterKeyVariable = 'STARLING_COORDINATOR_MASTER_KEY'
 export const masterKeyFileName = 'master.key'
 export const dpapiFileName = 'master.key.dpapi'
+export const nextSuffix = '.next'
 
 export type MasterKeyPlace =
   | { readonly kind: 'file'; readonly path: string }
@@ -60,8 +66,58 @@ export async function loadMasterKey(place: MasterKeyPlace): Promise<SealingKey> 
   }
 }
 
+/**
+ * Looks again where the key is kept, and beside it. What lies beside it and fits takes its place.
+ * @returns null: neither fits
+ * @throws as `loadMasterKey`, and `secret-file-unwritable` when it fits and cannot take the place
+ */
+export async function findMasterKey(
+  place: MasterKeyPlace,
+  fits: (key: SealingKey) => boolean
+): Promise<SealingKey | null> {
+  if (place.kind === 'text') return null
+  const key = await readKey(place, place.path)
+  if (key !== null && fits(key)) return key
+  const next = await readKey(place, place.path + nextSuffix)
+  if (next === null || !fits(next)) return null
+  await rename(place.path + nextSuffix, place.path).catch((cause: unknown) => {
+    throw new StarlingError(
+      'secret-file-unwritable',
+      `${place.path} cannot be replaced by the new master key, ${place.path}${nextSuffix} (${messageOf(cause)}): give the user that runs the coordinator the right to`,
+      { cause }
+    )
+  })
+  return next
+}
+
+/**
+ * Writes a new master key beside the one in use. One that lies there from a change that was broken off is gone on with.
+ * @param from holds the new key; null: one is made
+ * @throws StarlingError `master-key-elsewhere`, and as `loadMasterKey`
+ */
+export async function bringMasterKey(place: MasterKeyPlace, from: string | null): Promise<SealingKey> {
+  if (place.kind === 'text')
+    throw new StarlingError(
+      'master-key-elsewhere',
+      `the master key comes from ${masterKeyVariable}, which the coordinator cannot change: write it into a file of mode 0600, start the coordinator with --master-key-file instead, and ask again`
+    )
+  const path = place.path + nextSuffix
+  const there = from === null ? await readKey(place, path) : null
+  if (there !== null) return there
+  const key = from === null ? createSealingKey() : parse(await read(from), from)
+  const written = formatMasterKey(key)
+  await writeSecretFile(path, place.kind === 'dpapi' ? await dpapi('Protect', written) : written)
+  return key
+}
+
 export function formatMasterKey(key: SealingKey): string {
   return Buffer.from(key).toString('base64url')
+}
+
+async function readKey({ kind }: MasterKeyPlace, path: string): Promise<SealingKey | null> {
+  const written = (await readSecretFile(path))?.toString('utf8')
+  if (written === undefined) return null
+  return parse(kind === 'dpapi' ? await dpapi('Unprotect', written) : written, path)
 }
 
 async function read(path: string): Promise<string> {

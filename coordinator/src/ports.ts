@@ -88,7 +88,12 @@ export interface AgentStore {
   heard(agent: AgentId, at: Millis, version: string): Promise<void>
   /** @returns false when it was revoked already. */
   revoke(agent: AgentId, at: Millis, reason: string): Promise<boolean>
-  /** The version grows with each revocation, and is the time at least; 0 while there is none. */
+  /**
+   * Takes those off the list of revocations whose revocation and credentials are all older than that: nobody believes
+   * them any more. They stay revoked. @returns how many
+   */
+  unlist(expiredBefore: Millis, at: Millis): Promise<number>
+  /** The version grows with each change of the list, and is the time at least; 0 while there is none. */
   revocations(): Promise<{ readonly version: number; readonly agents: readonly AgentId[] }>
 }
 
@@ -533,6 +538,12 @@ export interface Upkeep {
   readonly kind: 'sqlite' | 'postgres'
   /** @returns how many secrets were sealed anew */
   rotateSecrets(by: By): Promise<number>
+  /**
+   * As `rotateSecrets`, and wraps the new data key with a new master key, which takes the place of the old one.
+   * @param from a file that holds the new one; null: makes one
+   * @throws StarlingError `master-key-elsewhere`, `master-key-wrong`, `master-key-missing`, `master-key-damaged`
+   */
+  changeMasterKey(from: string | null, by: By): Promise<number>
   /** @returns the name of a consistent copy in the data folder; null where the database has tools of its own */
   copyDatabase(): Promise<string | null>
 }

@@ -1,13 +1,15 @@
 /** The control plane on real processes: what was answered outlives a kill, and a lost machine is brought back. */
 import { spawn } from 'node:child_process'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { readRunningFile } from '@starling/coordinator/admin-files.ts'
 import { createAdminClient } from '@starling/coordinator/cli/admin-client.ts'
 import { readAudit, verifyAudit } from '@starling/shared/admin-api/audit.ts'
 import { createTicket, listTickets } from '@starling/shared/admin-api/fleet.ts'
+import { changeMasterKey } from '@starling/shared/admin-api/upkeep.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openHouse, type House } from './harness.ts'
 
@@ -22,7 +24,7 @@ beforeEach(() => {
 })
 afterEach(() => house.close())
 
-const start = (folder = data) =>
+const start = (folder = data, more: readonly string[] = []) =>
   house.start('coordinator', program, [
     'run',
     '--data',
@@ -32,7 +34,8 @@ const start = (folder = data) =>
     '--no-gateway',
     '--json',
     '--log-level',
-    'warn'
+    'warn',
+    ...more
   ])
 
 /** With a first line for stdin. */
@@ -108,6 +111,28 @@ describe('the audit log', () => {
   })
 })
 
+describe('retention of the audit log', () => {
+  it('lets old entries go at the start and leaves a checkpoint, and the log is whole', async () => {
+    const makeTicket = async () => {
+      const client = await createAdminClient(data)
+      await client.ask(createTicket, { body: { expiresInMs: 3_600_000 } })
+      return client
+    }
+    const first = await start()
+    await makeTicket()
+    await first.stop()
+    await start(data, ['--audit-keep', '1ms'])
+    const client = await createAdminClient(data)
+    // The code for the first admin was the first entry.
+    await expect
+      .poll(async () => (await client.ask(readAudit, { query: {} })).entries.map(({ action }) => action))
+      .toEqual(['audit.prune'])
+    expect(await client.ask(verifyAudit, {})).toEqual({ entries: 1, problem: null })
+    await makeTicket()
+    expect((await call(['audit', 'verify'])).out).toContain('is whole: 2 entries')
+  })
+})
+
 describe('accounts', () => {
   it('begin with a code that is printed once, and are made and ended on the command line', async () => {
     const coordinator = await start()
@@ -135,6 +160,29 @@ describe('accounts', () => {
       const bytes = await readFile(join(data, name))
       expect([bytes.includes(password), bytes.includes(token.out.trim())]).toEqual([false, false])
     }
+  })
+})
+
+describe('the master key', () => {
+  it('is changed on the command line, and a coordinator that is killed meanwhile starts again', async () => {
+    await start()
+    const key = () => readFile(join(data, 'master.key'), 'utf8')
+    const old = await key()
+    expect((await call(['secrets', 'change-master-key'])).out).toContain('has taken the old one')
+    expect(await key()).not.toBe(old)
+
+    const client = await createAdminClient(data)
+    const changing = Promise.allSettled([client.ask(changeMasterKey, { body: {} })])
+    const begun = () => readdir(data).then(names => names.includes('master.key.next'))
+    while (!(await begun())) await new Promise(resolve => setImmediate(resolve))
+    process.kill((await readRunningFile(data)).pid, 'SIGKILL')
+    await changing
+    const second = await start()
+    expect(await (await createAdminClient(data)).ask(verifyAudit, {})).toMatchObject({ problem: null })
+    await second.stop()
+    expect((await call(['secrets', 'change-master-key', '--json'])).code).toBe(0)
+    expect((await call(['audit', 'verify'])).code).toBe(0)
+    expect(await readdir(data)).not.toContain('master.key.next')
   })
 })
 

@@ -15,6 +15,7 @@ const configCodes = new Set([
   'admin-token-damaged',
   'master-key-missing',
   'master-key-damaged',
+  'master-key-wrong',
   'sealed-wrong'
 ])
 

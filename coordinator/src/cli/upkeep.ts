@@ -5,9 +5,9 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { readAudit, verifyAudit, type AuditView } from '@starling/shared/admin-api/audit.ts'
-import { copyDatabase, rotateSecrets } from '@starling/shared/admin-api/upkeep.ts'
+import { changeMasterKey, copyDatabase, rotateSecrets } from '@starling/shared/admin-api/upkeep.ts'
 import { StarlingError, codeOf } from '@starling/shared/errors.ts'
 import { loadAuthorityKeys } from '../authority.ts'
 import { restoreBackup, writeBackup } from '../backup-file.ts'
@@ -85,6 +85,24 @@ export async function rotate(options: UpkeepOptions): Promise<void> {
     stopped: ({ upkeep }) => upkeep.rotateSecrets(byItself(rotateSecrets.action ?? ''))
   })
   print(options.json ? JSON.stringify({ secrets }) : `${secrets} secrets are sealed under a new data key.`)
+}
+
+export async function changeKey(
+  options: UpkeepOptions & { readonly newMasterKeyFile?: string }
+): Promise<void> {
+  const file = options.newMasterKeyFile === undefined ? null : resolve(options.newMasterKeyFile)
+  const body = file === null ? {} : { file }
+  const secrets = await either(options, {
+    running: async client => (await client.ask(changeMasterKey, { body })).secrets,
+    stopped: ({ upkeep }) => upkeep.changeMasterKey(file, byItself(changeMasterKey.action ?? ''))
+  })
+  if (options.json) return print(JSON.stringify({ secrets }))
+  print(
+    `${secrets} secrets are sealed under a new data key, which a new master key wraps. It has taken the old one's place.`
+  )
+  print(
+    'Next: "starling-coordinator key export", because earlier exports hold the old one. Other coordinators of this fleet change nothing until they are given the new file; they need no restart.'
+  )
 }
 
 export async function backup(options: UpkeepOptions, path: string): Promise<void> {

@@ -27,6 +27,7 @@ export interface AgentTables {
     machine: string | null
     supersededBy: AgentId | null
     decommissionedAt: number | null
+    unlistedAt: number | null
   }
 }
 
@@ -124,6 +125,7 @@ export function memberStore(
   | 'supersede'
   | 'decommission'
   | 'revoke'
+  | 'unlist'
   | 'revocations'
 > {
   const { db } = database
@@ -231,11 +233,37 @@ export function memberStore(
         return true
       })
     },
+    async unlist(expiredBefore, at) {
+      return await database.transaction(async (transaction, notify) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('agents')
+          .set({ unlistedAt: at })
+          .where('revokedAt', '<', expiredBefore)
+          .where('unlistedAt', 'is', null)
+          .where(is =>
+            is.not(
+              is.exists(
+                is
+                  .selectFrom('credentials')
+                  .select('serial')
+                  .whereRef('credentials.agent', '=', 'agents.agent')
+                  .where('notAfter', '>=', expiredBefore)
+              )
+            )
+          )
+          .executeTakeFirst()
+        if (numUpdatedRows > 0n)
+          await notify('revocations', String(await nextNumber(transaction, 'revocations', at)))
+        return Number(numUpdatedRows)
+      })
+    },
     async revocations() {
       // One statement, so that list and version are of the same moment.
       const rows = await db
         .selectFrom('counters')
-        .leftJoin('agents', join => join.on('agents.revokedAt', 'is not', null))
+        .leftJoin('agents', join =>
+          join.on('agents.revokedAt', 'is not', null).on('agents.unlistedAt', 'is', null)
+        )
         .select(['counters.value as version', 'agents.agent'])
         .where('counters.name', '=', 'revocations')
         .orderBy('agents.agent')

@@ -3,6 +3,7 @@
  * coordinators with one master key read and rotate the same secrets, and none has to be told of a rotation.
  */
 import { randomBytes } from 'node:crypto'
+import { StarlingError, codeOf } from '@starling/shared/errors.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { createSealingKey, seal, unseal, type SealingKey } from '../sealing.ts'
 import type { Database, Queries } from './database.ts'
@@ -22,28 +23,51 @@ export interface Secrets {
   remove(within: Queries, name: string): Promise<void>
   names(): Promise<readonly string[]>
   /**
-   * Seals everything anew under a new data key, which `masterKey` wraps from now on, and forgets the old one.
+   * Seals everything anew under a new data key and forgets the old one.
+   * @param bring the master key that wraps it from now on; asked when nobody else can change the data key any more
    * @returns how many secrets there are
    */
-  rotate(within: Queries, masterKey?: SealingKey): Promise<number>
+  rotate(within: Queries, bring?: () => Promise<SealingKey>): Promise<number>
+  /** Makes sure of the master key: one that lies beside it and fits takes its place. @throws `master-key-wrong` */
+  settleMasterKey(): Promise<void>
 }
+
+/** Whether there is another master key by now. @returns the one that fits */
+export type FindMasterKey = (fits: (key: SealingKey) => boolean) => Promise<SealingKey | null>
 
 const wrapName = (id: string): string => `data-key/${id}`
 
-/** @throws StarlingError `sealed-wrong` when the master key is not the one of this database */
+/** @throws StarlingError `master-key-wrong` when the master key is not the one of this database, nor another that is found */
 export async function openSecrets(
   database: Database,
-  masterKey: SealingKey,
-  clock: () => Millis
+  atFirst: SealingKey,
+  clock: () => Millis,
+  find: FindMasterKey = async () => null
 ): Promise<Secrets> {
   const { db } = database
+  let masterKey = atFirst
   /** By id: a data key is never changed, only followed by another. */
   const unwrapped = new Map<string, SealingKey>()
 
-  function keyOf(id: string, wrapped: Uint8Array): SealingKey {
-    const known = unwrapped.get(id)
-    if (known !== undefined) return known
-    const key = unseal(masterKey, wrapName(id), wrapped)
+  async function keyOf(id: string, wrapped: Uint8Array): Promise<SealingKey> {
+    return unwrapped.get(id) ?? (await unwrap(id, wrapped))
+  }
+
+  async function unwrap(id: string, wrapped: Uint8Array): Promise<SealingKey> {
+    let key = unsealed(masterKey, id, wrapped)
+    if (key === null) {
+      // It was changed, by this coordinator before it was killed, or by another one.
+      const found = await find(other => unsealed(other, id, wrapped) !== null)
+      if (found !== null) {
+        masterKey = found
+        key = unsealed(found, id, wrapped)
+      }
+    }
+    if (key === null)
+      throw new StarlingError(
+        'master-key-wrong',
+        'the master key here is not the one of this database: if it was changed at another coordinator, copy its file over the one here (nothing has to be restarted), else bring the one that belongs to this database ("starling-coordinator key import")'
+      )
     unwrapped.set(id, key)
     return key
   }
@@ -56,19 +80,30 @@ export async function openSecrets(
       .insertInto('dataKeys')
       .values({ id, wrapped, createdAt: Math.floor(clock()), isCurrent: 1 })
       .execute()
+    // Whose transaction this is may go on with it, before anybody else can know of its master key.
+    unwrapped.set(id, key)
     return { id, key }
   }
 
-  async function currentKey(within: Queries): Promise<{ id: string; key: SealingKey }> {
-    const row = await within
+  const currentRow = (within: Queries) =>
+    within
       .selectFrom('dataKeys')
       .select(['id', 'wrapped'])
       .where('isCurrent', '=', 1)
       .orderBy('createdAt')
       .executeTakeFirst()
+
+  async function currentKey(within: Queries): Promise<{ id: string; key: SealingKey }> {
+    const row = await currentRow(within)
     return row === undefined
       ? await addKey(within, masterKey)
-      : { id: row.id, key: keyOf(row.id, row.wrapped) }
+      : { id: row.id, key: await keyOf(row.id, row.wrapped) }
+  }
+
+  /** Not from memory: what wraps the next data key must be what wraps this one. */
+  async function proveMasterKey(within: Queries): Promise<void> {
+    const row = await currentRow(within)
+    if (row !== undefined) await unwrap(row.id, row.wrapped)
   }
 
   /** In two statements: who waited for the lock sees the key that a rotation has made meanwhile. */
@@ -81,7 +116,7 @@ export async function openSecrets(
       .select('wrapped')
       .where('id', '=', row.dataKey)
       .executeTakeFirstOrThrow()
-    return unseal(keyOf(row.dataKey, wrapped), row.name, row.sealed)
+    return unseal(await keyOf(row.dataKey, wrapped), row.name, row.sealed)
   }
 
   const secrets: Secrets = {
@@ -110,11 +145,13 @@ export async function openSecrets(
       const found = await db.selectFrom('secrets').select('name').orderBy('name').execute()
       return found.map(({ name }) => name)
     },
-    async rotate(within, newMasterKey = masterKey) {
+    settleMasterKey: () => proveMasterKey(db),
+    async rotate(within, bring = async () => masterKey) {
       // All rows are locked first, so that no other coordinator seals with the key that goes.
       const old = await within.selectFrom('dataKeys').select('id').forUpdate().execute()
       const sealed = await within.selectFrom('secrets').selectAll().orderBy('name').forUpdate().execute()
-      const fresh = await addKey(within, newMasterKey)
+      await proveMasterKey(within)
+      const fresh = await addKey(within, await bring())
       for (const row of sealed) {
         await within
           .updateTable('secrets')
@@ -140,4 +177,14 @@ export async function openSecrets(
     await currentKey(transaction)
   })
   return secrets
+}
+
+/** @returns null: another master key wraps it */
+function unsealed(masterKey: SealingKey, id: string, wrapped: Uint8Array): SealingKey | null {
+  try {
+    return unseal(masterKey, wrapName(id), wrapped)
+  } catch (error) {
+    if (codeOf(error) !== 'sealed-wrong') throw error
+    return null
+  }
 }

@@ -12,6 +12,26 @@ export const rotateSecrets = operation({
   answer: z.object({ secrets: z.number().int().nonnegative() })
 })
 
+export const changeMasterKey = operation({
+  method: 'POST',
+  path: '/api/v1/secrets/master-key',
+  access: 'admin',
+  localOnly: true,
+  summary: 'Seals all secrets anew under a new data key, which a new master key wraps from now on.',
+  action: 'secrets.change-master-key',
+  body: z.object({
+    file: z
+      .string()
+      .min(1)
+      .max(4096)
+      .optional()
+      .describe(
+        "absolute path on the coordinator's machine of a file that holds the new one; without: one is made"
+      )
+  }),
+  answer: z.object({ secrets: z.number().int().nonnegative() })
+})
+
 export const copyDatabase = operation({
   method: 'POST',
   path: '/api/v1/backups',

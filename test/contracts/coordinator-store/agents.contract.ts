@@ -1,6 +1,7 @@
 /** Who belongs, who was heard, who was revoked. */
 import { createLog } from '@starling/coordinator/log.ts'
 import { agentStore } from '@starling/coordinator/store/agents.ts'
+import { ticketStore } from '@starling/coordinator/store/tickets.ts'
 import type { AgentRecord } from '@starling/coordinator/ports.ts'
 import { expect, it } from 'vitest'
 import type { StoreContract } from './contract.ts'
@@ -48,6 +49,36 @@ export const agentsContract: StoreContract = harness => {
     expect(await store.revocations()).toEqual({ version: 7, agents: ['b'] })
     await store.revoke('a', 9, '')
     expect(await store.revocations()).toEqual({ version: 9, agents: ['a', 'b'] })
+    await store.close()
+  })
+
+  it('takes who was revoked long ago off the list, once its last credential is old, and keeps it revoked', async () => {
+    const store = agentStore(harness.database, log)
+    const tickets = ticketStore(harness.database)
+    for (const name of ['a', 'b', 'c', 'd']) await store.putAgent({ ...agent, agent: name })
+    for (const [name, notAfter] of [
+      ['a', 20],
+      ['a', 50],
+      ['b', 20],
+      ['c', 20]
+    ] as const)
+      await tickets.issueSerial({ agent: name, at: 10, notAfter })
+    for (const [name, at] of [
+      ['a', 15],
+      ['b', 15],
+      ['c', 35]
+    ] as const)
+      await store.revoke(name, at, '')
+    expect(await store.revocations()).toEqual({ version: 35, agents: ['a', 'b', 'c'] })
+    expect(await store.unlist(15, 60)).toBe(0)
+    expect((await store.revocations()).version).toBe(35)
+    expect(await store.unlist(30, 60)).toBe(1)
+    expect(await store.revocations()).toEqual({ version: 60, agents: ['a', 'c'] })
+    expect((await store.agent('b'))?.revokedAt).toBe(15)
+    expect(await store.revoke('b', 61, '')).toBe(false)
+    expect(await store.unlist(51, 62)).toBe(2)
+    expect(await store.revocations()).toEqual({ version: 62, agents: [] })
+    expect((await store.agent('d'))?.revokedAt).toBeNull()
     await store.close()
   })
 

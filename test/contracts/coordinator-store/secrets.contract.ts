@@ -1,4 +1,4 @@
-import { createSealingKey } from '@starling/coordinator/sealing.ts'
+import { createSealingKey, type SealingKey } from '@starling/coordinator/sealing.ts'
 import { openSecrets } from '@starling/coordinator/store/secrets.ts'
 import { expect, it } from 'vitest'
 import type { StoreContract } from './contract.ts'
@@ -25,7 +25,7 @@ export const secretsContract: StoreContract = harness => {
 
   it('do not open to another master key, which is said at once', async () => {
     await open()
-    await expect(open(createSealingKey())).rejects.toMatchObject({ code: 'sealed-wrong' })
+    await expect(open(createSealingKey())).rejects.toMatchObject({ code: 'master-key-wrong' })
   })
 
   it('survive a rotation, also for those who have not heard of it, and the old data key opens nothing more', async () => {
@@ -47,8 +47,35 @@ export const secretsContract: StoreContract = harness => {
     const secrets = await open()
     await harness.database.transaction(within => secrets.write(within, 'a', bytes('kept')))
     const newKey = createSealingKey()
-    await harness.database.transaction(within => secrets.rotate(within, newKey))
-    await expect(open()).rejects.toMatchObject({ code: 'sealed-wrong' })
+    await harness.database.transaction(within => secrets.rotate(within, async () => newKey))
+    await expect(open()).rejects.toMatchObject({ code: 'master-key-wrong' })
+    expect(await (await open(newKey)).read('a')).toEqual(bytes('kept'))
+  })
+  it('refuse at a coordinator that has the old master key only, and open as soon as it is given the new one', async () => {
+    let found: SealingKey | null = null
+    const secrets = await open()
+    const other = await openSecrets(
+      await harness.rival(),
+      masterKey,
+      () => 1,
+      async fits => (found !== null && fits(found) ? found : null)
+    )
+    await harness.database.transaction(within => secrets.write(within, 'a', bytes('kept')))
+    expect(await other.read('a')).toEqual(bytes('kept'))
+    const newKey = createSealingKey()
+    await harness.database.transaction(within => secrets.rotate(within, async () => newKey))
+    const wrong = { code: 'master-key-wrong' }
+    const rival = await harness.rival()
+    await expect(other.read('a')).rejects.toMatchObject(wrong)
+    await expect(rival.transaction(within => other.write(within, 'b', bytes('x')))).rejects.toMatchObject(
+      wrong
+    )
+    // Nor does it wrap a data key with the old one again.
+    await expect(rival.transaction(within => other.rotate(within))).rejects.toMatchObject(wrong)
+    found = newKey
+    expect(await other.read('a')).toEqual(bytes('kept'))
+    await rival.transaction(within => other.rotate(within))
+    await expect(open()).rejects.toMatchObject(wrong)
     expect(await (await open(newKey)).read('a')).toEqual(bytes('kept'))
   })
 }

@@ -8,6 +8,7 @@ import { fleet } from './006-fleet.ts'
 import { coordinators } from './007-coordinators.ts'
 import { orders } from './008-orders.ts'
 import { noticedProblems } from './009-noticed-problems.ts'
+import { shortRevocations } from './010-short-revocations.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -19,5 +20,6 @@ export const migrations: readonly Migration[] = [
   fleet,
   coordinators,
   orders,
-  noticedProblems
+  noticedProblems,
+  shortRevocations
 ]
