@@ -12,7 +12,7 @@ export function describeInBrowser(title: string, tests: (browser: () => Browser)
   test.runIf(!isHere && process.env.CI === 'true')('chromium is installed, as it must be in CI', () => {
     expect.fail(`chromium is missing: ${chromiumInstall}`)
   })
-  describe.skipIf(!isHere)(title, () => {
+  describe.skipIf(!isHere)(`${title}`, () => {
     let browser: Browser | null = null
     beforeAll(async () => {
       browser = await launchChromium()
