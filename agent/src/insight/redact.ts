@@ -12,52 +12,86 @@ export interface Redactor {
 }
 
 const secretNames = /token|secret|password|passwd|credential|ticket|authorization|cookie|proof|privatekey/i
+/** What is under these is a host, however it is spelled. */
+const hostNames = /^(hosts?|target|servername|sni)$/i
 const blank = '[removed]'
 
 /** @param keys of contents, like `origin.example/a.msu` @param withNames host names and names of contents stay in */
 export function createRedactor(keys: readonly string[], withNames: boolean): Redactor {
-  // A longer key may begin with a shorter one, and one with a query is told without it elsewhere.
-  const known = withNames
-    ? []
-    : [...new Set(keys.flatMap(key => [key, key.replace(/\?.*$/s, '')]))].toSorted(
-        (one, other) => other.length - one.length
-      )
+  // Looked up word by word and not searched for: a cache may hold thousands, and the agent does nothing else meanwhile.
+  const contents = new Map<string, string>()
+  const hosts = new Set<string>()
+  for (const key of withNames ? [] : keys) {
+    // One with a query is told without it elsewhere.
+    for (const name of [key, key.replace(/\?.*$/s, '')]) contents.set(name, `content-${shortHash(name)}`)
+    const host = key.replace(/^https:\/\//, '').replace(/[:/].*$/s, '')
+    if (host.includes('.')) hosts.add(host.toLowerCase())
+  }
 
   function text(given: string): string {
-    let named = given
-    for (const key of known)
-      if (named.includes(key)) named = named.replaceAll(key, () => `content-${shortHash(key)}`)
-    const result = named
+    if (/^[\w-]*$/.test(given) && !given.startsWith('STARLING1-')) return given
+    const result = (withNames ? given : given.replace(/[^\s"'<>]+/g, word => contentOf(word)))
       .replace(/STARLING1-[\w-]+/g, blank)
       .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${blank}`)
       .replace(/(:\/\/)[^\s/@"'<>]*@/g, '$1')
       .replace(/[^\s"'<>]+/g, word => (word.includes('/') ? word.replace(/[?#].*$/s, '') : word))
-    return withNames ? result : result.replace(/\b(https?:\/\/)([^\s"'<>]+)/gi, hidden)
+    if (withNames) return result
+    return (
+      result
+        .replace(/\b(https?:\/\/)([^\s"'<>]+)/gi, hidden)
+        // The key of a content that is no longer here.
+        .replace(/(^|[^\w./:@-])((?:[\w-]+\.)+[a-z][\w-]*(?::\d+)?\/[^\s"'<>]*)/gi, hidden)
+        .replace(/\b(?:ENOTFOUND|EAI_AGAIN) [\w.-]+/g, words => words.replace(/\S+$/, hostOf))
+        .replace(/(?<![\w.-])(?:[\w-]+\.)+[\w-]+/g, word =>
+          hosts.has(word.toLowerCase()) ? hostOf(word) : word
+        )
+    )
+  }
+
+  function contentOf(word: string): string {
+    const start = /^[([{=,]*/.exec(word)![0].length
+    let end = word.length
+    while (end > start && '.,:;!)]}'.includes(word[end - 1]!)) end--
+    const name = word.slice(start, end)
+    const content =
+      contents.get(name) ?? contents.get(name.replace(/^https?:\/\/(?:[^/@]*@)?|[?#].*$/gs, ''))
+    return content === undefined ? word : word.slice(0, start) + content + word.slice(end)
   }
 
   function value(given: unknown): unknown {
     if (typeof given === 'string') return text(given)
     if (Array.isArray(given)) return given.map(one => value(one))
     if (typeof given !== 'object' || given === null) return given
-    return Object.fromEntries(
-      Object.entries(given).map(([name, one]) => [
-        text(name),
-        secretNames.test(name) && typeof one === 'string' && one !== '' ? blank : value(one)
-      ])
-    )
+    return Object.fromEntries(Object.entries(given).map(([name, one]) => [text(name), under(name, one)]))
+  }
+
+  function under(name: string, one: unknown): unknown {
+    if (Array.isArray(one)) return one.map(each => under(name, each))
+    if (typeof one !== 'string' || one === '') return value(one)
+    if (secretNames.test(name)) return blank
+    if (withNames || !hostNames.test(name) || !/^(?:\*\.)?[\w.-]+(?::\d+)?$/.test(one)) return text(one)
+    return one.replace(/[\w-][\w.-]*/, hostOf)
   }
 
   return { value }
 }
 
-/** Own addresses say nothing of anybody. */
-function hidden(whole: string, scheme: string, rest: string): string {
+function hidden(whole: string, before: string, rest: string): string {
   const [authority = ''] = rest.split('/')
   const host = authority.replace(/:\d+$/, '')
-  if (['127.0.0.1', 'localhost', '[::1]', '0.0.0.0', '[::]'].includes(host)) return whole
+  if (isOwn.has(host)) return whole
   const port = authority.slice(host.length)
   const path = rest.slice(authority.length)
-  return `${scheme}host-${shortHash(host)}${port}${path.length > 1 ? `/path-${shortHash(path)}` : path}`
+  const shown = path.length > 1 ? `/path-${shortHash(path)}` : path
+  return `${before}host-${shortHash(host.toLowerCase())}${port}${shown}`
 }
+
+/** An address without a name stays: who has which on the LAN is told of the peers anyway. */
+function hostOf(host: string): string {
+  return isOwn.has(host) || !/[a-z]/i.test(host) ? host : `host-${shortHash(host.toLowerCase())}`
+}
+
+/** Own addresses say nothing of anybody. */
+const isOwn = new Set(['127.0.0.1', 'localhost', '[::1]', '0.0.0.0', '[::]'])
 
 const shortHash = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 10)

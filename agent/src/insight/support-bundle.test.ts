@@ -45,6 +45,32 @@ describe('redaction', () => {
   })
 })
 
+it('names that are no keys of contents go too: those in log lines, of contents that are gone, of tunnels', () => {
+  const redactor = createRedactor([key], false)
+  const text = JSON.stringify(
+    redactor.value([
+      { target: 'bank.example:443', problem: 'getaddrinfo ENOTFOUND bank.example' },
+      { msg: 'gone.example/old/plan.docx was evicted (files.example is full)' },
+      { intercept: { hosts: ['*.shop.example'] }, credentials: ['hush'] },
+      { url: 'http://192.0.2.7/dept/plan.docx' }
+    ])
+  )
+  expect(text).not.toMatch(/bank|gone\.|plan|files\.example|shop|hush/)
+  expect(text).toMatch(/host-[\da-f]{10}:443/)
+  const harmless = { path: 'cache.quotaBytes', host: { name: '127.0.0.1' }, at: '/ip4/192.0.2.4/tcp/1' }
+  expect(redactor.value(harmless)).toEqual(harmless)
+})
+
+it('a large cache is redacted in a moment', () => {
+  const keys = Array.from({ length: 10_000 }, (_, index) => `files.example/updates/${index}.cab`)
+  const startedAt = performance.now()
+  const lines = keys.map(one => ({ key: one, SourceURL: `http://${one}` }))
+  const clean = createRedactor(keys, false).value(lines) as typeof lines
+  expect(performance.now() - startedAt).toBeLessThan(3000)
+  expect(clean[7]?.key).toMatch(/^content-[\da-f]{10}$/)
+  expect(clean[7]?.SourceURL).toBe(clean[7]?.key)
+})
+
 it('a bundle is a zip of files to be read; what failed is told in its file', () => {
   const bundle = makeBundle(
     { 'a.json': told, 'log.ndjson': [{ msg: 'one' }, { msg: 'two' }], 'b.json': new Error('no such thing') },
