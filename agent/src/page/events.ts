@@ -49,6 +49,8 @@ export interface Events {
 export function createEvents(source: EventsSource, tunables: EventsTunables = eventsDefaults): Events {
   /** With the transfer that each looks into. */
   const listeners = new Map<ServerResponse, TransferId | null>()
+  /** Those who do not keep up, until they have read what they were sent: a tab that is frozen may not for hours. */
+  const slow = new WeakSet<ServerResponse>()
   let unsubscribe: (() => void) | null = null
   let heartbeat: NodeJS.Timeout | undefined
   let timer: NodeJS.Timeout | undefined
@@ -79,7 +81,7 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
       for (const [response, shown] of listeners) {
         const more = shown === null ? undefined : maps.get(shown)
         if (response.writableLength <= tunables.backlogBytesMax) response.write(event + (more ?? ''))
-        else response.once('drain', changed)
+        else wait(response)
       }
     } catch {
       // The agent is stopping; the connections end with it.
@@ -88,6 +90,15 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
     if (!changedWhileSending) return
     changedWhileSending = false
     changed()
+  }
+
+  function wait(response: ServerResponse): void {
+    if (slow.has(response)) return
+    slow.add(response)
+    response.once('drain', () => {
+      slow.delete(response)
+      changed()
+    })
   }
 
   function begin(): void {
