@@ -24,6 +24,15 @@ describe('a rate', () => {
     meter.add(400, start + hourMs)
     expect(meter.rate(start + hourMs)).toBe(20)
   })
+
+  it('begins anew when the clock is set back', () => {
+    const meter = new RateMeter()
+    const start = 1_700_000_000_000
+    meter.add(1000, start + hourMs)
+    meter.add(200, start)
+    expect(meter.rate(start)).toBe(10)
+    expect(meter.rate(start + 20 * secondMs)).toBe(0)
+  })
 })
 
 describe('a chunk map', () => {

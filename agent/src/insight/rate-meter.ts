@@ -21,6 +21,12 @@ export class RateMeter {
   }
 
   #clear(second: number): void {
+    // A clock that was set back: what is in the ring is of a time that is still to come, and would never go.
+    if (second < this.#second - spanSeconds) {
+      this.#bytes.fill(0)
+      this.#second = second
+      return
+    }
     if (second <= this.#second) return
     const first = Math.max(this.#second + 1, second - spanSeconds + 1)
     for (let old = first; old <= second; old++) this.#bytes[old % spanSeconds] = 0
