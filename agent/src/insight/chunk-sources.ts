@@ -49,7 +49,8 @@ export class ChunkSources {
     if (event.type === 'transfer-forgotten') this.#known.delete(event.transfer)
     else if (event.type === 'chunk-dropped')
       this.#known.get(event.transfer)?.of.fill(missing, event.chunk, event.chunk + 1)
-    else if (event.type === 'chunk-stored') {
+    // What the disk was too full to keep is passed on and is not here.
+    else if (event.type === 'chunk-stored' && event.kept) {
       const known = this.#known.get(event.transfer) ?? this.#open(event.transfer)
       // A chunk that came twice was here already.
       if (known === null || known.of[event.chunk] !== missing) return

@@ -97,6 +97,14 @@ describe('a chunk map', () => {
     expect(mapOf(sources, []).runs).toEqual([[0, 8]])
   })
 
+  it('a chunk that the disk was too full to keep is not here, and is not looked for among all that is', () => {
+    let looks = 0
+    const sources = sourcesOf(() => (looks++, 8))
+    sources.note({ ...stored(0, from('a')), kept: false } as AgentEvent)
+    expect(mapOf(sources, []).runs).toEqual([[0, 8]])
+    expect(looks).toBe(0)
+  })
+
   it('nothing is remembered of what is forgotten, by an event or by a purge without one', () => {
     let chunks: number | null = 8
     const sources = sourcesOf(() => chunks)

@@ -94,6 +94,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
   const groups = new GroupBook()
   const history = createHistory(parts.kept)
   const sizes = new Map<TransferId, { readonly length: Bytes; readonly chunkBytes: Bytes }>()
+  /** Passed on by a full disk: to look for each of its chunks among all that is kept would cost more than the chunk. */
+  const unkept = new Set<TransferId>()
   let completedFiles = 0
   let completedUpTo = startedAt
   let isHistoryNew = false
@@ -114,8 +116,12 @@ export function createInsight(parts: InsightParts): RunningInsight {
   function bytesOf(transfer: TransferId, chunk: number): Bytes {
     let size = sizes.get(transfer)
     if (size === undefined) {
+      if (unkept.has(transfer)) return 0
       size = storedOf(transfer)?.head.head
-      if (size === undefined) return 0
+      if (size === undefined) {
+        unkept.add(transfer)
+        return 0
+      }
       sizes.set(transfer, { length: size.length, chunkBytes: size.chunkBytes })
     }
     return chunkLength(chunk, size.length, size.chunkBytes)
@@ -258,6 +264,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
       if (parts.kindOf(peer).isOfOtherSite) groups.add(transfer, 'to', bytes)
     },
     async keep() {
+      unkept.clear()
       noteHistory()
       if (!isHistoryNew) return
       isHistoryNew = false
