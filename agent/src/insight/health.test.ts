@@ -71,7 +71,17 @@ describe('health', () => {
     [
       'gateway',
       { upstreams: [{ ...upstream, phases: {} as HealthFacts['upstreams'][number]['phases'] }] },
+      'warn gateway-down'
+    ],
+    [
+      'gateway',
+      { gatewaysLinked: 0, upstreams: [{ ...upstream, phases: {} as never }] },
       'bad gateway-down'
+    ],
+    [
+      'gateway',
+      { gatewaysLinked: 0, upstreams: [{ ...upstream, state: 'up', phases: {} as never }] },
+      'ok gateway-asked'
     ],
     ['mdns', { mdns: false, multicastHeard: false }, 'ok mdns-off'],
     ['mdns', { multicastHeard: false }, 'warn mdns-silent'],

@@ -115,11 +115,13 @@ function coordinator({ coordinator: { kind, since, problem }, now }: HealthFacts
 }
 
 function gateway({ gatewaysLinked, upstreams }: HealthFacts): HealthCheck {
-  const down = upstreams.filter(({ kind, state }) => kind !== 'direct' && state === 'down')
-  const [first] = down
+  const servers = upstreams.filter(({ kind }) => kind !== 'direct')
+  const up = servers.filter(({ state }) => state !== 'down')
+  const first = servers.find(({ state }) => state === 'down')
   if (first !== undefined)
     return check('gateway', {
-      state: 'bad',
+      // Another one does its work.
+      state: up.length > 0 || gatewaysLinked > 0 ? 'warn' : 'bad',
       code: 'gateway-down',
       params: { name: first.name, problem: first.lastProblem?.text ?? '' },
       text: `${first.name} does not answer${first.lastProblem === null ? '' : ` (${first.lastProblem.text})`}`,
@@ -132,6 +134,15 @@ function gateway({ gatewaysLinked, upstreams }: HealthFacts): HealthCheck {
       params: { count: gatewaysLinked },
       text: `connected with ${gatewaysLinked}`
     })
+  if (up.length > 0) {
+    const names = up.map(({ name }) => name).join(', ')
+    return check('gateway', {
+      state: 'ok',
+      code: 'gateway-asked',
+      params: { names },
+      text: `what is missing is asked of ${names}`
+    })
+  }
   return check('gateway', {
     state: 'ok',
     code: 'gateway-none',
