@@ -117,6 +117,8 @@ export interface SourceBytes {
   readonly toPeers: Bytes
   /** Contents that became complete. */
   readonly files: number
+  /** Of lan and gateway, what came from another site: it has crossed the WAN. */
+  readonly far: Bytes
 }
 
 /** `GET /api/v1/history`: the agent's own time zone says when a day begins; a week begins on Monday. */

@@ -4,7 +4,7 @@ import type { ChunkMap, HealthView, Insight, SourceBytes, WhyView } from '@starl
 import { MiB, minuteMs } from '@starling/shared/units.ts'
 
 const peer = '12D3KooWPeerPeerPeerPeerPeerPeerPeerPeerPeerPeerPee1'
-const noSourceBytes: SourceBytes = { lan: 0, gateway: 0, origin: 0, disk: 0, toPeers: 0, files: 0 }
+const noSourceBytes: SourceBytes = { lan: 0, gateway: 0, origin: 0, disk: 0, toPeers: 0, files: 0, far: 0 }
 
 export function makeWhy(given: Partial<WhyView> & Pick<WhyView, 'transfer'>): WhyView {
   return {

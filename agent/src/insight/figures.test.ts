@@ -132,7 +132,7 @@ describe('history', () => {
     now += hourMs
     history.note(came(150, 10), 1)
     const { today, hours, days } = history.view()
-    expect(today).toEqual({ lan: 150, gateway: 0, origin: 10, disk: 0, toPeers: 0, files: 1 })
+    expect(today).toEqual({ lan: 150, gateway: 0, origin: 10, disk: 0, toPeers: 0, files: 1, far: 0 })
     expect(hours.map(({ lan }) => lan)).toEqual([100, 50])
     expect(hours[1]!.at - hours[0]!.at).toBe(hourMs)
     expect(days).toMatchObject([{ day: '2026-11-25', lan: 150 }])
@@ -145,6 +145,22 @@ describe('history', () => {
     const second = createHistory(JSON.parse(JSON.stringify(first.snapshot())), wall)
     second.note(came(7, 0), 0)
     expect(second.view().today.lan).toBe(107)
+  })
+
+  it('tells what came from other sites, and takes over what was kept before that was told', () => {
+    now = new Date(2026, 10, 25, 12).getTime()
+    const history = createHistory({ hours: [], days: [['2026-11-25', [1, 2, 3, 4, 5, 6]]] }, wall)
+    history.note(came(100, 0), 0, 40)
+    history.note(came(150, 0), 0, 50)
+    expect(history.view().today).toEqual({
+      lan: 151,
+      gateway: 2,
+      origin: 3,
+      disk: 4,
+      toPeers: 5,
+      files: 6,
+      far: 50
+    })
   })
 
   it('a week begins on Monday, a month on its first', () => {
@@ -231,7 +247,7 @@ describe('delivery status', () => {
 
   it('adds up to a snapshot of the device', () => {
     const one = deliveryStatusOf(view(), facts)
-    const month = { lan: 1, gateway: 2, origin: 3, disk: 4, toPeers: 5, files: 6 }
+    const month = { lan: 1, gateway: 2, origin: 3, disk: 4, toPeers: 5, files: 6, far: 0 }
     const snap = perfSnapOf({
       mode: 99,
       statuses: [one, { ...one, TotalBytesDownloaded: 0, Status: 'Paused' }],

@@ -2,7 +2,7 @@
  * What came from where, hour by hour for a month and day by day for a year, kept over restarts. It is made of differences of
  * counters that run anyway, taken once a minute, so nothing is counted twice and nothing is written while nothing happens.
  */
-import { dayMs, hourMs, type Millis } from '@starling/shared/units.ts'
+import { dayMs, hourMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { ByteCounters } from '../ports.ts'
 import type { HistoryView, SourceBytes } from '../views.ts'
 
@@ -10,15 +10,24 @@ const hoursKeptMs: Millis = 31 * dayMs
 const daysKept = 366
 
 export interface History {
-  /** Takes over what has come since the last time. @returns whether anything has */
-  note(totals: Readonly<ByteCounters>, filesCompleted: number): boolean
+  /** Takes over what has come since the last time. @param far from other sites @returns whether anything has */
+  note(totals: Readonly<ByteCounters>, filesCompleted: number, far?: Bytes): boolean
   view(): HistoryView
   /** To be kept, and given to `createHistory` in the next life. */
   snapshot(): unknown
 }
 
 /** In the order of `SourceBytes`: short, because it is written often. */
-type Row = [lan: number, gateway: number, origin: number, disk: number, toPeers: number, files: number]
+type Row = [
+  lan: number,
+  gateway: number,
+  origin: number,
+  disk: number,
+  toPeers: number,
+  files: number,
+  far: number
+]
+const nothing: Readonly<Row> = [0, 0, 0, 0, 0, 0, 0]
 
 /** @param kept by an earlier life; what is no such thing counts as nothing */
 export function createHistory(kept: unknown, wall: () => Date = () => new Date()): History {
@@ -27,17 +36,18 @@ export function createHistory(kept: unknown, wall: () => Date = () => new Date()
   const hours = new Map(rowsOf<number>(before?.hours, 'number'))
   /** By date, in local time. */
   const days = new Map(rowsOf<string>(before?.days, 'string'))
-  let last: Row = [0, 0, 0, 0, 0, 0]
+  let last: Readonly<Row> = nothing
 
   return {
-    note(totals, filesCompleted) {
+    note(totals, filesCompleted, far = 0) {
       const now: Row = [
         totals.fromPeers,
         totals.fromGateway,
         totals.fromUpstream,
         totals.fromCache,
         totals.toPeers,
-        filesCompleted
+        filesCompleted,
+        far
       ]
       const more = now.map((value, at) => value - last[at]!)
       last = now
@@ -84,17 +94,17 @@ function dayOf(at: Date): string {
 }
 
 function add<Key>(rows: Map<Key, Row>, key: Key, more: readonly number[]): void {
-  rows.set(key, sum([rows.get(key) ?? [0, 0, 0, 0, 0, 0], more]))
+  rows.set(key, sum([rows.get(key) ?? nothing, more]))
 }
 
 function sum(rows: ReadonlyArray<readonly number[]>): Row {
-  const total: Row = [0, 0, 0, 0, 0, 0]
+  const total: Row = [...nothing]
   for (const row of rows) for (const [at, value] of row.entries()) total[at]! += value
   return total
 }
 
-function named([lan, gateway, origin, disk, toPeers, files]: Row): SourceBytes {
-  return { lan, gateway, origin, disk, toPeers, files }
+function named([lan, gateway, origin, disk, toPeers, files, far]: Row): SourceBytes {
+  return { lan, gateway, origin, disk, toPeers, files, far }
 }
 
 function sorted<Key extends number | string>(rows: ReadonlyMap<Key, Row>): Array<[Key, Row]> {
@@ -103,12 +113,15 @@ function sorted<Key extends number | string>(rows: ReadonlyMap<Key, Row>): Array
 
 function rowsOf<Key>(kept: unknown, keyType: 'number' | 'string'): Array<[Key, Row]> {
   if (!Array.isArray(kept)) return []
-  return kept.filter(
-    (one: unknown): one is [Key, Row] =>
-      Array.isArray(one) &&
-      typeof one[0] === keyType &&
-      Array.isArray(one[1]) &&
-      one[1].length === 6 &&
-      one[1].every(value => typeof value === 'number' && value >= 0)
-  )
+  return kept
+    .filter(
+      (one: unknown): one is [Key, number[]] =>
+        Array.isArray(one) &&
+        typeof one[0] === keyType &&
+        Array.isArray(one[1]) &&
+        // The last one was not there at first.
+        (one[1].length === nothing.length || one[1].length === nothing.length - 1) &&
+        one[1].every(value => typeof value === 'number' && value >= 0)
+    )
+    .map(([key, row]) => [key, sum([row])])
 }

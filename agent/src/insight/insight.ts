@@ -97,6 +97,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
   /** Passed on by a full disk: to look for each of its chunks among all that is kept would cost more than the chunk. */
   const unkept = new Set<TransferId>()
   let completedFiles = 0
+  let farBytes: Bytes = 0
   let completedUpTo = startedAt
   let isHistoryNew = false
 
@@ -132,7 +133,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
     for (const { completedAt } of parts.stored())
       if (completedAt !== null && completedAt > completedUpTo && completedAt <= now) completedFiles++
     completedUpTo = now
-    if (history.note(parts.totals(), completedFiles)) isHistoryNew = true
+    if (history.note(parts.totals(), completedFiles, farBytes)) isHistoryNew = true
   }
 
   function urlOf(look: TransferLook | null): string | null {
@@ -254,6 +255,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
         const { peer } = event.source
         metersOf(peer).down.add(bytes, now)
         const { isGateway, isOfOtherSite } = parts.kindOf(peer)
+        if (isOfOtherSite) farBytes += bytes
         if (isOfOtherSite && !isGateway) groups.add(event.transfer, 'from', bytes)
       }
     },

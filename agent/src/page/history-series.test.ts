@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { HistoryView, SourceBytes } from '../views.ts'
 import { seriesOf } from './web/history-series.ts'
 
-const some: SourceBytes = { lan: 5, gateway: 0, origin: 1, disk: 0, toPeers: 0, files: 1 }
+const some: SourceBytes = { lan: 5, gateway: 0, origin: 1, disk: 0, toPeers: 0, files: 1, far: 0 }
 const now = new Date(2026, 10, 26, 14, 20).getTime()
 const hour = 3_600_000
 

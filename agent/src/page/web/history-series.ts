@@ -6,7 +6,7 @@ export type SpanName = (typeof spans)[number]
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
-const nothing: SourceBytes = { lan: 0, gateway: 0, origin: 0, disk: 0, toPeers: 0, files: 0 }
+const nothing: SourceBytes = { lan: 0, gateway: 0, origin: 0, disk: 0, toPeers: 0, files: 0, far: 0 }
 
 export interface SeriesPoint {
   readonly at: number

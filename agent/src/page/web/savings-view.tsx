@@ -39,10 +39,12 @@ function Periods({ history }: { readonly history: HistoryView }) {
         const bytes = history[period]
         const came = bytes.lan + bytes.gateway + bytes.origin
         const all = came + bytes.disk
+        const saved = Math.max(0, all - bytes.origin - bytes.far)
         const rows = [
           ['monitor.origin', bytes.origin],
           ['monitor.gateway', bytes.gateway],
           ['monitor.lan', bytes.lan],
+          ...(bytes.far > 0 ? [['monitor.far', bytes.far] as const] : []),
           ['monitor.disk', bytes.disk],
           ['monitor.uploads', bytes.toPeers],
           ['monitor.files', null]
@@ -50,10 +52,10 @@ function Periods({ history }: { readonly history: HistoryView }) {
         return (
           <Box key={period} title={t(`monitor.${period}`)}>
             <p class="headline">
-              <strong>{all === 0 ? '–' : format.share(all - bytes.origin, all)}</strong>{' '}
+              <strong>{all === 0 ? '–' : format.share(saved, all)}</strong>{' '}
               {all === 0
                 ? t('monitor.nothing')
-                : t('monitor.saved', { bytes: format.bytes(all - bytes.origin) })}
+                : t('monitor.saved', { bytes: format.bytes(saved) })}
             </p>
             <SourceBar bytes={bySource(bytes)} subject={t(`monitor.${period}`)} names={names} tall />
             <dl class="monitor">
