@@ -102,7 +102,8 @@ function answersText({ bytes, answers, refused, wsusCalls }: AgentStatus['proxy'
   ].join(', ')
 }
 
-function statusText(status: AgentStatus): string {
+/** @param status with how many contents there are where it has only the first of them */
+function statusText(status: AgentStatus & { readonly transfersTotal?: number }): string {
   const { coordinator, store, totals, now } = status
   const underWay = status.transfers.filter(one => one.readers > 0 || (!one.complete && one.peers > 0))
   const since = formatSpan(now - coordinator.since)
@@ -127,7 +128,7 @@ function statusText(status: AgentStatus): string {
     ['peers', String(status.peers.length)],
     [
       'cache',
-      `${formatBytes(store.usedBytes)} of ${formatBytes(store.quotaBytes)}, ${status.transfers.length} contents`
+      `${formatBytes(store.usedBytes)} of ${formatBytes(store.quotaBytes)}, ${status.transfersTotal ?? status.transfers.length} contents`
     ],
     ['received', formatSources(totals)],
     ['given', `programs ${formatBytes(totals.toClients)}, peers ${formatBytes(totals.toPeers)}`],
