@@ -1,6 +1,7 @@
 /**
  * Server-sent events that survive a restart. The browser tries again by itself while the connection only breaks; after a
- * refusal for good (another program took the port, the session ended) it gives up, so we ask again, slowly.
+ * refusal for good (another program took the port, the session ended) it gives up, so we ask again, slowly. A page that
+ * nobody sees does not listen: it would cost the server as much as one that is seen, and a browser has six connections to it.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 
@@ -23,27 +24,38 @@ export function useEvents(
   const listed = [names].flat().join(' ')
   useEffect(() => {
     if (url === null) return undefined
-    let source: EventSource
+    let source: EventSource | null = null
     let timer: ReturnType<typeof setTimeout> | undefined
     const open = () => {
-      source = new EventSource(url)
+      const opened = new EventSource(url)
+      source = opened
       for (const name of listed.split(' '))
-        source.addEventListener(name, event => {
+        opened.addEventListener(name, event => {
           setState('live')
           taker.current(JSON.parse(event.data as string), name)
         })
-      source.addEventListener('open', () => setState('live'))
-      source.addEventListener('error', () => {
+      opened.addEventListener('open', () => setState('live'))
+      opened.addEventListener('error', () => {
         setState('lost')
-        if (source.readyState !== EventSource.CLOSED) return
-        source.close()
+        if (opened.readyState !== EventSource.CLOSED) return
+        opened.close()
         timer = setTimeout(open, reopenMs)
       })
     }
-    open()
-    return () => {
+    const close = () => {
       clearTimeout(timer)
-      source.close()
+      source?.close()
+      source = null
+    }
+    const seen = () => {
+      if (document.hidden) close()
+      else if (source === null) open()
+    }
+    seen()
+    document.addEventListener('visibilitychange', seen)
+    return () => {
+      document.removeEventListener('visibilitychange', seen)
+      close()
     }
   }, [url, listed])
   return state
