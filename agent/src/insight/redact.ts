@@ -29,7 +29,7 @@ export function createRedactor(keys: readonly string[], withNames: boolean): Red
   }
 
   function text(given: string): string {
-    if (/^[\w-]*$/.test(given) && !given.startsWith('STARLING1-')) return given
+    if (/^[\w-]*$/.test(given) && !given.includes('STARLING1-')) return given
     const result = (withNames ? given : given.replace(/[^\s"'<>]+/g, word => contentOf(word)))
       .replace(/STARLING1-[\w-]+/g, blank)
       .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, `$1 ${blank}`)
