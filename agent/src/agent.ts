@@ -239,9 +239,7 @@ async function start(
   )
   peers = network
   const metPeers = createMetPeers()
-  const peerBytes = createPeerBytes(
-    transfer => store.list().find(({ head }) => head.transfer === transfer)?.head.head ?? null
-  )
+  const peerBytes = createPeerBytes(transfer => store.find(transfer)?.head.head ?? null)
 
   const spans = await openSpans(
     tracesEndpoint(config.otlp.endpoint, process.env),

@@ -165,6 +165,8 @@ export function storeContract(name: string, make: MakeStore): void {
       await store.open(one.head(5))
       await store.open(one.head(3))
       const [stored, ...more] = store.list()
+      expect(store.find(one.id)).toEqual(stored)
+      expect(store.find('00'.repeat(32) as typeof one.id)).toBeNull()
       expect(more).toEqual([])
       expect(stored!.head).toEqual(one.head(5))
       expect(stored!.have.count).toBe(1)

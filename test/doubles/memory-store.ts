@@ -195,6 +195,10 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
     },
 
     list: () => [...transfers.values()].map(snapshot),
+    find(transfer) {
+      const kept = transfers.get(transfer)
+      return kept === undefined ? null : snapshot(kept)
+    },
 
     usage: async () => ({ usedBytes, quotaBytes, freeBytes: Number.MAX_SAFE_INTEGER, floorBytes }),
     limit(limits) {

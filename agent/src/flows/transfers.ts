@@ -177,8 +177,8 @@ export function createTransfers(
     const known = byId.get(id)
     if (known !== undefined) return known
     if (leaving.has(id)) return undefined
-    const stored = store.list().find(one => one.head.transfer === id)
-    return stored === undefined ? undefined : add(stored.head, stored)
+    const stored = store.find(id)
+    return stored === null ? undefined : add(stored.head, stored)
   }
 
   function note(transfer: Transfer, digests: SignedDigests): void {

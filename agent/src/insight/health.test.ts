@@ -73,11 +73,7 @@ describe('health', () => {
       { upstreams: [{ ...upstream, phases: {} as HealthFacts['upstreams'][number]['phases'] }] },
       'warn gateway-down'
     ],
-    [
-      'gateway',
-      { gatewaysLinked: 0, upstreams: [{ ...upstream, phases: {} as never }] },
-      'bad gateway-down'
-    ],
+    ['gateway', { gatewaysLinked: 0, upstreams: [{ ...upstream, phases: {} as never }] }, 'bad gateway-down'],
     [
       'gateway',
       { gatewaysLinked: 0, upstreams: [{ ...upstream, state: 'up', phases: {} as never }] },

@@ -53,8 +53,7 @@ export function createRedactor(keys: readonly string[], withNames: boolean): Red
     let end = word.length
     while (end > start && '.,:;!)]}'.includes(word[end - 1]!)) end--
     const name = word.slice(start, end)
-    const content =
-      contents.get(name) ?? contents.get(name.replace(/^https?:\/\/(?:[^/@]*@)?|[?#].*$/gs, ''))
+    const content = contents.get(name) ?? contents.get(name.replace(/^https?:\/\/(?:[^/@]*@)?|[?#].*$/gs, ''))
     return content === undefined ? word : word.slice(0, start) + content + word.slice(end)
   }
 

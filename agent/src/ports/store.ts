@@ -60,6 +60,8 @@ export interface StorePort {
   pin(transfer: TransferId, pinned: boolean): Promise<void>
   touch(transfer: TransferId, at: Millis): void
   list(): readonly StoredTransfer[]
+  /** One of them, without looking at the others. */
+  find(transfer: TransferId): StoredTransfer | null
   usage(): Promise<StoreUsage>
   /** From now on; what is over it already stays until it is removed. */
   limit(limits: { readonly quotaBytes: Bytes; readonly floorBytes: Bytes }): void

@@ -253,6 +253,7 @@ async function start(
     load: async () =>
       [...transfers.values()].map(kept => ({ ...kept.snapshot(), unsigned: kept.unsigned() })),
     list: () => [...transfers.values()].map(kept => kept.snapshot()),
+    find: transfer => transfers.get(transfer)?.snapshot() ?? null,
 
     async open(head) {
       await inTurn(parseTransferId(head.transfer), async () => {

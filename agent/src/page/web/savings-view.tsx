@@ -53,9 +53,7 @@ function Periods({ history }: { readonly history: HistoryView }) {
           <Box key={period} title={t(`monitor.${period}`)}>
             <p class="headline">
               <strong>{all === 0 ? '–' : format.share(saved, all)}</strong>{' '}
-              {all === 0
-                ? t('monitor.nothing')
-                : t('monitor.saved', { bytes: format.bytes(saved) })}
+              {all === 0 ? t('monitor.nothing') : t('monitor.saved', { bytes: format.bytes(saved) })}
             </p>
             <SourceBar bytes={bySource(bytes)} subject={t(`monitor.${period}`)} names={names} tall />
             <dl class="monitor">
