@@ -7,6 +7,8 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 export type LiveState = 'waiting' | 'live' | 'lost'
 
 const reopenMs = 5000
+/** Streams end now and then (the coordinator's every minute) and are open again a second later: that is no loss. */
+const lostAfterMs = 4000
 
 /**
  * Calls `take` with each event's data, parsed, and its name.
@@ -25,16 +27,22 @@ export function useEvents(
     if (url === null) return undefined
     let source: EventSource
     let timer: ReturnType<typeof setTimeout> | undefined
+    let lost: ReturnType<typeof setTimeout> | undefined
+    const heard = () => {
+      clearTimeout(lost)
+      lost = undefined
+      setState('live')
+    }
     const open = () => {
       source = new EventSource(url)
       for (const name of listed.split(' '))
         source.addEventListener(name, event => {
-          setState('live')
+          heard()
           taker.current(JSON.parse(event.data as string), name)
         })
-      source.addEventListener('open', () => setState('live'))
+      source.addEventListener('open', heard)
       source.addEventListener('error', () => {
-        setState('lost')
+        lost ??= setTimeout(() => setState('lost'), lostAfterMs)
         if (source.readyState !== EventSource.CLOSED) return
         source.close()
         timer = setTimeout(open, reopenMs)
@@ -43,6 +51,7 @@ export function useEvents(
     open()
     return () => {
       clearTimeout(timer)
+      clearTimeout(lost)
       source.close()
     }
   }, [url, listed])
