@@ -100,6 +100,7 @@ export function PolicyEditor(props: {
           scope={props.scope}
           fields={fields}
           draft={draft}
+          basedOn={props.version}
           count={changed.length}
           discard={() => change(said)}
           saved={props.saved}
