@@ -3,6 +3,7 @@
  * while nobody looks.
  */
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
+import { showMe } from '@starling/shared/admin-api/service.ts'
 import { codeOf, messageOf } from '@starling/shared/errors.ts'
 import { useEvents, type LiveState } from '@starling/shared/web/live.ts'
 import { createContext, type ComponentChildren } from 'preact'
@@ -23,6 +24,8 @@ const context = createContext<{ readonly beat: Beat | null; readonly live: LiveS
   live: 'waiting'
 })
 
+const askMs = 5000
+
 export function LiveProvider(props: { readonly children: ComponentChildren }) {
   const [beat, setBeat] = useState<Beat | null>(null)
   const live = useEvents('/api/v1/events', 'beat', data => {
@@ -31,6 +34,12 @@ export function LiveProvider(props: { readonly children: ComponentChildren }) {
     if (beat !== null && beat.page !== next.page) location.reload()
     if (!document.hidden || beat === null) setBeat(next)
   })
+  // The stream does not say why it is refused. When it is because the session has ended, the page asks to sign in again.
+  useEffect(() => {
+    if (live !== 'lost') return undefined
+    const timer = setInterval(() => void coordinator.ask(showMe, {}).catch(() => {}), askMs)
+    return () => clearInterval(timer)
+  }, [live])
   return <context.Provider value={{ beat, live }}>{props.children}</context.Provider>
 }
 

@@ -6,7 +6,7 @@ import starling from '@starling/shared/web/starling.svg'
 import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
-import { coordinator } from './coordinator.ts'
+import { coordinator, whenSessionEnds } from './coordinator.ts'
 import { useText } from './words.ts'
 
 interface Session {
@@ -36,7 +36,10 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
       else setProblem(messageOf(error))
     }
   }
-  useEffect(() => void look(), [])
+  useEffect(() => {
+    whenSessionEnds(() => setActor(null))
+    void look()
+  }, [])
   if (problem !== null) return <p class="alone">{t('session.unreachable', { problem })}</p>
   if (actor === 'unknown') return null
   if (actor === null) return <SignIn done={look} />
@@ -44,7 +47,10 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
     actor,
     may: role => roleAllows(actor.role, role),
     async leave() {
-      await coordinator.ask(signOut, {})
+      // One that has ended already is as good as signed out.
+      await coordinator.ask(signOut, {}).catch((error: unknown) => {
+        if (codeOf(error) !== 'not-signed-in') throw error
+      })
       location.hash = ''
       setActor(null)
     }
