@@ -23,6 +23,8 @@ export function useSession(): Session {
   return session
 }
 
+const retryMs = 5000
+
 export function SessionProvider(props: { readonly children: ComponentChildren }) {
   const { t } = useText()
   const [actor, setActor] = useState<Actor | null | 'unknown'>('unknown')
@@ -40,6 +42,11 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
     whenSessionEnds(() => setActor(null))
     void look()
   }, [])
+  useEffect(() => {
+    if (problem === null) return undefined
+    const timer = setInterval(() => void look(), retryMs)
+    return () => clearInterval(timer)
+  }, [problem])
   if (problem !== null) return <p class="alone">{t('session.unreachable', { problem })}</p>
   if (actor === 'unknown') return null
   if (actor === null) return <SignIn done={look} />
