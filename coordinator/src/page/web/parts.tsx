@@ -37,14 +37,21 @@ export function Answered<Value>(props: {
 }) {
   const { t } = useText()
   const { value, problem } = props.answer
-  if (value !== null) return <>{props.children(value)}</>
-  if (problem !== null)
-    return (
+  const trouble =
+    problem === null ? null : (
       <p class="trouble" role="alert">
         {problem.message}
       </p>
     )
-  return <p class="empty">{t('part.loading')}</p>
+  // What stands below it is what was known before.
+  if (value !== null)
+    return (
+      <>
+        {trouble}
+        {props.children(value)}
+      </>
+    )
+  return trouble ?? <p class="empty">{t('part.loading')}</p>
 }
 
 /** How much of a whole there is: a bar and its words. */
