@@ -174,6 +174,7 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
         rows={agents}
         keyOf={agent => agent.agent}
         more={more}
+        isPart={!complete}
       />
       <p class="note">{t(complete ? 'agents.shownAll' : 'agents.shownSome', { count: agents.length })}</p>
     </>
