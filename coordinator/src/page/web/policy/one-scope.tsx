@@ -53,6 +53,7 @@ export function OneScope(props: {
     props.again()
     history.again()
   }
+  const isRolling = ['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')
   const said = newest?.document ?? none
   const change = (document: Document) => setDraft({ document, from: said })
   const trouble = isNew ? problem : (history.problem?.message ?? problem)
@@ -76,6 +77,7 @@ export function OneScope(props: {
           said={said}
           version={newest?.version ?? null}
           isOut={newest === undefined || (policy !== null && inForce(policy) === newest.version)}
+          isRolling={isRolling}
           draft={draft === null ? said : rebased(draft.from, draft.document, said)}
           change={may('admin') ? change : null}
           wider={wider.flatMap(name => {
@@ -98,7 +100,7 @@ export function OneScope(props: {
           versions={versions}
           fields={fields}
           current={policy?.current ?? null}
-          busy={['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')}
+          busy={isRolling}
           edit={begin => {
             change(begin)
             // The settings stand above the versions.

@@ -19,6 +19,8 @@ export function PolicyEditor(props: {
   readonly version: number | null
   /** The newest version is also the one that counts. */
   readonly isOut: boolean
+  /** A rollout is on: another one waits for its end. */
+  readonly isRolling: boolean
   readonly draft: Document
   /** Null: the reader may only look. */
   readonly change: ((draft: Document) => void) | null
@@ -105,6 +107,7 @@ export function PolicyEditor(props: {
           fields={fields}
           draft={draft}
           basedOn={props.version}
+          isRolling={props.isRolling}
           count={changed.length}
           discard={() => change(said)}
           saved={props.saved}

@@ -25,6 +25,8 @@ export function Review(props: {
   readonly draft: Document
   /** The newest version that is known here; null: none. */
   readonly basedOn: number | null
+  /** A rollout is on: another one would be refused, and the version be kept. */
+  readonly isRolling: boolean
   readonly count: number
   readonly discard: () => void
   readonly saved: () => void
@@ -128,7 +130,7 @@ export function Review(props: {
             {t('part.reason')}
             <input name="reason" autocomplete="off" />
           </label>
-          <StageFields />
+          {props.isRolling ? <p class="note">{t('policy.rolloutOn')}</p> : <StageFields />}
           {problem !== null && (
             <p class="trouble" role="alert">
               {problem}
@@ -141,7 +143,7 @@ export function Review(props: {
             <button name="keep" disabled={busy || would === null}>
               {t('policy.keep')}
             </button>
-            <button class="main" name="rollout" disabled={busy || would === null}>
+            <button class="main" name="rollout" disabled={busy || would === null || props.isRolling}>
               {t('policy.keepAndRollOut')}
             </button>
           </div>
