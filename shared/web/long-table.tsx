@@ -57,7 +57,12 @@ export function LongTable<Row>(props: {
   }, [last, rows.length, more])
   const tracks = { gridTemplateColumns: columns.map(column => column.width).join(' ') }
   return (
-    <div class="long-table" role="table" aria-label={props.label} aria-rowcount={props.isPart === true ? -1 : rows.length + 1}>
+    <div
+      class="long-table"
+      role="table"
+      aria-label={props.label}
+      aria-rowcount={props.isPart === true ? -1 : rows.length + 1}
+    >
       <div role="rowgroup">
         <div role="row" aria-rowindex={1} class="head" style={tracks}>
           {columns.map(column => (

@@ -35,8 +35,7 @@ export function contentView(
   }
   // Of 20,000 that have it all: no text is made for each comparison.
   agents.sort(
-    (one, other) =>
-      one.share - other.share || order(one.site, other.site) || order(one.agent, other.agent)
+    (one, other) => one.share - other.share || order(one.site, other.site) || order(one.agent, other.agent)
   )
   return {
     transfer,

@@ -16,6 +16,7 @@ import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from
 import type { AgentRecord } from '../ports.ts'
 import { contentView } from './content-view.ts'
 import { onlineSince } from './presence.ts'
+import { together } from './together.ts'
 
 const pointsMax = 5000
 
@@ -48,7 +49,7 @@ export function createFleetView({
     return { clients: figures.clients, wan: figures.wan, saved: savedBytesOf(figures), figures }
   }
 
-  return {
+  const view: FleetView = {
     async agents(filter) {
       const since = onlineFrom()
       const agents = await store.find({ ...filter, onlineSince: since })
@@ -159,6 +160,13 @@ export function createFleetView({
         )
       return { site: site ?? wholeFleet, points: await series.series(span, site ?? wholeFleet, from, to) }
     }
+  }
+  return {
+    ...view,
+    agents: together(async (filter: Parameters<FleetView['agents']>[0]) => await view.agents(filter)),
+    sites: together(async (site?: SiteId) => await view.sites(site)),
+    fleet: together(async (site?: SiteId) => await view.fleet(site)),
+    series: together(async (...asked: Parameters<FleetView['series']>) => await view.series(...asked))
   }
 }
 
