@@ -46,8 +46,8 @@ export function troubleOf(site: Site): number {
 
 export function SitesView({ rest }: { readonly rest: readonly string[] }) {
   const { t } = useText()
-  const sites = useAnswer(listSites, {})
   const [name] = rest
+  const sites = useAnswer(listSites, name === undefined ? {} : null)
   if (name !== undefined) return <OneSite key={name} name={name} />
   return (
     <Box title={t('sites.title')} count={sites.value?.sites.length ?? 0}>
