@@ -12,11 +12,11 @@ import {
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Standing } from '@starling/shared/rollout-plan.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import { together } from '../together.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
 import type { AgentRecord } from '../ports.ts'
 import { contentView } from './content-view.ts'
 import { onlineSince } from './presence.ts'
-import { together } from './together.ts'
 
 const pointsMax = 5000
 
