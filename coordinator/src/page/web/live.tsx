@@ -27,13 +27,25 @@ const context = createContext<{ readonly beat: Beat | null; readonly live: LiveS
 
 const askMs = 5000
 
+function useIsVisible(): boolean {
+  const [isVisible, setVisible] = useState(!document.hidden)
+  useEffect(() => {
+    const changed = () => setVisible(!document.hidden)
+    document.addEventListener('visibilitychange', changed)
+    return () => document.removeEventListener('visibilitychange', changed)
+  }, [])
+  return isVisible
+}
+
 export function LiveProvider(props: { readonly children: ComponentChildren }) {
   const [beat, setBeat] = useState<Beat | null>(null)
-  const live = useEvents('/api/v1/events', 'beat', data => {
+  // A browser opens six connections to a host, and each stream holds one: tabs that nobody looks at must not have them all.
+  const isVisible = useIsVisible()
+  const live = useEvents(isVisible ? '/api/v1/events' : null, 'beat', data => {
     const next = data as Beat
     // An upgraded coordinator brings its own page.
     if (beat !== null && beat.page !== next.page) location.reload()
-    if (!document.hidden || beat === null) setBeat(next)
+    setBeat(next)
   })
   // The stream does not say why it is refused. When it is because the session has ended, the page asks to sign in again.
   useEffect(() => {
