@@ -34,8 +34,9 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
       setActor(await coordinator.ask(showMe, {}))
       setProblem(null)
     } catch (error) {
-      if (codeOf(error) === 'not-signed-in') setActor(null)
-      else setProblem(messageOf(error))
+      const isSignedOut = codeOf(error) === 'not-signed-in'
+      if (isSignedOut) setActor(null)
+      setProblem(isSignedOut ? null : messageOf(error))
     }
   }
   useEffect(() => {
