@@ -12,6 +12,7 @@ import {
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Standing } from '@starling/shared/rollout-plan.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import { sparingly } from '../sparingly.ts'
 import { together } from '../together.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
 import type { AgentRecord } from '../ports.ts'
@@ -166,6 +167,8 @@ export function createFleetView({
     agents: together(async (filter: Parameters<FleetView['agents']>[0]) => await view.agents(filter)),
     sites: together(async (site?: SiteId) => await view.sites(site)),
     fleet: together(async (site?: SiteId) => await view.fleet(site)),
+    contents: sparingly((...asked: Parameters<FleetView['contents']>) => view.contents(...asked)),
+    content: sparingly((...asked: Parameters<FleetView['content']>) => view.content(...asked)),
     series: together(async (...asked: Parameters<FleetView['series']>) => await view.series(...asked))
   }
 }
