@@ -23,7 +23,8 @@ const filesIn = path =>
     ? [path]
     : readdirSync(path, { recursive: true, withFileTypes: true })
         .filter(entry => entry.isFile() && !entry.name.includes('.test.'))
-        .map(entry => join(entry.parentPath, entry.name))
+        // Node before 20.12 calls it `path`.
+        .map(entry => join(entry.parentPath ?? entry.path, entry.name))
         .sort()
 
 export const buildPages = house => {

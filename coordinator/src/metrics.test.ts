@@ -122,3 +122,11 @@ it('requests are counted by route, status and outcome, and what nobody has decla
   expect(text).toContain('starling_coordinator_heartbeats_total{outcome="revoked"} 1')
   expect(text).toContain('starling_coordinator_request_seconds_bucket{le="0.005",operation="heartbeat"} 102')
 })
+
+it('a stream that is held open is counted, and tells nothing of how long people wait', async () => {
+  const requests = new RequestTally()
+  requests.note({ method: 'GET', route: '/api/v1/events', status: 200, failure: null, tookMs: null })
+  const text = await scrape(fleetOf(1).figures, requests)
+  expect(text).toContain('starling_coordinator_requests_total{operation="GET /api/v1/events",status="200"} 1')
+  expect(text).not.toMatch(/request_seconds_count\{operation="people"\} [1-9]/)
+})

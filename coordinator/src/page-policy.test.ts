@@ -1,6 +1,6 @@
 /** What the page's policy editor works out by itself: whose word counts, and what a typed text becomes. */
 import { expect, it } from 'vitest'
-import { closerScopes, effectiveOf, widerScopes } from './page/web/policy/layers.ts'
+import { closerScopes, effectiveOf, rebased, widerScopes } from './page/web/policy/layers.ts'
 import { typedText, typedValue, valueText } from './page/web/policy/values.ts'
 import { policyForm } from './policy-form.ts'
 
@@ -61,4 +61,16 @@ it('shows values with their units and what they stand for', () => {
   expect(shown('maxLanUploadBytesPerSecond', 1024)).toBe('1KiB/s')
   expect(shown('siteDefinitions', [{ id: 'north' }])).toBe('north')
   expect(shown('DOCacheHost', [])).toBeNull()
+})
+
+it('puts what was changed upon what somebody else has said meanwhile', () => {
+  const before = { uploadSlots: 4, downloadSlots: 4, DODownloadMode: 1 }
+  const draft = { uploadSlots: 2, DODownloadMode: 1 }
+  expect(rebased(before, draft, { ...before, DODownloadMode: 2, upstreamSlots: 3 })).toEqual({
+    uploadSlots: 2,
+    DODownloadMode: 2,
+    upstreamSlots: 3
+  })
+  expect(rebased(before, before, {})).toEqual({})
+  expect(rebased({}, { uploadSlots: 2 }, {})).toEqual({ uploadSlots: 2 })
 })

@@ -56,11 +56,14 @@ export interface Policies {
   versions(scope: PolicyScope, countMax: number): Promise<readonly PolicyRecord[]>
   /** @throws StarlingError `unknown-policy` */
   version(scope: PolicyScope, version: PolicyVersion): Promise<PolicyRecord>
-  /** @throws StarlingError `bad-policy`, with all that is wrong */
+  /**
+   * @param why.basedOn the newest version that the author has seen, null: none; left out: whatever is there
+   * @throws StarlingError `bad-policy`, with all that is wrong; `policy-moved`
+   */
   add(
     scope: PolicyScope,
     document: PolicyDocument,
-    why: Why & { readonly dryRun: boolean }
+    why: Why & { readonly basedOn?: PolicyVersion | null | undefined; readonly dryRun: boolean }
   ): Promise<{
     readonly version: PolicyVersion | null
     readonly changes: readonly PolicyChange[]
@@ -167,12 +170,17 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
       return versions
     },
     version: versionOf,
-    async add(scope, given, { by, reason, dryRun }) {
+    async add(scope, given, { by, reason, basedOn, dryRun }) {
       const { document, warnings } = checkDocument(given)
       const inForce = await documentsInForce()
       const findings = [...warnings, ...whatWouldBe({ scope, document, inForce, hosts: await fleet() })]
       const changesIn = async ({ versions }: Pick<PolicyStore, 'versions'>): Promise<PolicyChange[]> => {
         const [last] = await versions(scope, 1)
+        if (basedOn !== undefined && basedOn !== (last?.version ?? null))
+          throw new StarlingError(
+            'policy-moved',
+            `somebody else has made version ${last?.version ?? 'none'} of ${scope} meanwhile: look at it first`
+          )
         return changesBetween(last?.document ?? {}, document)
       }
       if (dryRun) return { version: null, changes: await changesIn(store), findings }

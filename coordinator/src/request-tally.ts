@@ -13,7 +13,8 @@ export interface Answered {
   readonly status: number
   /** Null: it did what it should. */
   readonly failure: string | null
-  readonly tookMs: Millis
+  /** Null: it was held open on purpose, and its time says nothing. */
+  readonly tookMs: Millis | null
 }
 
 type Counts = Readonly<Record<string, number>>
@@ -43,7 +44,7 @@ export class RequestTally {
     const outcome = failure ?? 'done'
     if (route === apiPaths.heartbeat) count(this.#heartbeats, outcome)
     if (route === apiPaths.enrol) count(this.#enrolments, outcome)
-    if (route !== undefined && route !== apiPaths.news)
+    if (route !== undefined && route !== apiPaths.news && tookMs !== null)
       this.#took.get(timedRoutes[route] ?? 'people')?.add(tookMs)
   }
 

@@ -8,6 +8,8 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 export type LiveState = 'waiting' | 'live' | 'lost'
 
 const reopenMs = 5000
+/** Streams end now and then (the coordinator's every minute) and are open again a second later: that is no loss. */
+const lostAfterMs = 4000
 
 /**
  * Calls `take` with each event's data, parsed, and its name.
@@ -26,17 +28,23 @@ export function useEvents(
     if (url === null) return undefined
     let source: EventSource | null = null
     let timer: ReturnType<typeof setTimeout> | undefined
+    let lost: ReturnType<typeof setTimeout> | undefined
+    const heard = () => {
+      clearTimeout(lost)
+      lost = undefined
+      setState('live')
+    }
     const open = () => {
       const opened = new EventSource(url)
       source = opened
       for (const name of listed.split(' '))
         opened.addEventListener(name, event => {
-          setState('live')
+          heard()
           taker.current(JSON.parse(event.data as string), name)
         })
-      opened.addEventListener('open', () => setState('live'))
+      opened.addEventListener('open', heard)
       opened.addEventListener('error', () => {
-        setState('lost')
+        lost ??= setTimeout(() => setState('lost'), lostAfterMs)
         if (opened.readyState !== EventSource.CLOSED) return
         opened.close()
         timer = setTimeout(open, reopenMs)
@@ -44,6 +52,8 @@ export function useEvents(
     }
     const close = () => {
       clearTimeout(timer)
+      clearTimeout(lost)
+      lost = undefined
       source?.close()
       source = null
     }

@@ -28,6 +28,8 @@ export function LongTable<Row>(props: {
   readonly rowHeightPx?: number
   /** Called when the last rows come into sight; does nothing when there are no more. */
   readonly more?: () => void
+  /** There are rows that have not come yet, and nobody knows how many. */
+  readonly isPart?: boolean
 }) {
   const { rows, columns, more, rowHeightPx = 40 } = props
   const box = useRef<HTMLDivElement>(null)
@@ -55,7 +57,12 @@ export function LongTable<Row>(props: {
   }, [last, rows.length, more])
   const tracks = { gridTemplateColumns: columns.map(column => column.width).join(' ') }
   return (
-    <div class="long-table" role="table" aria-label={props.label} aria-rowcount={rows.length + 1}>
+    <div
+      class="long-table"
+      role="table"
+      aria-label={props.label}
+      aria-rowcount={props.isPart === true ? -1 : rows.length + 1}
+    >
       <div role="rowgroup">
         <div role="row" aria-rowindex={1} class="head" style={tracks}>
           {columns.map(column => (

@@ -558,6 +558,18 @@ describe('a new version', () => {
     ])
   })
 
+  it('is refused when its author has not seen the newest', async () => {
+    const { policies } = await lab.coordinator(rareHeartbeats)
+    await policies.add('fleet', { uploadSlots: 4 }, { ...by, basedOn: null })
+    await policies.add('fleet', { uploadSlots: 3 }, { ...by, basedOn: 1 })
+    for (const basedOn of [null, 1])
+      for (const dryRun of [false, true])
+        await expect(
+          policies.add('fleet', { uploadSlots: 2 }, { ...by, basedOn, dryRun })
+        ).rejects.toMatchObject({ code: 'policy-moved' })
+    expect(await policies.versions('fleet', 9)).toHaveLength(2)
+  })
+
   it('is tried on the fleet first: which sites would lose peering, and why', async () => {
     const coordinator = await lab.coordinator(rareHeartbeats)
     await started(coordinator)

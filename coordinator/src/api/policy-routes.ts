@@ -25,8 +25,8 @@ export function addPolicyRoutes(route: AddRoute, policies: Policies): void {
   route(showPolicyVersion, async ({ params }) => await policies.version(params.scope, params.version))
   route(
     addPolicyVersion,
-    async ({ params, body: { document, reason, dryRun }, by }) =>
-      await policies.add(params.scope, document, { by, reason, dryRun })
+    async ({ params, body: { document, reason, basedOn, dryRun }, by }) =>
+      await policies.add(params.scope, document, { by, reason, basedOn, dryRun })
   )
   route(
     startRollout,

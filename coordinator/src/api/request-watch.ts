@@ -6,6 +6,7 @@ import type { Spans, Span } from '@starling/agent/telemetry/spans.ts'
 import { apiPaths } from '@starling/shared/coordinator-api.ts'
 import type { FastifyInstance } from 'fastify'
 import type { RequestTally } from '../request-tally.ts'
+import { pageEventsPath } from './page-routes.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -46,7 +47,8 @@ export function watchRequests(server: FastifyInstance, tally: RequestTally, span
   server.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions, failure, span } = request
     const route = routeOptions.url
-    tally.note({ method, route, status: reply.statusCode, failure, tookMs: reply.elapsedTime })
+    const tookMs = route === pageEventsPath ? null : reply.elapsedTime
+    tally.note({ method, route, status: reply.statusCode, failure, tookMs })
     span?.note({ 'http.response.status_code': reply.statusCode })
     span?.end(reply.statusCode < 500 ? null : (failure ?? 'failed'))
   })

@@ -269,6 +269,7 @@ const statuses: Readonly<Record<string, number>> = {
   'rollout-active': 409,
   'no-rollout': 409,
   'policy-busy': 409,
+  'policy-moved': 409,
   'news-full': 503,
   'store-away': 503,
   'store-refused': 503,

@@ -12,6 +12,8 @@ import {
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { Standing } from '@starling/shared/rollout-plan.ts'
 import { dayMs, minuteMs, type Millis } from '@starling/shared/units.ts'
+import { sparingly } from '../sparingly.ts'
+import { together } from '../together.ts'
 import type { FleetBook, FleetQueries, FleetView, FoundAgent, SeriesStore } from '../fleet-ports.ts'
 import type { AgentRecord } from '../ports.ts'
 import { contentView } from './content-view.ts'
@@ -48,7 +50,7 @@ export function createFleetView({
     return { clients: figures.clients, wan: figures.wan, saved: savedBytesOf(figures), figures }
   }
 
-  return {
+  const view: FleetView = {
     async agents(filter) {
       const since = onlineFrom()
       const agents = await store.find({ ...filter, onlineSince: since })
@@ -159,6 +161,15 @@ export function createFleetView({
         )
       return { site: site ?? wholeFleet, points: await series.series(span, site ?? wholeFleet, from, to) }
     }
+  }
+  return {
+    ...view,
+    agents: together(async (filter: Parameters<FleetView['agents']>[0]) => await view.agents(filter)),
+    sites: together(async (site?: SiteId) => await view.sites(site)),
+    fleet: together(async (site?: SiteId) => await view.fleet(site)),
+    contents: sparingly((...asked: Parameters<FleetView['contents']>) => view.contents(...asked)),
+    content: sparingly((...asked: Parameters<FleetView['content']>) => view.content(...asked)),
+    series: together(async (...asked: Parameters<FleetView['series']>) => await view.series(...asked))
   }
 }
 

@@ -169,6 +169,10 @@ export const addPolicyVersion = operation({
   body: z.strictObject({
     document,
     reason,
+    basedOn: version
+      .nullable()
+      .optional()
+      .describe('the newest version that was looked at, null: none; refused when there is a newer one'),
     dryRun: z.boolean().default(false).describe('only say what would be')
   }),
   answer: z.object({

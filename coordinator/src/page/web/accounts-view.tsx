@@ -142,11 +142,13 @@ function AccountDeeds(props: { readonly account: AccountView; readonly changed: 
     <div class="deeds">
       <Deed
         name={t('accounts.changeRole')}
+        about={safeText(name)}
         fields={[{ name: 'role', label: t('agents.role'), value: role, options: roles }]}
         act={({ role }) => change({ role: role as AccountRole })}
       />
       <Deed
         name={t('accounts.resetPassword')}
+        about={safeText(name)}
         warning={t('accounts.resetWarning')}
         fields={[
           { name: 'password', label: t('accounts.next'), value: '', type: 'password', required: true }
@@ -155,12 +157,14 @@ function AccountDeeds(props: { readonly account: AccountView; readonly changed: 
       />
       <Deed
         name={disabled ? t('accounts.enable') : t('accounts.disable')}
+        about={safeText(name)}
         {...(disabled ? {} : { warning: t('accounts.disableWarning') })}
         fields={[]}
         act={() => change({ disabled: !disabled })}
       />
       <Deed
         name={t('accounts.remove')}
+        about={safeText(name)}
         warning={t('accounts.removeWarning')}
         fields={[]}
         act={async () => {

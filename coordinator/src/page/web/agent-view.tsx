@@ -4,13 +4,14 @@ import { showAgent } from '@starling/shared/admin-api/fleet-view.ts'
 import type { Answered as AnswerOf } from '@starling/shared/admin-api/operation.ts'
 import { nameOf as contentName, safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
+import { SourceBar, SourceLegend } from '@starling/shared/web/source-bar.tsx'
 import { coordinator } from './coordinator.ts'
 import { Deed } from './deed.tsx'
 import { useAnswer } from './live.tsx'
 import { useHostFacts } from './host-facts.ts'
 import { AgentState, Answered, Box, Facts, ShareBar, useAdvice, useProblemName } from './parts.tsx'
 import { useSession } from './session.tsx'
-import { useText } from './words.ts'
+import { useSourceNames, useText } from './words.ts'
 
 export function OneAgent({ id }: { readonly id: string }) {
   const { t } = useText()
@@ -25,6 +26,7 @@ export function OneAgent({ id }: { readonly id: string }) {
         {agent => (
           <>
             <AgentFacts agent={agent} />
+            <AgentBytes counters={agent.counters} />
             <AgentContents contents={agent.contents} />
             <AgentOrders orders={agent.orders} />
             {may('admin') && agent.revokedAt === null && (
@@ -126,6 +128,25 @@ function AgentFacts({ agent }: { readonly agent: Agent }) {
         {host.length === 0 ? <p class="empty">{t('agent.hostNone')}</p> : <Facts facts={host} />}
       </Box>
     </>
+  )
+}
+
+/** Counted by the agent since it started. */
+function AgentBytes({ counters }: Pick<Agent, 'counters'>) {
+  const { t, format } = useText()
+  const names = useSourceNames()
+  const bytes = {
+    cache: counters['fromCache'] ?? 0,
+    peers: counters['fromPeers'] ?? 0,
+    gateway: counters['fromGateway'] ?? 0,
+    origin: counters['fromUpstream'] ?? 0
+  }
+  return (
+    <Box title={t('agent.bytes')}>
+      <SourceBar bytes={bytes} subject={t('agent.bytes')} names={names} tall />
+      <SourceLegend bytes={bytes} names={names} />
+      <p class="note">{t('agent.served', { bytes: format.bytes(counters['toPeers'] ?? 0) })}</p>
+    </Box>
   )
 }
 

@@ -8,6 +8,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
 import { OneAgent } from './agent-view.tsx'
 import { useBeat } from './live.tsx'
+import { oneAtATime } from './one-at-a-time.ts'
 import { AgentState, Box, useProblemName } from './parts.tsx'
 import { useText } from './words.ts'
 
@@ -173,6 +174,7 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
         rows={agents}
         keyOf={agent => agent.agent}
         more={more}
+        isPart={!complete}
       />
       <p class="note">{t(complete ? 'agents.shownAll' : 'agents.shownSome', { count: agents.length })}</p>
     </>
@@ -185,12 +187,12 @@ function useAgents(filter: AgentFilter) {
   const [pages, setPages] = useState<ReadonlyArray<readonly AgentView[]> | null>(null)
   const [next, setNext] = useState<string | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
-  const asking = useRef(false)
+  /** The page that was asked for last; a beat that asks for the first one keeps nobody from going on. */
+  const askedMore = useRef<string | null>(null)
   const current = useRef(filter)
   current.current = filter
   const ask = useCallback(
     async (after: string | null) => {
-      asking.current = true
       try {
         const query = { ...filter, count: pageRows, ...(after === null ? {} : { after }) }
         const answer = await coordinator.ask(listAgents, { query })
@@ -199,25 +201,30 @@ function useAgents(filter: AgentFilter) {
         setPages(known =>
           after === null ? [answer.agents, ...(known ?? []).slice(1)] : [...(known ?? []), answer.agents]
         )
-        if (after !== null || !isPaged.current) setNext(answer.next)
+        if (after !== null || (!isPaged.current && askedMore.current === null)) setNext(answer.next)
         if (after !== null) isPaged.current = true
       } catch (error) {
-        if (current.current === filter) setProblem(messageOf(error))
-      } finally {
-        asking.current = false
+        if (current.current !== filter) return
+        if (after !== null) askedMore.current = null
+        setProblem(messageOf(error))
       }
     },
     [filter]
   )
   const isPaged = useRef(false)
+  const first = useRef<() => void>(() => {})
   useEffect(() => {
     setPages(null)
     setNext(null)
     isPaged.current = false
-  }, [filter])
-  useEffect(() => void ask(null), [ask, beat])
+    askedMore.current = null
+    first.current = oneAtATime(() => ask(null))
+  }, [filter, ask])
+  useEffect(() => first.current(), [ask, beat])
   const more = useCallback(() => {
-    if (next !== null && !asking.current) void ask(next)
+    if (next === null || next === askedMore.current) return
+    askedMore.current = next
+    void ask(next)
   }, [next, ask])
   const agents = useMemo(() => {
     if (pages === null) return null

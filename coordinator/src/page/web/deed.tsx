@@ -37,8 +37,13 @@ export function Deed(props: {
   const [outcome, setOutcome] = useState<ComponentChildren>(null)
   const [busy, setBusy] = useState(false)
   const title = props.about === undefined ? props.name : `${props.name}: ${props.about}`
-  /** Each opening has a fresh form: a password does not wait in it for the next reader. */
+  /** Each opening has a fresh form, made when the last one is closed: no password waits in the page, and no ticket. */
   const [opened, setOpened] = useState(0)
+  const forget = () => {
+    setProblem(null)
+    setOutcome(null)
+    setOpened(count => count + 1)
+  }
   const submit = async (form: HTMLFormElement) => {
     setBusy(true)
     setProblem(null)
@@ -57,16 +62,11 @@ export function Deed(props: {
         class={props.main === true ? 'main' : ''}
         disabled={props.disabled}
         aria-label={props.about === undefined ? undefined : title}
-        onClick={() => {
-          setProblem(null)
-          setOutcome(null)
-          setOpened(opened + 1)
-          dialog.current?.showModal()
-        }}
+        onClick={() => dialog.current?.showModal()}
       >
         {props.name}
       </button>
-      <dialog ref={dialog} aria-label={title}>
+      <dialog ref={dialog} aria-label={title} onClose={forget}>
         {outcome === null ? (
           <form
             key={opened}

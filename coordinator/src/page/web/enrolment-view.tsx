@@ -156,6 +156,7 @@ function TicketsTable(props: { readonly tickets: readonly TicketView[]; readonly
                 {!isOver(ticket, now) && (
                   <Deed
                     name={t('enrol.revoke')}
+                    about={safeText(ticket.id)}
                     warning={t('enrol.revokeWarning')}
                     fields={[]}
                     act={async () => {

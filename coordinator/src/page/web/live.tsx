@@ -3,12 +3,14 @@
  * while nobody looks.
  */
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
+import { showMe } from '@starling/shared/admin-api/service.ts'
 import { codeOf, messageOf } from '@starling/shared/errors.ts'
 import { useEvents, type LiveState } from '@starling/shared/web/live.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
 import type { z } from 'zod'
 import { coordinator } from './coordinator.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 
 interface Beat {
   readonly page: string
@@ -23,14 +25,22 @@ const context = createContext<{ readonly beat: Beat | null; readonly live: LiveS
   live: 'waiting'
 })
 
+const askMs = 5000
+
 export function LiveProvider(props: { readonly children: ComponentChildren }) {
   const [beat, setBeat] = useState<Beat | null>(null)
   const live = useEvents('/api/v1/events', 'beat', data => {
     const next = data as Beat
     // An upgraded coordinator brings its own page.
     if (beat !== null && beat.page !== next.page) location.reload()
-    if (!document.hidden || beat === null) setBeat(next)
+    setBeat(next)
   })
+  // The stream does not say why it is refused. When it is because the session has ended, the page asks to sign in again.
+  useEffect(() => {
+    if (live !== 'lost') return undefined
+    const timer = setInterval(() => void coordinator.ask(showMe, {}).catch(() => {}), askMs)
+    return () => clearInterval(timer)
+  }, [live])
   return <context.Provider value={{ beat, live }}>{props.children}</context.Provider>
 }
 
@@ -51,8 +61,10 @@ export interface Answer<Value> {
 }
 
 /**
- * Asks, and asks again whenever `follows` has changed.
+ * Asks, and asks again whenever `follows` has changed; not before the answer is there, so that a coordinator that takes longer
+ * than a beat is not asked ever more, and its answers are seen.
  * @param asking null: do not ask yet
+ * @param about what it is about, where the question itself moves with time; left out: the question
  */
 export function useAnswer<
   Params extends z.ZodType,
@@ -62,7 +74,8 @@ export function useAnswer<
 >(
   operation: Operation<Params, Query, Body, Shape>,
   asking: { readonly params?: z.input<Params>; readonly query?: z.input<Query> } | null,
-  follows: 'changes' | 'fleet' | 'nothing' = 'fleet'
+  follows: 'changes' | 'fleet' | 'nothing' = 'fleet',
+  about?: string
 ): Answer<z.output<Shape>> {
   const beat = useBeat(follows === 'nothing' ? 'changes' : follows)
   const [value, setValue] = useState<z.output<Shape> | null>(null)
@@ -70,26 +83,33 @@ export function useAnswer<
   const [asked, setAsked] = useState(0)
   const subject = asking === null ? null : JSON.stringify([operation.path, asking])
   const shown = useRef<string | null>(null)
+  const ask = useRef<() => void>(() => {})
   const stamp = follows === 'nothing' ? 0 : beat
   useEffect(() => {
     if (asking === null) return undefined
-    let stale = false
+    let isOver = false
     // What was about something else must not stand under this one's name.
-    if (shown.current !== subject) setValue(null)
-    shown.current = subject
-    coordinator.ask(operation, asking as never).then(
-      answer => {
-        if (stale) return
+    if (shown.current !== (about ?? subject)) {
+      setValue(null)
+      setProblem(null)
+    }
+    shown.current = about ?? subject
+    ask.current = oneAtATime(async () => {
+      if (isOver) return
+      try {
+        const answer = await coordinator.ask(operation, asking as never)
+        if (isOver) return
         setValue(() => answer)
         setProblem(null)
-      },
-      (error: unknown) => {
-        if (!stale) setProblem({ code: codeOf(error), message: messageOf(error) })
+      } catch (error) {
+        if (!isOver) setProblem({ code: codeOf(error), message: messageOf(error) })
       }
-    )
+    })
     return () => {
-      stale = true
+      isOver = true
+      ask.current = () => {}
     }
-  }, [operation, subject, stamp, asked])
+  }, [operation, subject])
+  useEffect(() => ask.current(), [operation, subject, stamp, asked])
   return { value, problem, again: () => setAsked(count => count + 1) }
 }

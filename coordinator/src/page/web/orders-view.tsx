@@ -24,7 +24,7 @@ const MiB = 1024 * 1024
 export function OrdersView({ rest }: { readonly rest: readonly string[] }) {
   const { t } = useText()
   const [id] = rest
-  const orders = useAnswer(listOrders, {})
+  const orders = useAnswer(listOrders, id === undefined ? {} : null)
   const { may } = useSession()
   if (id !== undefined) return <OneOrder key={id} id={id} />
   return (

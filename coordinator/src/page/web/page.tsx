@@ -68,6 +68,10 @@ function Frame() {
   useEffect(() => {
     document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
   }, [view])
+  const title = view === undefined ? 'Starling' : `${t(view.title)} · Starling`
+  useEffect(() => {
+    document.title = title
+  }, [title])
   if (view === undefined) return null
   const Shown = view.show
   return (

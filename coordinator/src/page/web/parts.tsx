@@ -37,14 +37,21 @@ export function Answered<Value>(props: {
 }) {
   const { t } = useText()
   const { value, problem } = props.answer
-  if (value !== null) return <>{props.children(value)}</>
-  if (problem !== null)
-    return (
+  const trouble =
+    problem === null ? null : (
       <p class="trouble" role="alert">
         {problem.message}
       </p>
     )
-  return <p class="empty">{t('part.loading')}</p>
+  // What stands below it is what was known before.
+  if (value !== null)
+    return (
+      <>
+        {trouble}
+        {props.children(value)}
+      </>
+    )
+  return trouble ?? <p class="empty">{t('part.loading')}</p>
 }
 
 /** How much of a whole there is: a bar and its words. */
@@ -161,7 +168,7 @@ export function useAdvice(): (problem: string) => string {
 const ranges = [
   { name: 'day', span: 'minute', ms: 24 * 3_600_000 },
   { name: 'week', span: 'hour', ms: 7 * 24 * 3_600_000 },
-  { name: 'month', span: 'hour', ms: 31 * 24 * 3_600_000 },
+  { name: 'month', span: 'hour', ms: 30 * 24 * 3_600_000 },
   { name: 'year', span: 'day', ms: 366 * 24 * 3_600_000 }
 ] as const
 type RangeName = (typeof ranges)[number]['name']
@@ -174,9 +181,9 @@ export function SourcesOverTime({ site }: { readonly site?: string }) {
   const range = ranges.find(known => known.name === name) ?? ranges[0]
   // Whole minutes, so that the question stays the same until its answer is another.
   const from = Math.floor(Date.now() / 60_000) * 60_000 - range.ms
-  const answer = useAnswer(showSeries, {
-    query: { span: range.span, from, ...(site === undefined ? {} : { site }) }
-  })
+  const query = { span: range.span, from, ...(site === undefined ? {} : { site }) }
+  // The minute goes on, and it stays the same picture.
+  const answer = useAnswer(showSeries, { query }, 'fleet', `${site ?? ''} ${range.name}`)
   const { value } = answer
   const chart = useMemo(() => {
     const points = value?.points ?? []

@@ -6,7 +6,7 @@ import starling from '@starling/shared/web/starling.svg'
 import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
-import { coordinator } from './coordinator.ts'
+import { coordinator, whenSessionEnds } from './coordinator.ts'
 import { useText } from './words.ts'
 
 interface Session {
@@ -23,6 +23,8 @@ export function useSession(): Session {
   return session
 }
 
+const retryMs = 5000
+
 export function SessionProvider(props: { readonly children: ComponentChildren }) {
   const { t } = useText()
   const [actor, setActor] = useState<Actor | null | 'unknown'>('unknown')
@@ -32,11 +34,20 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
       setActor(await coordinator.ask(showMe, {}))
       setProblem(null)
     } catch (error) {
-      if (codeOf(error) === 'not-signed-in') setActor(null)
-      else setProblem(messageOf(error))
+      const isSignedOut = codeOf(error) === 'not-signed-in'
+      if (isSignedOut) setActor(null)
+      setProblem(isSignedOut ? null : messageOf(error))
     }
   }
-  useEffect(() => void look(), [])
+  useEffect(() => {
+    whenSessionEnds(() => setActor(null))
+    void look()
+  }, [])
+  useEffect(() => {
+    if (problem === null) return undefined
+    const timer = setInterval(() => void look(), retryMs)
+    return () => clearInterval(timer)
+  }, [problem])
   if (problem !== null) return <p class="alone">{t('session.unreachable', { problem })}</p>
   if (actor === 'unknown') return null
   if (actor === null) return <SignIn done={look} />
@@ -44,7 +55,10 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
     actor,
     may: role => roleAllows(actor.role, role),
     async leave() {
-      await coordinator.ask(signOut, {})
+      // One that has ended already is as good as signed out.
+      await coordinator.ask(signOut, {}).catch((error: unknown) => {
+        if (codeOf(error) !== 'not-signed-in') throw error
+      })
       location.hash = ''
       setActor(null)
     }

@@ -2,6 +2,7 @@
 import { listSites, showFleet } from '@starling/shared/admin-api/fleet-view.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
+import { useMemo } from 'preact/hooks'
 import { AgentsTable } from './agents-view.tsx'
 import { ContentsTable } from './contents-view.tsx'
 import { FleetTiles } from './fleet-tiles.tsx'
@@ -45,8 +46,8 @@ export function troubleOf(site: Site): number {
 
 export function SitesView({ rest }: { readonly rest: readonly string[] }) {
   const { t } = useText()
-  const sites = useAnswer(listSites, {})
   const [name] = rest
+  const sites = useAnswer(listSites, name === undefined ? {} : null)
   if (name !== undefined) return <OneSite key={name} name={name} />
   return (
     <Box title={t('sites.title')} count={sites.value?.sites.length ?? 0}>
@@ -119,6 +120,8 @@ export function SitesTable({ sites }: { readonly sites: readonly Site[] }) {
 function OneSite({ name }: { readonly name: string }) {
   const { t } = useText()
   const fleet = useAnswer(showFleet, { query: { site: name } })
+  // Another object would be another question, and the list would begin anew with each beat.
+  const filter = useMemo(() => ({ site: name }), [name])
   return (
     <>
       <p class="crumbs">
@@ -142,7 +145,7 @@ function OneSite({ name }: { readonly name: string }) {
         <ContentsTable site={name} />
       </Box>
       <Box title={t('agents.title')}>
-        <AgentsTable filter={{ site: name }} />
+        <AgentsTable filter={filter} />
       </Box>
     </>
   )

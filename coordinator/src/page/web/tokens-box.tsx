@@ -110,6 +110,7 @@ function TokensTable(props: { readonly tokens: readonly TokenView[]; readonly ch
               ) : (
                 <Deed
                   name={t('enrol.revoke')}
+                  about={safeText(token.name)}
                   warning={t('tokens.revokeWarning')}
                   fields={[]}
                   act={async () => {

@@ -39,3 +39,12 @@ export function effectiveOf(
   const said = layers.find(([, document]) => document[name] !== undefined)
   return said === undefined ? { value: byDefault, from: null } : { value: said[1][name], from: said[0] }
 }
+
+/** What was changed of `before`, upon a newer version: what others said meanwhile of other names stays. */
+export function rebased(before: Document, draft: Document, newest: Document): Document {
+  const isKept = (name: string): boolean => JSON.stringify(before[name]) === JSON.stringify(draft[name])
+  return Object.fromEntries([
+    ...Object.entries(newest).filter(([name]) => isKept(name)),
+    ...Object.entries(draft).filter(([name]) => !isKept(name))
+  ])
+}

@@ -10,7 +10,7 @@ import { useText } from '../words.ts'
 import type { Fields } from './changes.tsx'
 import { inForce, useDocuments } from './documents.ts'
 import { PolicyEditor } from './policy-editor.tsx'
-import { closerScopes, widerScopes, type Document } from './layers.ts'
+import { closerScopes, rebased, widerScopes, type Document } from './layers.ts'
 import { RolloutBox } from './rollout.tsx'
 import { useScopeName } from './scope-name.tsx'
 import { Versions } from './versions.tsx'
@@ -29,7 +29,8 @@ export function OneScope(props: {
   const { t } = useText()
   const { may } = useSession()
   const nameOf = useScopeName()
-  const [draft, setDraft] = useState<Document | null>(null)
+  /** With what it began from: somebody else may save meanwhile. */
+  const [draft, setDraft] = useState<{ readonly document: Document; readonly from: Document } | null>(null)
   // One that has versions and was never rolled out is not among them.
   const policy = scopes.find(known => known.scope === scope) ?? null
   const history = useAnswer(listPolicyVersions, { params: { scope }, query: {} }, 'changes')
@@ -52,7 +53,9 @@ export function OneScope(props: {
     props.again()
     history.again()
   }
+  const isRolling = ['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')
   const said = newest?.document ?? none
+  const change = (document: Document) => setDraft({ document, from: said })
   const trouble = isNew ? problem : (history.problem?.message ?? problem)
   return (
     <>
@@ -74,8 +77,9 @@ export function OneScope(props: {
           said={said}
           version={newest?.version ?? null}
           isOut={newest === undefined || (policy !== null && inForce(policy) === newest.version)}
-          draft={draft ?? said}
-          change={may('admin') ? setDraft : null}
+          isRolling={isRolling}
+          draft={draft === null ? said : rebased(draft.from, draft.document, said)}
+          change={may('admin') ? change : null}
           wider={wider.flatMap(name => {
             const document = documents.get(name)
             return document === undefined ? [] : [[name, document] as const]
@@ -96,9 +100,9 @@ export function OneScope(props: {
           versions={versions}
           fields={fields}
           current={policy?.current ?? null}
-          busy={['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')}
+          busy={isRolling}
           edit={begin => {
-            setDraft(begin)
+            change(begin)
             // The settings stand above the versions.
             document.getElementById('main')?.scrollIntoView()
           }}

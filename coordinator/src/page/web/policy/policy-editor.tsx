@@ -1,7 +1,7 @@
 /** All that a policy may say, by purpose, each with what holds in this scope and who says so; what is changed is looked at before it is kept. */
 import type { PolicyFieldView } from '@starling/shared/admin-api/policy.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
-import { useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import { Box } from '../parts.tsx'
 import { useText } from '../words.ts'
 import type { Fields } from './changes.tsx'
@@ -19,6 +19,8 @@ export function PolicyEditor(props: {
   readonly version: number | null
   /** The newest version is also the one that counts. */
   readonly isOut: boolean
+  /** A rollout is on: another one waits for its end. */
+  readonly isRolling: boolean
   readonly draft: Document
   /** Null: the reader may only look. */
   readonly change: ((draft: Document) => void) | null
@@ -31,6 +33,8 @@ export function PolicyEditor(props: {
   const [search, setSearch] = useState('')
   const [onlySet, setOnlySet] = useState(false)
   const [faults, setFaults] = useState<ReadonlyMap<string, string>>(new Map())
+  /** Categories in which something was set: they stay open while somebody empties a field to type something else. */
+  const wereSet = useRef(new Set<string>())
   const wanted = search.trim().toLowerCase()
   const isShown = ({ name, what, unit }: PolicyFieldView): boolean =>
     (!onlySet || draft[name] !== undefined || said[name] !== undefined) &&
@@ -66,8 +70,10 @@ export function PolicyEditor(props: {
       {categories.map(category => {
         const inside = shown.filter(field => field.category === category)
         const set = inside.filter(({ name }) => draft[name] !== undefined).length
+        if (set > 0) wereSet.current.add(category)
+        const isOpen = wanted !== '' || onlySet || wereSet.current.has(category)
         return (
-          <details class="category" key={category} open={wanted !== '' || onlySet || set > 0}>
+          <details class="category" key={category} open={isOpen}>
             <summary>
               <h3>{t(`policy.in.${category}`)}</h3>{' '}
               {set > 0 && <span class="chip">{t('policy.setHere', { count: set })}</span>}
@@ -100,6 +106,8 @@ export function PolicyEditor(props: {
           scope={props.scope}
           fields={fields}
           draft={draft}
+          basedOn={props.version}
+          isRolling={props.isRolling}
           count={changed.length}
           discard={() => change(said)}
           saved={props.saved}

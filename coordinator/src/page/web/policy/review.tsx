@@ -16,20 +16,24 @@ import { StageFields, saidIn, stagesSaid } from './stage-fields.tsx'
 type DryRun = Awaited<ReturnType<typeof dryRun>>
 const pauseMs = 400
 
-const dryRun = (scope: PolicyScope, document: Document) =>
-  coordinator.ask(addPolicyVersion, { params: { scope }, body: { document, dryRun: true } })
+const dryRun = (scope: PolicyScope, document: Document, basedOn: number | null) =>
+  coordinator.ask(addPolicyVersion, { params: { scope }, body: { document, basedOn, dryRun: true } })
 
 export function Review(props: {
   readonly scope: PolicyScope
   readonly fields: Fields
   readonly draft: Document
+  /** The newest version that is known here; null: none. */
+  readonly basedOn: number | null
+  /** A rollout is on: another one would be refused, and the version be kept. */
+  readonly isRolling: boolean
   readonly count: number
   readonly discard: () => void
   readonly saved: () => void
   /** Told which names are wrong, and why. */
   readonly faulty: (faults: ReadonlyMap<string, string>) => void
 }) {
-  const { scope, fields, draft } = props
+  const { scope, fields, draft, basedOn } = props
   const { t } = useText()
   const dialog = useRef<HTMLDialogElement>(null)
   const [would, setWould] = useState<DryRun | null>(null)
@@ -40,7 +44,7 @@ export function Review(props: {
     let stale = false
     setWould(null)
     const timer = setTimeout(() => {
-      dryRun(scope, draft).then(
+      dryRun(scope, draft, basedOn).then(
         answer => {
           if (stale) return
           setWould(answer)
@@ -58,7 +62,7 @@ export function Review(props: {
       stale = true
       clearTimeout(timer)
     }
-  }, [scope, subject])
+  }, [scope, subject, basedOn])
   useEffect(() => () => props.faulty(new Map()), [])
   const save = async (said: Readonly<Record<string, string>>, andRollOut: boolean) => {
     setBusy(true)
@@ -69,7 +73,7 @@ export function Review(props: {
       const { reason = '' } = said
       const { version } = await coordinator.ask(addPolicyVersion, {
         params: { scope },
-        body: { document: draft, reason }
+        body: { document: draft, reason, basedOn }
       })
       if (andRollOut && version !== null)
         await coordinator.ask(startRollout, { params: { scope }, body: { version, ...stages } })
@@ -126,7 +130,7 @@ export function Review(props: {
             {t('part.reason')}
             <input name="reason" autocomplete="off" />
           </label>
-          <StageFields />
+          {props.isRolling ? <p class="note">{t('policy.rolloutOn')}</p> : <StageFields />}
           {problem !== null && (
             <p class="trouble" role="alert">
               {problem}
@@ -139,7 +143,7 @@ export function Review(props: {
             <button name="keep" disabled={busy || would === null}>
               {t('policy.keep')}
             </button>
-            <button class="main" name="rollout" disabled={busy || would === null}>
+            <button class="main" name="rollout" disabled={busy || would === null || props.isRolling}>
               {t('policy.keepAndRollOut')}
             </button>
           </div>

@@ -63,6 +63,7 @@ export function Versions(props: {
                   {record.version !== current && (
                     <Deed
                       name={t('policy.backTo')}
+                      about={t('policy.version', { version: format.count(record.version) })}
                       warning={t('policy.backToWarning', { version: format.count(record.version) })}
                       fields={[reason]}
                       act={({ reason = '' }) => backTo(record.version, reason)}
