@@ -14,9 +14,16 @@ export interface Asked<Answer> {
   readonly again: () => void
 }
 
-/** @param path null: nothing is asked. With the token, where the page has it. */
-export function useAsked<Answer>(path: string | null, everyMs: Millis): Asked<Answer> {
-  const { token, lock } = useUnlock()
+/**
+ * @param path null: nothing is asked
+ * @param token for what needs it, and for nothing else: whoever took the agent's port while it was away shall not be shown it
+ */
+export function useAsked<Answer>(
+  path: string | null,
+  everyMs: Millis,
+  token: string | null = null
+): Asked<Answer> {
+  const { lock } = useUnlock()
   const [found, setFound] = useState<{ path: string | null; value: Answer | null; problem: string | null }>({
     path,
     value: null,

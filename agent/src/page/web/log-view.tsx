@@ -5,7 +5,8 @@ import { useState } from 'preact/hooks'
 import type { LogLine } from '../../views.ts'
 import { send } from './agent-api.ts'
 import { useAsked } from './asked.ts'
-import { Answered, Box, Switch } from './bits.tsx'
+import { Box, Switch } from '@starling/shared/web/box.tsx'
+import { Answered } from './bits.tsx'
 import { UnlockBox, useUnlock } from './unlock.tsx'
 import { useText } from './words.ts'
 
@@ -17,7 +18,7 @@ const least: Readonly<Record<Level, number>> = { all: 0, warn: 40, error: 50 }
 export function LogView() {
   const { t } = useText()
   const { token } = useUnlock()
-  const asked = useAsked<readonly LogLine[]>(token === null ? null : '/api/v1/log?limit=300', 3000)
+  const asked = useAsked<readonly LogLine[]>(token === null ? null : '/api/v1/log?limit=300', 3000, token)
   if (token === null) return <UnlockBox what={t('unlock.log')} />
   return (
     <>

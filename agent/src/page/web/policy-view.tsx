@@ -3,14 +3,15 @@ import { safeText } from '@starling/shared/web/names.ts'
 import { useState } from 'preact/hooks'
 import type { PolicyView as Policy } from '../../ports.ts'
 import { useAsked } from './asked.ts'
-import { Answered, Box, Switch } from './bits.tsx'
+import { Box, Switch } from '@starling/shared/web/box.tsx'
+import { Answered } from './bits.tsx'
 import { UnlockBox, useUnlock } from './unlock.tsx'
 import { useText } from './words.ts'
 
 export function PolicyView() {
   const { t } = useText()
   const { token } = useUnlock()
-  const asked = useAsked<Policy>(token === null ? null : '/api/v1/policy', 10_000)
+  const asked = useAsked<Policy>(token === null ? null : '/api/v1/policy', 10_000, token)
   if (token === null) return <UnlockBox what={t('unlock.policy')} />
   return (
     <Answered asked={asked}>
