@@ -1,33 +1,9 @@
 /** Small parts that several sections are made of. */
 import type { ComponentChildren } from 'preact'
-import { useId } from 'preact/hooks'
 import { safeText } from '@starling/shared/web/names.ts'
 import type { Values } from '@starling/shared/web/i18n.ts'
 import type { Asked } from './asked.ts'
 import { useText } from './words.ts'
-
-/** A box with a title, and what can be done there on its right. */
-export function Box(props: {
-  readonly title: string
-  readonly count?: number
-  readonly actions?: ComponentChildren
-  readonly children: ComponentChildren
-}) {
-  const { format } = useText()
-  const titleId = useId()
-  return (
-    <section aria-labelledby={titleId}>
-      <div class="box-head">
-        <h2 id={titleId}>
-          {props.title}
-          {props.count === undefined ? null : <span class="count">{format.count(props.count)}</span>}
-        </h2>
-        {props.actions}
-      </div>
-      {props.children}
-    </section>
-  )
-}
 
 /** The answer, or why there is none yet. */
 export function Answered<Value>(props: {
@@ -42,25 +18,6 @@ export function Answered<Value>(props: {
     <p class="trouble" role="alert">
       {safeText(problem)}
     </p>
-  )
-}
-
-/** One of a few, side by side. */
-export function Switch<Name extends string>(props: {
-  readonly label: string
-  readonly names: readonly Name[]
-  readonly chosen: Name
-  readonly write: (name: Name) => string
-  readonly choose: (name: Name) => void
-}) {
-  return (
-    <div class="switch" role="group" aria-label={props.label}>
-      {props.names.map(name => (
-        <button key={name} aria-pressed={name === props.chosen} onClick={() => props.choose(name)}>
-          {props.write(name)}
-        </button>
-      ))}
-    </div>
   )
 }
 

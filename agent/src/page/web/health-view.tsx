@@ -1,7 +1,8 @@
 /** Each check: well, or what to do. What needs somebody comes first. `starling doctor` says the same. */
 import { safeText } from '@starling/shared/web/names.ts'
 import type { HealthCheck, HealthView as Health } from '../../views.ts'
-import { Answered, Box, useWordsOf } from './bits.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { Answered, useWordsOf } from './bits.tsx'
 import type { Asked } from './asked.ts'
 import { useText, type Key } from './words.ts'
 

@@ -1,7 +1,8 @@
 /** The other agents: how it goes with each, who is not spoken with and why, and a picture of all of them. */
 import { nameOf, safeText, shortId } from '@starling/shared/web/names.ts'
 import type { PeerDetail, PeerInfoView } from '../../views.ts'
-import { Answered, Box, placeText } from './bits.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { Answered, placeText } from './bits.tsx'
 import type { Asked } from './asked.ts'
 import type { RatesNow } from './rates.ts'
 import type { Status } from './status.ts'

@@ -9,7 +9,8 @@ import { coordinator } from './coordinator.ts'
 import { OneAgent } from './agent-view.tsx'
 import { useBeat } from './live.tsx'
 import { oneAtATime } from './one-at-a-time.ts'
-import { AgentState, Box, useProblemName } from './parts.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { AgentState, useProblemName } from './parts.tsx'
 import { useText } from './words.ts'
 
 export interface AgentFilter {

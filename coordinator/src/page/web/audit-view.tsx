@@ -6,7 +6,8 @@ import { linkTo } from '@starling/shared/web/route.ts'
 import { useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
 import { useAnswer } from './live.tsx'
-import { Answered, Box } from './parts.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { Answered } from './parts.tsx'
 import { useText } from './words.ts'
 
 /** As the query wants it: everything is text or a time. */

@@ -4,7 +4,8 @@ import { nameOf, safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { OneContent } from './content-view.tsx'
 import { useAnswer } from './live.tsx'
-import { Answered, Box } from './parts.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { Answered } from './parts.tsx'
 import { useText } from './words.ts'
 
 export function ContentsView({ rest }: { readonly rest: readonly string[] }) {

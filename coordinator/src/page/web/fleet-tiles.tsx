@@ -1,5 +1,6 @@
 /** What was spared, who is there, and how often contents crossed the WAN: of the fleet or of a site. */
 import { useState } from 'preact/hooks'
+import { Switch } from '@starling/shared/web/box.tsx'
 import { Tiles } from './parts.tsx'
 import { useText } from './words.ts'
 
@@ -30,13 +31,13 @@ export function FleetTiles({
           <strong>{clients === 0 ? t('fleet.nothing') : format.share(saved, clients)}</strong>{' '}
           {clients > 0 && t('fleet.savedOf', { saved: format.bytes(saved), clients: format.bytes(clients) })}
         </p>
-        <div class="switch" role="group" aria-label={t('sources.range')}>
-          {savingsSpans.map(name => (
-            <button key={name} aria-pressed={name === span} onClick={() => setSpan(name)}>
-              {t(`sources.${name}`)}
-            </button>
-          ))}
-        </div>
+        <Switch
+          label={t('sources.range')}
+          names={savingsSpans}
+          chosen={span}
+          write={name => t(`sources.${name}`)}
+          choose={setSpan}
+        />
       </div>
       <Tiles
         tiles={[

@@ -1,4 +1,5 @@
 /** Small parts that several views are made of. */
+import { Box, Switch } from '@starling/shared/web/box.tsx'
 import { SourceBar, SourceLegend, type BytesBySource } from '@starling/shared/web/source-bar.tsx'
 import { TimeChart } from '@starling/shared/web/time-chart.tsx'
 import { showSeries, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
@@ -7,28 +8,6 @@ import type { ComponentChildren } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
 import { useAnswer, type Answer } from './live.tsx'
 import { useSourceNames, useText, type Key } from './words.ts'
-
-/** A box with a title, and what can be done there on its right. */
-export function Box(props: {
-  readonly title: string
-  readonly count?: number
-  readonly actions?: ComponentChildren
-  readonly children: ComponentChildren
-}) {
-  const { format } = useText()
-  return (
-    <section aria-label={props.title}>
-      <div class="box-head">
-        <h2>
-          {props.title}
-          {props.count === undefined ? null : <span class="count">{format.count(props.count)}</span>}
-        </h2>
-        {props.actions}
-      </div>
-      {props.children}
-    </section>
-  )
-}
 
 /** The answer, or why there is none yet. */
 export function Answered<Value>(props: {
@@ -202,13 +181,13 @@ export function SourcesOverTime({ site }: { readonly site?: string }) {
     <Box
       title={t('sources.title')}
       actions={
-        <div class="switch" role="group" aria-label={t('sources.range')}>
-          {ranges.map(known => (
-            <button key={known.name} aria-pressed={known.name === name} onClick={() => setName(known.name)}>
-              {t(`sources.${known.name}`)}
-            </button>
-          ))}
-        </div>
+        <Switch
+          label={t('sources.range')}
+          names={ranges.map(known => known.name)}
+          chosen={name}
+          write={known => t(`sources.${known}`)}
+          choose={setName}
+        />
       }
     >
       <SourceBar bytes={chart.bytes} subject={t('sources.title')} names={names} tall />

@@ -7,7 +7,8 @@ import { AgentsTable } from './agents-view.tsx'
 import { ContentsTable } from './contents-view.tsx'
 import { FleetTiles } from './fleet-tiles.tsx'
 import { useAnswer } from './live.tsx'
-import { Answered, Box, ProblemCounts, SourcesOverTime } from './parts.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { Answered, ProblemCounts, SourcesOverTime } from './parts.tsx'
 import { useText } from './words.ts'
 
 export interface Site {

@@ -2,7 +2,7 @@
 import type { PolicyFieldView } from '@starling/shared/admin-api/policy.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import { useRef, useState } from 'preact/hooks'
-import { Box } from '../parts.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
 import { useText } from '../words.ts'
 import type { Fields } from './changes.tsx'
 import type { Document } from './layers.ts'

@@ -3,7 +3,8 @@ import { orderRollout, rollBackPolicy, type PolicyScopeView } from '@starling/sh
 import { safeText } from '@starling/shared/web/names.ts'
 import { coordinator } from '../coordinator.ts'
 import { Deed } from '../deed.tsx'
-import { Box, Tiles } from '../parts.tsx'
+import { Box } from '@starling/shared/web/box.tsx'
+import { Tiles } from '../parts.tsx'
 import { useSession } from '../session.tsx'
 import { useText } from '../words.ts'
 
