@@ -104,7 +104,14 @@ test('agents that their admin moves to another site are of that site at once, an
   const { agents, coordinator } = await startFleet(house, ['mover', 'other mover'])
   for (const { id } of agents) {
     const moved = await house.run(coordinatorProgram, [
-      ...['agents', 'move', id, '--site', 'paris', '--data', coordinator.folder, '--json']
+      'agents',
+      'move',
+      id,
+      '--site',
+      'paris',
+      '--data',
+      coordinator.folder,
+      '--json'
     ])
     expect(moved.code, moved.stderr).toBe(0)
   }

@@ -93,7 +93,7 @@ async function tellReady(
 
 /** An agent's wish to be made anew. @param notBefore as `performance.now()` has it */
 function anewRequest(notBefore: number): {
-  ask(why: string): void
+  readonly ask: (why: string) => void
   readonly asked: Promise<string>
   isDue(): boolean
   end(): void
@@ -102,7 +102,7 @@ function anewRequest(notBefore: number): {
   let timer: NodeJS.Timeout | undefined
   let due = false
   return {
-    ask(why) {
+    ask: why => {
       timer ??= setTimeout(
         () => {
           due = true
