@@ -21,6 +21,7 @@ import { alertRulesWith, changedRule } from './core/alert-rules.ts'
 import { stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import * as noticing from './core/noticing.ts'
+import { placements } from './core/placing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { SpreadBook } from './core/spread-book.ts'
@@ -31,6 +32,7 @@ import { createFleetFigures } from './fleet/fleet-figures.ts'
 import { createFleetView } from './fleet/fleet-view.ts'
 import { onlineSince } from './fleet/presence.ts'
 import { createNoticer } from './fleet/noticer.ts'
+import { createPlacer } from './fleet/placer.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -108,6 +110,8 @@ export interface Coordinator {
   readonly fleetView: FleetView
   /** Writes down what agents told. */
   flush(): Promise<void>
+  /** What is done once a minute, now. */
+  everyMinute(): Promise<void>
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -207,6 +211,15 @@ export async function createCoordinator(
       heartbeatMs: config.heartbeatMs,
       clock
     })
+    const placeAgents = createPlacer({
+      store: noticedStore(database),
+      inForce: () => policy.policies.inForce(),
+      decide: placements,
+      place: (agent, site, why) => enrolment.place(agent, site, why),
+      heartbeatMs: config.heartbeatMs,
+      clock,
+      log
+    })
     const book = createFleetBook({
       store: series,
       reports,
@@ -218,6 +231,7 @@ export async function createCoordinator(
         () => enrolment.supersede(),
         () => enrolment.shortenRevocations(),
         notice,
+        placeAgents,
         () => alerting.work()
       ],
       clock,
@@ -407,6 +421,7 @@ export async function createCoordinator(
       pageFingerprint: fingerprintOf(page),
       policies: policy.policies,
       fleetView,
+      everyMinute: () => book.everyMinute(),
       flush: async () => {
         await store.flush()
         await book.flush()

@@ -5,9 +5,11 @@ import type { AlertRule, AlertRuleChange, AlertRuleSetting } from '@starling/sha
 import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
 import type { HostFact } from '@starling/shared/heartbeat-report.ts'
+import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
+import type { ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, By, ReportBook, SpreadBook } from './ports.ts'
+import type { AgentRecord, Alert, By, PlacedBy, ReportBook, SpreadBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -110,9 +112,9 @@ export interface FleetQueries {
 }
 
 /** JSON where texts are. */
-export interface ReportedAgent {
-  readonly agent: AgentId
-  readonly site: SiteId
+export interface ReportedAgent extends ScopedMember {
+  readonly role: Role
+  readonly placedBy: PlacedBy
   readonly version: string
   readonly lastHeardAt: Millis | null
   readonly host: string

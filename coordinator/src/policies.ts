@@ -49,6 +49,8 @@ export interface Why {
 }
 
 export interface Policies {
+  /** What each scope says to those who have its newest. */
+  inForce(): Promise<ReadonlyMap<PolicyScope, PolicyDocument>>
   list(): Promise<{ readonly number: number; readonly scopes: readonly PolicyScopeView[] }>
   /** @throws StarlingError `unknown-policy` */
   show(scope: PolicyScope): Promise<PolicyScopeView>
@@ -148,7 +150,6 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
     return { target: scope, detail }
   }
 
-  /** What each scope says to those who have its newest. */
   async function documentsInForce(): Promise<Map<PolicyScope, PolicyDocument>> {
     const inForce = new Map<PolicyScope, PolicyDocument>()
     for (const { policy } of (await store.policies()).scopes) {
@@ -159,6 +160,7 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
   }
 
   return {
+    inForce: documentsInForce,
     async list() {
       const { number, scopes } = await store.policies()
       return { number, scopes: await Promise.all(scopes.map(({ policy }) => viewOf(policy))) }

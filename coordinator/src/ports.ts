@@ -20,6 +20,7 @@ import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { alertRulesWith, changedRule } from './core/alert-rules.ts'
 import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
 import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
+import type { Placeable, placements } from './core/placing.ts'
 import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { SpreadBook } from './core/spread-book.ts'
@@ -40,6 +41,9 @@ export interface AgentRecord {
   readonly revokedAt: Millis | null
 }
 
+/** Whether somebody has named an agent's site, or the policy's site definitions find it. */
+export type PlacedBy = 'name' | 'definitions'
+
 export interface TicketRecord {
   /** First 16 hex digits of the hash: names the ticket in lists without giving it away. */
   readonly id: string
@@ -49,6 +53,8 @@ export interface TicketRecord {
   readonly role: Role
   /** That machines which join with it are put into; null: none. */
   readonly group: string | null
+  /** Whether `site` counts, or is where it begins. */
+  readonly placedBy: PlacedBy
   readonly usesMax: number
   readonly createdAt: Millis
   readonly expiresAt: Millis
@@ -73,6 +79,9 @@ export interface AgentStore {
   putAgent(agent: AgentRecord): Promise<void>
   /** @returns false for an unknown agent */
   setGroup(agent: AgentId, group: string | null): Promise<boolean>
+  setPlacedBy(agent: AgentId, placedBy: PlacedBy): Promise<void>
+  /** @returns false: it belongs no more, or somebody has named a site for it */
+  place(agent: AgentId, site: SiteId): Promise<boolean>
   /**
    * Notes which machine an agent runs on. Its group is that of its old self if the ticket names none.
    * @returns others of that machine that are not revoked
@@ -203,6 +212,8 @@ export interface Noticing {
   readonly stillSuspected: typeof stillSuspected
   readonly noticedOf: typeof noticedOf
 }
+/** What the core finds of where agents belong. */
+export type Placements = typeof placements
 /** What the core decides of alerts. */
 export interface AlertDecisions {
   readonly alertRulesWith: typeof alertRulesWith
@@ -212,6 +223,7 @@ export interface AlertDecisions {
 export type {
   Alert,
   Measurement,
+  Placeable,
   Seen,
   ReportBook,
   RolloutCore,
@@ -436,7 +448,16 @@ export type ChangeStore = TicketStore &
   EventStore &
   Pick<
     AgentStore,
-    'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
+    | 'agent'
+    | 'putAgent'
+    | 'setGroup'
+    | 'setPlacedBy'
+    | 'place'
+    | 'joinedAs'
+    | 'outdated'
+    | 'supersede'
+    | 'revoke'
+    | 'decommission'
   > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
     readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>
