@@ -62,7 +62,7 @@ import { pageActions } from './wiring/page-actions.ts'
 import { openPeers } from './wiring/peers.ts'
 import { startProxy } from './wiring/proxy.ts'
 import { reloadOnChange } from './wiring/reloading.ts'
-import { statusOf } from './wiring/status.ts'
+import { showing, type Shown } from './wiring/status.ts'
 import { openUpstream } from './wiring/upstream.ts'
 
 export interface Agent {
@@ -290,7 +290,8 @@ async function start(
   let diskSeen: StoreUsage | null = null
   const insight = await openInsight({
     mind,
-    status: () => status(),
+    about: () => shown.about(),
+    status: () => shown.status(),
     store,
     flows,
     network,
@@ -374,8 +375,10 @@ async function start(
   proxy = listening.proxy
   const proxyAddress = urlOf(proxy.address, proxy.port)
 
-  const status = (): Promise<AgentStatus> =>
-    statusOf({ id: self, site, role, version, startedAt, proxyAddress }, page.address, {
+  const shown: Shown = showing(
+    { id: self, site, role, version, startedAt, proxyAddress },
+    () => page.address,
+    {
       link,
       network,
       peerBytes,
@@ -390,7 +393,8 @@ async function start(
       orders,
       corePolicy,
       live
-    })
+    }
+  )
   const actions = pageActions({
     store,
     pin,
@@ -404,7 +408,14 @@ async function start(
     intercept
   })
   const page = await createPage(
-    { status, onChange: listener => flows.onChange(listener), actions, insight, log },
+    {
+      ...shown,
+      knows: transfer => flows.knows(transfer),
+      onChange: listener => flows.onChange(listener),
+      actions,
+      insight,
+      log
+    },
     { ...config.page, dataFolder: config.dataFolder }
   )
   stops.push(() => page.stop())
@@ -505,7 +516,7 @@ async function start(
     role,
     proxyAddress,
     pageAddress: page.address,
-    status,
+    status: () => shown.status(),
     setCoordinatorPolicy,
     stop: () => stops.stop()
   }

@@ -4,6 +4,9 @@
  */
 import type { PageCollaborators } from '@starling/agent/page/page.ts'
 import { createPage, type Page } from '@starling/agent/page/page.ts'
+import { topmost } from '@starling/agent/flows/topmost.ts'
+import { busiestFirst } from '@starling/agent/flows/views.ts'
+import { isUnderWay } from '@starling/agent/page/routes.ts'
 import { createLog } from '@starling/agent/log.ts'
 import type {
   AgentStatus,
@@ -45,6 +48,7 @@ export function makeTransfer(
   const length = given.length ?? 256 * MiB
   return {
     validator: '"v1"',
+    completedAt: null,
     length,
     keptBytes: length,
     complete: (given.keptBytes ?? length) === length,
@@ -183,14 +187,22 @@ export async function startLocalPage(
     }
   }
   let looks = 0
+  const look = async (): Promise<AgentStatus> => {
+    looks++
+    // What is true when it is asked for, not when it is answered.
+    const { status } = local
+    await local.held
+    return status
+  }
   const collaborators: PageCollaborators = {
-    status: async () => {
-      looks++
-      // What is true when it is asked for, not when it is answered.
-      const { status } = local
-      await local.held
-      return status
+    status: look,
+    screen: async transfersMax => {
+      const status = await look()
+      const ranked = status.transfers.map(view => ({ ...view, underWay: isUnderWay(view) }))
+      const transfers = topmost(ranked, transfersMax, busiestFirst)
+      return { ...status, transfers, transfersTotal: status.transfers.length }
     },
+    knows: transfer => local.status.transfers.some(one => one.transfer === transfer),
     onChange: listener => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -202,6 +214,7 @@ export async function startLocalPage(
       why: transfer => local.insight.why(transfer),
       chunks: transfer => local.insight.chunks(transfer),
       peerInfo: () => local.insight.peerInfo(),
+      copies: () => local.insight.copies(),
       history: () => local.insight.history(),
       health: () => local.insight.health(),
       log: linesMax => local.insight.log(linesMax),

@@ -184,6 +184,17 @@ it('a peer is looked at over all transfers', () => {
   ])
 })
 
+it('what nobody is after is told as a number of copies, by those that have told what they have', () => {
+  const one = scene()
+  for (const peer of ['all', 'some', 'silent']) one.joins(peer)
+  one.has('all', ...entries.map(([chunk]) => chunk))
+  one.has('some', 0)
+  expect(one.core.lookAtPeers(1000).map(({ transfers }) => transfers)).toEqual([[], [], []])
+  expect([...one.core.lookAtCopies()]).toEqual([[transfer, { whole: 1, told: 2 }]])
+  one.core.step({ type: 'peer-left', peer: 'all' }, 1000)
+  expect([...one.core.lookAtCopies()]).toEqual([[transfer, { whole: 0, told: 1 }]])
+})
+
 it('looking changes nothing: who is watched decides as who is not', () => {
   const run = (watched: boolean): Array<AgentEffect | number | null> => {
     const one = scene()
@@ -193,6 +204,7 @@ it('looking changes nothing: who is watched decides as who is not', () => {
       if (watched) {
         one.core.lookAt(transfer, at)
         one.core.lookAtPeers(at)
+        one.core.lookAtCopies()
         one.core.moving(transfer)
       }
       const effects = one.core.step(event, at)

@@ -88,6 +88,8 @@ export interface Transfer {
 export interface Transfers {
   /** From memory, or as the store knows it; undefined when neither does. */
   readonly get: (id: TransferId) => Transfer | undefined
+  /** From memory only: who looks at all of them opens none. */
+  readonly peek: (id: TransferId) => Transfer | undefined
   /** Idempotent; a newer head replaces the old one. */
   readonly open: (head: SignedHead) => Transfer
   /** Gone at once for everyone here; resolves when the store has removed it, too. Never rejects. */
@@ -214,6 +216,7 @@ export function createTransfers(
 
   return {
     get,
+    peek: id => byId.get(id),
     open(head) {
       const known = get(head.transfer)
       const transfer = known ?? add(head, undefined)

@@ -105,7 +105,16 @@ export const routes: readonly Route[] = [
   view('/api/v1/peers', status => status.peers),
   view('/api/v1/upstreams', status => status.upstreams),
   view('/api/v1/counters', ({ totals, refusals, startedAt, now }) => ({ totals, refusals, startedAt, now })),
-  view('/api/v1/cache', ({ store, transfers }) => ({ store, transfers })),
+  {
+    method: 'GET',
+    path: '/api/v1/cache',
+    change: false,
+    async answer({ status, insight }, response) {
+      const { store, transfers, peers } = await status()
+      const copies = Object.fromEntries(insight.copies())
+      sendJson(response, 200, { store, transfers, peers: peers.length, copies })
+    }
+  },
   {
     method: 'GET',
     path: '/api/v1/events',
@@ -292,9 +301,8 @@ export function findRoute(method: string, path: string): Found {
 }
 
 /** @throws StarlingError `unknown-transfer` */
-export async function knownTransfer(id: string, status: () => Promise<AgentStatus>): Promise<TransferId> {
-  const known = isTransferId(id) && (await status()).transfers.some(({ transfer }) => transfer === id)
-  if (!known) throw unknownTransfer()
+export function knownTransfer(id: string, knows: (transfer: TransferId) => boolean): TransferId {
+  if (!isTransferId(id) || !knows(id)) throw unknownTransfer()
   return id
 }
 

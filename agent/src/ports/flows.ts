@@ -66,6 +66,8 @@ export interface TransferView {
   readonly complete: boolean
   readonly pinned: boolean
   readonly lastUsedAt: Millis
+  /** Null: it is not complete, or was so before this was written down. */
+  readonly completedAt: Millis | null
   readonly readers: number
   readonly peers: number
   readonly bytes: Readonly<ByteCounters>
