@@ -70,10 +70,7 @@ function Frame() {
     document.title = view === 'now' ? 'Starling' : `${t(`nav.${view}`)} · Starling`
   }, [view, t])
   const health = useAsked<Health>('/api/v1/health', view === 'health' ? 5000 : 30_000)
-  const peers = useAsked<PeerInfoView>(
-    view === 'peers' || view === 'cache' ? '/api/v1/peer-info' : null,
-    view === 'peers' ? 2000 : 10_000
-  )
+  const peers = useAsked<PeerInfoView>(view === 'peers' ? '/api/v1/peer-info' : null, 2000)
 
   return (
     <div class={live === 'lost' ? 'stale' : ''}>
@@ -134,7 +131,7 @@ function Frame() {
         {view === 'health' && <HealthView health={health} />}
         {view === 'policy' && <PolicyView />}
         {view === 'log' && <LogView />}
-        {view === 'cache' && <CacheView peers={peers} />}
+        {view === 'cache' && <CacheView />}
         {status !== null && view === 'now' && (
           <NowView
             status={status}
