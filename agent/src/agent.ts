@@ -233,7 +233,16 @@ async function start(
   )
   stops.push(() => upstream.close())
   const { bulk, network } = await openPeers(
-    { identity, tls, trust, dials, group: () => policy.now().peers.group, log, stops },
+    {
+      identity,
+      tls,
+      trust,
+      dials,
+      group: () => policy.now().peers.group,
+      host: () => host.now(),
+      log,
+      stops
+    },
     config,
     { site, role, member }
   )

@@ -57,6 +57,7 @@ export function makeTransfer(
     readers: 0,
     peers: 0,
     bytes: noBytes,
+    passesThrough: false,
     problems: [],
     ...given
   }
@@ -68,6 +69,8 @@ export function makePeer(given: Partial<PeerView> & Pick<PeerView, 'id'>): PeerV
     role: 'agent',
     address: '/ip4/192.0.2.7/tcp/17830',
     capabilities: [],
+    name: null,
+    network: null,
     bytesFrom: 0,
     bytesTo: 0,
     connectedAt: Date.now() - 5 * minuteMs,
