@@ -33,6 +33,9 @@ const retryShape = z.strictObject({
 
 const codeShape = z.strictObject({ code: z.string().max(64) })
 
+/** As many chunk maps as one listener is told of: more than fit a screen. */
+export const mapsShownMax = 8
+
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `:id` stands for a transfer that the agent knows. */
@@ -120,8 +123,8 @@ export const routes: readonly Route[] = [
     path: '/api/v1/events',
     change: false,
     async answer(tools, response, _transfer, _body, query) {
-      const shown = query.get('transfer')
-      if (shown !== null && !isTransferId(shown)) throw unknownTransfer()
+      const shown = [...new Set(query.getAll('transfer'))].slice(0, mapsShownMax)
+      if (!shown.every(isTransferId)) throw unknownTransfer()
       response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
       response.flushHeaders()
       if (!tools.events.add(response, shown)) response.end('retry: 10000\n\n')

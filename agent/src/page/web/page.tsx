@@ -40,7 +40,7 @@ function Frame() {
   const place = usePlace()
   const view: View = views.find(name => name === place.path[0]) ?? 'now'
   const [status, setStatus] = useState<Status | null>(null)
-  const [chunks, setChunks] = useState<ChunkMap | null>(null)
+  const [chunks, setChunks] = useState<ReadonlyMap<string, ChunkMap>>(new Map())
   const [, tick] = useState(0)
   const rates = useRef(new Rates())
   const perSecond = rates.current.at(performance.now())
@@ -48,10 +48,15 @@ function Frame() {
     .filter(one => isUnderWay(one, perSecond))
     // A card stays where it is while its reader looks at it.
     .toSorted((one, other) => (one.key === other.key ? 0 : one.key < other.key ? -1 : 1))
-  const [shown, show] = useShown(active.map(({ transfer }) => transfer))
-  const looksAt = view === 'now' && shown !== null ? `?transfer=${shown}` : ''
-  const live = useEvents(`/api/v1/events${looksAt}`, ['status', 'chunks'], (data, name) => {
-    if (name === 'chunks') return setChunks(data as ChunkMap)
+  const [shown, toggle] = useShown(active.map(({ transfer }) => transfer))
+  const looksAt = view === 'now' ? shown.map(id => `transfer=${id}`).join('&') : ''
+  const live = useEvents(`/api/v1/events?${looksAt}`, ['status', 'chunks'], (data, name) => {
+    if (name === 'chunks') {
+      const map = data as ChunkMap
+      return setChunks(
+        old => new Map([...[...old].filter(([id]) => shown.includes(id)), [map.transfer, map] as const])
+      )
+    }
     const next = data as Status
     // An upgraded agent brings its own page.
     if (status !== null && status.version !== next.version) location.reload()
@@ -140,7 +145,7 @@ function Frame() {
             active={active}
             shown={shown}
             chunks={chunks}
-            show={show}
+            toggle={toggle}
           />
         )}
         {status !== null && view === 'savings' && <SavingsView status={status} />}
