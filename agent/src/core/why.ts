@@ -74,8 +74,12 @@ export interface PeerReasons {
   'does-not-know-it': Nothing
   banned: { ms: Millis }
   'sent-corrupt': { strikes: number; ms: Millis }
+  /** The same, and it may be asked again. */
+  'sent-corrupt-before': { strikes: number }
   /** It failed again and again, or never delivered: not believed until it does. */
   failing: { failures: number; ms: Millis }
+  /** The same, and it may be asked again. */
+  unproven: Nothing
   busy: { ms: Millis }
   'queue-full': { requests: number }
   /** A gateway is one port for the whole site: asked only for what no agent has. */
@@ -326,9 +330,13 @@ function peerReasons(
   if (seen.open > 0) reasons.push({ code: 'asked', params: { requests: seen.open } })
   if (bannedMs > 0) reasons.push({ code: 'banned', params: { ms: bannedMs } })
   else if (look.isTroubled && strikes > 0)
-    reasons.push({ code: 'sent-corrupt', params: { strikes, ms: restsMs } })
-  else if (look.isTroubled || (restsMs > 0 && failures > 0))
-    reasons.push({ code: 'failing', params: { failures, ms: restsMs } })
+    reasons.push(
+      restsMs > 0
+        ? { code: 'sent-corrupt', params: { strikes, ms: restsMs } }
+        : { code: 'sent-corrupt-before', params: { strikes } }
+    )
+  else if (restsMs > 0 && failures > 0) reasons.push({ code: 'failing', params: { failures, ms: restsMs } })
+  else if (look.isTroubled) reasons.push({ code: 'unproven', params: {} })
   else if (restsMs > 0) reasons.push({ code: 'busy', params: { ms: restsMs } })
   if (!seen.isKnown) reasons.push({ code: 'does-not-know-it', params: {} })
   else if (seen.useful === 0) reasons.push({ code: 'has-nothing-needed', params: {} })

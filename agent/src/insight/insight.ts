@@ -136,6 +136,12 @@ export function createInsight(parts: InsightParts): RunningInsight {
     if (history.note(parts.totals(), completedFiles, farBytes)) isHistoryNew = true
   }
 
+  function pinnedBytes(): Bytes {
+    let bytes: Bytes = 0
+    for (const { pinned, keptBytes } of store.outlines()) if (pinned) bytes += keptBytes
+    return bytes
+  }
+
   function urlOf(look: TransferLook | null): string | null {
     return look?.url == null ? null : withoutQuery(look.url)
   }
@@ -201,6 +207,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
       bulkPort: parts.bulkPort(),
       platform: process.platform,
       disk: status.store,
+      pinnedBytes: pinnedBytes(),
+      mode: parts.mode(),
       clockOffsetMs: parts.clockOffsetMs(),
       policyProblems: parts.configProblems(),
       policyWaiting: parts.waiting().map(({ path }) => path),
