@@ -80,6 +80,8 @@ export interface Transfer {
   upstreamHeaders: Readonly<Record<string, string>>
   /** When each chunk came in this process, by `arrivals`; 0: it was there before. */
   readonly arrivedAs: Uint32Array
+  /** The disk or the quota did not take the last chunk: what comes is passed on and not kept. */
+  passesThrough: boolean
   readonly bytes: ByteCounters
   readonly sources: Set<AgentId>
   readonly problems: string[]
@@ -161,6 +163,7 @@ export function createTransfers(
       isBackground: false,
       upstreamHeaders: {},
       arrivedAs: new Uint32Array(chunks),
+      passesThrough: false,
       bytes: noBytes(),
       sources: new Set(),
       problems: []

@@ -88,6 +88,7 @@ function viewOf({ head, kept, moving }: Seen): TransferView {
     readers: moving?.readers.size ?? 0,
     peers: moving?.sources.size ?? 0,
     bytes: moving === undefined ? noBytes() : { ...moving.bytes },
+    passesThrough: moving?.passesThrough ?? false,
     problems: [...(moving?.problems ?? [])]
   }
 }

@@ -71,6 +71,8 @@ export interface TransferView {
   readonly readers: number
   readonly peers: number
   readonly bytes: Readonly<ByteCounters>
+  /** For want of room, what comes is given to whoever reads it and not kept. */
+  readonly passesThrough: boolean
   /** The last few problems, for people. */
   readonly problems: readonly string[]
 }

@@ -165,7 +165,8 @@ function Contents(props: { readonly cache: CacheAnswer; readonly changed: () => 
         <>
           {nameCell(one)}
           <span class="host">
-            {format.bytes(one.length)} · {format.share(one.keptBytes, one.length)} · {copiesText(one)}
+            {format.bytes(one.length)} · {format.share(one.keptBytes, one.length)} · {t('cache.copies')}:{' '}
+            {copiesText(one)}
           </span>
           <span class="host">
             {one.completedAt !== null && `${t('cache.completeSince', { age: ageText(one) })} · `}

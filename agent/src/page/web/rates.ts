@@ -16,6 +16,10 @@ const lan = 'lan'
 const origin = 'origin'
 const given = 'given'
 
+function receivedOf({ bytes }: TransferView): number {
+  return bytes.fromPeers + bytes.fromGateway + bytes.fromUpstream
+}
+
 /** What moves: bytes that arrive, or, once all are here, bytes that leave to programs; and those of the whole agent. */
 function sampleOf({ transfers, totals }: Moving, at: number): Sample {
   return {
@@ -25,7 +29,8 @@ function sampleOf({ transfers, totals }: Moving, at: number): Sample {
         transfer =>
           [
             transfer.transfer as string,
-            transfer.complete ? transfer.bytes.toClients : transfer.keptBytes
+            // What came, and not what was kept of it: a full disk keeps nothing of what flows past.
+            transfer.complete ? transfer.bytes.toClients : receivedOf(transfer)
           ] as const
       ),
       [lan, totals.fromPeers + totals.fromGateway],
