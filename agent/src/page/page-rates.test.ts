@@ -36,6 +36,14 @@ describe('rates on the page', () => {
     expect(rates.at(1000).of('aa')).toBe(500)
   })
 
+  test('what has just begun is measured since it was seen', () => {
+    const rates = new Rates()
+    rates.add({ ...status(0), transfers: [] }, 0)
+    rates.add(status(100), 3000)
+    rates.add(status(1100), 4000)
+    expect(rates.at(4000).of('aa')).toBe(1000)
+  })
+
   test('what a full disk lets pass moves as well as what is kept', () => {
     const rates = new Rates()
     rates.add(status(0, false, 0, 0), 0)
