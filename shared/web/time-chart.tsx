@@ -22,7 +22,7 @@ export interface Line {
   readonly values: ReadonlyArray<number | null>
 }
 
-export interface ChartWords {
+interface ChartWords {
   /** On the switch between the two. */
   readonly asTable: string
   readonly asChart: string

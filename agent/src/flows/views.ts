@@ -11,7 +11,7 @@ import { topmost } from './topmost.ts'
 import type { Transfer, Transfers } from './transfers.ts'
 
 /** What decides who is shown first. */
-export interface Rank {
+interface Rank {
   readonly transfer: TransferId
   readonly underWay: boolean
   readonly lastUsedAt: Millis

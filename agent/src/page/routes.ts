@@ -34,7 +34,7 @@ const retryShape = z.strictObject({
 const codeShape = z.strictObject({ code: z.string().max(64) })
 
 /** As many chunk maps as one listener is told of: more than fit a screen. */
-export const mapsShownMax = 8
+const mapsShownMax = 8
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
