@@ -50,6 +50,8 @@ export function LongTable<Row>(props: {
   table.setOptions(options)
   useEffect(() => table._didMount(), [table])
   useEffect(() => table._willUpdate())
+  // It remembers how high rows were: a window that became narrow has higher ones.
+  useEffect(() => table.measure(), [table, rowHeightPx])
   const items: readonly VirtualItem[] = table.getVirtualItems()
   const last = items.at(-1)?.index ?? 0
   useEffect(() => {
