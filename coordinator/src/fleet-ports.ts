@@ -78,7 +78,9 @@ export interface AgentFilter {
   readonly problem?: string | undefined
   readonly version?: string | undefined
   readonly search?: string | undefined
-  readonly after?: string | undefined
+  readonly sort?: 'id' | 'newest' | undefined
+  /** The last one of the page before. */
+  readonly after?: Pick<AgentRecord, 'agent' | 'enrolledAt'> | undefined
   readonly count: number
   /** Who was heard after this is online. */
   readonly onlineSince: Millis
@@ -141,7 +143,9 @@ export interface FleetBook {
 }
 
 export interface FleetView {
-  agents(filter: Omit<AgentFilter, 'onlineSince'>): Promise<Answered<typeof view.listAgents>>
+  agents(
+    filter: Omit<AgentFilter, 'onlineSince' | 'after'> & { readonly after?: string | undefined }
+  ): Promise<Answered<typeof view.listAgents>>
   /** @throws StarlingError `unknown-agent` */
   agent(agent: AgentId): Promise<Answered<typeof view.showAgent>>
   sites(site?: SiteId): Promise<Answered<typeof view.listSites>>

@@ -53,10 +53,12 @@ export function createFleetView({
   const view: FleetView = {
     async agents(filter) {
       const since = onlineFrom()
-      const agents = await store.find({ ...filter, onlineSince: since })
+      const after = filter.after === undefined ? undefined : placeOf(filter.after)
+      const agents = await store.find({ ...filter, after, onlineSince: since })
+      const last = agents.at(-1)
       return {
         agents: agents.map(agent => shown(agent, since)),
-        next: agents.length < filter.count ? null : (agents.at(-1)?.agent ?? null)
+        next: last === undefined || agents.length < filter.count ? null : placeAfter(last, filter.sort)
       }
     },
     async agent(id) {
@@ -180,4 +182,14 @@ function noCounts(): Record<string, number> {
 
 function addCounts(to: Record<string, number>, names: readonly string[], count: number): void {
   for (const name of names) if (name !== '') to[name] = (to[name] ?? 0) + count
+}
+
+/** How a page is told where the one before has ended. */
+function placeAfter({ agent, enrolledAt }: FoundAgent, sort: 'id' | 'newest' = 'id'): string {
+  return sort === 'newest' ? `${enrolledAt}.${agent}` : agent
+}
+
+function placeOf(after: string): Pick<FoundAgent, 'agent' | 'enrolledAt'> {
+  const [, enrolledAt = '0', agent = after] = /^(\d{1,15})\.(.+)$/.exec(after) ?? []
+  return { agent: agent as AgentId, enrolledAt: Number(enrolledAt) }
 }

@@ -48,7 +48,8 @@ export const listAgents = operation({
     problem: z.string().max(64).optional(),
     version: z.string().max(64).optional(),
     search: z.string().max(256).optional().describe('part of an id or of a host name'),
-    after: z.string().max(64).optional().describe('`next` of the page before'),
+    sort: z.enum(['id', 'newest']).default('id').describe('`newest`: who has joined last is first'),
+    after: z.string().max(96).optional().describe('`next` of the page before, in the same order'),
     count: z.coerce.number().int().min(1).max(1000).default(200)
   }),
   siteOf: ({ query }) => query.site,
