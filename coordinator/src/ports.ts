@@ -256,7 +256,12 @@ export interface HeardRecord {
 export interface StoredPolicies {
   /** Grows with each change of any scope, and is never less than the time of the last one. */
   readonly number: number
-  readonly scopes: ReadonlyArray<{ readonly policy: ScopePolicy; readonly revision: number }>
+  readonly scopes: ReadonlyArray<{
+    readonly policy: ScopePolicy
+    readonly revision: number
+    /** Null: it has no version. */
+    readonly newest: PolicyVersion | null
+  }>
 }
 
 export interface PolicyStore {
