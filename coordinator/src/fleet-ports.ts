@@ -7,7 +7,7 @@ import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
 import type { HostFact } from '@starling/shared/heartbeat-report.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, By, ReportBook, SpreadBook } from './ports.ts'
+import type { AgentRecord, Alert, By, PaceBook, ReportBook, SpreadBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -136,6 +136,7 @@ export interface FleetBook {
   heard(member: AgentRecord, body: HeartbeatRequest): HeartbeatRequest | null
   readonly reports: Pick<ReportBook, 'of' | 'all' | 'contents'>
   readonly spread: Pick<SpreadBook, 'of'>
+  readonly paces: Pick<PaceBook, 'of'>
   flush(): Promise<void>
   /** One minute's end: what the timers do. */
   everyMinute(): Promise<void>

@@ -22,6 +22,7 @@ import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
 import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
 import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
+import type { PaceBook } from './core/pace-book.ts'
 import type { SpreadBook } from './core/spread-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -213,6 +214,7 @@ export type {
   Alert,
   Measurement,
   Seen,
+  PaceBook,
   ReportBook,
   RolloutCore,
   RolloutEvent,

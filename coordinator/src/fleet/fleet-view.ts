@@ -32,7 +32,7 @@ export function createFleetView({
 }: {
   readonly store: FleetQueries
   readonly series: SeriesStore
-  readonly book: Pick<FleetBook, 'reports' | 'spread'>
+  readonly book: Pick<FleetBook, 'reports' | 'spread' | 'paces'>
   readonly isOnline: (agent: AgentId) => boolean
   readonly standingOf: (member: AgentRecord) => Standing | null
   readonly heartbeatMs: Millis
@@ -76,11 +76,13 @@ export function createFleetView({
         host: live?.host ?? written(found.host),
         counters: live?.counters ?? written(found.counters),
         contents: [...(live?.swarm.values() ?? [])].map(
-          ({ transfer, name = '', length = 0, complete, share = 0 }) => ({
+          ({ transfer, name = '', length = 0, complete, share = 0, wanBytes = 0 }) => ({
             transfer,
             name,
             length,
-            share: complete ? 1 : share
+            share: complete ? 1 : share,
+            wanBytes,
+            bytesPerSecond: complete ? null : book.paces.of(id, transfer, length, now())
           })
         ),
         policy:

@@ -65,7 +65,16 @@ export const showAgent = operation({
   answer: agentShape.extend({
     host: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
     counters: z.record(z.string(), z.number()),
-    contents: z.array(z.object({ transfer: z.string(), name: z.string(), length: count, share: z.number() })),
+    contents: z.array(
+      z.object({
+        transfer: z.string(),
+        name: z.string(),
+        length: count,
+        share: z.number(),
+        wanBytes: bytes.describe('fetched from beyond the site by this agent since it started'),
+        bytesPerSecond: bytes.nullable().describe('null: it is complete, or nothing is known of it yet')
+      })
+    ),
     policy: z
       .object({ standing: z.enum(['has', 'awaited', 'refused', 'unaware']), reason: z.string() })
       .nullable()

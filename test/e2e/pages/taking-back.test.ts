@@ -242,6 +242,12 @@ describeInBrowser("taking back on the coordinator's page", browser => {
       // It ends where it is now, by itself.
       await play.waitFor(patience)
       await expect.poll(async () => Number(await slider.inputValue())).toBeGreaterThanOrEqual(Number(now))
+      await grows()
+      await page.goto(`${addressOf(coordinator)}#/agents/${made.id}`)
+      const download = page.getByRole('row').filter({ hasText: 'big.cab' })
+      await download.getByText(/B\/s$/).waitFor()
+      await download.getByText('1 B over the WAN').waitFor()
+      await looksWell(page, 'coordinator-agent-downloads')
     })
   })
 
