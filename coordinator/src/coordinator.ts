@@ -24,6 +24,7 @@ import * as noticing from './core/noticing.ts'
 import { placements } from './core/placing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
+import { PaceBook } from './core/pace-book.ts'
 import { SpreadBook } from './core/spread-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
@@ -171,6 +172,7 @@ export async function createCoordinator(
     })
     const reports = new ReportBook()
     const spread = new SpreadBook(() => reports.all())
+    const paces = new PaceBook()
     const belonging: Pick<FleetPort, 'enrolled' | 'revoked'> = {
       enrolled(agent, site, role) {
         fleet.enrolled(agent, site, role)
@@ -180,6 +182,7 @@ export async function createCoordinator(
         const told = reports.of(agent)
         reports.forget(agent)
         spread.changed(told, null, clock())
+        paces.heard(agent, null, clock())
       }
     }
     undo.push(await followMembers(database.listen, store, belonging, log))
@@ -224,6 +227,7 @@ export async function createCoordinator(
       store: series,
       reports,
       spread,
+      paces,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => leader('figures', onLeader),

@@ -23,6 +23,7 @@ import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing
 import type { Placeable, placements } from './core/placing.ts'
 import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
+import type { PaceBook } from './core/pace-book.ts'
 import type { SpreadBook } from './core/spread-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -225,6 +226,7 @@ export type {
   Measurement,
   Placeable,
   Seen,
+  PaceBook,
   ReportBook,
   RolloutCore,
   RolloutEvent,
@@ -268,7 +270,12 @@ export interface HeardRecord {
 export interface StoredPolicies {
   /** Grows with each change of any scope, and is never less than the time of the last one. */
   readonly number: number
-  readonly scopes: ReadonlyArray<{ readonly policy: ScopePolicy; readonly revision: number }>
+  readonly scopes: ReadonlyArray<{
+    readonly policy: ScopePolicy
+    readonly revision: number
+    /** Null: it has no version. */
+    readonly newest: PolicyVersion | null
+  }>
 }
 
 export interface PolicyStore {
