@@ -22,7 +22,7 @@ const well: HealthFacts = {
   clockOffsetMs: 0,
   policyProblems: [],
   policyWaiting: [],
-  peering: { allowed: true, why: '' },
+  peering: { allowed: true, why: '', reason: null },
   proxy: { kind: 'answered', ms: 2 },
   proxyAddress: 'http://127.0.0.1:17831'
 }
@@ -92,7 +92,7 @@ describe('health', () => {
     ['clock', { clockOffsetMs: 2 * hourMs }, 'bad clock-wrong'],
     ['clock', { coordinator: { kind: 'none', since: 0, problem: null } }, 'unknown clock-unknown'],
     ['policy', { policyProblems: ['x is wrong'] }, 'warn policy-problem'],
-    ['policy', { peering: { allowed: false, why: 'battery' } }, 'warn policy-no-peering'],
+    ['policy', { peering: { allowed: false, why: 'battery', reason: null } }, 'warn policy-no-peering'],
     ['policy', { policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['proxy', { proxy: { kind: 'failed', problem: 'refused' } }, 'bad proxy-fails']
   ])('of %s with %j is %s', (name, given, expected) => {
