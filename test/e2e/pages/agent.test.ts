@@ -15,6 +15,7 @@ import { foreignHost, visit } from './browser.ts'
 import { describeInBrowser } from './in-browser.ts'
 import { attackFrom, openForeignPage } from './foreign-page.ts'
 import { looksWell } from './looks.ts'
+import { englishIn } from './other-words.ts'
 
 const house = openHouse()
 /** Bytes of a real download, on a loaded machine. */
@@ -199,7 +200,13 @@ describeInBrowser("the agent's page", browser => {
       async page => {
         await page.locator('html[lang=zh-Hans]').waitFor()
         await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
-        await looksWell(page, 'agent-now-zh')
+        for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+          const name = (await link.textContent()) ?? ''
+          await link.click()
+          await page.locator('main h2').first().waitFor()
+          expect(await englishIn(page), name).toEqual([])
+          await looksWell(page, `agent-zh-${new URL(page.url()).hash}`)
+        }
       },
       { language: 'zh-CN' }
     )

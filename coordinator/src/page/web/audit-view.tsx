@@ -130,7 +130,14 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
             </td>
             <td class="whole" data-column={t('audit.details')}>
               <details>
-                <summary>{entry.detail === '' ? t('audit.more') : safeText(entry.detail)}</summary>
+                <summary>
+                  {entry.detail === '' ? (
+                    t('audit.more')
+                  ) : (
+                    // As it was written down, which is what the hash is over.
+                    <span lang="en">{safeText(entry.detail)}</span>
+                  )}
+                </summary>
                 <dl class="facts">
                   {(
                     [
