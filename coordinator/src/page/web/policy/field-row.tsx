@@ -39,7 +39,7 @@ export function FieldRow(props: {
           </label>
         )}
         {field.insteadUse !== null && <p class="note">{t('policy.old', { name: field.insteadUse })}</p>}
-        {field.title !== null && <p class="field-title">{field.title}</p>}
+        {field.title !== null && <p>{field.title}</p>}
         <p lang={field.lang}>{t('policy.sentence', { text: field.what })}</p>
         <details>
           <summary>{t('policy.more')}</summary>
