@@ -9,6 +9,7 @@ import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
+import type { Millis } from '@starling/shared/units.ts'
 import { hash32 } from '@starling/shared/prng.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { readCheckedConfig } from './config-checked.ts'
@@ -100,8 +101,11 @@ export interface AgentTools {
   readonly source?: ConfigSource | null
   /** How the machine's state is read; by default as this system tells it. */
   readonly system?: SystemReader
-  /** Asks for this agent to be stopped and made anew: it belongs to another site now. Absent: people are told that it must be. */
-  readonly startAnew?: ((why: string) => void) | null
+  /**
+   * Asks for this agent to be stopped and made anew once it has belonged to another site for so long; null: it does no more. Absent:
+   * people are told that it must be.
+   */
+  readonly startAnew?: ((wish: { readonly why: string; readonly afterMs: Millis } | null) => void) | null
 }
 
 /**
@@ -166,9 +170,9 @@ async function start(
   const problem = (sentence: string): void => {
     reporter.problem(sentence)
   }
-  const placedElsewhere = (why: string): void => {
+  const placedElsewhere = (why: string, afterMs: Millis): void => {
     if (startAnew === null) problem(`${why}: restart it to take that up.`)
-    else startAnew(why)
+    else startAnew({ why, afterMs })
   }
 
   // Who this agent is, whose word counts, and where it belongs.
@@ -204,13 +208,14 @@ async function start(
       farUploadBytesThisMonth: farUploads.now()
     }),
     changed(next, before) {
-      const findsItsSite = member === null
+      // Where it is, is not told by a coordinator, nor by the ticket that it will join with.
+      const isPlaced = member !== null || ticketSite !== null
       const allowedPrivate = live.now().upstream.allowPrivate
       followPolicy(
         {
           corePolicy,
           role,
-          findsItsSite,
+          site: isPlaced ? null : site,
           allowedPrivate,
           upstream,
           network,
@@ -218,6 +223,7 @@ async function start(
           lookAtDisk,
           emit,
           placedElsewhere,
+          staysHere: () => startAnew?.(null),
           log
         },
         next,
@@ -511,7 +517,9 @@ async function start(
         onMember(now) {
           const changed = peers !== null && (now.site !== site || now.role !== role)
           member = now
-          if (changed) placedElsewhere(`The coordinator moved this agent to site ${now.site} as ${now.role}`)
+          if (changed)
+            placedElsewhere(`The coordinator moved this agent to site ${now.site} as ${now.role}`, 0)
+          else if (peers !== null) startAnew?.(null)
         }
       }
     )

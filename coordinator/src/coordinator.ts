@@ -21,7 +21,7 @@ import { alertRulesWith, changedRule } from './core/alert-rules.ts'
 import { stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import * as noticing from './core/noticing.ts'
-import { placements } from './core/placing.ts'
+import { placementOf } from './core/placing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
 import { PaceBook } from './core/pace-book.ts'
@@ -216,8 +216,8 @@ export async function createCoordinator(
     })
     const placeAgents = createPlacer({
       store: noticedStore(database),
-      inForce: () => policy.policies.inForce(),
-      decide: placements,
+      said: () => policy.policies.said(),
+      decide: placementOf,
       place: (agent, site, why) => enrolment.place(agent, site, why),
       heartbeatMs: config.heartbeatMs,
       clock,

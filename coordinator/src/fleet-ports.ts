@@ -117,6 +117,7 @@ export interface FleetQueries {
 export interface ReportedAgent extends ScopedMember {
   readonly role: Role
   readonly placedBy: PlacedBy
+  readonly enrolledAt: Millis
   readonly version: string
   readonly lastHeardAt: Millis | null
   readonly host: string

@@ -13,6 +13,7 @@ import {
   pause,
   resume,
   rollBack,
+  versionFor,
   wholeScope,
   type PolicyVersion,
   type ScopePolicy,
@@ -29,7 +30,8 @@ import type {
   PolicyChange,
   PolicyRecord,
   PolicyStore,
-  RolloutView
+  RolloutView,
+  SaidPolicies
 } from './ports.ts'
 
 /** One percent finds what breaks at once, ten what breaks some; each is watched for two windows of five minutes. */
@@ -40,6 +42,8 @@ const usualStages: readonly Stage[] = [1, 10, 50, 100].map(percent => ({
 /** One machine, or the few of a site, have nobody to go before them. */
 const oneStage: readonly Stage[] = [{ who: wholeScope, holdMs: 10 * minuteMs }]
 const triesMax = 5
+/** Versions never change. */
+const knownMax = 1000
 
 export type RolloutOrder = 'pause' | 'resume' | 'advance'
 
@@ -50,8 +54,8 @@ export interface Why {
 }
 
 export interface Policies {
-  /** What each scope says to those who have its newest. */
-  inForce(): Promise<ReadonlyMap<PolicyScope, PolicyDocument>>
+  /** What each scope says to each agent by now, rollouts being where they are. */
+  said(): Promise<SaidPolicies>
   list(): Promise<{ readonly number: number; readonly scopes: readonly PolicyScopeView[] }>
   /** @throws StarlingError `unknown-policy` */
   show(scope: PolicyScope): Promise<PolicyScopeView>
@@ -105,7 +109,7 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
 
   const impact = createFleetImpact()
   /** The documents in force as they were read last: a version never changes. */
-  let known = new Map<string, PolicyDocument>()
+  const known = new Map<string, PolicyDocument>()
 
   function shownOf(policy: ScopePolicy, newest: PolicyVersion | null): PolicyScopeView {
     return { ...policy, newest, seen: isActive(policy.rollout) ? view(policy.scope) : null }
@@ -168,21 +172,42 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
 
   async function documentsInForce(): Promise<Map<PolicyScope, PolicyDocument>> {
     const inForce = new Map<PolicyScope, PolicyDocument>()
-    const read = new Map<string, PolicyDocument>()
     for (const { policy } of (await store.policies()).scopes) {
       const version = isActive(policy.rollout) ? policy.rollout.to : policy.current
-      if (version === null) continue
-      const name = `${policy.scope}@${version}`
-      const document = known.get(name) ?? (await versionOf(policy.scope, version)).document
-      read.set(name, document)
-      inForce.set(policy.scope, document)
+      if (version !== null) inForce.set(policy.scope, await documentOf(policy.scope, version))
     }
-    known = read
     return inForce
   }
 
+  const nameOf = (scope: PolicyScope, version: PolicyVersion): string => `${scope}@${version}`
+
+  async function documentOf(scope: PolicyScope, version: PolicyVersion): Promise<PolicyDocument> {
+    const name = nameOf(scope, version)
+    const document = known.get(name) ?? (await versionOf(scope, version)).document
+    if (known.size >= knownMax) known.clear()
+    known.set(name, document)
+    return document
+  }
+
+  async function said(): Promise<SaidPolicies> {
+    const policies = new Map((await store.policies()).scopes.map(({ policy }) => [policy.scope, policy]))
+    const documents = new Map<string, PolicyDocument>()
+    for (const { scope, current, rollout } of policies.values()) {
+      for (const version of [current, isActive(rollout) ? rollout.to : null])
+        if (version !== null) documents.set(nameOf(scope, version), await documentOf(scope, version))
+    }
+    return {
+      documents: [...documents.values()],
+      to(scope, member) {
+        const policy = policies.get(scope)
+        const version = policy === undefined ? null : versionFor(policy, member)
+        return version === null ? null : documents.get(nameOf(scope, version))!
+      }
+    }
+  }
+
   return {
-    inForce: documentsInForce,
+    said,
     async list() {
       const { number, scopes } = await store.policies()
       return { number, scopes: scopes.map(({ policy, newest }) => shownOf(policy, newest)) }

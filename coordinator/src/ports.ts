@@ -20,7 +20,7 @@ import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { alertRulesWith, changedRule } from './core/alert-rules.ts'
 import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
 import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
-import type { Placeable, placements } from './core/placing.ts'
+import type { placementOf } from './core/placing.ts'
 import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
 import type { PaceBook } from './core/pace-book.ts'
@@ -213,8 +213,14 @@ export interface Noticing {
   readonly stillSuspected: typeof stillSuspected
   readonly noticedOf: typeof noticedOf
 }
+export interface SaidPolicies {
+  /** What some agent is told. */
+  readonly documents: readonly PolicyDocument[]
+  to(scope: PolicyScope, member: ScopedMember): PolicyDocument | null
+}
+
 /** What the core finds of where agents belong. */
-export type Placements = typeof placements
+export type PlacementOf = typeof placementOf
 /** What the core decides of alerts. */
 export interface AlertDecisions {
   readonly alertRulesWith: typeof alertRulesWith
@@ -224,7 +230,6 @@ export interface AlertDecisions {
 export type {
   Alert,
   Measurement,
-  Placeable,
   Seen,
   PaceBook,
   ReportBook,

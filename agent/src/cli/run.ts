@@ -4,12 +4,13 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
-import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
-import { configSource, type ConfigSource } from '../config-reload.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { configSource } from '../config-reload.ts'
 import { configOf, dataFolderOf, type ConfigReading, type ConfigSources } from '../config-sources.ts'
 import type { AgentConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
+import { anewEveryMs, anewRequest } from './anew.ts'
 import { exitCodes } from './exit.ts'
 import type { CommandTools, RunningAgent, Terminal } from './services.ts'
 
@@ -21,9 +22,6 @@ export interface RunOptions {
 
 /** Service managers wait 30 s (Windows) to 90 s (systemd) before they kill: well before that we end by ourselves. */
 const stopWithinMs: Millis = 20 * secondMs
-
-/** A laptop on its way through a building is at rest before it is taken for one of another site again. */
-const anewEveryMs: Millis = 5 * minuteMs
 
 /** Resolves when the agent has stopped. */
 export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
@@ -41,26 +39,38 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
     delete process.env['STARLING_FLEET_SECRET']
     await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
     const log = createLog(config.logLevel, 'agent')
-    let anewAfter = 0
+    let notBefore = 0
     for (;;) {
-      const anew = anewRequest(anewAfter)
+      let running: RunningAgent | null = null
+      const anew = anewRequest({ notBefore, isBusy: async () => await servesClients(running) })
       const agent = await services.createAgent(config, {
         log,
-        source: { ...source, first },
+        source: {
+          ...source,
+          first,
+          // What an agent is made anew with: the last that could be used.
+          async read() {
+            const reading = await source.read()
+            if (isUsable(reading)) first = reading
+            return reading
+          }
+        },
         startAnew: anew.ask
       })
+      running = agent
       try {
         await tellReady(agent, config, options.json, terminal)
-        const why = await Promise.race([stopping.asked, anew.asked])
+        const why = await Promise.race([stopping.asked, anew.granted])
         log.info({ why }, 'stopping')
       } finally {
         anew.end()
         await stopAgent(agent)
         await removeAgentFile(config.dataFolder)
       }
-      if (!anew.isDue()) return
-      anewAfter = performance.now() + anewEveryMs
-      first = await readAgain(source)
+      if (!anew.isGranted() || stopping.isAsked()) return
+      notBefore = performance.now() + anewEveryMs
+      const reading = await source.read()
+      if (isUsable(reading)) first = reading
       config = configOf(first)
     }
   } finally {
@@ -68,10 +78,12 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
   }
 }
 
-/** As it is by now; an agent that is made anew must not fail for what somebody is about to write. */
-async function readAgain(source: ConfigSource): Promise<ConfigReading> {
-  const reading = await source.read()
-  return reading.problems.some(({ severity }) => severity === 'error') ? source.first : reading
+const isUsable = ({ problems }: ConfigReading): boolean =>
+  problems.every(({ severity }) => severity !== 'error')
+
+async function servesClients(agent: RunningAgent | null): Promise<boolean> {
+  const status = await agent?.status()
+  return status?.transfers.some(({ readers }) => readers > 0) === true
 }
 
 async function tellReady(
@@ -89,34 +101,6 @@ async function tellReady(
       ? JSON.stringify({ ready: true, id, proxy, page, site, role, data, pid })
       : `Ready: ${role} ${id} of site ${site}. Proxy ${proxy}, page ${page}. Ctrl-C stops.`
   )
-}
-
-/** An agent's wish to be made anew. @param notBefore as `performance.now()` has it */
-function anewRequest(notBefore: number): {
-  readonly ask: (why: string) => void
-  readonly asked: Promise<string>
-  isDue(): boolean
-  end(): void
-} {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  let timer: NodeJS.Timeout | undefined
-  let due = false
-  return {
-    ask: why => {
-      timer ??= setTimeout(
-        () => {
-          due = true
-          resolve(why)
-        },
-        Math.max(0, notBefore - performance.now())
-      )
-    },
-    asked: promise,
-    isDue: () => due,
-    end() {
-      clearTimeout(timer)
-    }
-  }
 }
 
 /** @throws StarlingError `stop-too-slow` */
@@ -148,7 +132,7 @@ async function stopAgent(agent: RunningAgent): Promise<void> {
 function stopRequest(
   onStdinEnd: boolean,
   stdin: NodeJS.ReadableStream
-): { asked: Promise<string>; end(): void } {
+): { asked: Promise<string>; isAsked(): boolean; end(): void } {
   const names = [
     'SIGINT',
     'SIGTERM',
@@ -157,12 +141,17 @@ function stopRequest(
   ] as const
   const { promise, resolve } = Promise.withResolvers<string>()
   let signalled = false
+  let isAsked = false
+  const askedTo = (why: string) => {
+    isAsked = true
+    resolve(why)
+  }
   const ask = (why: string) => {
     if (signalled) process.exit(exitCodes.failed)
     signalled = true
-    resolve(why)
+    askedTo(why)
   }
-  const stdinEnded = () => resolve('stdin ended')
+  const stdinEnded = () => askedTo('stdin ended')
   for (const name of names) process.on(name, ask)
   if (onStdinEnd) {
     stdin.once('end', stdinEnded).once('close', stdinEnded).once('error', stdinEnded)
@@ -170,6 +159,7 @@ function stopRequest(
   }
   return {
     asked: promise,
+    isAsked: () => isAsked,
     end() {
       for (const name of names) process.off(name, ask)
       stdin.off('end', stdinEnded).off('close', stdinEnded).pause()

@@ -2,6 +2,7 @@
  * What the command line needs of the rest of the agent, handed in by main.ts: each is loaded only when a command wants it,
  * so that `starling --help` does not wait for libp2p, and a test hands in its own.
  */
+import type { AnewWish } from './anew.ts'
 import type { AgentConfig } from '../config.ts'
 import type { ConfigReading, ConfigSources, SecretReader } from '../config-sources.ts'
 import type { ConfigSource } from '../config-reload.ts'
@@ -28,7 +29,11 @@ export interface Joined {
 export interface Services {
   createAgent(
     config: AgentConfig,
-    tools: { readonly log: Log; readonly source: ConfigSource; readonly startAnew: (why: string) => void }
+    tools: {
+      readonly log: Log
+      readonly source: ConfigSource
+      readonly startAnew: (wish: AnewWish | null) => void
+    }
   ): Promise<RunningAgent>
   /** Read, and held against itself and this machine. */
   readConfig(sources: ConfigSources): Promise<ConfigReading>

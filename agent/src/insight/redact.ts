@@ -61,13 +61,19 @@ export function createRedactor(keys: readonly string[], withNames: boolean): Red
     if (typeof given === 'string') return text(given)
     if (Array.isArray(given)) return given.map(one => value(one))
     if (typeof given !== 'object' || given === null) return given
-    return Object.fromEntries(Object.entries(given).map(([name, one]) => [text(name), under(name, one)]))
+    const entries = Object.entries(given).map(([name, one]) => [text(name), under(name, one)] as const)
+    // A peer: its name is that of a PC, and often of who sits there.
+    if (!withNames && 'network' in given && 'name' in given && typeof given.name === 'string')
+      return { ...Object.fromEntries(entries), name: hostOf(given.name) }
+    return Object.fromEntries(entries)
   }
 
   function under(name: string, one: unknown): unknown {
     if (Array.isArray(one)) return one.map(each => under(name, each))
     if (typeof one !== 'string' || one === '') return value(one)
     if (secretNames.test(name)) return blank
+    if (!withNames && name === 'capabilities' && one.startsWith('name:'))
+      return `name:${hostOf(one.slice(5))}`
     if (withNames || !hostNames.test(name) || !/^(?:\*\.)?[\w.-]+(?::\d+)?$/.test(one)) return text(one)
     return one.replace(/[\w-][\w.-]*/, hostOf)
   }

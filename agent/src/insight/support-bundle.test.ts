@@ -33,6 +33,14 @@ describe('redaction', () => {
     expect(text).toContain('"count":3')
   })
 
+  it("takes the names of colleagues' PCs out of what is told of peers", () => {
+    const peers = [
+      { id: 'p', name: 'NB-MUELLER', network: 'wifi', capabilities: ['name:NB-MUELLER', 'net:wifi'] }
+    ]
+    expect(JSON.stringify(createRedactor([], false).value({ peers }))).not.toContain('MUELLER')
+    expect(createRedactor([], true).value({ peers })).toEqual({ peers })
+  })
+
   it('one name becomes one word', () => {
     const { key: first, plain } = createRedactor([key], false).value(told) as Record<string, string>
     const again = createRedactor([key], false).value(told) as Record<string, string>

@@ -35,7 +35,8 @@ export async function openFacts(path: string): Promise<Facts> {
   }
   let size = goodBytes
   await setLength(path, size)
-  let handle = await openFile(path)
+  /** Null: it could not be opened again; whoever writes next tries. */
+  let handle: Awaited<ReturnType<typeof openFile>> | null = await openFile(path)
   let tail: Promise<void> = Promise.resolve()
 
   const alive = (): Uint8Array => Buffer.concat([...facts].map(([name, json]) => encodeFrame({ name, json })))
@@ -44,6 +45,7 @@ export async function openFacts(path: string): Promise<Facts> {
 
   async function append(fact: FactFrame): Promise<void> {
     const frame = encodeFrame(fact)
+    handle ??= await openFile(path)
     await writeAll(handle, frame, size)
     await handle.datasync()
     size += frame.length
@@ -54,15 +56,15 @@ export async function openFacts(path: string): Promise<Facts> {
   async function cleanOut(): Promise<void> {
     const bytes = alive()
     cleanOutAt = size + cleanedOutAt(bytes.length)
-    await handle.close()
     try {
+      // Windows does not rename over a file that is open.
+      const open = handle
+      handle = null
+      await open?.close()
       await replaceFile(path, bytes)
       size = bytes.length
       cleanOutAt = cleanedOutAt(size)
-    } catch {
-    } finally {
-      handle = await openFile(path)
-    }
+    } catch {}
   }
 
   if (size > cleanOutAt) await cleanOut()
@@ -92,7 +94,7 @@ export async function openFacts(path: string): Promise<Facts> {
     },
     async close() {
       await tail
-      await handle.close()
+      await handle?.close()
     }
   }
 }

@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Role } from '@starling/shared/credential.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
-import type { Millis } from '@starling/shared/units.ts'
+import type { SiteId } from '@starling/shared/ids.ts'
+import { minuteMs, type Millis } from '@starling/shared/units.ts'
 import type { AccessLog } from '../access-log/access-log.ts'
 import type { AgentConfig } from '../config.ts'
 import type { CorePolicy } from '../core/events.ts'
@@ -15,6 +16,9 @@ import { accessLogRules } from './access-log.ts'
 import { limitsOf } from './content-folder.ts'
 import { proxyRules } from './proxy.ts'
 import type { WiredUpstream } from './upstream.ts'
+
+/** Between two offices a laptop is at neither. */
+const elsewhereMs: Millis = minuteMs
 
 /** What can be taken over of a changed configuration (config-live.ts). @throws StarlingError when a part refuses it */
 export function applyConfig(
@@ -57,15 +61,16 @@ export function followPolicy(
   parts: {
     readonly corePolicy: () => CorePolicy
     readonly role: Role
-    /** Where it is, is not told by a coordinator. */
-    readonly findsItsSite: boolean
+    /** That it runs as one of and has found by itself; null: it was told. */
+    readonly site: SiteId | null
     readonly allowedPrivate: readonly string[]
     readonly upstream: Pick<WiredUpstream, 'allowPrivate'>
     readonly network: Pick<PeersPort, 'regroup'>
     readonly store: Pick<StorePort, 'limit'>
     readonly lookAtDisk: (withinMs: Millis) => void
     readonly emit: Emit
-    readonly placedElsewhere: (why: string) => void
+    readonly placedElsewhere: (why: string, afterMs: Millis) => void
+    readonly staysHere: () => void
     readonly log: Log
   },
   next: Effective,
@@ -82,8 +87,12 @@ export function followPolicy(
   }
   if (!isDeepStrictEqual(next.cacheHosts.hosts, before.cacheHosts.hosts))
     parts.upstream.allowPrivate([...parts.allowedPrivate, ...next.cacheHosts.hosts])
-  if (parts.findsItsSite && next.site.id !== before.site.id)
-    parts.placedElsewhere(`This machine is at site ${next.site.id} now (${next.site.why})`)
+  if (parts.site !== null) {
+    // On the road, where no definition fits, and while nothing is known of the networks, it stays what it was.
+    if (next.site.found && next.site.id !== parts.site)
+      parts.placedElsewhere(`This machine is at site ${next.site.id} now (${next.site.why})`, elsewhereMs)
+    else parts.staysHere()
+  }
   const { peering, upload } = next
   parts.log.info({ peering, upload }, 'policy comes to something else than before')
 }

@@ -35,7 +35,10 @@ export function pageActions(parts: {
       const view = policy.view(parts.isFixed ? [] : live.settings(), live.waiting())
       const id = parts.toldSite()
       if (id === null) return view
-      return { ...view, effective: { ...view.effective, site: { id, why: 'as its coordinator says' } } }
+      return {
+        ...view,
+        effective: { ...view.effective, site: { id, why: 'as its coordinator says', found: false } }
+      }
     },
     showConfig: () => live.settings(),
     reloadConfig: () => live.reload(),

@@ -23,6 +23,7 @@ export function noticedStore(database: Database): NoticedStore {
             'role',
             'group',
             'placedBy',
+            'enrolledAt',
             'version',
             'lastHeardAt',
             'host',

@@ -31,7 +31,8 @@ export interface PolicyInput {
 }
 
 export interface Effective {
-  readonly site: { readonly id: SiteId; readonly why: string }
+  /** `found`: by a definition that fits. */
+  readonly site: { readonly id: SiteId; readonly why: string; readonly found: boolean }
   readonly peering: Verdict
   readonly upload: Verdict
   readonly uploadToOtherSites: Verdict
@@ -120,8 +121,12 @@ function willingnessOf({ upstreamWeight }: WholePolicy, { wifi, onBattery }: Hos
 }
 
 function siteFor(policy: WholePolicy, host: HostFacts): Effective['site'] {
-  if (policy.site !== policyDefaults.site) return { id: policy.site, why: 'named for this agent' }
-  return siteOf(policy.siteDefinitions, host) ?? { id: policy.site, why: 'no definition fits' }
+  if (policy.site !== policyDefaults.site)
+    return { id: policy.site, why: 'named for this agent', found: false }
+  const found = siteOf(policy.siteDefinitions, host)
+  return found === null
+    ? { id: policy.site, why: 'no definition fits', found: false }
+    : { ...found, found: true }
 }
 
 function cacheHostsOf(policy: WholePolicy, host: HostFacts): CacheHosts {

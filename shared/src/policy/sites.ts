@@ -7,7 +7,7 @@ import { isSiteId, type SiteId } from '../ids.ts'
 import { isNetwork } from './access.ts'
 import { objectsField } from './fields.ts'
 import type { HostFacts } from './host-facts.ts'
-import { contains, networkFrom } from './networks.ts'
+import { contains, networkFrom, type Network } from './networks.ts'
 
 export interface SiteDefinition {
   readonly id: SiteId
@@ -48,6 +48,20 @@ export const siteDefinitionsField = objectsField<SiteDefinition>(
   }
 )
 
+/** Read once a definition, not once an agent: a coordinator asks for each of thousands. */
+const networksRead = new WeakMap<SiteDefinition, ReadonlyMap<string, Network>>()
+
+/** The first network of the definition that one of the addresses is in. */
+function networkIn(definition: SiteDefinition, addresses: readonly Network[]): string | undefined {
+  const { networks } = definition
+  if (networks === undefined) return undefined
+  const read =
+    networksRead.get(definition) ?? new Map(networks.map(text => [text, networkFrom(text)!] as const))
+  networksRead.set(definition, read)
+  for (const [text, network] of read) if (addresses.some(address => contains(network, address))) return text
+  return undefined
+}
+
 /** @returns the definition that fits, and by what; null: none does */
 export function siteOf(
   definitions: readonly SiteDefinition[],
@@ -55,8 +69,9 @@ export function siteOf(
 ): { readonly id: SiteId; readonly why: string } | null {
   const own = host.subnets.flatMap(subnet => networkFrom(subnet) ?? [])
   const suffix = host.dnsSuffix?.toLowerCase().replace(/\.$/, '')
-  for (const { id, networks = [], adSites = [], dnsSuffixes = [] } of definitions) {
-    const network = networks.find(text => own.some(address => contains(networkFrom(text)!, address)))
+  for (const one of definitions) {
+    const { id, adSites = [], dnsSuffixes = [] } = one
+    const network = own.length === 0 ? undefined : networkIn(one, own)
     if (network !== undefined) return { id, why: `an address of this machine is in ${network}` }
     if (adSites.some(name => name.toLowerCase() === host.adSite?.toLowerCase()))
       return { id, why: `Active Directory has this machine at ${host.adSite}` }
