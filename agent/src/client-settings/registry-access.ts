@@ -1,0 +1,77 @@
+/**
+ * Single values of the registry, read and written by reg.exe with their types, so that what was there can be put back. Values are ASCII
+ * here: what the console's code page might have changed is refused when it is read.
+ */
+import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { createRegistryReader } from '../registry.ts'
+import type { ProgramRun } from '../run-program.ts'
+import type { RegistryPlace } from './places.ts'
+import { storedFrom, type Stored } from './stored.ts'
+
+type Spot = Pick<RegistryPlace, 'key' | 'name'>
+
+export interface RegistryAccess {
+  /** @throws StarlingError `registry-unreadable` */
+  read(spot: Spot): Promise<Stored>
+  /** Null removes it. @throws StarlingError `registry-unwritable` */
+  write(spot: Spot, value: Stored): Promise<void>
+}
+
+const runMs: Millis = 10 * secondMs
+const valueLine = /^ {4}(.*?) {4}(REG_[A-Z0-9_]+)(?: {4}(.*))?$/
+
+export function createRegistryAccess(run: ProgramRun, program: string): RegistryAccess {
+  const readKey = createRegistryReader(run, program)
+
+  async function change(spot: Spot, args: readonly string[]): Promise<void> {
+    const ended = await run(program, [...args, '/f', '/reg:64'], runMs).catch((error: unknown) => {
+      throw unwritable(spot, messageOf(error))
+    })
+    if (ended.exitCode === null) throw unwritable(spot, `no answer within ${runMs / secondMs} s`)
+    // Its own words are in the language of the system.
+    if (ended.exitCode !== 0) throw unwritable(spot, `reg ${args[0]} ended with ${ended.exitCode}`)
+  }
+
+  return {
+    async read(spot) {
+      const { exitCode, output } = await run(program, ['query', spot.key, '/v', spot.name, '/reg:64'], runMs)
+      if (exitCode === 0) return valueIn(output, spot)
+      // No such value, no such key, or no right to see it: the last must not look like the first.
+      const keys = await readKey(spot.key)
+      const there = keys?.[0]?.values.some(({ name }) => name.toLowerCase() === spot.name.toLowerCase())
+      if (there === true) throw unreadable(spot, 'it is there, and reg query does not tell it')
+      return null
+    },
+    async write(spot, value) {
+      const name = ['/v', spot.name]
+      if (value !== null) return change(spot, ['add', spot.key, ...name, '/t', value.type, '/d', value.data])
+      await change(spot, ['delete', spot.key, ...name])
+    }
+  }
+}
+
+function valueIn(output: string, spot: Spot): Stored {
+  for (const line of output.split(/\r?\n/)) {
+    const [, name, type, data = ''] = valueLine.exec(line) ?? []
+    if (type === undefined || name?.toLowerCase() !== spot.name.toLowerCase()) continue
+    const stored = storedFrom(type, data)
+    if (stored === null) throw unreadable(spot, `a ${type} that could not be put back exactly`)
+    return stored
+  }
+  throw unreadable(spot, 'reg query told no value')
+}
+
+function unreadable({ key, name }: Spot, why: string): StarlingError {
+  return new StarlingError(
+    'registry-unreadable',
+    `${key}\\${name} cannot be read (${why}), so it is left as it is`
+  )
+}
+
+function unwritable({ key, name }: Spot, why: string): StarlingError {
+  return new StarlingError(
+    'registry-unwritable',
+    `${key}\\${name} cannot be changed (${why}): run this as administrator`
+  )
+}
