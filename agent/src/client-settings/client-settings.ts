@@ -206,6 +206,8 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     async undo(item, options) {
       // A name that this system does not know is said to be so.
       if (item !== null) rulesOf(item, null)
+      // A damaged one fails before anything is put back.
+      await journal.read()
       const results: ClientResult[] = []
       const failures: string[] = []
       // One that fails keeps none of the others.
