@@ -86,7 +86,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
         throw new StarlingError(
           'not-taken',
           `${placeText(place)} is ${valueText(place, now)} although it was set to ${valueText(place, to)}: ` +
-            'another program keeps it'
+            'it is not for this user to change, or another program keeps it'
         )
     }
   }

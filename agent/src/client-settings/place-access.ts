@@ -2,7 +2,7 @@
  * Reading and writing a place, by whatever is its own. A new value is set with the program that Microsoft gives for it; an old one is put
  * back as it was, to the bit.
  */
-import { StarlingError } from '@starling/shared/errors.ts'
+import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import type { ProgramRun } from '../run-program.ts'
 import type { GoAccess } from './go-access.ts'
@@ -30,11 +30,15 @@ const runMs: Millis = 30 * secondMs
 
 export function createPlaceAccess({ run, registry, go, env, program }: Tools): PlaceAccess {
   async function call(name: string, args: readonly string[]): Promise<void> {
-    const { exitCode } = await run(program(name), args, runMs)
-    if (exitCode !== 0)
+    const why = await run(program(name), args, runMs).then(
+      ({ exitCode }) =>
+        exitCode === 0 ? null : exitCode === null ? 'did not end' : `ended with ${exitCode}`,
+      (error: unknown) => `cannot be started (${messageOf(error)})`
+    )
+    if (why !== null)
       throw new StarlingError(
         'tool-failed',
-        `\`${name} ${args.join(' ')}\` ${exitCode === null ? 'did not end' : `ended with ${exitCode}`}: run this as administrator`
+        `\`${name} ${args.join(' ')}\` ${why}: run this as administrator`
       )
   }
 
