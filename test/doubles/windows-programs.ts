@@ -12,6 +12,8 @@ export interface WindowsPrograms {
   readonly run: ProgramRun
   /** Fails instead of making this change, once; the first that has the text in it. */
   failAt: string | null
+  /** Says that it has made this change, and has not. */
+  deafTo: string | null
   /** The change after so many is never made nor answered, as when the process ends there. */
   stopAfter: number
   /** When it has come to that. */
@@ -97,6 +99,7 @@ export function createWindowsPrograms(given: Readonly<Record<string, string>> = 
     values,
     changes: [],
     failAt: null,
+    deafTo: null,
     stopAfter: Infinity,
     stopped,
     async run(file, args) {
@@ -113,7 +116,7 @@ export function createWindowsPrograms(given: Readonly<Record<string, string>> = 
         await new Promise(() => {})
       }
       programs.changes.push(words)
-      return changed(program, args)
+      return programs.deafTo !== null && words.includes(programs.deafTo) ? ok() : changed(program, args)
     }
   }
 

@@ -194,6 +194,36 @@ describe('an item on Windows', () => {
       }
   })
 
+  it('is put back when a program says that it has made a change, and has not', async () => {
+    for (const [item, deafTo] of [
+      ['winhttp', 'netsh'],
+      ['bits', 'AUTOSCRIPT'],
+      ['pac', 'AutoConfigURL']
+    ] as const) {
+      const world = open(used)
+      const before = all(world)
+      world.windows.deafTo = deafTo
+      await expect(world.apply(item), item).rejects.toThrow(
+        /although it was set to .*; .* is as it was before/
+      )
+      expect(all(world), item).toEqual(before)
+    }
+  })
+
+  it('that cannot be put back keeps no other from it, and can be tried again', async () => {
+    const world = open(used)
+    const before = all(world)
+    await world.apply('delivery-optimization')
+    await world.apply('wsus')
+    world.windows.failAt = 'DOCacheHostSource'
+    await expect(world.undo()).rejects.toThrow(
+      /not everything was put back: delivery-optimization: .*administrator/
+    )
+    expect(Object.keys(JSON.parse(world.file.text!).items)).toEqual(['delivery-optimization@machine'])
+    await world.undo()
+    expect(all(world)).toEqual(before)
+  })
+
   it('that is applied stays when the agent is found stopped later, and is said not to be served', async () => {
     const world = open(used)
     await world.apply('wsus')
