@@ -26,6 +26,7 @@ import type { Journal, JournalFile } from './journal.ts'
 import type { PlaceAccess } from './place-access.ts'
 import { isSame, placeText, valueText, type Values } from './places.ts'
 import { planApply, planUndo, viewOf, type Change } from './planning.ts'
+import type { Stored } from './stored.ts'
 
 /** The first level of an item is the usual one. */
 const onWindows: readonly ItemRules[] = [
@@ -71,10 +72,10 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
   }
 
   async function read(rules: ItemRules): Promise<Values> {
-    const values = new Map()
+    const [values, seen] = [new Map<string, Stored>(), new Map<string, string | null>()]
     // One after another: each is a program that runs.
     for (const [name, place] of Object.entries({ ...rules.looked, ...rules.changed }))
-      values.set(name, await places.read(place))
+      values.set(name, await places.read(place, seen))
     return values
   }
 

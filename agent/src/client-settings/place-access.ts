@@ -8,11 +8,12 @@ import type { ProgramRun } from '../run-program.ts'
 import type { GoAccess } from './go-access.ts'
 import type { Place, RegistryPlace } from './places.ts'
 import { connectionFrom, winHttpFrom } from './proxy-records.ts'
-import type { RegistryAccess } from './registry-access.ts'
+import type { RegistryAccess, SeenKeys } from './registry-access.ts'
 import { bytesOf, text, type Stored } from './stored.ts'
 
 export interface PlaceAccess {
-  read(place: Place): Promise<Stored>
+  /** @param seen of a look at several places: each key is asked for once in it */
+  read(place: Place, seen?: SeenKeys): Promise<Stored>
   set(place: Place, value: Stored): Promise<void>
   putBack(place: Place, value: Stored): Promise<void>
 }
@@ -64,9 +65,9 @@ export function createPlaceAccess({ run, registry, go, env, program }: Tools): P
   }
 
   return {
-    async read(place) {
+    async read(place, seen) {
       if (place.kind === 'go') return go.read(place.name)
-      if (place.kind !== 'environment') return registry.read(place)
+      if (place.kind !== 'environment') return registry.read(place, seen)
       const value = env[place.name]
       return value === undefined ? null : text(value)
     },

@@ -11,9 +11,12 @@ import { storedFrom, type Stored } from './stored.ts'
 
 type Spot = Pick<RegistryPlace, 'key' | 'name'>
 
+/** What keys said, within one look at several values: null where there is no such key. */
+export type SeenKeys = Map<string, string | null>
+
 export interface RegistryAccess {
   /** @throws StarlingError `registry-unreadable` */
-  read(spot: Spot): Promise<Stored>
+  read(spot: Spot, seen?: SeenKeys): Promise<Stored>
   /** Null removes it. @throws StarlingError `registry-unwritable` */
   write(spot: Spot, value: Stored): Promise<void>
 }
@@ -33,14 +36,21 @@ export function createRegistryAccess(run: ProgramRun, program: string): Registry
     if (ended.exitCode !== 0) throw unwritable(spot, `reg ${args[0]} ended with ${ended.exitCode}`)
   }
 
+  /** The key without what is below it, which in some places is much. */
+  async function query(spot: Spot): Promise<string | null> {
+    const { exitCode, output } = await run(program, ['query', spot.key, '/reg:64'], runMs)
+    if (exitCode === 0) return output
+    // No such key, or no right to see it: the second must not look like the first.
+    if ((await readKey(spot.key)) !== null) throw unreadable(spot, 'its key was made a moment ago')
+    return null
+  }
+
   return {
-    async read(spot) {
-      // The key without what is below it, which in some places is much.
-      const { exitCode, output } = await run(program, ['query', spot.key, '/reg:64'], runMs)
-      if (exitCode === 0) return valueIn(output, spot)
-      // No such key, or no right to see it: the second must not look like the first.
-      if ((await readKey(spot.key)) !== null) throw unreadable(spot, 'its key was made a moment ago')
-      return null
+    async read(spot, seen = new Map()) {
+      const known = seen.get(spot.key)
+      const output = known === undefined ? await query(spot) : known
+      seen.set(spot.key, output)
+      return output === null ? null : valueIn(output, spot)
     },
     async write(spot, value) {
       const name = ['/v', spot.name]
