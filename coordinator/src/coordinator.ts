@@ -45,6 +45,7 @@ import { createOrders } from './orders.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
+import { programFolder } from './program-folder.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { RequestTally } from './request-tally.ts'
 import { runCore } from './run.ts'
@@ -67,7 +68,7 @@ import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
 import { createUpkeep } from './store/upkeep.ts'
 
-const pageFolder = new URL('../dist/page/', import.meta.url)
+const pageFolder = new URL('dist/page/', programFolder)
 
 /** The embedded gateway joins at once; a ticket that lies around for longer is of no use to anybody. */
 const gatewayTicketMs: Millis = 10 * minuteMs
@@ -421,7 +422,7 @@ export async function createCoordinator(
 }
 
 async function ownVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+  const { version } = JSON.parse(await readFile(new URL('package.json', programFolder), 'utf8')) as {
     version: string
   }
   return version

@@ -14,6 +14,7 @@ import { createMetrics } from '../metrics.ts'
 import type { Insight } from '../views.ts'
 import type { AgentStatus, PageActions } from '../ports.ts'
 import { encodedFor, loadAssets, type Asset } from '../page-files.ts'
+import { programFolder } from '../program-folder.ts'
 import { dropBody, readJson } from './body.ts'
 import { createEvents } from './events.ts'
 import { allowedHosts, refuseChange, refuseRequest } from './guard.ts'
@@ -45,7 +46,7 @@ export interface Page {
   stop(): Promise<void>
 }
 
-const pageFolder = new URL('../../dist/page/', import.meta.url)
+const pageFolder = new URL('dist/page/', programFolder)
 
 /** What a listener of events gets to see; the rest is in /api/v1/cache. More would not fit a screen. */
 const transfersShownMax = 200
