@@ -10,9 +10,6 @@ import { isHostPattern } from './access.ts'
 import { anyPort, defaultPorts } from './config-fields.ts'
 import { countField, factsOf, listField, secret, switchField, textField, type FieldFacts } from './fields.ts'
 
-/** A coordinator behind more addresses than a ticket names is not known to anybody. */
-const addressesMax = 8
-
 export const machineShape = {
   honourDeliveryOptimizationPolicies: switchField(false, {
     what: "Whether what Delivery Optimization is told by Group Policy and by MDM counts for this agent, too, behind what stands under Starling's own key",
@@ -33,7 +30,7 @@ export const machineShape = {
     coordinatorAddressShape,
     { word: 'address', form: 'addresses like https://coordinator.example:17833' },
     {
-      what: `Where the coordinator is asked first, before the addresses in the ticket and those that it tells of itself; at most ${addressesMax}. Whoever answers there must prove to be that coordinator`,
+      what: 'Where the coordinator is asked first, before the addresses in the ticket and those that it tells of itself. Whoever answers there must prove to be that coordinator',
       why: 'None: the ticket has them, and a coordinator that moves tells its agents. This is for a name that changed, or a relay of your own'
     }
   ),

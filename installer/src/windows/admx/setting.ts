@@ -98,7 +98,10 @@ function controlOf(facts: FieldFacts, schema: MachineField['schema']): Control {
   if (facts.isStructured === true) return { kind: 'text', lengthMax: jsonLengthMax }
   const json = valueOf(jsonSchemaOf(schema))
   if (json.enum !== undefined)
-    return { kind: 'choice', items: json.enum.map(value => ({ value: String(value), meaning: String(value) })) }
+    return {
+      kind: 'choice',
+      items: json.enum.map(value => ({ value: String(value), meaning: String(value) }))
+    }
   if (json.type === 'array') return { kind: 'list', itemsMax: json.maxItems ?? 0 }
   // `size`, `rate` and `time` are numbers that people write with a unit.
   if (word === 'number') return { kind: 'number', min: json.minimum ?? 0, max: json.maximum ?? 0 }

@@ -33,7 +33,9 @@ export function xmlText(root: XmlElement): string {
 }
 
 function linesOf({ name, attributes, children, text }: XmlElement, indent: string): string[] {
-  const head = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escaped(value)}"`)].join(' ')
+  const head = [name, ...Object.entries(attributes).map(([key, value]) => `${key}="${escaped(value)}"`)].join(
+    ' '
+  )
   if (children.length > 0)
     return [
       `${indent}<${head}>`,
@@ -51,9 +53,17 @@ const unescaped = (text: string): string =>
 /** @throws Error for what is not well-formed, or more than this knows */
 export function parseXml(text: string): XmlElement {
   const tags = /<(\/?)([\w:.-]+)((?:\s+[\w:.-]+="[^"<]*")*)\s*(\/?)>/g
-  const body = text.replace(/^\uFEFF?\s*<\?xml[^>]*\?>/, '').replaceAll(/<!--[\s\S]*?-->/g, '')
-  const open: Array<{ name: string; attributes: Record<string, string>; children: XmlElement[]; text: string }> =
-    [{ name: '', attributes: {}, children: [], text: '' }]
+  // Line ends are one to a parser (XML 1.0, 2.11).
+  const body = text
+    .replaceAll('\r\n', '\n')
+    .replace(/^\uFEFF?\s*<\?xml[^>]*\?>/, '')
+    .replaceAll(/<!--[\s\S]*?-->/g, '')
+  const open: Array<{
+    name: string
+    attributes: Record<string, string>
+    children: XmlElement[]
+    text: string
+  }> = [{ name: '', attributes: {}, children: [], text: '' }]
   let at = 0
   for (const [whole, end, name, inner, alone] of body.matchAll(tags)) {
     const tag = body.indexOf(whole, at)
