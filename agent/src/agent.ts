@@ -100,6 +100,8 @@ export interface AgentTools {
   readonly source?: ConfigSource | null
   /** How the machine's state is read; by default as this system tells it. */
   readonly system?: SystemReader
+  /** Asks for this agent to be stopped and made anew: it belongs to another site now. Absent: people are told that it must be. */
+  readonly startAnew?: ((why: string) => void) | null
 }
 
 /**
@@ -108,11 +110,11 @@ export interface AgentTools {
  */
 export async function createAgent(
   config: AgentConfig,
-  { log, source = null, system = systemReader(runProgram, process.env) }: AgentTools
+  { log, source = null, system = systemReader(runProgram, process.env), startAnew = null }: AgentTools
 ): Promise<Agent> {
   const stops = createStops(log)
   try {
-    return await start(config, { log, source, system }, stops)
+    return await start(config, { log, source, system, startAnew }, stops)
   } catch (error) {
     await stops.stop()
     throw error
@@ -121,7 +123,7 @@ export async function createAgent(
 
 async function start(
   config: AgentConfig,
-  { log, source, system }: Required<AgentTools>,
+  { log, source, system, startAnew }: Required<AgentTools>,
   stops: Stops
 ): Promise<Agent> {
   const powerless = gatewayWithSecret(config)
@@ -163,6 +165,10 @@ async function start(
   })
   const problem = (sentence: string): void => {
     reporter.problem(sentence)
+  }
+  const placedElsewhere = (why: string): void => {
+    if (startAnew === null) problem(`${why}: restart it to take that up.`)
+    else startAnew(why)
   }
 
   // Who this agent is, whose word counts, and where it belongs.
@@ -211,7 +217,7 @@ async function start(
           store,
           lookAtDisk,
           emit,
-          problem,
+          placedElsewhere,
           log
         },
         next,
@@ -486,10 +492,7 @@ async function start(
         onMember(now) {
           const changed = peers !== null && (now.site !== site || now.role !== role)
           member = now
-          if (changed)
-            problem(
-              `The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`
-            )
+          if (changed) placedElsewhere(`The coordinator moved this agent to site ${now.site} as ${now.role}`)
         }
       }
     )
