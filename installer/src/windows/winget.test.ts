@@ -28,7 +28,9 @@ describe('the manifests for winget', () => {
   it('are YAML that says the same, whatever stands in a text', () => {
     const written = wingetManifests(facts)
     for (const [name, { manifest }] of Object.entries(wingetFiles(facts))) {
-      expect(written.get(name)).toMatch(/^# yaml-language-server: \$schema=https:\/\/aka\.ms\/winget-manifest\./)
+      expect(written.get(name)).toMatch(
+        /^# yaml-language-server: \$schema=https:\/\/aka\.ms\/winget-manifest\./
+      )
       expect(parse(written.get(name)!)).toEqual(manifest)
     }
   })

@@ -127,7 +127,11 @@ const guid = /^\{[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\}$/
 const version = /^[^\\/:*?"<>|\u0001-\u001f]+$/
 const address = /^https?:\/\/\S+$/
 const shared: Readonly<Record<string, Rule>> = {
-  PackageIdentifier: { required: true, form: /^[^.\s\\/:*?"<>|]{1,32}(\.[^.\s\\/:*?"<>|]{1,32}){1,7}$/, lengthMax: 128 },
+  PackageIdentifier: {
+    required: true,
+    form: /^[^.\s\\/:*?"<>|]{1,32}(\.[^.\s\\/:*?"<>|]{1,32}){1,7}$/,
+    lengthMax: 128
+  },
   PackageVersion: { required: true, form: version, lengthMax: 128 },
   ManifestVersion: { required: true, form: /^\d+\.\d+\.\d+$/ }
 }
@@ -146,7 +150,20 @@ const rules: Readonly<Record<Kind, Readonly<Record<string, Rule>>>> = {
     'Platform[]': { form: ['Windows.Desktop', 'Windows.Universal'] },
     MinimumOSVersion: { form: /^\d{1,5}(\.\d{1,5}){0,3}$/ },
     InstallerType: {
-      form: ['msix', 'msi', 'appx', 'exe', 'zip', 'inno', 'nullsoft', 'wix', 'burn', 'pwa', 'portable', 'font']
+      form: [
+        'msix',
+        'msi',
+        'appx',
+        'exe',
+        'zip',
+        'inno',
+        'nullsoft',
+        'wix',
+        'burn',
+        'pwa',
+        'portable',
+        'font'
+      ]
     },
     Scope: { form: ['user', 'machine'] },
     'InstallModes[]': { form: ['interactive', 'silent', 'silentWithProgress'] },
@@ -196,5 +213,7 @@ export function wingetProblems(kind: Kind, manifest: Manifest): readonly string[
 function* fieldsOf(value: Value, path: string): Iterable<readonly [path: string, value: string]> {
   if (typeof value === 'string') yield [path, value]
   else if (isList(value)) for (const item of value) yield* fieldsOf(item, `${path}[]`)
-  else for (const [key, inner] of Object.entries(value)) yield* fieldsOf(inner, path === '' ? key : `${path}.${key}`)
+  else
+    for (const [key, inner] of Object.entries(value))
+      yield* fieldsOf(inner, path === '' ? key : `${path}.${key}`)
 }
