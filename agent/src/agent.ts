@@ -62,7 +62,7 @@ import { pageActions } from './wiring/page-actions.ts'
 import { openPeers } from './wiring/peers.ts'
 import { startProxy } from './wiring/proxy.ts'
 import { reloadOnChange } from './wiring/reloading.ts'
-import { statusOf } from './wiring/status.ts'
+import { showing, type Shown } from './wiring/status.ts'
 import { openUpstream } from './wiring/upstream.ts'
 
 export interface Agent {
@@ -241,7 +241,16 @@ async function start(
   )
   stops.push(() => upstream.close())
   const { bulk, network } = await openPeers(
-    { identity, tls, trust, dials, group: () => policy.now().peers.group, log, stops },
+    {
+      identity,
+      tls,
+      trust,
+      dials,
+      group: () => policy.now().peers.group,
+      host: () => host.now(),
+      log,
+      stops
+    },
     config,
     { site, role, member }
   )
@@ -298,7 +307,8 @@ async function start(
   let diskSeen: StoreUsage | null = null
   const insight = await openInsight({
     mind,
-    status: () => status(),
+    about: () => shown.about(),
+    status: () => shown.status(),
     store,
     flows,
     network,
@@ -382,8 +392,10 @@ async function start(
   proxy = listening.proxy
   const proxyAddress = urlOf(proxy.address, proxy.port)
 
-  const status = (): Promise<AgentStatus> =>
-    statusOf({ id: self, site, role, version, startedAt, proxyAddress }, page.address, {
+  const shown: Shown = showing(
+    { id: self, site, role, version, startedAt, proxyAddress },
+    () => page.address,
+    {
       link,
       network,
       peerBytes,
@@ -398,7 +410,8 @@ async function start(
       orders,
       corePolicy,
       live
-    })
+    }
+  )
   const actions = pageActions({
     store,
     pin,
@@ -412,7 +425,14 @@ async function start(
     intercept
   })
   const page = await createPage(
-    { status, onChange: listener => flows.onChange(listener), actions, insight, log },
+    {
+      ...shown,
+      knows: transfer => flows.knows(transfer),
+      onChange: listener => flows.onChange(listener),
+      actions,
+      insight,
+      log
+    },
     { ...config.page, dataFolder: config.dataFolder }
   )
   stops.push(() => page.stop())
@@ -511,7 +531,7 @@ async function start(
     role,
     proxyAddress,
     pageAddress: page.address,
-    status,
+    status: () => shown.status(),
     setCoordinatorPolicy,
     stop: () => stops.stop()
   }

@@ -189,6 +189,15 @@ export interface PeerInfoView {
   readonly upload: Verdict
 }
 
+/**
+ * `GET /api/v1/cache` has one of each content of which a connected peer has told what it has: how many of them have all of it, and
+ * how many have told. Peers that are away, and those that never spoke of it, are not counted: nobody here can know.
+ */
+export interface CopiesView {
+  readonly whole: number
+  readonly told: number
+}
+
 /** `GET /api/v1/log?limit=N` (token): the newest last. `level` as pino has it: 30 info, 40 warn, 50 error. */
 export interface LogLine {
   readonly level: number
@@ -205,6 +214,7 @@ export interface Insight {
   why(transfer: TransferId): Promise<WhyView | null>
   chunks(transfer: TransferId): ChunkMap | null
   peerInfo(): Promise<PeerInfoView>
+  copies(): ReadonlyMap<TransferId, CopiesView>
   history(): HistoryView
   health(): Promise<HealthView>
   log(linesMax: number): readonly LogLine[]

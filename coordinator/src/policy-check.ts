@@ -72,14 +72,20 @@ interface SiteTally {
   readonly stopUploading: Map<string, number>
 }
 
-/** Sentences for the admin, the gravest first; none: nobody would share less than now. */
-export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): PolicyFinding[] {
+export interface Impact {
+  look(agent: FleetHost): void
+  /** Sentences for the admin, the gravest first; none: nobody would share less than now. */
+  findings(): PolicyFinding[]
+}
+
+/** Each agent is looked at by itself, so that whoever looks at many can rest between them. */
+export function beginImpact({ scope, document, inForce }: Omit<DryRun, 'hosts'>): Impact {
   const after = new Map(inForce).set(scope, document)
   const sites = new Map<SiteId, SiteTally>()
   let unknown = 0
-  for (const agent of hosts) {
+  function look(agent: FleetHost): void {
     // What is asked of endpoints before they share is not asked of a gateway.
-    if (agent.role === 'gateway' || !concerns(scope, agent)) continue
+    if (agent.role === 'gateway' || !concerns(scope, agent)) return
     if (agent.host === null) unknown++
     const [was, is] = [effectiveFor(agent, inForce), effectiveFor(agent, after)]
     const tally = sites.get(agent.site) ?? {
@@ -97,6 +103,10 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
     if (is.peering.allowed && was.upload.allowed && !is.upload.allowed)
       count(tally.stopUploading, is.upload.why)
   }
+  return { look, findings: () => findingsIn(sites, unknown) }
+}
+
+function findingsIn(sites: ReadonlyMap<SiteId, SiteTally>, unknown: number): PolicyFinding[] {
   const all = [...sites].sort(([one], [other]) => (one < other ? -1 : 1))
   const lost = all.filter(([, { peeringBefore, peeringAfter }]) => peeringBefore > 0 && peeringAfter === 0)
   const fewer = all.filter(([, { peeringAfter, stopPeering }]) => peeringAfter > 0 && stopPeering.size > 0)

@@ -117,6 +117,7 @@ export function makeInsight(status: () => AgentStatus): Insight {
     }),
     why: async transfer => makeWhy({ transfer }),
     chunks: transfer => makeChunkMap(transfer),
+    copies: () => new Map(),
     peerInfo: async () => ({
       now: Date.now(),
       peers: status().peers.map(one => ({

@@ -122,7 +122,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   const keeper = {
     adminToken: parts.adminToken,
     byToken: (token: string) => parts.accounts.byToken(token),
-    bySession: (session: string) => parts.accounts.bySession(session),
+    bySession: (session: string, isAttended: boolean) => parts.accounts.bySession(session, isAttended),
     member: (agent: AgentId) => parts.enrolment.member(agent)
   }
   server.addHook('onRequest', async request => {
@@ -270,6 +270,7 @@ const statuses: Readonly<Record<string, number>> = {
   'no-rollout': 409,
   'policy-busy': 409,
   'policy-moved': 409,
+  'asker-gone': 409,
   'news-full': 503,
   'store-away': 503,
   'store-refused': 503,

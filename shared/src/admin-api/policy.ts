@@ -173,7 +173,11 @@ export const addPolicyVersion = operation({
       .nullable()
       .optional()
       .describe('the newest version that was looked at, null: none; refused when there is a newer one'),
-    dryRun: z.boolean().default(false).describe('only say what would be')
+    dryRun: z.boolean().default(false).describe('only say what would be'),
+    impact: z
+      .boolean()
+      .default(true)
+      .describe('also ask for each agent what would become of it; false: look at the document alone')
   }),
   answer: z.object({
     version: version.nullable().describe('null: a dry run'),

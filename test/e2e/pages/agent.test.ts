@@ -1,6 +1,7 @@
 /** The agent's page as the user of a machine and the helpdesk see it: what goes on, live, and nothing for strangers. */
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { KiB, MiB } from '@starling/shared/units.ts'
 import { routes } from '@starling/agent/page/routes.ts'
@@ -64,11 +65,22 @@ describeInBrowser("the agent's page", browser => {
       await expect.poll(percent, patience).toBeGreaterThan(before)
       await card.getByRole('img', { name: /^Chunks of update\.cab: .*Origin \d+%/ }).waitFor()
       await card.getByText('This machine fetches from the origin').waitFor()
+      const slider = card.getByRole('slider')
+      await slider.focus()
+      await page.keyboard.press('ArrowRight')
+      await card.getByText('Chunk 1: Origin').waitFor()
+      origin.put('/second.cab', seededContent('second', 8 * MiB))
+      const other = download(first.proxy, `${origin.url}/second.cab`)
+      const secondCard = page.getByRole('listitem', { name: 'second.cab' })
+      await secondCard.getByRole('button', { name: 'Chunks, and why' }).click()
+      await secondCard.getByRole('img', { name: /^Chunks of second\.cab/ }).waitFor()
+      await card.getByRole('img', { name: /^Chunks of update\.cab/ }).waitFor()
       // What goes on is not to stop before it has been looked at, nor to take longer.
       origin.setRate(64 * KiB)
       await looksWell(page, 'agent-download')
       origin.setRate(null)
       expect((await done).bytes).toBe(length)
+      await other
       await card.waitFor({ state: 'detached' })
       await page
         .getByRole('listitem')
@@ -89,6 +101,7 @@ describeInBrowser("the agent's page", browser => {
       await go(page, 'Peers')
       await page
         .getByRole('row')
+        .filter({ hasText: hostname().split('.')[0]! })
         .filter({ hasText: first.id.slice(-8) })
         .getByText(/[\d.]+ MiB/)
         .first()
@@ -103,11 +116,23 @@ describeInBrowser("the agent's page", browser => {
       await go(page, 'Savings')
       await page.getByText('From PCs on your local network').first().waitFor()
       await looksWell(page, 'agent-savings')
+      await page.getByRole('button', { name: 'Show as table' }).click()
+      const times = page.getByRole('columnheader', { name: 'Time' })
+      await times.waitFor()
+      await page
+        .getByRole('cell', { name: /[1-9].* MiB/ })
+        .first()
+        .waitFor()
+      await looksWell(page, 'agent-savings-table')
+      await page.getByRole('button', { name: 'Show as chart' }).click()
+      await times.waitFor({ state: 'detached' })
       await go(page, 'Cache')
       await rowOf(page, 'update.cab').waitFor()
       await page.getByRole('searchbox').fill('no such file')
       await page.getByText('Nothing matches').waitFor()
       await page.getByRole('searchbox').fill('update')
+      await rowOf(page, 'update.cab').getByText('1 of 1 peer').waitFor()
+      await page.getByRole('combobox', { name: 'Order' }).selectOption({ label: 'oldest first' })
       await rowOf(page, 'update.cab').waitFor()
       await looksWell(page, 'agent-cache')
       await go(page, 'Health')
@@ -157,6 +182,28 @@ describeInBrowser("the agent's page", browser => {
       },
       { expects: [/401 \(Unauthorized\)/] }
     )
+  })
+
+  test('shows the token to what needs it, and to nothing else', async () => {
+    await visit(browser(), `${second.page}/#/policy`, async page => {
+      const shownTo = new Set<string>()
+      const asked = new Set<string>()
+      page.on('request', request => {
+        const { pathname } = new URL(request.url())
+        asked.add(pathname)
+        if (request.headers()['authorization'] !== undefined) shownTo.add(pathname)
+      })
+      await page.getByLabel(/paste the token/).fill(tokenOf(second))
+      await page.getByRole('button', { name: 'Unlock' }).click()
+      await page.getByRole('button', { name: 'Lock' }).waitFor()
+      const answers = ['/history', '/peer-info', '/cache', '/health', '/policy', '/log']
+      for (const place of ['Savings', 'Peers', 'Cache', 'Health', 'Policy', 'Log', 'Now'])
+        await go(page, place)
+      await expect.poll(() => answers.filter(path => !asked.has(`/api/v1${path}`)), patience).toEqual([])
+      const needing = new Set(routes.filter(({ change }) => change).map(({ path }) => path))
+      expect([...shownTo].filter(path => !needing.has(path))).toEqual([])
+      expect([...shownTo]).toEqual(expect.arrayContaining(['/api/v1/policy', '/api/v1/log']))
+    })
   })
 
   test('shows what origins call their files as text', async () => {

@@ -80,12 +80,16 @@ function PeersTable({ info, status }: { readonly info: PeerInfoView; readonly st
           return (
             <tr key={peer.id} title={shared.join('\n')}>
               <th scope="row" title={safeText(peer.id)}>
-                <span class="id">{shortId(peer.id)}</span>{' '}
+                <PeerName peer={peer} />{' '}
                 {peer.role === 'gateway' && <span class="chip">{t('source.gateway')}</span>}{' '}
                 {peer.otherSite && (
                   <span class="chip">{t('peers.otherSite', { site: safeText(peer.site) })}</span>
                 )}
-                <span class="host">{placeText(peer.address)}</span>
+                <span class="host">
+                  {peer.name !== null && `${shortId(peer.id)} · `}
+                  {placeText(peer.address)}
+                  {peer.network !== null && ` · ${t(`peers.network.${peer.network}`)}`}
+                </span>
               </th>
               <td data-column={t('peers.state')}>
                 <StateOf peer={peer} />
@@ -113,6 +117,11 @@ function PeersTable({ info, status }: { readonly info: PeerInfoView; readonly st
       </tbody>
     </table>
   )
+}
+
+/** What it calls itself; its id where it does not say. */
+function PeerName({ peer }: { readonly peer: PeerDetail }) {
+  return peer.name === null ? <span class="id">{shortId(peer.id)}</span> : <span>{safeText(peer.name)}</span>
 }
 
 function Rate({ value }: { readonly value: number }) {

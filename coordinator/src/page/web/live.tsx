@@ -20,7 +20,10 @@ interface Beat {
   readonly fleet: number
 }
 
-const context = createContext<{ readonly beat: Beat | null; readonly live: LiveState }>({
+/** `away`: the coordinator is there, and what it knows is not. */
+type Liveness = LiveState | 'away'
+
+const context = createContext<{ readonly beat: Beat | null; readonly live: Liveness }>({
   beat: null,
   live: 'waiting'
 })
@@ -29,7 +32,10 @@ const askMs = 5000
 
 export function LiveProvider(props: { readonly children: ComponentChildren }) {
   const [beat, setBeat] = useState<Beat | null>(null)
-  const live = useEvents('/api/v1/events', 'beat', data => {
+  const [isAway, setAway] = useState(false)
+  const heard = useEvents('/api/v1/events', ['beat', 'away'], (data, name) => {
+    setAway(name === 'away')
+    if (name === 'away') return
     const next = data as Beat
     // An upgraded coordinator brings its own page.
     if (beat !== null && beat.page !== next.page) location.reload()
@@ -37,10 +43,14 @@ export function LiveProvider(props: { readonly children: ComponentChildren }) {
   })
   // The stream does not say why it is refused. When it is because the session has ended, the page asks to sign in again.
   useEffect(() => {
-    if (live !== 'lost') return undefined
-    const timer = setInterval(() => void coordinator.ask(showMe, {}).catch(() => {}), askMs)
+    if (heard !== 'lost') return undefined
+    const ask = () =>
+      void coordinator.ask(showMe, {}).catch((error: unknown) => setAway(codeOf(error).startsWith('store-')))
+    ask()
+    const timer = setInterval(ask, askMs)
     return () => clearInterval(timer)
-  }, [live])
+  }, [heard])
+  const live = isAway && heard !== 'waiting' ? 'away' : heard
   return <context.Provider value={{ beat, live }}>{props.children}</context.Provider>
 }
 

@@ -29,10 +29,13 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
   const { t } = useText()
   const [actor, setActor] = useState<Actor | null | 'unknown'>('unknown')
   const [problem, setProblem] = useState<string | null>(null)
+  /** Somebody was signed in, and did not sign out here. */
+  const [hasEnded, setEnded] = useState(false)
   const look = async () => {
     try {
       setActor(await coordinator.ask(showMe, {}))
       setProblem(null)
+      setEnded(false)
     } catch (error) {
       const isSignedOut = codeOf(error) === 'not-signed-in'
       if (isSignedOut) setActor(null)
@@ -40,7 +43,12 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
     }
   }
   useEffect(() => {
-    whenSessionEnds(() => setActor(null))
+    whenSessionEnds(() => {
+      setActor(before => {
+        if (before !== null && before !== 'unknown') setEnded(true)
+        return null
+      })
+    })
     void look()
   }, [])
   useEffect(() => {
@@ -50,7 +58,7 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
   }, [problem])
   if (problem !== null) return <p class="alone">{t('session.unreachable', { problem })}</p>
   if (actor === 'unknown') return null
-  if (actor === null) return <SignIn done={look} />
+  if (actor === null) return <SignIn done={look} hasEnded={hasEnded} />
   const session: Session = {
     actor,
     may: role => roleAllows(actor.role, role),
@@ -60,13 +68,14 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
         if (codeOf(error) !== 'not-signed-in') throw error
       })
       location.hash = ''
+      setEnded(false)
       setActor(null)
     }
   }
   return <context.Provider value={session}>{props.children}</context.Provider>
 }
 
-function SignIn({ done }: { readonly done: () => Promise<void> }) {
+function SignIn({ done, hasEnded }: { readonly done: () => Promise<void>; readonly hasEnded: boolean }) {
   const { t } = useText()
   const [first, setFirst] = useState(false)
   const [busy, setBusy] = useState(false)
@@ -96,6 +105,11 @@ function SignIn({ done }: { readonly done: () => Promise<void> }) {
       >
         <img src={starling} alt="" width="48" height="48" />
         <h1>{first ? t('session.first') : t('session.signIn')}</h1>
+        {hasEnded && (
+          <p class="note" role="status">
+            {t('session.ended')}
+          </p>
+        )}
         {first && (
           <>
             <p class="note">{t('session.firstHint')}</p>
