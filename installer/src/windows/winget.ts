@@ -20,8 +20,11 @@ export const wingetId = 'Starling.StarlingAgent'
 const schemaVersion = '1.12.0'
 const locale = 'en-US'
 
-type Value = string | readonly Value[] | { readonly [key: string]: Value }
-export type Manifest = { readonly [key: string]: Value }
+export interface Manifest {
+  readonly [key: string]: Value
+}
+type Item = string | Manifest
+type Value = Item | readonly Item[]
 type Kind = 'version' | 'installer' | 'defaultLocale'
 
 /** By file name: what goes into one folder of winget's repository, or of one's own source. */
@@ -105,8 +108,8 @@ function linesOf(manifest: Manifest, indent: string): string[] {
     return [
       `${indent}${key}:`,
       ...value.flatMap(item =>
-        typeof item === 'string' || isList(item)
-          ? [`${indent}- ${quoted(String(item))}`]
+        typeof item === 'string'
+          ? [`${indent}- ${quoted(item)}`]
           : linesOf(item, `${indent}  `).map((line, index) =>
               index === 0 ? `${indent}- ${line.slice(indent.length + 2)}` : line
             )
@@ -115,7 +118,7 @@ function linesOf(manifest: Manifest, indent: string): string[] {
   })
 }
 
-const isList = (value: Value): value is readonly Value[] => Array.isArray(value)
+const isList = (value: Value): value is readonly Item[] => Array.isArray(value)
 
 interface Rule {
   readonly required?: true
@@ -124,7 +127,7 @@ interface Rule {
 }
 
 const guid = /^\{[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\}$/
-const version = /^[^\\/:*?"<>|\u0001-\u001f]+$/
+const version = /^[^\\/:*?"<>|\p{Cc}]+$/u
 const address = /^https?:\/\/\S+$/
 const shared: Readonly<Record<string, Rule>> = {
   PackageIdentifier: {

@@ -46,6 +46,14 @@ describe('each script', () => {
   })
 })
 
+it('the page about rollouts names scripts that are there, and all of them', async () => {
+  const page = await readFile(join(installer, '../docs/ROLLOUT.md'), 'utf8')
+  const named = new Set(page.match(/\b[A-Z]\w+-\w+\.ps1/g))
+  expect([...named].toSorted()).toEqual(
+    (await readdir(join(installer, 'rollout'))).filter(name => name.endsWith('.ps1')).toSorted()
+  )
+})
+
 const functions = (): ReadonlyMap<string, Node> =>
   new Map(nodesIn(module, 'function_statement').map(node => [nodesIn(node, 'function_name')[0]!.text, node]))
 
