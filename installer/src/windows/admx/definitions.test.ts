@@ -19,7 +19,8 @@ const files = policyDefinitions()
 const admxName = 'Starling.admx'
 const english = 'en-US/Starling.adml'
 
-const hasXmllint = spawnSync('xmllint', ['--version']).error === undefined
+const xmllint = 'xmllint'
+const hasXmllint = spawnSync(xmllint, ['--version']).error === undefined
 
 let folder: string
 beforeAll(async () => {
@@ -57,7 +58,7 @@ describe('the policy definitions', () => {
       for (const [path, text] of files) {
         const file = join(folder, path.replace('/', '-'))
         await writeFile(file, text)
-        const { status, stderr } = spawnSync('xmllint', ['--noout', file], { encoding: 'utf8' })
+        const { status, stderr } = spawnSync(xmllint, ['--noout', file], { encoding: 'utf8' })
         expect([status, stderr]).toEqual([0, ''])
       }
     }

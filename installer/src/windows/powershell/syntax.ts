@@ -3,7 +3,7 @@
  * parse, and gives the tests a tree to look into; what a command does, only a Windows can show.
  */
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { Language, Parser, type Node } from 'web-tree-sitter'
 
 export type { Node } from 'web-tree-sitter'
@@ -13,8 +13,8 @@ export interface ScriptReader {
 }
 
 export async function openScriptReader(): Promise<ScriptReader> {
-  const grammar = createRequire(import.meta.url).resolve(
-    '@vscode/tree-sitter-wasm/wasm/tree-sitter-powershell.wasm'
+  const grammar = fileURLToPath(
+    import.meta.resolve('@vscode/tree-sitter-wasm/wasm/tree-sitter-powershell.wasm')
   )
   await Parser.init()
   const parser = new Parser()
