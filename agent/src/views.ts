@@ -4,7 +4,7 @@
  * Starling does not measure is left out. Bytes are since this agent started, where nothing else is said.
  */
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
-import type { Peers, Verdict } from '@starling/shared/policy/peering.ts'
+import type { Peers, Verdict, VerdictParams } from '@starling/shared/policy/peering.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { PeerLook, PeerView, TransferLook } from './ports.ts'
 
@@ -75,8 +75,8 @@ export interface PerfSnap {
 
 /** A reason out of policy, beside those of the core. `policy` is what to look for in `starling policy show`. */
 export type PolicyReason =
-  | { readonly code: 'peering-not-allowed'; readonly params: { readonly why: string } }
-  | { readonly code: 'upload-not-allowed'; readonly params: { readonly why: string } }
+  | { readonly code: 'peering-not-allowed'; readonly params: VerdictParams }
+  | { readonly code: 'upload-not-allowed'; readonly params: VerdictParams }
   | {
       readonly code: 'peers-within'
       readonly params: { readonly scope: Peers['scope']; readonly within: Peers['within'] }

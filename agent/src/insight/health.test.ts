@@ -24,7 +24,7 @@ const well: HealthFacts = {
   clockOffsetMs: 0,
   policyProblems: [],
   policyWaiting: [],
-  peering: { allowed: true, why: '' },
+  peering: { allowed: true, why: '', reason: null },
   proxy: { kind: 'answered', ms: 2 },
   proxyAddress: 'http://127.0.0.1:17831'
 }
@@ -102,8 +102,12 @@ describe('health', () => {
     ['clock', { clockOffsetMs: 2 * hourMs }, 'bad clock-wrong'],
     ['clock', { coordinator: { kind: 'none', since: 0, problem: null } }, 'unknown clock-unknown'],
     ['policy', { policyProblems: ['x is wrong'] }, 'warn policy-problem'],
-    ['policy', { peering: { allowed: false, why: 'battery' } }, 'warn policy-no-peering'],
-    ['policy', { mode: 0, peering: { allowed: false, why: 'DODownloadMode is 0' } }, 'ok policy-alone'],
+    ['policy', { peering: { allowed: false, why: 'battery', reason: null } }, 'warn policy-no-peering'],
+    [
+      'policy',
+      { mode: 0, peering: { allowed: false, why: 'DODownloadMode is 0', reason: null } },
+      'ok policy-alone'
+    ],
     ['policy', { mode: 0, policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['policy', { policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['proxy', { proxy: { kind: 'failed', problem: 'refused' } }, 'bad proxy-fails']

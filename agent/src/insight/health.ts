@@ -3,7 +3,7 @@
  * verdict out. A check that cannot be made says so; it never guesses.
  */
 import { clockToleranceMs } from '@starling/shared/credential.ts'
-import { modes, type Verdict } from '@starling/shared/policy/peering.ts'
+import { modes, paramsOf, type Verdict } from '@starling/shared/policy/peering.ts'
 import { GiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { CoordinatorLinkPort, StoreUsage, UpstreamView } from '../ports.ts'
 import type { HealthCheck, HealthName, HealthView } from '../views.ts'
@@ -298,7 +298,7 @@ function policy({ policyProblems, policyWaiting, peering, mode }: HealthFacts): 
     return check('policy', {
       state: 'warn',
       code: 'policy-no-peering',
-      params: { why: peering.why },
+      params: paramsOf(peering),
       text: `peering is not allowed: ${peering.why}`,
       advice: '`starling policy show` tells where each value comes from'
     })

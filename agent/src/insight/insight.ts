@@ -8,6 +8,7 @@ import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { paramsOf } from '@starling/shared/policy/peering.ts'
 import { secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { lastLines, withoutQuery, type Log } from '../log.ts'
 import type {
@@ -234,8 +235,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
   function policyReasons(refusals: Readonly<Record<string, number>>): PolicyReason[] {
     const { peering, upload, peers, keeps } = parts.effective()
     return [
-      ...(peering.allowed ? [] : [{ code: 'peering-not-allowed', params: { why: peering.why } } as const]),
-      ...(upload.allowed ? [] : [{ code: 'upload-not-allowed', params: { why: upload.why } } as const]),
+      ...(peering.allowed ? [] : [{ code: 'peering-not-allowed', params: paramsOf(peering) } as const]),
+      ...(upload.allowed ? [] : [{ code: 'upload-not-allowed', params: paramsOf(upload) } as const]),
       ...(peers.scope === 'site' && peers.within === 'all'
         ? []
         : [{ code: 'peers-within', params: { scope: peers.scope, within: peers.within } } as const]),

@@ -112,9 +112,9 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/api/v1/cache',
     change: false,
-    async answer({ status, insight }, response) {
-      const { store, transfers, peers } = await status()
-      const copies = Object.fromEntries(insight.copies())
+    async answer(tools, response) {
+      const { store, transfers, peers } = await tools.status()
+      const copies = Object.fromEntries(tools.insight.copies())
       sendJson(response, 200, { store, transfers, peers: peers.length, copies })
     }
   },

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { KiB, MiB } from '@starling/shared/units.ts'
+import { KiB, MiB, minuteMs } from '@starling/shared/units.ts'
 import { routes } from '@starling/agent/page/routes.ts'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -16,6 +16,7 @@ import { foreignHost, visit } from './browser.ts'
 import { describeInBrowser } from './in-browser.ts'
 import { attackFrom, openForeignPage } from './foreign-page.ts'
 import { looksWell } from './looks.ts'
+import { englishIn } from './other-words.ts'
 
 const house = openHouse()
 /** Bytes of a real download, on a loaded machine. */
@@ -239,18 +240,29 @@ describeInBrowser("the agent's page", browser => {
     )
   })
 
-  test('speaks Chinese to a Chinese browser', async () => {
-    await visit(
-      browser(),
-      `${second.page}/`,
-      async page => {
-        await page.locator('html[lang=zh-Hans]').waitFor()
-        await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
-        await looksWell(page, 'agent-now-zh')
-      },
-      { language: 'zh-CN' }
-    )
-  })
+  test(
+    'speaks Chinese to a Chinese browser',
+    async () => {
+      await visit(
+        browser(),
+        `${second.page}/`,
+        async page => {
+          await page.locator('html[lang=zh-Hans]').waitFor()
+          await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
+          for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+            const name = (await link.textContent()) ?? ''
+            await link.click()
+            await page.locator('main h2').first().waitFor()
+            expect(await englishIn(page), name).toEqual([])
+            await looksWell(page, `agent-zh-${new URL(page.url()).hash}`)
+          }
+        },
+        { language: 'zh-CN' }
+      )
+      // Each view in both looks and both widths.
+    },
+    3 * minuteMs
+  )
 
   test('changes nothing for a page that does not show the token', async () => {
     const [transfer] = await first.transfers()

@@ -1,7 +1,7 @@
 /** What is kept here: how much, how old, how rare nearby, what is pinned; and, unlocked, what one can do about it. */
 import { hostOf, nameOf, safeText } from '@starling/shared/web/names.ts'
 import { LongTable, type Column } from '@starling/shared/web/long-table.tsx'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useMemo, useState } from 'preact/hooks'
 import type { StoreUsage } from '../../ports.ts'
 import type { CopiesView } from '../../views.ts'
@@ -81,6 +81,7 @@ function Room({ store }: { readonly store: StoreUsage }) {
 
 function Contents(props: { readonly cache: CacheAnswer; readonly changed: () => void }) {
   const { t, format } = useText()
+  const refusal = useRefusal()
   const { token } = useUnlock()
   const [search, setSearch] = useState('')
   const [show, setShow] = useState<Show>('all')
@@ -117,7 +118,7 @@ function Contents(props: { readonly cache: CacheAnswer; readonly changed: () => 
         token
       })
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     props.changed()
   }

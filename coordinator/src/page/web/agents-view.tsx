@@ -1,6 +1,6 @@
 /** The agents, thousands of them: found by what one knows of a machine, a page at a time as one scrolls. */
 import { listAgents, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { LongTable, type Column } from '@starling/shared/web/long-table.tsx'
 import { safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
@@ -185,6 +185,7 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
 
 /** Pages as they are wanted; with each beat those on the screen are asked for again. */
 function useAgents(filter: AgentFilter) {
+  const refusal = useRefusal()
   const beat = useBeat('fleet')
   const [pages, setPages] = useState<readonly AgentsPage[] | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
@@ -208,7 +209,7 @@ function useAgents(filter: AgentFilter) {
       } catch (error) {
         if (current.current !== filter) return
         if (after === askedMore.current) askedMore.current = null
-        setProblem(messageOf(error))
+        setProblem(refusal(error))
       }
     },
     [filter]

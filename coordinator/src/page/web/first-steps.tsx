@@ -4,7 +4,7 @@
  */
 import { createTicket } from '@starling/shared/admin-api/fleet.ts'
 import { listAgents, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import type { ComponentChildren } from 'preact'
@@ -19,6 +19,7 @@ const weekMs = 7 * 24 * 3_600_000
 
 export function FirstSteps({ done }: { readonly done: () => void }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const { may, actor } = useSession()
   const [kept, setKept] = useState(false)
   const [ticket, setTicket] = useState<string | null>(null)
@@ -30,7 +31,7 @@ export function FirstSteps({ done }: { readonly done: () => void }) {
       const made = await coordinator.ask(createTicket, { body: { uses: 10, expiresInMs: weekMs } })
       setTicket(made.ticket)
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
   }
   const hasJoined = joined.length > 0

@@ -4,7 +4,8 @@
  */
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
 import { showMe } from '@starling/shared/admin-api/service.ts'
-import { codeOf, messageOf } from '@starling/shared/errors.ts'
+import { codeOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useEvents, type LiveState } from '@starling/shared/web/live.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
@@ -89,7 +90,8 @@ export function useAnswer<
 ): Answer<z.output<Shape>> {
   const beat = useBeat(follows === 'nothing' ? 'changes' : follows)
   const [value, setValue] = useState<z.output<Shape> | null>(null)
-  const [problem, setProblem] = useState<Answer<never>['problem']>(null)
+  const [error, setError] = useState<unknown>(null)
+  const refusal = useRefusal()
   const [asked, setAsked] = useState(0)
   const subject = asking === null ? null : JSON.stringify([operation.path, asking])
   const shown = useRef<string | null>(null)
@@ -101,7 +103,7 @@ export function useAnswer<
     // What was about something else must not stand under this one's name.
     if (shown.current !== (about ?? subject)) {
       setValue(null)
-      setProblem(null)
+      setError(null)
     }
     shown.current = about ?? subject
     ask.current = oneAtATime(async () => {
@@ -110,9 +112,9 @@ export function useAnswer<
         const answer = await coordinator.ask(operation, asking as never)
         if (isOver) return
         setValue(() => answer)
-        setProblem(null)
-      } catch (error) {
-        if (!isOver) setProblem({ code: codeOf(error), message: messageOf(error) })
+        setError(null)
+      } catch (caught) {
+        if (!isOver) setError(caught)
       }
     })
     return () => {
@@ -121,5 +123,6 @@ export function useAnswer<
     }
   }, [operation, subject])
   useEffect(() => ask.current(), [operation, subject, stamp, asked])
+  const problem = error === null ? null : { code: codeOf(error), message: refusal(error) }
   return { value, problem, again: () => setAsked(count => count + 1) }
 }

@@ -1,12 +1,13 @@
 /** Who is signed in. Without one there is the form to sign in, and below it the one for the first admin. */
 import { redeemFirstAdmin, signIn, signOut } from '@starling/shared/admin-api/accounts.ts'
 import { showMe, type Actor } from '@starling/shared/admin-api/service.ts'
-import { codeOf, messageOf } from '@starling/shared/errors.ts'
+import { codeOf } from '@starling/shared/errors.ts'
 import starling from '@starling/shared/web/starling.svg'
 import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
 import { coordinator, whenSessionEnds } from './coordinator.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useText } from './words.ts'
 
 interface Session {
@@ -27,6 +28,7 @@ const retryMs = 5000
 
 export function SessionProvider(props: { readonly children: ComponentChildren }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const [actor, setActor] = useState<Actor | null | 'unknown'>('unknown')
   const [problem, setProblem] = useState<string | null>(null)
   /** Somebody was signed in, and did not sign out here. */
@@ -39,7 +41,7 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
     } catch (error) {
       const isSignedOut = codeOf(error) === 'not-signed-in'
       if (isSignedOut) setActor(null)
-      setProblem(isSignedOut ? null : messageOf(error))
+      setProblem(isSignedOut ? null : refusal(error))
     }
   }
   useEffect(() => {
@@ -77,6 +79,7 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
 
 function SignIn({ done, hasEnded }: { readonly done: () => Promise<void>; readonly hasEnded: boolean }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const [first, setFirst] = useState(false)
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string | null>(null)
@@ -90,7 +93,7 @@ function SignIn({ done, hasEnded }: { readonly done: () => Promise<void>; readon
       await coordinator.ask(signIn, { body: { name, password } })
       await done()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     setBusy(false)
   }

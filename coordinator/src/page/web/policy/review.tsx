@@ -5,11 +5,12 @@
 import { addPolicyVersion, startRollout } from '@starling/shared/admin-api/policy.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
-import { safeText } from '@starling/shared/web/names.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { coordinator } from '../coordinator.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useText } from '../words.ts'
 import { Changes, type Fields } from './changes.tsx'
+import { useFindingWords } from './finding-words.ts'
 import type { Document } from './layers.ts'
 import { StageFields, saidIn, stagesSaid } from './stage-fields.tsx'
 
@@ -48,6 +49,8 @@ export function Review(props: {
 }) {
   const { scope, fields, draft, basedOn } = props
   const { t } = useText()
+  const refusal = useRefusal()
+  const inWords = useFindingWords()
   const dialog = useRef<HTMLDialogElement>(null)
   const [would, setWould] = useState<DryRun | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
@@ -69,7 +72,7 @@ export function Review(props: {
         },
         (error: unknown) => {
           if (stale.signal.aborted) return
-          setProblem(messageOf(error))
+          setProblem(refusal(error))
           props.faulty(faultsIn(messageOf(error), Object.keys(draft)))
         }
       )
@@ -119,7 +122,7 @@ export function Review(props: {
       dialog.current?.close()
       props.saved()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
       setBusy(false)
     }
   }
@@ -161,9 +164,12 @@ export function Review(props: {
                   impact !== null && <p class="note">{t('policy.noImpact')}</p>
                 ) : (
                   <ul class="findings">
-                    {findings.map(({ kind, sentence }) => (
-                      <li key={sentence} class={kind === 'odd' || kind === 'host-unknown' ? '' : 'trouble'}>
-                        {safeText(sentence)}
+                    {findings.map(finding => (
+                      <li
+                        key={finding.sentence}
+                        class={finding.kind === 'odd' || finding.kind === 'host-unknown' ? '' : 'trouble'}
+                      >
+                        {inWords(finding)}
                       </li>
                     ))}
                   </ul>
