@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises'
-import { join as joinPath } from 'node:path'
 import { MiB } from '@starling/shared/units.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seededContent, sha256Of } from '../doubles/content.ts'
@@ -13,7 +11,6 @@ import {
   createTicket,
   fleetSecret,
   revoke,
-  startAgent,
   startCoordinator,
   startFleet,
   startMembers,
@@ -131,16 +128,4 @@ test('agents that their admin moves to another site are of that site at once, an
       .poll(async () => JSON.stringify(await ask('peers', agent)), { timeout: 30_000 })
       .toContain(agents[1 - at]!.id)
   }
-})
-
-test('an agent that runs in no fleet joins as soon as its admin gives it a ticket, and needs no restart by hand', async () => {
-  const agent = await startAgent(house, 'given a ticket', {})
-  expect((await agent.status()).coordinator.kind).toBe('none')
-  const ticket = await createTicket(house, coordinator)
-  await writeFile(joinPath(agent.folder, 'config.json'), JSON.stringify({ ticket }))
-  // Made anew, it may have another port: its folder says which.
-  const status = async () =>
-    (await house.run(agentProgram, ['status', '--json', '--data', agent.folder])).stdout
-  await expect.poll(status, { timeout: 30_000 }).toContain('"kind":"connected"')
-  expect(await status()).not.toContain(ticket)
 })
