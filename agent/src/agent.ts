@@ -140,6 +140,8 @@ async function start(
       const goOver = await upstream.prepare(next)
       inForce = next
       applyConfig({ upstream, goOver, accessLog, role, intercept, proxy, policy, network, log }, next, before)
+      if (link !== null && leadsElsewhere(next.ticket, before.ticket, member))
+        placedElsewhere('This agent was given a ticket to join a fleet with')
     }
   })
   const classes = () => live.now().contentClasses
@@ -513,6 +515,7 @@ async function start(
       {
         dataFolder: config.dataFolder,
         ticket: config.ticket,
+        addresses: () => inForce.coordinatorAddresses,
         version,
         onMember(now) {
           const changed = peers !== null && (now.site !== site || now.role !== role)
@@ -540,6 +543,11 @@ async function start(
     setCoordinatorPolicy,
     stop: () => stops.stop()
   }
+}
+
+/** What this agent is called among others goes by its fleet, so it is made anew with a ticket that leads to one. */
+function leadsElsewhere(ticket: string | null, before: string | null, member: Member | null): boolean {
+  return ticket !== null && ticket !== before && parseTicket(ticket).fleet !== member?.fleet
 }
 
 function urlOf(address: string, port: number): string {

@@ -14,6 +14,9 @@ const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => 
   'cache.quotaBytes': true,
   'cache.floorBytes': true,
   logLevel: true,
+  coordinatorAddresses: true,
+  // Whoever is not in its fleet is made anew by it.
+  ticket: true,
   contentClasses: true,
   'proxy.clients': true,
   'proxy.connectHosts': true,

@@ -462,5 +462,71 @@ export const policyWords: Readonly<Record<PolicyName | keyof typeof machineShape
     name: '沿用传递优化的策略',
     what: '通过组策略和 MDM 为传递优化设置的策略是否也适用于此代理；Starling 自己的注册表项优先',
     why: '将传递优化留给 Windows 的机群，不应因设置传递优化而改变代理的行为'
+  },
+  ticket: {
+    name: '加入机群的票据',
+    what: '用于加入机群的票据，只在首次启动时使用一次',
+    why: '没有默认的机群；也可以手动运行 `starling join TICKET`',
+    form: '`ticket create` 输出的文本'
+  },
+  coordinatorAddresses: {
+    name: '协调器的地址',
+    what: '首先在哪里连接协调器，先于票据中的地址和协调器自己告知的地址。在该处应答的一方必须证明自己就是该协调器',
+    why: '无：票据中已有地址，协调器迁移时也会告知其代理。此项用于名称已更改或使用自己的中继的情况',
+    form: '地址，例如 https://coordinator.example:17833，以逗号分隔'
+  },
+  upstreamProxies: {
+    name: '上游代理服务器',
+    what: '此代理与源站之间的 HTTP 代理服务器，按顺序尝试',
+    why: '无：直接连接源站',
+    form: 'URL，例如 http://proxy.example:3128，以逗号分隔'
+  },
+  upstreamDirectFallback: {
+    name: '代理服务器不应答时直接连接',
+    what: '没有代理服务器应答时直接连接源站',
+    why: '代理服务器停机不应使更新停止；禁止直接连接的地方，连接自会失败'
+  },
+  upstreamAllowPrivate: {
+    name: '允许的专用地址',
+    what: '可以向其请求内容的上游专用地址',
+    why: '无：指向网络内部的 URL 会使代理服务器被滥用（SSRF）',
+    form: '主机、地址或网络，例如 10.1.0.0/16，以逗号分隔'
+  },
+  proxyPort: {
+    name: 'HTTP 代理服务器的端口',
+    what: 'HTTP 代理服务器的 TCP 端口；0 表示由系统选择',
+    why: '使用固定端口，客户端只需配置一次'
+  },
+  proxyWsus: {
+    name: 'WSUS 服务器',
+    what: '此代理服务器作为哪个 WSUS 的备用下载服务器（UpdateServiceUrlAlternate）',
+    why: '大多数站点没有 WSUS',
+    form: 'WSUS 的地址，例如 http://wsus.corp.example:8530'
+  },
+  proxyPacHosts: {
+    name: '自动配置脚本中的主机',
+    what: '/proxy.pac 让哪些主机经过此代理服务器；未列出时为所有不加密的 http',
+    why: '不值得共享的内容反正也会直接通过',
+    form: '主机，例如 *.windowsupdate.com，仅指某一端口时加 :端口，以逗号分隔'
+  },
+  cacheHostEnabled: {
+    name: '启用缓存服务器功能',
+    what: '同时作为传递优化的缓存服务器监听（DOCacheHost）',
+    why: '端口 80 可能已被占用，而且只有策略指定时 Windows 才会使用它'
+  },
+  listenPort: {
+    name: '代理之间的端口',
+    what: '供其他代理连接的 TCP 端口；0 表示由系统选择',
+    why: '使用固定端口，只需一条防火墙规则'
+  },
+  bulkPort: {
+    name: '传输内容块的端口',
+    what: '其他代理从此代理获取内容块的 TCP 端口；0 表示由系统选择',
+    why: '使用固定端口，只需一条防火墙规则'
+  },
+  mdns: {
+    name: '用组播 DNS 发现代理',
+    what: '通过组播 DNS 在局域网中发现其他代理',
+    why: '无需任何设置即可使用，除“此处有一个代理”外不向任何人透露其他信息'
   }
 }

@@ -1,0 +1,198 @@
+/** The PowerShell module: it is PowerShell, exports what it says, explains itself, and reads no field that a real agent does not tell. */
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { seededContent } from '@starling/test/doubles/content.ts'
+import { startOrigin } from '@starling/test/doubles/origin.ts'
+import { download, json } from '@starling/test/e2e/client.ts'
+import { openHouse } from '@starling/test/e2e/harness.ts'
+import { fleetSecret, startMembers } from '@starling/test/e2e/site.ts'
+import { MiB } from '@starling/shared/units.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { elementsIn, parseXml } from '../admx/xml.ts'
+import { nodesIn, openScriptReader, syntaxProblems, type Node, type ScriptReader } from './syntax.ts'
+
+const installer = join(import.meta.dirname, '../../..')
+const folder = join(installer, 'windows/Starling')
+const read = (name: string): Promise<string> => readFile(join(folder, name), 'utf8')
+
+let reader: ScriptReader
+let module: Node
+beforeAll(async () => {
+  reader = await openScriptReader()
+  module = reader.parse(await read('Starling.psm1'))
+})
+
+/** All that an admin runs. */
+const scripts = (await readdir(installer, { recursive: true })).filter(
+  path => /\.(ps1|psm1|psd1)$/.test(path) && !/node_modules|dist/.test(path)
+)
+
+describe('each script', () => {
+  it.each(scripts)(
+    '%s is PowerShell, in letters that Windows PowerShell 5.1 reads in every country',
+    async path => {
+      const text = await readFile(join(installer, path), 'utf8')
+      expect(syntaxProblems(reader.parse(text))).toEqual([])
+      expect(text.match(/[^\t\n\r -~]/gu)).toBeNull()
+    }
+  )
+
+  it.each([
+    ['a brace is missing', 'function Get-Thing { if ($a) { 1 }'],
+    ['a text does not end', 'Write-Output "no end'],
+    ['a parenthesis too many', 'if ($a)) { 1 }']
+  ])('is seen to be none where %s', (_, text) => {
+    expect(syntaxProblems(reader.parse(text))).not.toEqual([])
+  })
+})
+
+it('the page about rollouts names scripts that are there, and all of them', async () => {
+  const page = await readFile(join(installer, '../docs/ROLLOUT.md'), 'utf8')
+  const named = new Set(page.match(/\b[A-Z]\w+-\w+\.ps1/g))
+  expect([...named].toSorted()).toEqual(
+    (await readdir(join(installer, 'rollout'))).filter(name => name.endsWith('.ps1')).toSorted()
+  )
+})
+
+const functions = (): ReadonlyMap<string, Node> =>
+  new Map(nodesIn(module, 'function_statement').map(node => [nodesIn(node, 'function_name')[0]!.text, node]))
+
+const textsIn = (text: string): string[] => [...text.matchAll(/'([^']+)'/g)].map(([, one]) => one!)
+
+describe('the module', () => {
+  it('exports what its manifest says and what it has, and nothing else', async () => {
+    const manifest = await read('Starling.psd1')
+    const said = textsIn(/FunctionsToExport\s*=\s*@\(([^)]*)\)/.exec(manifest)![1]!)
+    const exported = textsIn(/Export-ModuleMember -Function @\(([^)]*)\)/.exec(module.text)![1]!)
+    expect(said).toEqual(exported)
+    expect([...functions().keys()].filter(name => /-Starling(?!Api|Error)/.test(name)).toSorted()).toEqual(
+      said
+    )
+  })
+
+  it('has the version of the package', async () => {
+    const { version } = JSON.parse(await readFile(join(installer, 'package.json'), 'utf8')) as {
+      version: string
+    }
+    expect(await read('Starling.psd1')).toContain(`ModuleVersion        = '${version}'`)
+  })
+
+  it('explains each command with each of its parameters, and an example', async () => {
+    const said = textsIn(/FunctionsToExport\s*=\s*@\(([^)]*)\)/.exec(await read('Starling.psd1'))![1]!)
+    for (const name of said) {
+      const help = nodesIn(functions().get(name)!, 'comment').find(({ text }) => text.startsWith('<#'))!.text
+      expect(help).toMatch(/\.SYNOPSIS\n[\s\S]*\.DESCRIPTION\n[\s\S]*\.EXAMPLE\n\s+\S/)
+      const parameters = nodesIn(functions().get(name)!, 'script_parameter').map(
+        node => /\$(\w+)/.exec(node.children.find(({ type }) => type === 'variable')!.text)![1]!
+      )
+      expect([...help.matchAll(/\.PARAMETER (\w+)/g)].map(([, one]) => one)).toEqual(parameters)
+    }
+    const about = await read('en-US/about_Starling.help.txt')
+    for (const name of said) expect(about).toContain(name)
+    expect(about.split('\n').filter(line => line.length > 79)).toEqual([])
+  })
+})
+
+type Json = Readonly<Record<string, unknown>>
+
+describe('what the module reads', () => {
+  const house = openHouse()
+  let answers: Record<string, Json>
+
+  beforeAll(async () => {
+    const origin = await startOrigin()
+    house.keep(() => origin.close())
+    origin.put('/a.msu', seededContent('for the module', 2 * MiB))
+    const [one, two] = await startMembers(house, fleetSecret(), ['module-one', 'module-two'])
+    await download(one!.proxy, `${origin.url}/a.msu`)
+    await download(two!.proxy, `${origin.url}/a.msu`)
+    const token = (await readFile(join(two!.folder, 'page.token'), 'utf8')).trim()
+    const ask = (path: string): Promise<unknown> => json(`${two!.page}${path}`)
+    const policy = await fetch(`${two!.page}/api/v1/policy`, {
+      headers: { authorization: `Bearer ${token}` }
+    })
+    const peerInfo = (await ask('/api/v1/peer-info')) as { peers: Json[] }
+    const health = (await ask('/api/v1/health')) as { checks: Json[] }
+    const view = (await policy.json()) as { values: Json[] }
+    const running = JSON.parse(await readFile(join(two!.folder, 'agent.json'), 'utf8')) as Json
+    const refused = await fetch(`${two!.page}/api/v1/policy`)
+    answers = {
+      content: ((await ask('/api/v1/delivery-status')) as Json[])[0]!,
+      snap: (await ask('/api/v1/perfsnap')) as Json,
+      info: peerInfo,
+      peer: peerInfo.peers[0]!,
+      health: health as unknown as Json,
+      check: health.checks[0]!,
+      view: view as unknown as Json,
+      value: view.values[0]!,
+      origin: view.values[0]!['origin'] as Json,
+      // The same shape, where something waits.
+      waiting: { value: null, origin: null },
+      running,
+      told: ((await refused.json()) as { error: Json }).error
+    }
+  }, 60_000)
+  afterAll(() => house.close())
+
+  it('is what the agent tells, in every command', () => {
+    const read = nodesIn(module, 'member_access').flatMap(node => {
+      const [, variable, member] = /^\$(\w+)\.(\w+)$/.exec(node.text) ?? []
+      return variable === undefined || answers[variable] === undefined ? [] : [[variable, member!] as const]
+    })
+    const variables = new Set(read.map(([variable]) => variable))
+    // Each answer that a command looks into is looked into here.
+    expect([...variables].toSorted()).toEqual(
+      [
+        'check',
+        'content',
+        'health',
+        'info',
+        'origin',
+        'peer',
+        'running',
+        'told',
+        'value',
+        'view',
+        'waiting'
+      ].toSorted()
+    )
+    for (const [variable, member] of read) expect(Object.keys(answers[variable]!)).toContain(member)
+  })
+
+  it('is what the example of the help adds up', async () => {
+    const members = [...(await read('en-US/about_Starling.help.txt')).matchAll(/\$month\.(\w+)/g)]
+    expect(members.length).toBeGreaterThan(0)
+    for (const [, member] of members) expect(answers['snap']!['ThisMonth']).toHaveProperty(member!)
+  })
+
+  it('is asked for where the agent answers', async () => {
+    const paths = [...module.text.matchAll(/-Path ['"](\/api\/v1\/[\w/-]+)/g)].map(([, path]) => path!)
+    expect(paths.length).toBeGreaterThanOrEqual(6)
+    const { routes } = await import('@starling/agent/page/routes.ts')
+    for (const path of paths) {
+      const route = routes.find(one => one.path === path || one.path === `${path}:id`)
+      expect(route, path).toBeDefined()
+      const needsToken = new RegExp(`${path}[^\\n]*-WithToken`).test(module.text)
+      expect([path, needsToken]).toEqual([path, route!.change || path === '/api/v1/cache/'])
+    }
+  })
+
+  it('is what the tables show', async () => {
+    const root = parseXml(await read('Starling.Format.ps1xml'))
+    const made = new Map(
+      [...module.text.matchAll(/PSTypeName\s*= '(Starling\.\w+)'([^}]*)}/g)].map(
+        ([, name, body]) => [name!, [...body!.matchAll(/^\s+(\w+)\s+=/gm)].map(([, key]) => key!)] as const
+      )
+    )
+    made.set('Starling.Status', Object.keys(answers['content']!))
+    for (const view of elementsIn(root, 'View')) {
+      const type = elementsIn(view, 'TypeName')[0]!.text
+      const shown = [
+        ...elementsIn(view, 'PropertyName').map(({ text }) => text),
+        ...elementsIn(view, 'ScriptBlock').map(({ text }) => /\$_\.(\w+)/.exec(text)![1]!)
+      ]
+      expect(made.get(type), type).toEqual(expect.arrayContaining(shown))
+      expect(elementsIn(view, 'TableColumnHeader')).toHaveLength(elementsIn(view, 'TableColumnItem').length)
+    }
+  })
+})
