@@ -15,6 +15,7 @@ export const debianInstall = 'apt-get install -y --no-install-recommends mmdebst
 const suite = 'bookworm'
 const packages = [
   'adduser',
+  'ansible-core',
   'ca-certificates',
   'curl',
   'dbus',
@@ -23,7 +24,6 @@ const packages = [
   'libstdc++6',
   'procps',
   'python3-apt',
-  'python3-minimal',
   'systemd',
   'systemd-sysv'
 ]

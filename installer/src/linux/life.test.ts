@@ -2,8 +2,11 @@
  * The packages' lives on a machine, for real: a Debian whose process 1 is systemd, and one without systemd. It takes minutes, so
  * it runs only when asked: STARLING_TEST_DEBIAN=1 npm test -- installer/src/linux, as root.
  */
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { house as project } from '../house.ts'
 import { buildDebs } from './debs.ts'
 import { debianMissing, inPlainDebian, startMachine, type Machine } from './debian.ts'
 
@@ -38,6 +41,7 @@ describe.runIf(asked)('a package on a machine', () => {
   beforeAll(async () => {
     for (const version of [before, after])
       await buildDebs(shared, { version, compression: 'fast', thirdParties: async () => [] })
+    cpSync(join(project, 'installer/rollout/ansible'), join(shared, 'ansible'), { recursive: true })
     machine = await startMachine(shared)
   }, 600_000)
 
@@ -158,6 +162,52 @@ describe.runIf(asked)('a package on a machine', () => {
     // Again, as after a purge that was broken off.
     await ok('dpkg --purge starling')
   })
+
+  it(
+    'Ansible installs, configures and upgrades it, and finds nothing to do the second time',
+    seconds(180),
+    async () => {
+      const play = async (version: string, site: string) => {
+        const inventory = {
+          starling: {
+            hosts: {
+              localhost: {
+                ansible_connection: 'local',
+                starling_version: version,
+                starling_deb: `/shared/starling_${version}_amd64.deb`,
+                starling_settings: { STARLING_SITE: site, STARLING_CACHE_QUOTA: '3GiB' }
+              }
+            }
+          }
+        }
+        await ok(`echo '${JSON.stringify(inventory)}' > /root/inventory.yml`)
+        const { code, stdout } = await sh(
+          'ansible-playbook --inventory /root/inventory.yml /shared/ansible/site.yml'
+        )
+        const [, changed] = /changed=(\d+)/.exec(stdout) ?? []
+        return { code, stdout, changed: Number(changed) }
+      }
+      const first = await play(before, 'north')
+      expect(first.code, first.stdout).toBe(0)
+      await ready()
+      const id = await agentId()
+      expect(await ok('starling status')).toMatch(/of site north[^]*of 3\.00 GiB/)
+      expect((await play(before, 'north')).changed).toBe(0)
+      expect(await ok('ls -d /tmp/starling-* 2> /dev/null || echo none')).toBe('none')
+
+      expect((await play(before, 'south')).code).toBe(0)
+      await until('starling status | grep --quiet "of site south"')
+      expect((await play(after, 'south')).code).toBe(0)
+      await ready()
+      expect(await agentId()).toBe(id)
+      expect(await ok("dpkg-query --show --showformat '${Version}' starling")).toBe(after)
+      expect((await play(after, 'south')).changed).toBe(0)
+      const back = await play(before, 'south')
+      expect(back.code).not.toBe(0)
+      expect(back.stdout).toContain(`starling ${after} is newer than ${before}`)
+      await ok('dpkg --purge starling')
+    }
+  )
 
   it('without a systemd, as in the build of an image, it installs, runs and goes', seconds(120), async () => {
     const done = await inPlainDebian(
