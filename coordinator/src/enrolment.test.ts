@@ -139,11 +139,13 @@ it('a machine that is set up anew has the site of its old self in its first cred
   now += dayMs
   expect((await enrol(young)).site).toBe('hall')
   expect(await queries.one(young)).toMatchObject({ site: 'hall', placedBy: 'name', group: 'pilots' })
-  // It is known by now: what was said of it since stays, though the other may live.
+  // It is known by now: what was said of it since stays, though the same hardware says another thing.
   await enrolment.move(young, { site: null, group: null }, byItself('agent.move'))
-  await enrol(createIdentity().agentId)
+  const clone = createIdentity().agentId
+  await enrol(clone)
+  await enrolment.move(clone, { site: 'yard', group: 'others' }, byItself('agent.move'))
   await enrol(young)
-  expect(await queries.one(young)).toMatchObject({ placedBy: 'definitions', group: null })
+  expect(await queries.one(young)).toMatchObject({ site: 'hall', placedBy: 'definitions', group: null })
 })
 
 it('a site gives back whom it was named for, all at once and with one audit entry', async () => {
