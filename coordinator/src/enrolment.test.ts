@@ -9,9 +9,11 @@ import { createAuthority, loadAuthorityKeys } from './authority.ts'
 import { byItself } from './by.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { createLog } from './log.ts'
+import type { FleetQueries } from './fleet-ports.ts'
 import type { AuditLog, CoordinatorStore } from './ports.ts'
 import { openAudit } from './store/audit.ts'
 import { createChange } from './store/change.ts'
+import { fleetQueries } from './store/fleet-queries.ts'
 import { openDatabase } from './store/open.ts'
 import { openSecrets } from './store/secrets.ts'
 import { createStore } from './store/store.ts'
@@ -21,6 +23,7 @@ const log = createLog('silent')
 let now: number
 let store: CoordinatorStore
 let audit: AuditLog
+let queries: FleetQueries
 let enrolment: Enrolment
 let online: Set<string>
 let credentials: () => Promise<number>
@@ -43,6 +46,7 @@ beforeEach(async () => {
   const secrets = await openSecrets(database, createSealingKey(), clock)
   const chain = await openAudit(database, secrets, clock)
   audit = chain
+  queries = fleetQueries(database)
   credentials = async () => (await database.db.selectFrom('credentials').select('serial').execute()).length
   enrolment = createEnrolment({
     store: {
@@ -96,6 +100,78 @@ it('an agent is moved if and only if the audit log says so', async () => {
   isAuditBroken = true
   await expect(enrolment.move(agent, { site: 'yard', group: null }, by)).rejects.toThrow('no entry')
   expect(await store.agent(agent)).toMatchObject({ site: 'hall', group: 'pilots' })
+})
+
+it('a ticket for no site leaves an agent at the site that was named for it, and one for a site says another', async () => {
+  const agent = createIdentity().agentId
+  const enrol = async (site?: string): Promise<unknown[]> => {
+    const request = {
+      role: 'agent',
+      uses: 1,
+      expiresInMs: dayMs,
+      ...(site === undefined ? {} : { site })
+    } as const
+    const { ticket } = await enrolment.createTicket(request, byItself('ticket.create'))
+    const { secret } = parseTicket(ticket)
+    const credential = await enrolment.enrol(agent, { secret, version: '1' }, '192.0.2.1')
+    return [credential.site, (await queries.one(agent))?.placedBy]
+  }
+  expect(await enrol()).toEqual(['office', 'definitions'])
+  await enrolment.place(agent, 'yard', 'its network')
+  expect(await enrol()).toEqual(['yard', 'definitions'])
+  await enrolment.move(agent, { site: 'hall' }, byItself('agent.move'))
+  expect(await enrol()).toEqual(['hall', 'name'])
+  expect(await enrol('lab')).toEqual(['lab', 'name'])
+  await enrolment.move(agent, { group: 'pilots' }, byItself('agent.move'))
+  await enrolment.move(agent, { site: null }, byItself('agent.move'))
+  expect(await enrol()).toEqual(['lab', 'definitions'])
+  const said = (await audit.page({ count: 20, action: 'agent.move' })).map(({ detail }) => detail)
+  expect(said).toEqual(['wherever the site definitions find it', 'group pilots', 'to site hall'])
+})
+
+it('a machine that is set up anew has the site of its old self in its first credential', async () => {
+  const machine = 'a'.repeat(64)
+  const enrol = async (agent: string) =>
+    await enrolment.enrol(agent, { secret: (await newTicket()).secret, version: '1', machine }, '192.0.2.1')
+  const [old, young] = [createIdentity().agentId, createIdentity().agentId]
+  await enrol(old)
+  await enrolment.move(old, { site: 'hall', group: 'pilots' }, byItself('agent.move'))
+  now += dayMs
+  expect((await enrol(young)).site).toBe('hall')
+  expect(await queries.one(young)).toMatchObject({ site: 'hall', placedBy: 'name', group: 'pilots' })
+  // It is known by now: what was said of it since stays, though the same hardware says another thing.
+  await enrolment.move(young, { site: null, group: null }, byItself('agent.move'))
+  const clone = createIdentity().agentId
+  await enrol(clone)
+  await enrolment.move(clone, { site: 'yard', group: 'others' }, byItself('agent.move'))
+  await enrol(young)
+  expect(await queries.one(young)).toMatchObject({ site: 'hall', placedBy: 'definitions', group: null })
+})
+
+it('a site gives back whom it was named for, all at once and with one audit entry', async () => {
+  const agents = [createIdentity().agentId, createIdentity().agentId]
+  const { secret } = await newTicket(2)
+  for (const agent of agents) {
+    await enrolment.enrol(agent, { secret, version: '1' }, '192.0.2.1')
+    await enrolment.move(agent, { site: 'hall' }, byItself('agent.move'))
+  }
+  expect(await enrolment.release('hall', byItself('site.release'))).toBe(2)
+  for (const agent of agents) {
+    expect(await queries.one(agent)).toMatchObject({ site: 'hall', placedBy: 'definitions' })
+    await enrolment.place(agent, 'yard', 'its network')
+  }
+  const entries = await audit.page({ count: 20, action: 'site.release' })
+  expect(entries).toMatchObject([{ target: 'hall', detail: expect.stringMatching(/^2 agent/) as string }])
+})
+
+it('a gateway is not given to the site definitions, which find agents only', async () => {
+  const request = { role: 'gateway', uses: 1, expiresInMs: dayMs } as const
+  const { ticket } = await enrolment.createTicket(request, byItself('ticket.create'))
+  const gateway = createIdentity().agentId
+  await enrolment.enrol(gateway, { secret: parseTicket(ticket).secret, version: '1' }, '192.0.2.1')
+  await expect(enrolment.move(gateway, { site: null }, byItself('agent.move'))).rejects.toMatchObject({
+    code: 'bad-body'
+  })
 })
 
 it('who was revoked is on the list until its credential is long expired, and never gets another', async () => {

@@ -12,6 +12,7 @@ import {
   type Role
 } from '@starling/shared/credential.ts'
 import type { TicketRequest, TicketView } from '@starling/shared/admin-api/fleet.ts'
+import type { PlacedBy } from '@starling/shared/admin-api/placed-by.ts'
 import type { EnrolRequest } from '@starling/shared/coordinator-api.ts'
 import { StarlingError, assert } from '@starling/shared/errors.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
@@ -67,13 +68,15 @@ export interface Enrolment {
   decommission(agent: AgentId, reason: string, by: By): Promise<void>
   /**
    * To another site or group; its next heartbeat brings the credential. A site of null: from now on the site definitions find it.
-   * @throws StarlingError `unknown-agent`
+   * @throws StarlingError `unknown-agent`; `bad-body` for a gateway without a site
    */
   move(
     agent: AgentId,
     to: { readonly site?: SiteId | null | undefined; readonly group?: string | null | undefined },
     by: By
   ): Promise<AgentRecord>
+  /** All agents whose named site this is, as by a move with a site of null. @returns how many there were */
+  release(site: SiteId, by: By): Promise<number>
   /** To the site that the definitions find for it, unless somebody has named one by now. */
   place(agent: AgentId, site: SiteId, why: string): Promise<void>
   renew(member: AgentRecord): Promise<Credential>
@@ -179,18 +182,21 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       const now = Math.floor(clock())
       const secret = randomBytes(32).toString('base64url')
       const secretHash = hashOf(secret)
+      const placedBy: PlacedBy = named === undefined && role === 'agent' ? 'definitions' : 'name'
       const record = {
         id: idOf(secretHash),
         secretHash,
         site,
         role,
         group,
-        placedBy: named === undefined && role === 'agent' ? ('definitions' as const) : ('name' as const),
+        placedBy,
         usesMax: uses,
         createdAt: now,
         expiresAt: now + expiresInMs
       }
-      const detail = `for ${uses} ${role}(s) of ${site}${group === null ? '' : `, group ${group}`}`
+      const where =
+        placedBy === 'name' ? `of ${site}` : `of the sites that definitions find, beginning at ${site}`
+      const detail = `for ${uses} ${role}(s) ${where}${group === null ? '' : `, group ${group}`}`
       await change(by, async changed => {
         await changed.pruneTickets(now - expiredTicketsKeptMs)
         await changed.createTicket(record)
@@ -251,7 +257,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
             `this ticket was already used ${ticket.usesMax === 1 ? 'by another machine' : `${ticket.usesMax} times`}: ask your administrator for a new one`
           )
         }
-        // One that the definitions have found joins again where it was.
+        // A ticket for no site leaves an agent where it is, and its site named if somebody has named it.
         const site = ticket.placedBy === 'name' ? ticket.site : (known?.site ?? ticket.site)
         await changed.putAgent({
           agent,
@@ -263,15 +269,20 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
           lastHeardAt: null,
           revokedAt: null
         })
-        await changed.setPlacedBy(agent, ticket.placedBy)
+        if (ticket.placedBy === 'name' || known?.role !== ticket.role)
+          await changed.setPlacedBy(agent, ticket.placedBy)
+        const { machine } = request
+        const takes = {
+          group: known === null && ticket.group === null,
+          site: known === null && ticket.placedBy === 'definitions'
+        }
+        const older = machine === undefined ? [] : await changed.joinedAs(agent, machine, takes)
         const record = await changed.agent(agent)
         assert(record, 'it was put there')
         // Asked now that nobody else can change it: who is revoked while it joins is out.
         if (record.revokedAt !== null) throw revokedError(agent)
-        const detail = `as ${ticket.role} of ${site} with ticket ${ticket.id}`
+        const detail = `as ${ticket.role} of ${record.site} with ticket ${ticket.id}`
         await changed.note({ at: now, kind: 'enrolled', agent, detail })
-        const { machine } = request
-        const older = machine === undefined ? [] : await changed.joinedAs(agent, machine, ticket.group)
         const gone = older.length === 0 ? [] : await superseded(changed, machine)
         return {
           result: { gone, record, issued: await issue(changed, record) },
@@ -316,6 +327,11 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       const moved = await change(by, async changed => {
         const record = await changed.agent(agent)
         if (record === null || record.revokedAt !== null) throw unknownAgent(agent)
+        if (record.role === 'gateway' && to.site === null)
+          throw new StarlingError(
+            'bad-body',
+            'a gateway stays at the site that is named for it: name another'
+          )
         const result = {
           ...record,
           site: to.site ?? record.site,
@@ -325,12 +341,29 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         if (result.group !== record.group) await changed.setGroup(agent, result.group)
         if (to.site !== undefined) await changed.setPlacedBy(agent, to.site === null ? 'definitions' : 'name')
         const where = to.site === null ? 'wherever the site definitions find it' : `to site ${result.site}`
-        const detail = `${where}, ${result.group === null ? 'no group' : `group ${result.group}`}`
+        const detail = [
+          ...(to.site === undefined ? [] : [where]),
+          ...(to.group === undefined ? [] : [result.group === null ? 'no group' : `group ${result.group}`])
+        ].join(', ')
         await changed.note({ at: Math.floor(clock()), kind: 'moved', agent, detail })
         return { result, target: agent, detail }
       })
       fleet.enrolled(agent, moved.site, moved.role)
       return moved
+    },
+    async release(site, by) {
+      return await change(by, async changed => {
+        const result = await changed.release(site)
+        const detail = `${result} agent(s) of it are wherever the site definitions find them`
+        if (result > 0)
+          await changed.note({
+            at: Math.floor(clock()),
+            kind: 'released',
+            agent: null,
+            detail: `${site}: ${detail}`
+          })
+        return { result, target: site, detail }
+      })
     },
     async place(agent, site, why) {
       const { role } = await change(byItself('agent.place'), async changed => {
@@ -381,6 +414,7 @@ function idOf(secretHash: Buffer): string {
 function viewOf({
   id,
   site,
+  placedBy,
   role,
   group,
   uses,
@@ -388,7 +422,7 @@ function viewOf({
   createdAt,
   expiresAt
 }: TicketView & { secretHash: Uint8Array }): TicketView {
-  return { id, site, role, group, uses, usesMax, createdAt, expiresAt }
+  return { id, site, placedBy, role, group, uses, usesMax, createdAt, expiresAt }
 }
 
 function refused(code: string, message: string): StarlingError {

@@ -1,6 +1,7 @@
 /** What the parts that see to the fleet are to each other: its store, its figures, its alerts. */
 import type * as view from '@starling/shared/admin-api/fleet-view.ts'
 import type { Answered } from '@starling/shared/admin-api/operation.ts'
+import type { PlacedBy } from '@starling/shared/admin-api/placed-by.ts'
 import type { AlertRule, AlertRuleChange, AlertRuleSetting } from '@starling/shared/alert-rule.ts'
 import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
@@ -9,7 +10,7 @@ import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import type { ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, By, PaceBook, PlacedBy, ReportBook, SpreadBook } from './ports.ts'
+import type { AgentRecord, Alert, By, PaceBook, ReportBook, SpreadBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -89,6 +90,7 @@ export interface AgentFilter {
 }
 
 export type FoundAgent = AgentRecord & {
+  readonly placedBy: PlacedBy
   readonly hostName: string
   readonly problems: readonly string[]
   /** JSON. */

@@ -60,7 +60,11 @@ function createProgram(): Command {
       '--advertise <host:port...>',
       'how agents reach it, for tickets (default: worked out from --listen)'
     )
-    .option('--site <name>', 'site of the gateway, and of tickets that name none', defaultSite)
+    .option(
+      '--site <name>',
+      'site of the gateway, and where machines begin whose ticket names none',
+      defaultSite
+    )
     .option('--no-gateway', 'run without the embedded gateway')
     .option(
       '--database <url>',
@@ -110,7 +114,10 @@ function createProgram(): Command {
 
   const ticket = program.command('ticket').description('What new machines join with.')
   command(ticket, 'create', 'Print a new ticket: one line that lets machines join.')
-    .option('--site <name>', "site that the machines join (default: the coordinator's)")
+    .option(
+      '--site <name>',
+      "site that the machines join (default: what siteDefinitions of their policy find, beginning at the coordinator's)"
+    )
     .option('--group <name>', 'group of policies that the machines are put into')
     .option('--uses <count>', 'how many machines may join with it', wholeNumber, 1)
     .option('--expires <span>', 'until when, for example 12h or 7d', '7d')

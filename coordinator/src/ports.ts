@@ -1,5 +1,6 @@
 /** What the parts of the coordinator are to each other: narrow interfaces, no implementation. */
 import type { AuditView } from '@starling/shared/admin-api/audit.ts'
+import type { PlacedBy } from '@starling/shared/admin-api/placed-by.ts'
 import type { AccountRole } from '@starling/shared/admin-api/roles.ts'
 import type { CoordinatorAddress, PurgeNews, SwarmEntry } from '@starling/shared/coordinator-api.ts'
 import type { Credential, RevocationList, Role } from '@starling/shared/credential.ts'
@@ -42,9 +43,6 @@ export interface AgentRecord {
   readonly revokedAt: Millis | null
 }
 
-/** Whether somebody has named an agent's site, or the policy's site definitions find it. */
-export type PlacedBy = 'name' | 'definitions'
-
 export interface TicketRecord {
   /** First 16 hex digits of the hash: names the ticket in lists without giving it away. */
   readonly id: string
@@ -81,13 +79,20 @@ export interface AgentStore {
   /** @returns false for an unknown agent */
   setGroup(agent: AgentId, group: string | null): Promise<boolean>
   setPlacedBy(agent: AgentId, placedBy: PlacedBy): Promise<void>
+  /** From now on the definitions find the agents of that site; where they are stays the same. @returns how many somebody had named it for */
+  release(site: SiteId): Promise<number>
   /** @returns false: it belongs no more, or somebody has named a site for it */
   place(agent: AgentId, site: SiteId): Promise<boolean>
   /**
-   * Notes which machine an agent runs on. Its group is that of its old self if the ticket names none.
+   * Notes which machine an agent runs on, and gives it what its old self had: the group, and the site with how that came about.
+   * @param takes what of it; nothing if an admin or a ticket has said it
    * @returns others of that machine that are not revoked
    */
-  joinedAs(agent: AgentId, machine: string, group: string | null): Promise<readonly AgentId[]>
+  joinedAs(
+    agent: AgentId,
+    machine: string,
+    takes: { readonly group: boolean; readonly site: boolean }
+  ): Promise<readonly AgentId[]>
   /** Agents whose machine has joined anew later, and which were not heard since, nor after `silentSince`; of all machines, or one. */
   outdated(silentSince: Millis, machine?: string): Promise<readonly Superseded[]>
   /** Revokes them and takes them off all lists. */
@@ -464,6 +469,7 @@ export type ChangeStore = TicketStore &
     | 'putAgent'
     | 'setGroup'
     | 'setPlacedBy'
+    | 'release'
     | 'place'
     | 'joinedAs'
     | 'outdated'

@@ -16,6 +16,7 @@ import { databaseContract } from './coordinator-store/database.contract.ts'
 import { eventsContract } from './coordinator-store/events.contract.ts'
 import { ordersContract } from './coordinator-store/orders.contract.ts'
 import { noticedContract } from './coordinator-store/noticed.contract.ts'
+import { placingContract } from './coordinator-store/placing.contract.ts'
 import { policiesContract } from './coordinator-store/policies.contract.ts'
 import { purgesContract } from './coordinator-store/purges.contract.ts'
 import { secretsContract } from './coordinator-store/secrets.contract.ts'
@@ -25,6 +26,7 @@ import { ticketsContract } from './coordinator-store/tickets.contract.ts'
 const contracts: ReadonlyArray<readonly [string, StoreContract]> = [
   ['database', databaseContract],
   ['agents', agentsContract],
+  ['placing', placingContract],
   ['tickets', ticketsContract],
   ['purges', purgesContract],
   ['policies', policiesContract],

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { enrol } from '@starling/agent/coordinator-link/enrol.ts'
+import { createIdentity } from '@starling/agent/identity/keys.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
@@ -97,12 +98,22 @@ describe('starling-coordinator', () => {
     expect(joined).toMatchObject({ site: 'office', role: 'agent', fleet: ready.fleet })
     await expect(enrol(join(folder, 'second'), out)).rejects.toMatchObject({ code: 'ticket-used' })
     expect(await readdir(join(folder, 'second'))).toEqual(['identity.key'])
-    expect((await call('ticket', 'ls', ...data())).out).toMatch(/office +agent +1\/1/)
+    expect((await call('ticket', 'ls', ...data())).out).toMatch(/found, from office +agent +1\/1/)
 
     const agents = await call('agents', ...data(), '--json')
     expect(JSON.parse(agents.out)).toMatchObject([
       { agent: joined.id, site: 'office', revokedAt: null, online: false }
     ])
+    const site = async (): Promise<string | undefined> =>
+      /^site +(.+)$/m.exec((await call('agents', 'show', joined.id, ...data())).out)?.[1]
+    expect(await site()).toBe('office (found)')
+    await call('agents', 'move', joined.id, '--group', 'pilots', ...data())
+    expect(await site()).toBe('office (found), group pilots')
+    await call('agents', 'move', joined.id, '--site', 'hall', ...data())
+    expect(await site()).toBe('hall (named), group pilots')
+    const released = await call('agents', 'move', '--found-site', '--of-site', 'hall', ...data())
+    expect(released.out).toMatch(/^1 agent/)
+    expect(await site()).toBe('hall (found), group pilots')
     expect((await call('revoke', joined.id, ...data())).out).toContain('is revoked')
     expect((await call('revoke', joined.id, ...data())).out).toContain('was revoked already')
     const status = JSON.parse((await call('status', ...data(), '--json')).out) as {
@@ -110,7 +121,14 @@ describe('starling-coordinator', () => {
       events: Array<{ kind: string }>
     }
     expect(status.revoked).toBe(1)
-    expect(status.events.map(({ kind }) => kind)).toEqual(['revoked', 'enrolled', 'ticket-created'])
+    expect(status.events.map(({ kind }) => kind)).toEqual([
+      'revoked',
+      'released',
+      'moved',
+      'moved',
+      'enrolled',
+      'ticket-created'
+    ])
     expect((await call('status', ...data())).out).toContain('0, 0 online, 1 revoked')
 
     const ended = new Promise(resolve => {
@@ -150,6 +168,12 @@ describe('starling-coordinator', () => {
       ['bogus'],
       ['revoke', 'me', ...data()],
       ['ticket', 'create', ...data(), '--uses', '0'],
+      ['agents', 'move', ...data(), '--found-site'],
+      ['agents', 'move', ...data(), '--of-site', 'hall'],
+      ['agents', 'move', ...data(), '--found-site', '--of-site', 'hall', '--group', 'pilots'],
+      ['agents', 'move', ...data(), createIdentity().agentId],
+      ['agents', 'move', ...data(), createIdentity().agentId, '--found-site', '--site', 'hall'],
+      ['agents', 'move', ...data(), createIdentity().agentId, '--found-site', '--of-site', 'hall'],
       ['run', '--log-level', 'loud']
     ]
     for (const args of usage) expect((await call(...args)).code, args.join(' ')).toBe(2)

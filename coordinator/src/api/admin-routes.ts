@@ -5,6 +5,7 @@ import {
   listTickets,
   moveAgent,
   purgeContent,
+  releaseSite,
   revokeAgent,
   revokeTicket,
   showStatus
@@ -45,6 +46,11 @@ export function addAdminRoutes(
     const { site, group } = await enrolment.move(agent, body, by)
     return { agent, site, group }
   })
+
+  route(releaseSite, async ({ params: { site }, by }) => ({
+    site,
+    agents: await enrolment.release(site, by)
+  }))
 
   route(decommissionAgent, async ({ params: { agent }, body: { reason }, by }) => {
     await enrolment.decommission(agent, reason, by)

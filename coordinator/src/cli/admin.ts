@@ -51,9 +51,15 @@ export async function createTicket(
   // The ticket alone on stdout, so that `TICKET=$(starling-coordinator ticket create)` works.
   print(created.ticket)
   process.stderr.write(
-    `For ${uses === 1 ? 'one' : uses} ${role}(s) of site "${created.site}" until ${when(created.expiresAt)}. ` +
+    `For ${uses === 1 ? 'one' : uses} ${role}(s) ${siteOf(created)} until ${when(created.expiresAt)}. ` +
       'Whoever has it may join: treat it like a password.\n'
   )
+}
+
+function siteOf({ site, placedBy }: Pick<fleet.TicketView, 'site' | 'placedBy'>): string {
+  return placedBy === 'name'
+    ? `of site "${site}"`
+    : `that begin at site "${site}", until siteDefinitions of the policy find theirs,`
 }
 
 export async function listTickets({ data, json }: AdminOptions): Promise<void> {
@@ -64,7 +70,7 @@ export async function listTickets({ data, json }: AdminOptions): Promise<void> {
       ['TICKET', 'SITE', 'ROLE', 'USED', 'EXPIRES'],
       tickets.map(ticket => [
         ticket.id,
-        ticket.site,
+        ticket.placedBy === 'name' ? ticket.site : `found, from ${ticket.site}`,
         ticket.role,
         `${ticket.uses}/${ticket.usesMax}`,
         when(ticket.expiresAt)

@@ -1,5 +1,5 @@
 /** How the commands about the fleet are said; what they do is in fleet.ts. */
-import { isAgentId, type AgentId } from '@starling/shared/ids.ts'
+import { isAgentId, type AgentId, type SiteId } from '@starling/shared/ids.ts'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { AdminOptions } from './admin.ts'
 import * as fleet from './fleet.ts'
@@ -27,18 +27,48 @@ export function addFleetCommands(program: Command, add: AddCommand): void {
     .action(async (agent: AgentId, _, command: Command) =>
       fleet.showAgent(command.optsWithGlobals<AdminOptions>(), agent)
     )
-  add(agents, 'move', 'Put an agent into another site or group.')
-    .argument('<agent>', 'its id', agentId)
-    .addOption(new Option('--site <name>', 'its site from now on').conflicts('foundSite'))
+  add(
+    agents,
+    'move',
+    'Put an agent into another site or group; or give all of a site back to siteDefinitions.'
+  )
+    .argument('[agent]', 'its id', agentId)
+    .option('--site <name>', 'its site from now on')
     .option('--found-site', 'from now on its site is what siteDefinitions of its policy find for it')
+    .option('--of-site <name>', 'with --found-site, instead of an agent: all whose named site this is')
     .option('--group <name>', 'its group of policies from now on; empty for none')
-    .action(async (agent: AgentId, _, command: Command) => fleet.moveAgent(command.optsWithGlobals(), agent))
+    .action(async (agent: AgentId | undefined, _, command: Command) => {
+      const options = command.optsWithGlobals<MoveOptions>()
+      const { site, foundSite = false, ofSite, group } = options
+      // `agents` takes --site and --group before "move" sees them, so commander cannot tell which go together.
+      if (
+        agent === undefined &&
+        ofSite !== undefined &&
+        foundSite &&
+        site === undefined &&
+        group === undefined
+      )
+        return await fleet.releaseSite(options, ofSite)
+      const isSaid = foundSite || site !== undefined || group !== undefined
+      if (agent === undefined || ofSite !== undefined || !isSaid || (foundSite && site !== undefined))
+        command.error(
+          'error: give an agent with --site, --found-site or --group; or --found-site --of-site <name> without an agent'
+        )
+      await fleet.moveAgent(options, agent)
+    })
   add(agents, 'decommission', 'Put a machine that is no more out of the fleet and off its lists.')
     .argument('<agent>', 'its id', agentId)
     .option('--reason <text>', 'why, for the record', '')
     .action(async (agent: AgentId, _, command: Command) =>
       fleet.decommission(command.optsWithGlobals(), agent)
     )
+}
+
+type MoveOptions = AdminOptions & {
+  readonly site?: SiteId
+  readonly foundSite?: boolean
+  readonly ofSite?: SiteId
+  readonly group?: string
 }
 
 function agentId(text: string): AgentId {

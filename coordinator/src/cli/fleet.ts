@@ -2,7 +2,7 @@
 import * as fleet from '@starling/shared/admin-api/fleet.ts'
 import * as view from '@starling/shared/admin-api/fleet-view.ts'
 import { adviceOn } from '@starling/shared/fleet-problems.ts'
-import type { AgentId } from '@starling/shared/ids.ts'
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { AdminOptions } from './admin.ts'
 import { createAdminClient } from './admin-client.ts'
 import { print, table, when } from './output.ts'
@@ -105,7 +105,10 @@ export async function showAgent({ data, json }: AdminOptions, agent: AgentId): P
       ['agent', rest.agent],
       [
         ['host', rest.hostName],
-        ['site', `${rest.site}${rest.group === null ? '' : `, group ${rest.group}`}`],
+        [
+          'site',
+          `${rest.site} (${rest.placedBy === 'name' ? 'named' : 'found'})${rest.group === null ? '' : `, group ${rest.group}`}`
+        ],
         ['state', `${rest.online ? 'online' : 'offline'}, heard ${when(rest.lastHeardAt)}, ${rest.version}`],
         ['problems', rest.problems.join(' ') || 'none'],
         ...Object.entries(host).map(([name, value]) => [name, String(value)]),
@@ -154,7 +157,16 @@ export async function moveAgent(
   print(
     json
       ? JSON.stringify(moved)
-      : `${agent} is of site ${moved.site}, ${moved.group === null ? 'no group' : `group ${moved.group}`}.`
+      : `${agent} is of site ${moved.site}${foundSite === true ? ', until siteDefinitions find another' : ''}, ${moved.group === null ? 'no group' : `group ${moved.group}`}.`
+  )
+}
+
+export async function releaseSite({ data, json }: AdminOptions, site: SiteId): Promise<void> {
+  const answer = await (await createAdminClient(data)).ask(fleet.releaseSite, { params: { site } })
+  print(
+    json
+      ? JSON.stringify(answer)
+      : `${answer.agents} agent(s) whose site was named ${site} are of it until siteDefinitions find another.`
   )
 }
 

@@ -2,13 +2,14 @@
  * Who belongs, and who does so no more. What is heard of agents is gathered and written together: it needs no care, and
  * a write to the disk for each of hundreds of heartbeats a second would.
  */
+import type { PlacedBy } from '@starling/shared/admin-api/placed-by.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { sql, type Generated } from 'kysely'
 import type { Log } from '../log.ts'
-import type { AgentRecord, AgentStore, PlacedBy } from '../ports.ts'
+import type { AgentRecord, AgentStore } from '../ports.ts'
 import { nextNumber } from './counters.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
@@ -122,6 +123,7 @@ export function memberStore(
   | 'putAgent'
   | 'setGroup'
   | 'setPlacedBy'
+  | 'release'
   | 'place'
   | 'joinedAs'
   | 'outdated'
@@ -154,6 +156,17 @@ export function memberStore(
     async setPlacedBy(agent, placedBy) {
       await db.updateTable('agents').set({ placedBy }).where('agent', '=', agent).execute()
     },
+    async release(site) {
+      const { numUpdatedRows } = await db
+        .updateTable('agents')
+        .set({ placedBy: 'definitions' })
+        .where('site', '=', site)
+        .where('role', '=', 'agent')
+        .where('placedBy', '=', 'name')
+        .where('revokedAt', 'is', null)
+        .executeTakeFirstOrThrow()
+      return Number(numUpdatedRows)
+    },
     async place(agent, site) {
       return await database.transaction(async (transaction, notify) => {
         const { numUpdatedRows } = await transaction
@@ -180,19 +193,25 @@ export function memberStore(
         return numUpdatedRows === 1n
       })
     },
-    async joinedAs(agent, machine, group) {
+    async joinedAs(agent, machine, takes) {
       return await database.transaction(async transaction => {
         const others = await transaction
           .selectFrom('agents')
-          .select(['agent', 'group'])
+          .select(['agent', 'role', 'group', 'site', 'placedBy'])
           .where('machine', '=', machine)
           .where('agent', '<>', agent)
           .where('revokedAt', 'is', null)
           .orderBy('enrolledAt', 'desc')
           .execute()
+        // The gateway beside an agent is no old self of it, and stands where it was put.
+        const old = others.find(({ role }) => role === 'agent')
         await transaction
           .updateTable('agents')
-          .set({ machine, ...(group === null && others[0] !== undefined ? { group: others[0].group } : {}) })
+          .set({
+            machine,
+            ...(takes.group && others[0] !== undefined ? { group: others[0].group } : {}),
+            ...(takes.site && old !== undefined ? { site: old.site, placedBy: old.placedBy } : {})
+          })
           .where('agent', '=', agent)
           .execute()
         return others.map(other => other.agent)

@@ -10,6 +10,7 @@ export function fleetQueries({ db }: Database): FleetQueries {
     .select([
       'agents.agent',
       'site',
+      'placedBy',
       'role',
       'group',
       'version',

@@ -1,7 +1,8 @@
 /** What new machines join with, and who did. */
+import type { PlacedBy } from '@starling/shared/admin-api/placed-by.ts'
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import type { PlacedBy, TicketStore } from '../ports.ts'
+import type { TicketStore } from '../ports.ts'
 import type { Database } from './database.ts'
 import { serialIssuer } from './serials.ts'
 

@@ -5,6 +5,7 @@ import { isAgentId, isSiteId, isTransferId } from '../ids.ts'
 import { isGroupName } from '../policy-scope.ts'
 import { orderIdShape, orderKinds, orderStates } from '../orders.ts'
 import { operation, type Given } from './operation.ts'
+import { placedByShape } from './placed-by.ts'
 
 const at = z.number().int().nonnegative()
 const count = z.number().int().nonnegative()
@@ -24,6 +25,7 @@ const countBy = z.record(z.string(), count)
 const agentShape = z.object({
   agent: agentId,
   site: siteId,
+  placedBy: placedByShape,
   role: z.enum(['agent', 'gateway']),
   group: z.string().nullable().describe('of policies'),
   version: z.string(),

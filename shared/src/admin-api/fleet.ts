@@ -4,6 +4,7 @@ import { isAgentId, isKeyHash, isSiteId } from '../ids.ts'
 import { isGroupName } from '../policy-scope.ts'
 import { purgeRequestShape } from '../purge.ts'
 import { operation, type Given } from './operation.ts'
+import { placedByShape } from './placed-by.ts'
 
 const at = z.number().int().nonnegative()
 const count = z.number().int().nonnegative()
@@ -33,7 +34,8 @@ export type StatusView = Given<z.output<typeof statusShape>>
 /** A ticket as it is listed: never with its secret. */
 const ticketShape = z.object({
   id: z.string(),
-  site: siteId,
+  site: siteId.describe('where its machines begin, if siteDefinitions find theirs'),
+  placedBy: placedByShape,
   role: agentRole,
   group: z.string().nullable().describe('of policies; that of its machines'),
   uses: count,
@@ -122,6 +124,17 @@ export const moveAgent = operation({
     group: z.string().refine(isGroupName).nullable().optional()
   }),
   answer: z.object({ agent: agentId, site: siteId, group: z.string().nullable() })
+})
+
+export const releaseSite = operation({
+  method: 'POST',
+  path: '/api/v1/sites/{site}/release',
+  access: 'admin',
+  summary:
+    'Gives all agents whose named site this is back to the site definitions of the policy, which find theirs from now on.',
+  action: 'site.release',
+  params: z.strictObject({ site: siteId }),
+  answer: z.object({ site: siteId, agents: count.describe('whose site had been named') })
 })
 
 export const decommissionAgent = operation({

@@ -166,10 +166,11 @@ export const seriesContract: StoreContract = harness => {
   it('revokes the old self of a machine when the new one has joined, and it is silent', async () => {
     const agents = agentStore(harness.database, log)
     const record = { site: 's', role: 'agent', version: '1', lastHeardAt: null, revokedAt: null } as const
+    const takes = { group: true, site: true }
     await agents.putAgent({ ...record, agent: 'old', group: 'pilots', enrolledAt: 10, lastHeardAt: 50 })
-    expect(await agents.joinedAs('old', 'm1', null)).toEqual([])
+    expect(await agents.joinedAs('old', 'm1', takes)).toEqual([])
     await agents.putAgent({ ...record, agent: 'young', group: null, enrolledAt: 100 })
-    expect(await agents.joinedAs('young', 'm1', null)).toEqual(['old'])
+    expect(await agents.joinedAs('young', 'm1', takes)).toEqual(['old'])
     expect(await agents.agent('young')).toMatchObject({ group: 'pilots' })
     expect(await agents.outdated(50)).toEqual([])
     expect(await agents.outdated(51)).toEqual([{ agent: 'old', by: 'young' }])
@@ -179,7 +180,7 @@ export const seriesContract: StoreContract = harness => {
     expect((await agents.agents()).map(({ agent }) => agent)).toEqual(['young'])
     // A clone: both are heard.
     await agents.putAgent({ ...record, agent: 'twin', group: null, enrolledAt: 300 })
-    await agents.joinedAs('twin', 'm1', null)
+    await agents.joinedAs('twin', 'm1', takes)
     await agents.heard('young', 400, '1')
     await agents.flush()
     expect(await agents.outdated(900)).toEqual([])

@@ -1,10 +1,11 @@
 /** One agent: what its machine is like, what it has, and what an admin may do with it. */
 import { decommissionAgent, moveAgent, revokeAgent } from '@starling/shared/admin-api/fleet.ts'
-import { showAgent } from '@starling/shared/admin-api/fleet-view.ts'
+import { listSites, showAgent } from '@starling/shared/admin-api/fleet-view.ts'
 import type { Answered as AnswerOf } from '@starling/shared/admin-api/operation.ts'
 import { nameOf as contentName, safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { SourceBar, SourceLegend } from '@starling/shared/web/source-bar.tsx'
+import { moveFormOf, moveOf } from './agent-move.ts'
 import { coordinator } from './coordinator.ts'
 import { Deed } from './deed.tsx'
 import { useAnswer } from './live.tsx'
@@ -34,20 +35,7 @@ export function OneAgent({ id }: { readonly id: string }) {
             {may('admin') && agent.revokedAt === null && (
               <Box title={t('agents.deeds')}>
                 <div class="deeds">
-                  <Deed
-                    name={t('agents.move')}
-                    fields={[
-                      { name: 'site', label: t('sites.site'), value: agent.site },
-                      { name: 'group', label: t('agents.group'), value: agent.group ?? '' }
-                    ]}
-                    act={async ({ site = '', group = '' }) => {
-                      await coordinator.ask(moveAgent, {
-                        params: { agent: id },
-                        body: { site, group: group === '' ? null : group }
-                      })
-                      answer.again()
-                    }}
-                  />
+                  <Move agent={agent} moved={answer.again} />
                   <Deed
                     name={t('agents.revoke')}
                     warning={t('agents.revokeWarning')}
@@ -78,6 +66,34 @@ export function OneAgent({ id }: { readonly id: string }) {
 
 type Agent = AnswerOf<typeof showAgent>
 
+function Move({ agent, moved }: { readonly agent: Agent; readonly moved: () => void }) {
+  const { t } = useText()
+  const sites = useAnswer(listSites, {}, 'changes')
+  const isFindable = agent.role === 'agent'
+  const before = moveFormOf(agent)
+  return (
+    <Deed
+      name={t('agents.move')}
+      fields={[
+        {
+          name: 'site',
+          label: t(isFindable ? 'agents.moveSite' : 'sites.site'),
+          value: before.site,
+          required: !isFindable,
+          suggestions: (sites.value?.sites ?? []).map(({ site }) => site)
+        },
+        { name: 'group', label: t('agents.group'), value: before.group }
+      ]}
+      act={async said => {
+        const body = moveOf(before, said)
+        if (Object.keys(body).length > 0)
+          await coordinator.ask(moveAgent, { params: { agent: agent.agent }, body })
+        moved()
+      }}
+    />
+  )
+}
+
 function AgentFacts({ agent }: { readonly agent: Agent }) {
   const { t, format } = useText()
   const nameOf = useProblemName()
@@ -85,7 +101,12 @@ function AgentFacts({ agent }: { readonly agent: Agent }) {
   const host = useHostFacts(agent.host)
   const facts: ReadonlyArray<readonly [string, string]> = [
     [t('agents.id'), safeText(agent.agent)],
-    [t('sites.site'), safeText(agent.site)],
+    [
+      t('sites.site'),
+      agent.role === 'gateway'
+        ? safeText(agent.site)
+        : t(`agents.placedBy.${agent.placedBy}`, { site: safeText(agent.site) })
+    ],
     [t('agents.group'), safeText(agent.group ?? '–')],
     [t('agents.role'), t(`agents.role.${agent.role}`)],
     [t('agents.version'), safeText(agent.version)],

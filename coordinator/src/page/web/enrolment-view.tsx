@@ -133,7 +133,11 @@ function TicketsTable(props: { readonly tickets: readonly TicketView[]; readonly
             <th scope="row" class="id">
               {safeText(ticket.id)}
             </th>
-            <td data-column={t('sites.site')}>{safeText(ticket.site)}</td>
+            <td data-column={t('sites.site')}>
+              {ticket.placedBy === 'name'
+                ? safeText(ticket.site)
+                : t('enrol.siteFound', { site: safeText(ticket.site) })}
+            </td>
             <td data-column={t('agents.group')}>{safeText(ticket.group ?? '–')}</td>
             <td data-column={t('agents.role')}>{t(`agents.role.${ticket.role}`)}</td>
             <td class="num" data-column={t('enrol.used')}>
