@@ -7,6 +7,7 @@ import { openHouse } from './harness.ts'
 import {
   agentProgram,
   bytesOf,
+  coordinatorProgram,
   createTicket,
   fleetSecret,
   revoke,
@@ -97,4 +98,34 @@ test('a revoked agent loses its peers and gets nothing from them any more', asyn
   const before = origin.stats('/revoked.bin').bodyBytes
   expect((await download(second!.proxy, `${origin.url}/revoked.bin`)).sha256).toBe(await sha256Of(content))
   expect(origin.stats('/revoked.bin').bodyBytes - before, 'all of it from the origin').toBe(content.length)
+})
+
+test('agents that their admin moves to another site are of that site at once, and find each other there', async () => {
+  const { agents, coordinator } = await startFleet(house, ['mover', 'other mover'])
+  for (const { id } of agents) {
+    const moved = await house.run(coordinatorProgram, [
+      'agents',
+      'move',
+      id,
+      '--site',
+      'paris',
+      '--data',
+      coordinator.folder,
+      '--json'
+    ])
+    expect(moved.code, moved.stderr).toBe(0)
+  }
+  // An agent that is made anew may have other ports: its folder says which.
+  const ask = async (command: string, { folder }: { folder: string }) => {
+    const { stdout } = await house.run(agentProgram, [command, '--json', '--data', folder])
+    return stdout === '' ? null : (JSON.parse(stdout) as unknown)
+  }
+  for (const [at, agent] of agents.entries()) {
+    await expect
+      .poll(() => ask('status', agent), { timeout: 30_000 })
+      .toMatchObject({ site: 'paris', pid: agent.pid })
+    await expect
+      .poll(async () => JSON.stringify(await ask('peers', agent)), { timeout: 30_000 })
+      .toContain(agents[1 - at]!.id)
+  }
 })
