@@ -57,6 +57,7 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
     clientSettings: missing('settings of other programs'),
     keptPolicy: async () => [],
     watchMachinePolicy: () => () => {},
+    lookAtMachinePolicy: () => {},
     readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
     resolvedRefusal: async () => null,
     openBrowser: missing('browser'),

@@ -191,6 +191,13 @@ describe('starling-coordinator', () => {
     }
   })
 
+  it('stops when its stdin ends, if it is told to', async () => {
+    const options = ['--listen', '127.0.0.1:0', '--no-gateway', '--json', '--log-level', 'warn']
+    const { code, out } = await call('run', ...data(), ...options, '--stop-on-stdin-end')
+    expect({ code, ready: (JSON.parse(out) as { ready: boolean }).ready }).toEqual({ code: 0, ready: true })
+    expect(await readdir(join(folder, 'coordinator'))).not.toContain('running.json')
+  })
+
   it('does not start with a damaged key, and does not make another in its place', async () => {
     const { child } = await runCoordinator()
     const ended = new Promise(resolve => {

@@ -1,3 +1,4 @@
+import { readdir, writeFile } from 'node:fs/promises'
 import { MiB } from '@starling/shared/units.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seededContent, sha256Of } from '../doubles/content.ts'
@@ -11,6 +12,7 @@ import {
   createTicket,
   fleetSecret,
   revoke,
+  startAgent,
   startCoordinator,
   startFleet,
   startMembers,
@@ -58,6 +60,19 @@ test('a ticket with one letter wrong, and a text that is no ticket, are told apa
     expect(result.stderr).toMatch(/ticket/i)
     expect(result.stderr, 'no stack').not.toMatch(/\n\s+at .*:\d+:\d+/)
   }
+})
+
+test("an installation's ticket file makes the agent a member at its first start, and is gone then", async () => {
+  const folder = house.folder('installed')
+  const ticket = await createTicket(house, coordinator)
+  await writeFile(`${folder}/ticket`, `${ticket}\r\n`, { mode: 0o600 })
+  const agent = await startAgent(house, 'installed', { folder })
+  await expect.poll(async () => await readdir(folder), { timeout: 10_000 }).not.toContain('ticket')
+  expect(await readdir(folder)).toContain('membership.cbor')
+  expect(agent.tail()).not.toContain(ticket)
+  await agent.stop()
+  // A member needs none.
+  await (await startAgent(house, 'installed', { folder })).stop()
 })
 
 test('a peer without a credential of the fleet gets nothing, and is counted', async () => {

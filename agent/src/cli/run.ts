@@ -9,8 +9,10 @@ import { configSource } from '../config-reload.ts'
 import { configOf, dataFolderOf, type ConfigReading, type ConfigSources } from '../config-sources.ts'
 import type { AgentConfig } from '../config.ts'
 import { createLog } from '../log.ts'
+import { withTicketFile } from '../ticket-file.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
 import { anewEveryMs, anewRequest } from './anew.ts'
+import { openControlChannel } from './control-channel.ts'
 import { exitCodes } from './exit.ts'
 import type { CommandTools, RunningAgent, Terminal } from './services.ts'
 
@@ -25,7 +27,9 @@ const stopWithinMs: Millis = 20 * secondMs
 
 /** Resolves when the agent has stopped. */
 export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
-  const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
+  const stopping = stopRequest(options.stopOnStdinEnd ? terminal.stdin : null, () =>
+    services.lookAtMachinePolicy()
+  )
   try {
     const source = await configSource(
       sources => services.readConfig(sources),
@@ -43,7 +47,8 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
     for (;;) {
       let running: RunningAgent | null = null
       const anew = anewRequest({ notBefore, isBusy: async () => await servesClients(running) })
-      const agent = await services.createAgent(config, {
+      const withTicket = await withTicketFile(config, path => services.secrets.readFile(path))
+      const agent = await services.createAgent(withTicket, {
         log,
         source: {
           ...source,
@@ -128,10 +133,11 @@ async function stopAgent(agent: RunningAgent): Promise<void> {
 /**
  * The first request to stop. A second signal ends the process at once; a signal after the end of stdin is the same wish, said twice
  * by a parent that wants to be sure.
+ * @param parent what it says to us; null: nothing
  */
 function stopRequest(
-  onStdinEnd: boolean,
-  stdin: NodeJS.ReadableStream
+  parent: NodeJS.ReadableStream | null,
+  policyChanged: () => void
 ): { asked: Promise<string>; isAsked(): boolean; end(): void } {
   const names = [
     'SIGINT',
@@ -151,18 +157,17 @@ function stopRequest(
     signalled = true
     askedTo(why)
   }
-  const stdinEnded = () => askedTo('stdin ended')
   for (const name of names) process.on(name, ask)
-  if (onStdinEnd) {
-    stdin.once('end', stdinEnded).once('close', stdinEnded).once('error', stdinEnded)
-    stdin.resume()
-  }
+  const channel =
+    parent === null
+      ? null
+      : openControlChannel(parent, { policy: policyChanged, end: () => askedTo('stdin ended') })
   return {
     asked: promise,
     isAsked: () => isAsked,
     end() {
       for (const name of names) process.off(name, ask)
-      stdin.off('end', stdinEnded).off('close', stdinEnded).pause()
+      channel?.close()
     }
   }
 }
