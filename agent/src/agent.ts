@@ -481,6 +481,7 @@ async function start(
       {
         dataFolder: config.dataFolder,
         ticket: config.ticket,
+        addresses: () => inForce.coordinatorAddresses,
         version,
         onMember(now) {
           const changed = peers !== null && (now.site !== site || now.role !== role)

@@ -105,3 +105,27 @@ it('users may only lower what the machine allows, each of them, whoever says tha
     'warning siteDefinitions'
   ])
 })
+
+it('what an agent needs to find its fleet and its way out, the registry may say, and no coordinator', async () => {
+  const values = [
+    said('ticket', 'STARLING1-hunter2', 'HKLM\\ticket'),
+    said('coordinatorAddresses', ['https://coordinator.example:17833'], 'HKLM\\addresses'),
+    said('upstreamProxies', ['http://proxy.example:3128'], 'HKLM\\proxies'),
+    said('proxyPort', 8080, 'HKLM\\port')
+  ]
+  const { draft, settings } = await read({ registry: values })
+  expect(draft).toMatchObject({
+    ticket: 'STARLING1-hunter2',
+    coordinatorAddresses: ['https://coordinator.example:17833'],
+    upstream: { proxies: ['http://proxy.example:3128'] },
+    proxy: { port: 8080 }
+  })
+  expect(JSON.stringify(settings)).not.toContain('hunter2')
+
+  const sent = await read({ coordinator: values })
+  expect(sent.draft).toMatchObject({ ticket: null, coordinatorAddresses: [], proxy: { port: 17831 } })
+  expect(sent.problems.map(({ message }) => message).join(' ')).toMatch(/no such policy/)
+  const wished = await read({ users: values })
+  expect(wished.draft).toMatchObject({ ticket: null, proxy: { port: 17831 } })
+  expect(JSON.stringify([sent.problems, wished.problems])).not.toContain('hunter2')
+})

@@ -14,6 +14,7 @@ const live: Readonly<Record<string, boolean | ((now: unknown, next: unknown) => 
   'cache.quotaBytes': true,
   'cache.floorBytes': true,
   logLevel: true,
+  coordinatorAddresses: true,
   contentClasses: true,
   'proxy.clients': true,
   'proxy.connectHosts': true,

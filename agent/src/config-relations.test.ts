@@ -1,3 +1,5 @@
+import type { AgentId, SiteId } from '@starling/shared/ids.ts'
+import { formatTicket } from '@starling/shared/ticket.ts'
 import { GiB } from '@starling/shared/units.ts'
 import { describe, expect, it } from 'vitest'
 import { relationProblems } from './config-relations.ts'
@@ -62,6 +64,15 @@ const ruled = (id: string) => ({
   rules: [{ classes: ['generic', id], use: ['a'] }]
 })
 const secret = new Uint8Array(32)
+const someone = '12D3KooWJ6qpQc8UbzfqdKrwGXLDGuEFe7Rcs2CLhcvgCznkdnpe' as AgentId
+const ticket = formatTicket({
+  addresses: ['https://192.0.2.9:17833'],
+  coordinator: someone,
+  fleet: someone,
+  secret: 'xVC6mi_mkJH5b9NtNcCQhUeNpeh2kBOG31Hk7EFYsQg',
+  expiresAt: 1_800_000_000_000,
+  site: 'office' as SiteId
+})
 const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp, right: Given]> = [
   [
     'a window of hours that only begins',
@@ -87,6 +98,12 @@ const cases: ReadonlyArray<readonly [name: string, wrong: Given, problem: RegExp
     { policy: { DOGroupIdSource: 1 } },
     /^warning policy\.DOGroupIdSource: means something only with DODownloadMode 2/,
     { policy: { DODownloadMode: 2, DOGroupIdSource: 1 } }
+  ],
+  [
+    'a ticket that was cut off',
+    { ticket: ticket.slice(0, -9) },
+    /^error ticket: this ticket is cut off/,
+    { ticket }
   ],
   [
     'two listeners on one port',

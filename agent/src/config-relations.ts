@@ -14,6 +14,7 @@ import { unreachableRules } from '@starling/shared/policy/access.ts'
 import { policyDefaults, type PolicyName } from '@starling/shared/policy/policy.ts'
 import { policyProblems } from '@starling/shared/policy/problems.ts'
 import { bytesToText } from '@starling/shared/policy/quantities.ts'
+import { parseTicket } from '@starling/shared/ticket.ts'
 import { valueAt, type ConfigReading } from './config-sources.ts'
 import type { Surroundings } from './config-surroundings.ts'
 import { settings, type AgentConfig } from './config.ts'
@@ -63,6 +64,15 @@ export const relations: readonly Relation[] = [
       classFindings(upstream.rules, classIds(contentClasses)).map(ofUpstream)
   },
   relation('error', ['role', 'fleetSecretFile'], gatewayWithSecret),
+  // Found out later it would keep an agent from starting whose ticket a policy mistyped; so it is passed over like all in the registry.
+  relation('error', ['ticket'], ({ ticket }) => {
+    try {
+      if (ticket !== null) parseTicket(ticket)
+      return null
+    } catch (error) {
+      return messageOf(error)
+    }
+  }),
   relation('error', ['upstream.allowPrivate'], ({ upstream }, { upstreamRefusal }) => {
     try {
       upstreamRefusal(upstream.allowPrivate, 'localhost', 80)

@@ -17,6 +17,7 @@ import { problemText } from './config-problem.ts'
 import { blanked, configSchema, filesIn, settings, type AgentConfig, type Setting } from './config.ts'
 import { nearestName } from '@starling/shared/nearest-name.ts'
 import { onlyLower } from '@starling/shared/policy/only-lower.ts'
+import { machineField, machineFields } from '@starling/shared/policy/machine-only.ts'
 import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
 import { partText } from '@starling/shared/policy/upstreams.ts'
 import type { ConfigOrigin, ConfigProblem, ConfigSetting, MachinePolicy, SourcedValue } from './ports.ts'
@@ -249,14 +250,16 @@ function fromPolicy(kind: 'coordinator' | 'registry', { values, problems: unread
   }))
   for (const { name, value, place } of values) {
     const origin: ConfigOrigin = { kind, name: place, line: null, column: null }
-    const path = policyField(name)?.configKey
+    // What only the machine's admin may say is no name to anybody else.
+    const path = policyField(name)?.configKey ?? (kind === 'registry' ? machineField(name)?.configKey : null)
     const setting = settings.find(one => one.path === path)
     const one: Given = { value, origin, partAt: () => null }
     const found = setting === undefined ? null : setting.schema.safeParse(value)
     if (setting === undefined || found === null) {
+      const known = kind === 'registry' ? [...policyFields, ...machineFields] : policyFields
       const meant = nearestName(
         name,
-        policyFields.map(field => field.name)
+        known.map(field => field.name)
       )
       const hint = meant === null ? 'docs/POLICY.md lists them' : `did you mean ${meant}?`
       problems.push({ severity: 'warning', setting: name, origin, message: `no such policy; ${hint}` })

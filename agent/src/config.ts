@@ -19,7 +19,6 @@ import {
   listField,
   millisField,
   objectsField,
-  secret,
   switchField,
   textField,
   type FieldFacts
@@ -35,7 +34,8 @@ import {
   type ClientLimits,
   type ProxyRule
 } from '@starling/shared/policy/access.ts'
-import { anyPort, configShape, defaultPorts } from '@starling/shared/policy/config-fields.ts'
+import { anyPort, configShape } from '@starling/shared/policy/config-fields.ts'
+import { machineShape } from '@starling/shared/policy/machine-only.ts'
 import { mirrorsSchema, type MirrorConfig } from './mirror-config.ts'
 import type { UpstreamRule, UpstreamServer } from '@starling/shared/policy/upstreams.ts'
 
@@ -78,6 +78,8 @@ export interface AgentConfig {
   readonly role: Role
   /** To join with at start, when the data folder holds no membership yet. */
   readonly ticket: string | null
+  /** `https://host:port`, asked before those that the ticket and the membership have. */
+  readonly coordinatorAddresses: readonly string[]
   /** 32 bytes; null: none. Never logged, never shown. */
   readonly fleetSecret: Uint8Array | null
   /** Multiaddrs to dial, with or without /p2p/<agent id>. */
@@ -136,10 +138,7 @@ export const configSchema = z.strictObject({
         why: 'Who may speak is proven in every conversation, and laptops change their addresses'
       }
     ),
-    port: countField(defaultPorts.listen, anyPort, {
-      what: 'TCP port for other agents; 0 lets the system choose',
-      why: 'A fixed port, so that one firewall rule is enough'
-    })
+    port: machineShape.listenPort
   }),
   bulk: z.strictObject({
     host: textField<string | null>(
@@ -151,20 +150,14 @@ export const configSchema = z.strictObject({
         why: 'As for listen: they dial the address at which they have met this agent'
       }
     ),
-    port: countField(defaultPorts.bulk, anyPort, {
-      what: 'TCP port on which other agents fetch chunks; 0 lets the system choose',
-      why: 'A fixed port, so that one firewall rule is enough'
-    })
+    port: machineShape.bulkPort
   }),
   proxy: z.strictObject({
     host: textField(address, { word: 'address', form: 'an IP address of this machine' }, '127.0.0.1', {
       what: 'Address of the HTTP proxy',
       why: 'Only programs of this machine: a proxy that the LAN can use is an open proxy'
     }),
-    port: countField(defaultPorts.proxy, anyPort, {
-      what: 'TCP port of the HTTP proxy; 0 lets the system choose',
-      why: 'A fixed port, so that clients can be configured once'
-    }),
+    port: machineShape.proxyPort,
     connectPorts: listField(
       z.string().regex(/^[1-9]\d{0,4}$/),
       { word: 'port', form: 'port numbers' },
@@ -182,31 +175,13 @@ export const configSchema = z.strictObject({
       }
     ),
     clients: configShape.proxyClients,
-    wsus: textField<string | null>(
-      z.string().refine(isServerUrl).nullable(),
-      { word: 'url', form: 'the address of a WSUS like http://wsus.corp.example:8530' },
-      null,
-      {
-        what: 'The WSUS for which this proxy is the alternate download server (UpdateServiceUrlAlternate)',
-        why: 'Most sites have none'
-      }
-    ),
-    pacHosts: listField(
-      z.string().refine(isHostPattern),
-      { word: 'host', form: 'hosts like *.windowsupdate.com, with :port where only one is meant' },
-      {
-        what: 'Hosts that /proxy.pac sends through this proxy; none: all plain http',
-        why: 'What is not worth sharing passes through anyway'
-      }
-    ),
+    wsus: machineShape.proxyWsus,
+    pacHosts: machineShape.proxyPacHosts,
     rules: configShape.proxyRules,
     limits: limitsShape
   }),
   cacheHost: z.strictObject({
-    enabled: switchField(false, {
-      what: 'Listen also as a cache host of Delivery Optimization (DOCacheHost)',
-      why: 'Port 80 may be taken, and Windows asks it only when its policy says so'
-    }),
+    enabled: machineShape.cacheHostEnabled,
     host: textField(
       address,
       { word: 'address', form: 'an IP address of this machine, or 0.0.0.0 for all' },
@@ -240,17 +215,8 @@ export const configSchema = z.strictObject({
     what: 'What this agent is to its site: a gateway talks to the origins for the others and vouches for what it got',
     why: 'Most machines are endpoints'
   }),
-  ticket: secret(
-    textField<string | null>(
-      z.string().min(1).max(8192).nullable(),
-      { word: 'ticket', form: 'the text that `ticket create` printed' },
-      null,
-      {
-        what: 'Ticket to join a fleet with, used once, at the first start',
-        why: 'There is no default fleet; `starling join TICKET` does the same by hand'
-      }
-    )
-  ),
+  ticket: machineShape.ticket,
+  coordinatorAddresses: machineShape.coordinatorAddresses,
   fleetSecretFile: textField<string | null>(
     z.string().min(1).nullable(),
     { word: 'file', form: 'the path of a file' },
@@ -265,32 +231,12 @@ export const configSchema = z.strictObject({
     { word: 'address', form: 'addresses like /ip4/192.0.2.7/tcp/17830' },
     { what: 'Agents to dial in any case', why: 'Others are found by mDNS and by the coordinator' }
   ),
-  mdns: switchField(true, {
-    what: 'Find agents of the LAN by multicast DNS',
-    why: 'Works with no set-up at all, and tells nobody more than that an agent is here'
-  }),
+  mdns: machineShape.mdns,
   membersMaySign: configShape.membersMaySign,
   upstream: z.strictObject({
-    proxies: listField(
-      z.string().refine(isProxyUrl),
-      { word: 'url', form: 'URLs like http://proxy.example:3128' },
-      {
-        what: 'HTTP proxies between this agent and the origins, tried in order',
-        why: 'None: straight to the origin'
-      }
-    ),
-    directFallback: switchField(true, {
-      what: 'Go to the origin directly when none of the proxies answers',
-      why: 'A proxy that is down must not stop updates; where a direct way is forbidden it fails by itself'
-    }),
-    allowPrivate: listField(
-      z.string().regex(/^[A-Za-z0-9._:[\]*/-]{1,253}$/),
-      { word: 'network', form: 'hosts, addresses or networks like 10.1.0.0/16' },
-      {
-        what: 'Private addresses that may be asked upstream',
-        why: 'None: a URL that leads inside the network is how a proxy gets abused (SSRF)'
-      }
-    ),
+    proxies: machineShape.upstreamProxies,
+    directFallback: machineShape.upstreamDirectFallback,
+    allowPrivate: machineShape.upstreamAllowPrivate,
     servers: configShape.upstreamServers,
     rules: configShape.upstreamRules,
     hedgeMsMin: millisField(
@@ -350,25 +296,9 @@ export const configSchema = z.strictObject({
   )
 })
 
-function isProxyUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : null
-  return url !== null && (url.protocol === 'http:' || url.protocol === 'https:') && url.pathname === '/'
-}
-
 function isCollectorUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : null
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.search === ''
-}
-
-function isServerUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : null
-  return (
-    url !== null &&
-    url.protocol === 'http:' &&
-    url.pathname === '/' &&
-    url.search === '' &&
-    url.username === ''
-  )
 }
 
 /** One field as the outside names it. */

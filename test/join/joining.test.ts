@@ -67,6 +67,17 @@ describe('a ticket', () => {
     ).toEqual(['ticket-used', 'ticket-used', 'ticket-used'])
   })
 
+  it('whose coordinator has moved works where an admin says that it is now', async () => {
+    const coordinator = await lab.coordinator()
+    const ticket = parseTicket(await lab.ticket(coordinator))
+    // Nothing listens on the discard port.
+    const old = formatTicket({ ...ticket, addresses: ['https://127.0.0.1:9'] })
+    const lost = await lab.agent(old)
+    expect(await lost.link.prepare()).toBeNull()
+    const agent = await lab.agent(old, { addresses: () => coordinator.addresses })
+    expect(await agent.link.prepare()).toMatchObject({ fleet: coordinator.fleet })
+  })
+
   it('is refused with another word when it is wrong, cut off, or expired', async () => {
     const clock = movableClock()
     const coordinator = await lab.coordinator({}, clock)

@@ -84,6 +84,7 @@ export interface JoinLab {
       connectionsMax?: number
       host?: HostFacts
       machine?: string
+      addresses?: () => readonly string[]
     }
   ): Promise<TestAgent>
   ticket(of: Coordinator, request?: Partial<TicketRequest>): Promise<string>
@@ -129,7 +130,8 @@ export function createJoinLab(): JoinLab {
         reach = reachesNobody,
         connectionsMax = Infinity,
         host = unknownHost,
-        machine
+        machine,
+        addresses = () => []
       } = {}
     ) {
       const path = given ?? (await folder())
@@ -221,7 +223,7 @@ export function createJoinLab(): JoinLab {
           log: quiet,
           clock
         },
-        { dataFolder: path, ticket, version: '0.1.0' }
+        { dataFolder: path, ticket, addresses, version: '0.1.0' }
       )
       undo.push(() => link.stop())
       return Object.assign(heard, { identity, trust, link, policy, folder: path, hints, forbidden, hungUp })

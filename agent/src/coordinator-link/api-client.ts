@@ -118,7 +118,7 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
       const encoded = isGzip ? gzipSync(plain) : plain
       const problems: string[] = []
       const roads = coordinators.flatMap(({ id, addresses }) => addresses.map(address => ({ id, address })))
-      roads.sort((one, other) => Number(other.address === preferred) - Number(one.address === preferred))
+      roads.sort((one, other) => Number(nameOf(other) === preferred) - Number(nameOf(one) === preferred))
       const unable = new Map<AgentId, StarlingError>()
       for (const { id, address } of roads) {
         if (unable.has(id)) continue
@@ -135,7 +135,7 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
           unable.set(id, refusal(answer.status, answer.bytes))
           continue
         }
-        preferred = address
+        preferred = nameOf({ id, address })
         if (answer.status === 200) return decodeBody(shape, answer.bytes)
         if (answer.status === 204) return shape.parse(null)
         throw refusal(answer.status, answer.bytes)
@@ -153,6 +153,10 @@ export function createApiClient(dial: Dial, answerMsMax = usualAnswerMsMax): Api
     }
   }
 }
+
+/** Behind one address there may be several coordinators. */
+const nameOf = ({ id, address }: { readonly id: AgentId; readonly address: string }): string =>
+  `${id} ${address}`
 
 function refusal(status: number, bytes: Uint8Array): StarlingError {
   try {

@@ -103,6 +103,8 @@ export interface LinkSettings {
   readonly dataFolder: string
   /** For joining; not looked at when the folder holds a membership in the ticket's fleet. */
   readonly ticket: string | null
+  /** Where every coordinator is asked first, as an admin of this machine says now. */
+  readonly addresses?: () => readonly string[]
   /** Of this program. */
   readonly version: string
   /** Told when the agent has joined, or its site or role has changed. */
@@ -169,7 +171,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
           ? { orders: parts.orders.digest(membership.fleet) }
           : {})
       }
-      return { request, coordinators: membership.coordinators }
+      return { request, coordinators: roadsTo(membership.coordinators) }
     },
     async take(news: NewsResponse) {
       if (membership === null) return
@@ -180,6 +182,15 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     },
     refused: beatNow
   })
+
+  /** An admin's addresses name no coordinator: each is tried there, and TLS finds out who answers. */
+  const roadsTo = (coordinators: readonly CoordinatorAddress[]): readonly CoordinatorAddress[] => {
+    const first = settings.addresses?.() ?? []
+    return coordinators.map(({ id, addresses }) => ({
+      id,
+      addresses: [...new Set([...first, ...addresses])]
+    }))
+  }
 
   const member = (): Member | null =>
     membership === null || membership.revoked
@@ -239,7 +250,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     const machine = (await parts.machine?.(by.fleet)) ?? null
     const answer = await client
       .ask(
-        from,
+        roadsTo(from),
         apiPaths.enrol,
         { secret: by.secret, version, ...(machine === null ? {} : { machine }) },
         enrolResponseShape
@@ -247,7 +258,12 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
       .catch(async (error: unknown) => {
         // An older coordinator does not know of machines.
         if (machine === null || codeOf(error) !== 'bad-body') throw error
-        return await client.ask(from, apiPaths.enrol, { secret: by.secret, version }, enrolResponseShape)
+        return await client.ask(
+          roadsTo(from),
+          apiPaths.enrol,
+          { secret: by.secret, version },
+          enrolResponseShape
+        )
       })
     takeTime(answer.time, askedAt)
     const coordinators = answer.coordinators.length > 0 ? answer.coordinators : from
@@ -259,7 +275,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
 
   async function renew({ coordinators, fleet }: Membership): Promise<void> {
     const askedAt = clock()
-    const answer = await client.ask(coordinators, apiPaths.renew, {}, renewResponseShape)
+    const answer = await client.ask(roadsTo(coordinators), apiPaths.renew, {}, renewResponseShape)
     takeTime(answer.time, askedAt)
     await takeCredential(answer.credential, coordinators, fleet)
   }
@@ -298,7 +314,7 @@ export function createCoordinatorLink(parts: LinkParts, settings: LinkSettings):
     const purgesVersion = purgesUnknown ? null : (parts.purges?.version(fleet) ?? null)
     const askedAt = clock()
     const answer = await client.ask(
-      coordinators,
+      roadsTo(coordinators),
       apiPaths.heartbeat,
       {
         version,

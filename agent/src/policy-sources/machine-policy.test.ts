@@ -43,12 +43,17 @@ describe("the machine's policy", () => {
     const { values, users } = await policyOf(
       {
         [policyKeys.starling]:
-          '    uploadOnMetered    REG_DWORD    0x1\n    uploadSlots    REG_DWORD    0x1\n    interceptEnabled    REG_SZ    off\n',
+          '    uploadOnMetered    REG_DWORD    0x1\n    CACHEHOSTENABLED    REG_DWORD    0x1\n    uploadSlots    REG_DWORD    0x1\n    interceptEnabled    REG_SZ    off\n',
         [`${hive}\\SOFTWARE\\Policies\\Starling`]: '    uploadOnMetered    REG_DWORD    0x0\n'
       },
       [hive]
     ).read()
-    expect(asObject(values)).toEqual({ uploadOnMetered: true, uploadSlots: 1, interceptEnabled: 'off' })
+    expect(asObject(values)).toEqual({
+      uploadOnMetered: true,
+      cacheHostEnabled: true,
+      uploadSlots: 1,
+      interceptEnabled: 'off'
+    })
     expect(asObject(users)).toEqual({ uploadOnMetered: false })
   })
 

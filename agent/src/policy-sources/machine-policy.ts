@@ -4,7 +4,7 @@
  * native code; what could not be read stays as it was, for a policy must not vanish because a program failed.
  */
 import { messageOf } from '@starling/shared/errors.ts'
-import type { machineShape } from '@starling/shared/policy/machine-only.ts'
+import { machineField, machineFields, type MachineName } from '@starling/shared/policy/machine-only.ts'
 import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { isDeepStrictEqual } from 'node:util'
@@ -21,11 +21,12 @@ export const policyKeys = {
 const userKey = 'SOFTWARE\\Policies\\Starling'
 
 /** In our key: whether the other two count. */
-const honourName = 'honourDeliveryOptimizationPolicies' satisfies keyof typeof machineShape
+const honourName = 'honourDeliveryOptimizationPolicies' satisfies MachineName
 
 const lookEveryMs: Millis = 30 * secondMs
 
 const ours = policyFields.map(({ name }) => name)
+const onlyHere = machineFields.map(({ name }) => name)
 const theirs = policyFields.filter(({ from }) => from === 'delivery-optimization').map(({ name }) => name)
 
 export function createMachinePolicy(
@@ -75,7 +76,7 @@ export function createMachinePolicy(
   async function read(): Promise<MachinePolicy> {
     problems = []
     const users = await wishes()
-    const own = await valuesOf(policyKeys.starling, [...ours, honourName])
+    const own = await valuesOf(policyKeys.starling, [...ours, ...onlyHere])
     const honour = own.findLast(({ name }) => name === honourName)
     const values = own.filter(one => one !== honour)
     if (!isOn(honour?.value)) return { values, users, problems }
@@ -116,7 +117,7 @@ export function createMachinePolicy(
 
 /** A switch is a DWORD of 0 or 1, as everywhere in Group Policy; our own switches are true or false elsewhere. */
 function switched(one: SourcedValue): SourcedValue {
-  const isSwitch = typeof policyField(one.name)?.byDefault === 'boolean'
+  const isSwitch = typeof (policyField(one.name) ?? machineField(one.name))?.byDefault === 'boolean'
   return isSwitch && (one.value === 0 || one.value === 1) ? { ...one, value: one.value === 1 } : one
 }
 
@@ -125,4 +126,4 @@ function hostsOf(value: unknown): readonly string[] {
   return list.map(host => host.trim()).filter(host => host !== '')
 }
 
-const isOn = (value: unknown): boolean => value === 1 || /^(1|on|yes|true)$/i.test(String(value))
+const isOn = (value: unknown): boolean => value === true || /^(1|on|yes|true)$/i.test(String(value))

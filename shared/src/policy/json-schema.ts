@@ -17,7 +17,7 @@ export function policyJsonSchema(): Json {
 }
 
 function propertyOf({ schema, what, why, byDefault, form, insteadUse }: PolicyField): Json {
-  const value = valueSchema(schema)
+  const value = jsonSchemaOf(schema)
   return {
     description: `${what}. Default: ${why}.`,
     default: byDefault,
@@ -27,8 +27,8 @@ function propertyOf({ schema, what, why, byDefault, form, insteadUse }: PolicyFi
   }
 }
 
-/** Without what our fields know beside JSON Schema's own words. */
-function valueSchema(schema: z.ZodType): Json {
+/** Of a value, without what our fields know beside JSON Schema's own words. */
+export function jsonSchemaOf(schema: z.ZodType): Json {
   return z.toJSONSchema(schema, {
     io: 'output',
     unrepresentable: 'any',

@@ -1,7 +1,7 @@
 /** docs/POLICY.md, made from the fields: one section for each name, in the order of the schema. */
 import { policyFields, type PolicyField } from './policy.ts'
-import { factsOf, type FieldFacts, type Stricter } from './fields.ts'
-import { machineShape } from './machine-only.ts'
+import { type FieldFacts, type Stricter } from './fields.ts'
+import { machineFields } from './machine-only.ts'
 
 const head = `# Policy
 
@@ -65,17 +65,19 @@ ${theirs}
 ${ours}
 ## In the registry only
 
-${Object.entries(machineShape)
-  .map(([name, schema]) => headOf(name, factsOf(schema)!))
-  .join('\n')}`
+Only the machine's admin says these: no document has them, and no coordinator sends them. An agent that was installed without any setting is told by them whom it belongs to
+and how it gets out. The ticket in the registry, and in a Group Policy's files, can be read by every user: use one with an approval, a limit or a near end (docs/COORDINATOR.md).
+
+${machineFields.map(field => headOf(field.name, field) + keyLine(field.configKey ?? '')).join('\n')}`
 }
 
 function sectionOf(field: PolicyField): string {
   const { name, configKey, stricter, insteadUse } = field
-  return `${headOf(name, field)}${insteadUse === undefined ? '' : `- An old name: use ${insteadUse}\n`}${
-    configKey.startsWith('policy.') ? '' : `- In config.json: \`${configKey}\`\n`
-  }${stricter === undefined ? '' : `- A user may ${userMay[stricter]}\n`}`
+  return `${headOf(name, field)}${insteadUse === undefined ? '' : `- An old name: use ${insteadUse}\n`}${keyLine(configKey)}${stricter === undefined ? '' : `- A user may ${userMay[stricter]}\n`}`
 }
+
+const keyLine = (configKey: string): string =>
+  configKey === '' || configKey.startsWith('policy.') ? '' : `- In config.json: \`${configKey}\`\n`
 
 function headOf(name: string, { what, why, form, defaultText }: FieldFacts): string {
   return `### ${name}
