@@ -19,16 +19,20 @@ export interface Signer {
   readonly authorities: string | null
 }
 
-/** Signs a program or a package in place and reads the signature back. @throws StarlingError `signing` */
-export async function sign(file: string, description: string, at: Date, signer: Signer): Promise<void> {
+/**
+ * Signs a program or a package in place and reads the signature back.
+ * @param at what it says of its time, for the same bytes each time; null: now
+ * @throws StarlingError `signing`
+ */
+export async function sign(file: string, description: string, at: Date | null, signer: Signer): Promise<void> {
   const draft = `${file}.signed`
   const { certificate, key, passwordFile, timeServer, authorities } = signer
   try {
     await run('sign', [
       ...(key === null ? ['-pkcs12', certificate] : ['-certs', certificate, '-key', key]),
       ...(passwordFile === null ? [] : ['-readpass', passwordFile]),
-      // The time that we say ourselves: the same input gives the same bytes. What counts later is the time server's.
-      ...['-h', 'sha256', '-n', description, '-time', String(at.getTime() / 1000)],
+      ...['-h', 'sha256', '-n', description],
+      ...(at === null ? [] : ['-time', String(at.getTime() / 1000)]),
       ...(timeServer === null ? [] : ['-ts', timeServer]),
       // Of a package the names and dates too.
       ...(file.endsWith('.msi') ? ['-add-msi-dse'] : []),

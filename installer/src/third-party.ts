@@ -61,17 +61,21 @@ const idOf = ({ name, version }: Part): string => `${name}@${version}`
 const readJson = async (file: string): Promise<PackageFile> =>
   JSON.parse(await readFile(file, 'utf8')) as PackageFile
 
+/** A shorter file only says where the terms are; the shortest terms, those of ISC, have 600 letters. */
+const termsLengthMin = 400
+
 async function partOf(folder: string): Promise<Part> {
   const { name, version, license, author } = await readJson(join(folder, 'package.json'))
   const licence = license ?? 'none'
   const files = (await readdir(folder)).filter(file => /^(licen[cs]e|copying|notice)/i.test(file)).sort()
   const texts = await Promise.all(files.map(file => readFile(join(folder, file), 'utf8')))
+  const given = texts.join('\n\n')
   const holder = typeof author === 'string' ? author : (author?.name ?? name)
   return {
     name,
     version,
     licence,
-    text: texts.length > 0 ? texts.join('\n\n') : await licenceText(licence, holder, name),
+    text: given.length >= termsLengthMin ? given : `${given}\n\n${await licenceText(licence, holder, name)}`.trim(),
     purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
     kind: 'library'
   }

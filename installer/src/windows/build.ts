@@ -22,12 +22,14 @@ export interface BuildOptions {
 /** @returns the package's file */
 export async function buildMsi(product: Product, { out, signer, ...options }: BuildOptions): Promise<string> {
   const version = options.version ?? (await readPackage(house)).version
-  const madeAt = sourceDate()
+  const given = dateGiven()
+  // The day from which on files of a package are dated.
+  const madeAt = given ?? new Date('2026-01-01T00:00:00Z')
   const file = join(out, `${product.file}-${version}-x64.msi`)
   const work = `${file}.contents`
   await mkdir(out, { recursive: true })
   const signOurs = async (path: string): Promise<void> => {
-    if (signer !== null) await sign(path, product.name, madeAt, signer)
+    if (signer !== null) await sign(path, product.name, given, signer)
   }
   try {
     const contents = await layOut(product, version, work, signOurs)
@@ -43,8 +45,8 @@ export async function buildMsi(product: Product, { out, signer, ...options }: Bu
   }
 }
 
-/** The day from which on files of a package are dated, unless SOURCE_DATE_EPOCH says another. */
-function sourceDate(): Date {
-  const given = process.env['SOURCE_DATE_EPOCH']
-  return given === undefined ? new Date('2026-01-01T00:00:00Z') : new Date(Number(given) * 1000)
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function dateGiven(): Date | null {
+  const seconds = process.env['SOURCE_DATE_EPOCH']
+  return seconds === undefined ? null : new Date(Number(seconds) * 1000)
 }

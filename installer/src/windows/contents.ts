@@ -2,18 +2,19 @@
  * The folder that becomes `C:\Program Files\Starling`, and beside it the folders that go elsewhere, laid out as they will be on a
  * machine. What another part of the project makes for Windows is added here and nowhere else.
  */
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bundleProgram } from '../bundle.ts'
 import { house } from '../house.ts'
 import { writeLicences } from '../licences.ts'
+import { windowsNode } from '../node-win.ts'
 import { thirdParties, type Part } from '../third-party.ts'
 import { policyDefinitions } from './admx/definitions.ts'
-import { writeHost } from './host.ts'
-import { hostFile, type Layout } from './msi/layout.ts'
+import { serviceIni } from './host-ini.ts'
+import { buildHost, hostFile } from './host.ts'
+import type { Layout } from './msi/layout.ts'
 import type { Product } from './msi/product.ts'
-import { writeWindowsNode } from './node.ts'
 
 export interface Contents extends Layout {
   readonly parts: readonly Part[]
@@ -32,8 +33,9 @@ export async function layOut(
   await mkdir(programFolder, { recursive: true })
 
   const { packages } = await bundleProgram(product.program, 'win32-x64', join(programFolder, 'app'))
-  await writeWindowsNode(join(programFolder, 'node.exe'))
-  await writeHost(product, version, programFolder)
+  await copyFile(await windowsNode(), join(programFolder, 'node.exe'))
+  await buildHost(programFolder)
+  await writeFile(join(programFolder, 'starling-service.ini'), serviceIni(product.program))
   await signProgram(join(programFolder, hostFile))
   await writeFile(
     join(programFolder, `${product.command}.cmd`),

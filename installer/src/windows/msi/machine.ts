@@ -1,7 +1,7 @@
 /** What an installation leaves on the machine beside files: a service, a few values, a word on the PATH, a folder for data. */
 import { guidIn } from './ids.ts'
 import type { Product } from './product.ts'
-import { localMachine, registryIn64bit } from './settings.ts'
+import { localMachine, productKey, registryIn64bit } from './settings.ts'
 import type { Row, Tables } from './tables.ts'
 
 /** SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START */
@@ -40,7 +40,7 @@ export function serviceTables(product: Product): Tables {
 }
 
 export function registryTables(product: Product, hostFile: string): Tables {
-  const own = `SOFTWARE\\${product.folder}`
+  const own = productKey(product)
   const source = `SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\${product.service.name}`
   const values: ReadonlyArray<readonly [id: string, key: string, name: string, value: string]> = [
     ['Version', own, 'Version', '[ProductVersion]'],
@@ -85,7 +85,7 @@ export function dataFolderTables(product: Product): Tables {
       {
         Registry: 'R_DataFolder',
         Root: localMachine,
-        Key: `SOFTWARE\\${product.folder}`,
+        Key: productKey(product),
         Name: 'DataFolder',
         Value: '#1',
         Component_: 'C_Data'

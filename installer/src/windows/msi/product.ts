@@ -26,6 +26,8 @@ export interface Product {
 export interface Setting {
   readonly property: string
   readonly variable: string
+  /** A value of the product's own key that says the same, for the service host. */
+  readonly hostValue?: string
   /** For docs/DEPLOY.md. */
   readonly meaning: string
 }
@@ -56,6 +58,8 @@ export const agentProduct: Product = {
     {
       property: 'CACHEDIR',
       variable: 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE',
+      // The host gives the folder its rights, and empties it in the end.
+      hostValue: 'CacheDir',
       meaning: 'Drive or folder of the cache, else below ProgramData'
     },
     { property: 'CACHESIZE', variable: 'STARLING_CACHE_QUOTA', meaning: 'The most that the cache may use' },

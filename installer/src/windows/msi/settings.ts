@@ -2,9 +2,9 @@
  * Properties that an admin gives once: written where the service reads its environment, and found there again at the next
  * upgrade. Windows Installer would let what it finds beat what the command line says, so it is found under another name first.
  */
-import type { Product, Setting } from './product.ts'
-import { guidIn } from './ids.ts'
 import { setProperty, type Action } from './actions.ts'
+import { guidIn } from './ids.ts'
+import type { Product, Setting } from './product.ts'
 import type { Row, Tables } from './tables.ts'
 
 /** HKEY_LOCAL_MACHINE */
@@ -16,9 +16,8 @@ export const registryIn64bit = 4 + 256
 
 export const foundName = (setting: Setting): string => `FOUND${setting.property}`
 
-export function environmentKey(product: Product): string {
-  return `SOFTWARE\\${product.folder}\\Environment`
-}
+export const productKey = (product: Product): string => `SOFTWARE\\${product.folder}`
+export const environmentKey = (product: Product): string => `${productKey(product)}\\Environment`
 
 export function settingTables(product: Product): Tables {
   const { settings } = product
@@ -41,14 +40,12 @@ export function settingTables(product: Product): Tables {
         KeyPath: `R_${it.property}`
       })
     ),
-    Registry: settings.map(it => ({
-      Registry: `R_${it.property}`,
-      Root: localMachine,
-      Key: environmentKey(product),
-      Name: it.variable,
-      Value: `[${it.property}]`,
-      Component_: `C_${it.property}`
-    }))
+    Registry: settings.flatMap(it => {
+      const value = { Root: localMachine, Value: `[${it.property}]`, Component_: `C_${it.property}` }
+      const variable = { ...value, Registry: `R_${it.property}`, Key: environmentKey(product), Name: it.variable }
+      if (it.hostValue === undefined) return [variable]
+      return [variable, { ...value, Registry: `R_${it.hostValue}`, Key: productKey(product), Name: it.hostValue }]
+    })
   }
 }
 
