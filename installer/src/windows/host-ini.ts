@@ -1,0 +1,46 @@
+/** What starling-service.ini says: whose host it is. ASCII; settings.h has what each line means. */
+import type { Program } from '../bundle.ts'
+
+/** Keys that an agent's policy comes from (agent/src/policy-sources). */
+const policies = [
+  'SOFTWARE\\Policies\\Starling',
+  'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
+  'SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization'
+].join('|')
+
+const said: Record<Program, Readonly<Record<string, string>>> = {
+  agent: {
+    name: 'Starling',
+    display: 'Starling Agent',
+    data: '%ProgramData%\\Starling',
+    'data-variable': 'STARLING_DATA',
+    key: 'SOFTWARE\\Starling',
+    policies,
+    firewall: 'local-subnet',
+    // What makes the cache (agent/src/store/layout.ts).
+    keep: 'content|index|facts.log|small'
+  },
+  coordinator: {
+    name: 'StarlingCoordinator',
+    display: 'Starling Coordinator',
+    data: '%ProgramData%\\Starling Coordinator',
+    'data-variable': 'STARLING_COORDINATOR_DATA',
+    key: 'SOFTWARE\\Starling Coordinator',
+    policies,
+    // Agents of all sites reach it.
+    firewall: 'any',
+    // The fleet's keys are in it: who removes the program may want them on the next server.
+    keep: '*'
+  }
+}
+
+export function serviceIni(program: Program, more: Readonly<Record<string, string>> = {}): string {
+  const lines = {
+    ...said[program],
+    script: 'app\\main.mjs',
+    arguments: 'run --stop-on-stdin-end',
+    'stop-seconds': '25',
+    ...more
+  }
+  return ['[service]', ...Object.entries(lines).map(([name, value]) => `${name}=${value}`), ''].join('\r\n')
+}

@@ -1,0 +1,334 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openHouse } from '@starling/test/e2e/harness.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
+import { removeRegistry, writeRegistry } from '../wine/registry.ts'
+import { describeOnWine, firstWineMs } from '../wine/requirement.ts'
+import { makePrefix } from '../wine/prefix.ts'
+import { openWine, type WineSession } from '../wine/session.ts'
+import { buildHost, hasMingw, mingwInstall } from './host.ts'
+import {
+  installHost,
+  inWindows,
+  policyKey,
+  programFolder,
+  settingsKey,
+  type Installation
+} from './host.fixture.ts'
+
+const isMingwHere = hasMingw()
+if (!isMingwHere) console.warn(`\nSKIPPED, the service host is not tested: ${mingwInstall}\n`)
+test.runIf(!isMingwHere && process.env.CI === 'true')('mingw-w64 is installed, as it must be in CI', () => {
+  expect.fail(`mingw-w64 is missing: ${mingwInstall}`)
+})
+
+const house = openHouse()
+afterAll(() => house.close())
+const sha256Of = async (file: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex')
+
+describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
+  let host: string
+  beforeAll(async () => {
+    host = await buildHost(house.folder('host'))
+  }, 300_000)
+
+  it('is the same program each time it is built, and says in Event Viewer what it means', async () => {
+    expect(await sha256Of(await buildHost(house.folder('again')))).toBe(await sha256Of(host))
+    const bytes = await readFile(host)
+    for (const text of ['is not started again. Correct what is named here', 'Starling service host'])
+      expect(bytes.includes(Buffer.from(text, 'utf16le'))).toBe(true)
+    expect(bytes.includes('longPathAware')).toBe(true)
+    expect(bytes.length).toBeLessThan(150_000)
+  })
+
+  describeOnWine('on Windows', () => {
+    let wine: WineSession
+    let installed: Installation
+    beforeAll(async () => {
+      wine = await openWine(await makePrefix(house.folder('prefix')))
+      installed = await installHost(wine, host)
+    }, firstWineMs)
+    afterAll(() => wine?.close())
+
+    describe('cli', () => {
+      it('runs the program with the words as they are and the environment of the service', async () => {
+        await installed.environment({
+          STARLING_SITE: 'Z\u00fcrich \u65e5',
+          STARLING_PROXY_PORT: 17_931,
+          STARLING_UPSTREAM_PROXIES: { raw: 'hex(7):61,00,00,00,62,00,00,00,00,00' },
+          STARLING_SERVICE_HOST: 'C:\\elsewhere.exe'
+        })
+        const { code, stdout } = await installed.host('cli', 'say', 'a b', '"q"', '\u65e5', '7')
+        expect(code).toBe(7)
+        expect(JSON.parse(stdout)).toEqual({
+          command: 'say',
+          words: ['a b', '"q"', '\u65e5', '7'],
+          data: 'C:\\ProgramData\\Starling',
+          env: {
+            STARLING_SITE: 'Z\u00fcrich \u65e5',
+            STARLING_PROXY_PORT: '17931',
+            STARLING_UPSTREAM_PROXIES: 'a,b',
+            STARLING_SERVICE_HOST: `${programFolder}\\starling-service.exe`,
+            UV_THREADPOOL_SIZE: '16'
+          }
+        })
+      })
+
+      it('hands its stdin on', async () => {
+        const program = `${programFolder}\\starling-service.exe`
+        expect((await wine.run(program, ['cli', 'copy'], { input: 'from outside' })).stdout).toBe(
+          'from outside'
+        )
+      })
+
+      it('says what to do when node.exe is gone', async () => {
+        const node = join(inWindows(wine, programFolder), 'node.exe')
+        const bytes = await readFile(node)
+        await rm(node)
+        const { code, stderr } = await installed.host('cli', 'say')
+        await writeFile(node, bytes, { mode: 0o755 })
+        expect(code).toBe(1)
+        expect(stderr).toMatch(/node\.exe cannot be started: repair the installation: .+ \(error 2\)/)
+      })
+    })
+
+    describe('registry', () => {
+      const key = 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Starling Test'
+      it('prints a key and all below it, of every type, with letters of all languages', async () => {
+        await writeRegistry(wine, key, {
+          '\u65e5 "x"': 'a\\b\t\u{1f426}',
+          number: 4_000_000_000,
+          big: { raw: 'hex(b):00,00,00,00,01,00,00,00' },
+          list: { raw: 'hex(7):61,00,00,00,62,00,00,00,00,00' },
+          path: { raw: 'hex(2):25,00,41,00,25,00,00,00' },
+          bytes: { raw: 'hex:ea,00' }
+        })
+        await writeRegistry(wine, `${key}\\below`, { '': 'nameless' })
+        const { code, stdout } = await installed.host('registry', 'HKLM\\software\\Starling Test')
+        expect(code).toBe(0)
+        const keys = JSON.parse(stdout) as Array<{ path: string; values: unknown[] }>
+        expect(keys.map(({ path }) => path)).toEqual([
+          'HKEY_LOCAL_MACHINE\\software\\Starling Test',
+          'HKEY_LOCAL_MACHINE\\software\\Starling Test\\below'
+        ])
+        expect(keys[0]!.values).toEqual(
+          expect.arrayContaining([
+            { name: '\u65e5 "x"', type: 'REG_SZ', data: 'a\\b\t\u{1f426}' },
+            { name: 'number', type: 'REG_DWORD', data: 4_000_000_000 },
+            { name: 'big', type: 'REG_QWORD', data: 2 ** 32 },
+            { name: 'list', type: 'REG_MULTI_SZ', data: ['a', 'b'] },
+            { name: 'path', type: 'REG_EXPAND_SZ', data: '%A%' },
+            { name: 'bytes', type: 'REG_BINARY', data: 'ea00' }
+          ])
+        )
+        expect(keys[1]!.values).toEqual([{ name: '', type: 'REG_SZ', data: 'nameless' }])
+      })
+
+      it('ends with 2 when there is no such key, and needs to be told which', async () => {
+        expect(await installed.host('registry', `${key}\\none`)).toMatchObject({ code: 2, stdout: '' })
+        expect(await installed.host('registry', 'HKCC\\x')).toMatchObject({ code: 1, stdout: '' })
+        expect((await installed.host('registry')).stderr).toContain('registry KEY')
+      })
+    })
+
+    describe('ticket', () => {
+      const file = (): string => join(installed.data, 'ticket')
+      it('keeps it in the data folder and says nothing of it', async () => {
+        expect(await installed.host('ticket', 'secret-1')).toEqual({ code: 0, stdout: '', stderr: '' })
+        expect(await readFile(file(), 'utf8')).toBe('secret-1')
+        await wine.run(`${programFolder}\\starling-service.exe`, ['ticket', '-'], { input: 'secret-2\r\n' })
+        expect(await readFile(file(), 'utf8')).toBe('secret-2')
+        expect(await readdir(installed.data)).not.toContain('ticket.new')
+      })
+
+      it('leaves the one that is there when it is given none, and refuses what can be none', async () => {
+        expect((await installed.host('ticket', '')).code).toBe(0)
+        expect((await installed.host('ticket')).code).toBe(0)
+        const { code, stderr } = await installed.host('ticket', 'x'.repeat(9000))
+        expect(code).toBe(1)
+        expect(stderr).toContain('give it once more')
+        expect(stderr).not.toContain('xxx')
+        expect(await readFile(file(), 'utf8')).toBe('secret-2')
+      })
+    })
+
+    it('configure sets the service up, with its path in quotes', async () => {
+      const { code, stderr } = await installed.host('configure')
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+      const key = 'HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Starling'
+      const { stdout } = await installed.host('registry', key)
+      const values = (JSON.parse(stdout) as Array<{ values: Array<{ name: string; data: unknown }> }>)[0]!
+        .values
+      const value = (name: string): unknown => values.find(one => one.name === name)?.data
+      expect(value('ImagePath')).toBe(`"${programFolder}\\starling-service.exe" service`)
+      // The script's 2 s and 5 for the host.
+      expect(value('PreshutdownTimeout')).toBe(7000)
+    })
+
+    it('configure moves a data folder aside that is a link to somewhere else', async () => {
+      const elsewhere = house.folder('elsewhere')
+      await rm(installed.data, { recursive: true, force: true })
+      await symlink(elsewhere, installed.data)
+      const { code, stderr } = await installed.host('configure')
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+      expect((await stat(elsewhere)).isDirectory()).toBe(true)
+    })
+
+    it('firewall takes add and remove, and nothing else', async () => {
+      // Wine's firewall takes everything and keeps nothing: that the rules are right only Windows can show.
+      expect((await installed.host('firewall', 'add')).code).toBe(0)
+      expect((await installed.host('firewall', 'remove')).code).toBe(0)
+      expect((await installed.host('firewall', 'open')).code).toBe(2)
+    })
+
+    describe('service', () => {
+      beforeEach(async () => {
+        await rm(installed.data, { recursive: true, force: true })
+        await removeRegistry(wine, 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Starling')
+      })
+      afterEach(async () => {
+        await installed.stop()
+        await vi.waitFor(async () => expect(await installed.stop()).not.toMatchObject({ code: 0 }), patience)
+      })
+
+      it('runs the program until it is stopped, and lets it end what it does', async () => {
+        await installed.environment({ STARLING_SITE: 'berlin' })
+        await installed.settings({ Arguments: '--more "x y"' })
+        await installed.start()
+        const [first] = await told(() => true)
+        await removeRegistry(wine, settingsKey)
+        expect(first).toMatchObject({
+          words: ['--stop-on-stdin-end', '--more', 'x y'],
+          env: { STARLING_SITE: 'berlin', UV_THREADPOOL_SIZE: '16' }
+        })
+        await installed.stop()
+        const all = await told(fact => fact['stopped'] === true)
+        expect(all.slice(1)).toEqual([{ line: null }, { stopped: true }])
+        await vi.waitFor(async () => expect(await installed.log()).toMatch(/exit code 0/), patience)
+        expect(await installed.log()).toMatch(/said on stdout: \u65e5\u672c[^]*said on stderr/)
+      })
+
+      it('starts it again after 1, 2, 4 s when it ends by itself', async () => {
+        await installed.environment({ STARLING_TEST_DEED: 'crash' })
+        await installed.start()
+        await vi.waitFor(async () => expect((await installed.told()).length).toBe(4), patience)
+        const waits = [...(await installed.log()).matchAll(/exit code was 3 .*?next start is in (\d+) s/g)]
+        expect(waits.slice(0, 3).map(([, seconds]) => seconds)).toEqual(['1', '2', '4'])
+      })
+
+      it('does not start it again when its configuration cannot be used', async () => {
+        await installed.environment({ STARLING_TEST_DEED: 'misconfigured' })
+        await installed.start()
+        await vi.waitFor(async () => expect(await installed.log()).toMatch(/is not started again/), patience)
+        // Stopped by itself, so there is nothing to stop.
+        await vi.waitFor(async () => expect((await installed.stop()).code).not.toBe(0), patience)
+        expect(await installed.told()).toHaveLength(1)
+      })
+
+      it('tells it when policy changes, comes and goes', async () => {
+        await installed.environment({})
+        await installed.start()
+        await told(() => true)
+        const lines = async (): Promise<number> =>
+          (await installed.told()).filter(fact => fact['line'] === 'policy').length
+        await writeRegistry(wine, policyKey, { DODownloadMode: 1 })
+        await vi.waitFor(async () => expect(await lines()).toBe(1), patience)
+        await writeRegistry(wine, `${policyKey}\\DOCacheHost`, { '1': 'gw' })
+        await vi.waitFor(async () => expect(await lines()).toBe(2), patience)
+        await removeRegistry(wine, policyKey)
+        await vi.waitFor(async () => expect(await lines()).toBe(3), patience)
+        await writeRegistry(wine, 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Other', { x: 1 })
+        await writeRegistry(wine, policyKey, { DODownloadMode: 2 })
+        await vi.waitFor(async () => expect(await lines()).toBe(4), patience)
+      })
+
+      it('ends one that does not stop, with all that it has started', async () => {
+        await installed.environment({ STARLING_TEST_DEED: 'deaf' })
+        await installed.start()
+        await told(() => true)
+        await installed.stop()
+        await vi.waitFor(
+          async () => expect(await installed.log()).toMatch(/not stopped within 2 s/),
+          patience
+        )
+      })
+
+      it('begins a new log at 8 MiB', async () => {
+        await installed.environment({ STARLING_TEST_DEED: 'much' })
+        await installed.start()
+        const logs = join(installed.data, 'logs')
+        await vi.waitFor(async () => expect(await readdir(logs)).toContain('service.log.1'), patience)
+        const full = await readFile(join(logs, 'service.log.1'), 'utf8')
+        expect(full.length).toBeLessThanOrEqual(8 * 1024 * 1024 + 64 * 1024)
+        expect(full.at(-1)).toBe('\n')
+      })
+    })
+
+    describe('purge', () => {
+      const fill = async (): Promise<string> => {
+        await rm(installed.data, { recursive: true, force: true })
+        const elsewhere = house.folder('kept')
+        await writeFile(join(elsewhere, 'precious'), '')
+        for (const folder of ['logs', 'content/ab', 'index', 'orders'])
+          await mkdir(join(installed.data, folder), { recursive: true })
+        for (const file of ['logs/service.log', 'content/ab/x.data', 'facts.log', 'agent.key', 'orders/a'])
+          await writeFile(join(installed.data, file), '')
+        await symlink(elsewhere, join(installed.data, 'orders', 'link'))
+        return elsewhere
+      }
+
+      it('removes all but the cache, or all, and never goes through a link', async () => {
+        const elsewhere = await fill()
+        expect(await installed.host('purge')).toMatchObject({ code: 0, stderr: '' })
+        expect((await readdir(installed.data)).sort()).toEqual(['content', 'facts.log', 'index'])
+        expect((await installed.host('purge', 'cache')).code).toBe(0)
+        expect(existsSync(installed.data)).toBe(false)
+        expect(await readdir(elsewhere)).toEqual(['precious'])
+        // Nothing is there any more, and that is as it should be.
+        expect((await installed.host('purge', 'cache')).code).toBe(0)
+      })
+
+      it('empties a cache that lies elsewhere of what is ours', async () => {
+        const place = inWindows(wine, 'C:\\Cache of All')
+        await mkdir(join(place, 'content', 'ab'), { recursive: true })
+        await writeFile(join(place, 'somebody else.txt'), '')
+        await installed.settings({ CacheDir: 'C:\\Cache of All' })
+        expect((await installed.host('purge')).code).toBe(0)
+        expect(existsSync(join(place, 'content', 'ab'))).toBe(true)
+        expect((await installed.host('purge', 'cache')).code).toBe(0)
+        await removeRegistry(wine, settingsKey)
+        expect(await readdir(place)).toEqual(['somebody else.txt'])
+      })
+    })
+
+    it('says what it can do, and what is wrong with an installation', async () => {
+      expect(await installed.host()).toMatchObject({ code: 2 })
+      expect((await installed.host('purge', 'everything')).code).toBe(2)
+      expect((await installed.host('service')).stderr).toContain('sc start Starling')
+      await installed.settings({ DataDir: 'C:\\' })
+      const { code, stderr } = await installed.host('purge', 'cache')
+      await removeRegistry(wine, settingsKey)
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/no folder on a drive: correct DataDir/)
+    })
+
+    /** All that the script has told, once one of it is `wanted`. */
+    function told(
+      wanted: (fact: Readonly<Record<string, unknown>>) => boolean
+    ): Promise<ReadonlyArray<Readonly<Record<string, unknown>>>> {
+      return vi.waitFor(async () => {
+        const all = await installed.told()
+        expect(all.some(wanted)).toBe(true)
+        return all
+      }, patience)
+    }
+  })
+})
+
+/** node.exe needs a second or two to begin in Wine, on a loaded machine ten. */
+const patience = { timeout: 60_000, interval: 100 }

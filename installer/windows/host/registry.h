@@ -1,0 +1,14 @@
+/*
+ * A key and all below it as JSON in UTF-8, from the view of 64 bits:
+ *
+ *   [{"path":"HKEY_LOCAL_MACHINE\\SOFTWARE\\...","values":[{"name":"a","type":"REG_SZ","data":"text"}]}]
+ *
+ * REG_SZ and REG_EXPAND_SZ are texts (not expanded), REG_DWORD and REG_QWORD numbers, REG_MULTI_SZ is a list, everything else
+ * hexadecimal digits.
+ */
+#pragma once
+#include <wchar.h>
+
+enum { registry_no_key = 2, registry_denied = 3 };
+
+int registry(const wchar_t *path);

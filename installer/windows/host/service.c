@@ -1,0 +1,83 @@
+#include "service.h"
+#include "log_file.h"
+#include "messages.h"
+#include "say.h"
+#include "supervise.h"
+#include "text.h"
+
+static const struct settings *settings;
+static SERVICE_STATUS_HANDLE handle;
+static HANDLE stop;
+static CRITICAL_SECTION lock;
+
+/* How long the service manager waits for the next word of ours. */
+enum { hint_ms = 10 * 1000 };
+
+static void report(DWORD state, DWORD specific_code) {
+  static DWORD checkpoint;
+  SERVICE_STATUS status = {0};
+  EnterCriticalSection(&lock); /* the control handler and the service speak from two threads */
+  status.dwServiceType = SERVICE_WIN32_OWN_PROCESS;
+  status.dwCurrentState = state;
+  if (state == SERVICE_RUNNING) status.dwControlsAccepted = SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_PRESHUTDOWN;
+  if (state == SERVICE_STOP_PENDING) {
+    status.dwCheckPoint = ++checkpoint;
+    status.dwWaitHint = hint_ms;
+  }
+  /* An orderly stop with a code of our own: Services shows it, and recovery, which is for crashes, leaves it alone. */
+  status.dwWin32ExitCode = specific_code ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR;
+  status.dwServiceSpecificExitCode = specific_code;
+  SetServiceStatus(handle, &status);
+  LeaveCriticalSection(&lock);
+}
+
+static void still_stopping(void) {
+  report(SERVICE_STOP_PENDING, 0);
+}
+
+static DWORD WINAPI on_control(DWORD control, DWORD type, void *data, void *context) {
+  (void)type;
+  (void)data;
+  (void)context;
+  switch (control) {
+    case SERVICE_CONTROL_STOP:
+    case SERVICE_CONTROL_PRESHUTDOWN:
+      still_stopping();
+      SetEvent(stop);
+      return NO_ERROR;
+    case SERVICE_CONTROL_INTERROGATE:
+      return NO_ERROR;
+    default:
+      return ERROR_CALL_NOT_IMPLEMENTED;
+  }
+}
+
+static void WINAPI service_main(DWORD count, wchar_t **names) {
+  DWORD code;
+  (void)count;
+  (void)names;
+  handle = RegisterServiceCtrlHandlerExW(settings->name, on_control, NULL);
+  if (!handle) return;
+  if (!log_open(settings->data)) {
+    wchar_t *words = say_system_words(GetLastError());
+    wchar_t *why = text_format(L"Nothing can be written to %ls\\logs: %ls. Run \"%ls\" configure as an administrator.", settings->data, words, settings->program);
+    say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
+  }
+  report(SERVICE_RUNNING, 0);
+  say_event(settings->name, MESSAGE_STARTED, settings->display, settings->data);
+  code = supervise(settings, stop, still_stopping);
+  if (!code) say_event(settings->name, MESSAGE_STOPPED, settings->display, NULL);
+  report(SERVICE_STOPPED, code);
+}
+
+int service(const struct settings *given) {
+  SERVICE_TABLE_ENTRYW table[] = {{given->name, service_main}, {NULL, NULL}};
+  settings = given;
+  InitializeCriticalSection(&lock);
+  stop = CreateEventW(NULL, TRUE, FALSE, NULL);
+  if (!stop) return say_failed(GetLastError(), L"the service cannot be stopped later, so it is not started");
+  if (StartServiceCtrlDispatcherW(table)) return 0;
+  if (GetLastError() == ERROR_FAILED_SERVICE_CONTROLLER_CONNECT)
+    return say_failed(0, L"this is what Windows' service manager runs; to start it: sc start %ls", given->name);
+  return say_failed(GetLastError(), L"the service manager does not take %ls as its service", given->name);
+}

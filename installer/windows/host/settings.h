@@ -1,0 +1,29 @@
+/*
+ * Whose host this is: starling-service.ini beside the program says it, so that one binary serves agent and coordinator.
+ *
+ *   [service]
+ *   name=Starling                           the service, and the source of its events
+ *   display=Starling Agent                  for people
+ *   script=app\main.mjs                     what node runs, from the program's folder
+ *   arguments=run --stop-on-stdin-end       and with what; the registry's value Arguments comes behind it
+ *   data=%ProgramData%\Starling             where it keeps its things, unless the registry's DataDir says otherwise
+ *   data-variable=STARLING_DATA             how the script is told
+ *   key=SOFTWARE\Starling                   settings of this machine, below HKEY_LOCAL_MACHINE
+ *   policies=SOFTWARE\Policies\Starling|... keys whose change the script is told
+ *   firewall=local-subnet                   who may reach it: local-subnet, any or no
+ *   keep=content|index|facts.log|small      what `purge` leaves; * is all but logs
+ *   stop-seconds=25                         how long it may take to stop
+ */
+#pragma once
+#include <windows.h>
+
+struct settings {
+  wchar_t *program; /* full path of this exe */
+  wchar_t *folder;  /* that it lies in */
+  wchar_t *name, *display, *script, *arguments, *data, *data_variable, *key, *policies, *firewall, *keep;
+  wchar_t *cache;   /* of the registry's CacheDir: content that lies elsewhere; NULL: none */
+  DWORD stop_ms;
+};
+
+/* FALSE: it has said on stderr why not. */
+BOOL settings_load(struct settings *settings);
