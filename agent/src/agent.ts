@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
+import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
@@ -43,6 +43,7 @@ import { createPurging } from './purging.ts'
 import { createReporter } from './report.ts'
 import { runProgram } from './run-program.ts'
 import { createStops, type Stops } from './stops.ts'
+import { removeTicketFile } from './ticket-file.ts'
 import { upstreamRefusal } from './upstream/address-check.ts'
 import { diskLookBusyMs, watchDisk } from './watch-disk.ts'
 import { openAccessLog } from './wiring/access-log.ts'
@@ -485,6 +486,7 @@ async function start(
         onMember(now) {
           const changed = peers !== null && (now.site !== site || now.role !== role)
           member = now
+          void removeTicketFile(config.dataFolder).catch((error: unknown) => log.warn(messageOf(error)))
           if (changed)
             problem(
               `The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`

@@ -8,7 +8,9 @@ import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { configSource } from '../config-reload.ts'
 import { configOf, dataFolderOf, type ConfigSources } from '../config-sources.ts'
 import { createLog } from '../log.ts'
+import { withTicketFile } from '../ticket-file.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
+import { openControlChannel } from './control-channel.ts'
 import { exitCodes } from './exit.ts'
 import type { CommandTools, RunningAgent } from './services.ts'
 
@@ -23,7 +25,9 @@ const stopWithinMs: Millis = 20 * secondMs
 
 /** Resolves when the agent has stopped. */
 export async function runAgent(options: RunOptions, { services, terminal }: CommandTools): Promise<void> {
-  const stopping = stopRequest(options.stopOnStdinEnd, terminal.stdin)
+  const stopping = stopRequest(options.stopOnStdinEnd ? terminal.stdin : null, () =>
+    services.lookAtMachinePolicy()
+  )
   try {
     const source = await configSource(
       sources => services.readConfig(sources),
@@ -31,7 +35,7 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
       await services.keptPolicy(dataFolderOf(options.sources)),
       changed => services.watchMachinePolicy(changed)
     )
-    const config = configOf(source.first)
+    const config = await withTicketFile(configOf(source.first), path => services.secrets.readFile(path))
     // Programs that the agent starts have no business with it.
     delete process.env['STARLING_FLEET_SECRET']
     await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
@@ -90,10 +94,11 @@ async function stopAgent(agent: RunningAgent): Promise<void> {
 /**
  * The first request to stop. A second signal ends the process at once; a signal after the end of stdin is the same wish, said twice
  * by a parent that wants to be sure.
+ * @param parent what it says to us; null: nothing
  */
 function stopRequest(
-  onStdinEnd: boolean,
-  stdin: NodeJS.ReadableStream
+  parent: NodeJS.ReadableStream | null,
+  policyChanged: () => void
 ): { asked: Promise<string>; end(): void } {
   const names = [
     'SIGINT',
@@ -108,17 +113,16 @@ function stopRequest(
     signalled = true
     resolve(why)
   }
-  const stdinEnded = () => resolve('stdin ended')
   for (const name of names) process.on(name, ask)
-  if (onStdinEnd) {
-    stdin.once('end', stdinEnded).once('close', stdinEnded).once('error', stdinEnded)
-    stdin.resume()
-  }
+  const channel =
+    parent === null
+      ? null
+      : openControlChannel(parent, { policy: policyChanged, end: () => resolve('stdin ended') })
   return {
     asked: promise,
     end() {
       for (const name of names) process.off(name, ask)
-      stdin.off('end', stdinEnded).off('close', stdinEnded).pause()
+      channel?.close()
     }
   }
 }

@@ -197,7 +197,7 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
       })
       afterEach(async () => {
         await installed.stop()
-        await vi.waitFor(async () => expect(await installed.stop()).not.toMatchObject({ code: 0 }), patience)
+        await isStopped()
       })
 
       it('runs the program until it is stopped, and lets it end what it does', async () => {
@@ -229,8 +229,7 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await installed.environment({ STARLING_TEST_DEED: 'misconfigured' })
         await installed.start()
         await vi.waitFor(async () => expect(await installed.log()).toMatch(/is not started again/), patience)
-        // Stopped by itself, so there is nothing to stop.
-        await vi.waitFor(async () => expect((await installed.stop()).code).not.toBe(0), patience)
+        await isStopped()
         expect(await installed.told()).toHaveLength(1)
       })
 
@@ -315,6 +314,13 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
       expect(code).toBe(1)
       expect(stderr).toMatch(/no folder on a drive: correct DataDir/)
     })
+
+    /** Then there is nothing to stop. */
+    function isStopped(): Promise<void> {
+      return vi.waitFor(async () => {
+        if ((await installed.stop()).code === 0) throw new Error('the service runs on')
+      }, patience)
+    }
 
     /** All that the script has told, once one of it is `wanted`. */
     function told(
