@@ -63,7 +63,7 @@ import { pageActions } from './wiring/page-actions.ts'
 import { openPeers } from './wiring/peers.ts'
 import { startProxy } from './wiring/proxy.ts'
 import { reloadOnChange } from './wiring/reloading.ts'
-import { statusOf } from './wiring/status.ts'
+import { showing, type Shown } from './wiring/status.ts'
 import { openUpstream } from './wiring/upstream.ts'
 
 export interface Agent {
@@ -101,6 +101,8 @@ export interface AgentTools {
   readonly source?: ConfigSource | null
   /** How the machine's state is read; by default as this system tells it. */
   readonly system?: SystemReader
+  /** Asks for this agent to be stopped and made anew: it belongs to another site now. Absent: people are told that it must be. */
+  readonly startAnew?: ((why: string) => void) | null
 }
 
 /**
@@ -109,11 +111,11 @@ export interface AgentTools {
  */
 export async function createAgent(
   config: AgentConfig,
-  { log, source = null, system = systemReader(runProgram, process.env) }: AgentTools
+  { log, source = null, system = systemReader(runProgram, process.env), startAnew = null }: AgentTools
 ): Promise<Agent> {
   const stops = createStops(log)
   try {
-    return await start(config, { log, source, system }, stops)
+    return await start(config, { log, source, system, startAnew }, stops)
   } catch (error) {
     await stops.stop()
     throw error
@@ -122,7 +124,7 @@ export async function createAgent(
 
 async function start(
   config: AgentConfig,
-  { log, source, system }: Required<AgentTools>,
+  { log, source, system, startAnew }: Required<AgentTools>,
   stops: Stops
 ): Promise<Agent> {
   const powerless = gatewayWithSecret(config)
@@ -164,6 +166,10 @@ async function start(
   })
   const problem = (sentence: string): void => {
     reporter.problem(sentence)
+  }
+  const placedElsewhere = (why: string): void => {
+    if (startAnew === null) problem(`${why}: restart it to take that up.`)
+    else startAnew(why)
   }
 
   // Who this agent is, whose word counts, and where it belongs.
@@ -212,7 +218,7 @@ async function start(
           store,
           lookAtDisk,
           emit,
-          problem,
+          placedElsewhere,
           log
         },
         next,
@@ -234,7 +240,16 @@ async function start(
   )
   stops.push(() => upstream.close())
   const { bulk, network } = await openPeers(
-    { identity, tls, trust, dials, group: () => policy.now().peers.group, log, stops },
+    {
+      identity,
+      tls,
+      trust,
+      dials,
+      group: () => policy.now().peers.group,
+      host: () => host.now(),
+      log,
+      stops
+    },
     config,
     { site, role, member }
   )
@@ -291,7 +306,8 @@ async function start(
   let diskSeen: StoreUsage | null = null
   const insight = await openInsight({
     mind,
-    status: () => status(),
+    about: () => shown.about(),
+    status: () => shown.status(),
     store,
     flows,
     network,
@@ -375,8 +391,10 @@ async function start(
   proxy = listening.proxy
   const proxyAddress = urlOf(proxy.address, proxy.port)
 
-  const status = (): Promise<AgentStatus> =>
-    statusOf({ id: self, site, role, version, startedAt, proxyAddress }, page.address, {
+  const shown: Shown = showing(
+    { id: self, site, role, version, startedAt, proxyAddress },
+    () => page.address,
+    {
       link,
       network,
       peerBytes,
@@ -391,7 +409,8 @@ async function start(
       orders,
       corePolicy,
       live
-    })
+    }
+  )
   const actions = pageActions({
     store,
     pin,
@@ -405,7 +424,14 @@ async function start(
     intercept
   })
   const page = await createPage(
-    { status, onChange: listener => flows.onChange(listener), actions, insight, log },
+    {
+      ...shown,
+      knows: transfer => flows.knows(transfer),
+      onChange: listener => flows.onChange(listener),
+      actions,
+      insight,
+      log
+    },
     { ...config.page, dataFolder: config.dataFolder }
   )
   stops.push(() => page.stop())
@@ -487,10 +513,7 @@ async function start(
           const changed = peers !== null && (now.site !== site || now.role !== role)
           member = now
           void removeTicketFile(config.dataFolder).catch((error: unknown) => log.warn(messageOf(error)))
-          if (changed)
-            problem(
-              `The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`
-            )
+          if (changed) placedElsewhere(`The coordinator moved this agent to site ${now.site} as ${now.role}`)
         }
       }
     )
@@ -507,7 +530,7 @@ async function start(
     role,
     proxyAddress,
     pageAddress: page.address,
-    status,
+    status: () => shown.status(),
     setCoordinatorPolicy,
     stop: () => stops.stop()
   }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, expect, it } from 'vitest'
@@ -25,6 +25,8 @@ it(
     expect(packages.map(folder => folder.split('node_modules/').at(-1))).toEqual(
       expect.arrayContaining(['classic-level', 'libp2p', 'undici', '@chainsafe/libp2p-noise'])
     )
+    const code = readFileSync(join(away, 'agent', 'main.mjs'), 'utf8')
+    expect(/[^\0-\x7f]/.test(code), 'a character that doubles the memory for the code').toBe(false)
     const data = house.folder('agent')
     const agent = await house.start(
       'bundled agent',

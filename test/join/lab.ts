@@ -204,6 +204,8 @@ export function createJoinLab(): JoinLab {
                 role: 'agent',
                 address: '',
                 capabilities: [],
+                name: null,
+                network: null,
                 connectedAt: 0
               })),
             addresses: () => (address === undefined ? [] : [address])

@@ -28,7 +28,7 @@ export interface Joined {
 export interface Services {
   createAgent(
     config: AgentConfig,
-    tools: { readonly log: Log; readonly source: ConfigSource }
+    tools: { readonly log: Log; readonly source: ConfigSource; readonly startAnew: (why: string) => void }
   ): Promise<RunningAgent>
   /** Read, and held against itself and this machine. */
   readConfig(sources: ConfigSources): Promise<ConfigReading>

@@ -207,7 +207,7 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         const [first] = await told(() => true)
         await removeRegistry(wine, settingsKey)
         expect(first).toMatchObject({
-          words: ['--stop-on-stdin-end', '--more', 'x y'],
+          words: ['--stop-on-stdin-end', '--json', '--more', 'x y'],
           env: { STARLING_SITE: 'berlin', UV_THREADPOOL_SIZE: '16' }
         })
         await installed.stop()
