@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { recognise } from '@starling/shared/content-classes/recognise.ts'
 import type { Role } from '@starling/shared/credential.ts'
-import { StarlingError } from '@starling/shared/errors.ts'
+import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import { headLifeMs } from '@starling/shared/http-sharing.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
 import { hash32 } from '@starling/shared/prng.ts'
@@ -43,6 +43,7 @@ import { createPurging } from './purging.ts'
 import { createReporter } from './report.ts'
 import { runProgram } from './run-program.ts'
 import { createStops, type Stops } from './stops.ts'
+import { removeTicketFile } from './ticket-file.ts'
 import { upstreamRefusal } from './upstream/address-check.ts'
 import { diskLookBusyMs, watchDisk } from './watch-disk.ts'
 import { openAccessLog } from './wiring/access-log.ts'
@@ -62,7 +63,7 @@ import { pageActions } from './wiring/page-actions.ts'
 import { openPeers } from './wiring/peers.ts'
 import { startProxy } from './wiring/proxy.ts'
 import { reloadOnChange } from './wiring/reloading.ts'
-import { statusOf } from './wiring/status.ts'
+import { showing, type Shown } from './wiring/status.ts'
 import { openUpstream } from './wiring/upstream.ts'
 
 export interface Agent {
@@ -100,6 +101,8 @@ export interface AgentTools {
   readonly source?: ConfigSource | null
   /** How the machine's state is read; by default as this system tells it. */
   readonly system?: SystemReader
+  /** Asks for this agent to be stopped and made anew: it belongs to another site now. Absent: people are told that it must be. */
+  readonly startAnew?: ((why: string) => void) | null
 }
 
 /**
@@ -108,11 +111,11 @@ export interface AgentTools {
  */
 export async function createAgent(
   config: AgentConfig,
-  { log, source = null, system = systemReader(runProgram, process.env) }: AgentTools
+  { log, source = null, system = systemReader(runProgram, process.env), startAnew = null }: AgentTools
 ): Promise<Agent> {
   const stops = createStops(log)
   try {
-    return await start(config, { log, source, system }, stops)
+    return await start(config, { log, source, system, startAnew }, stops)
   } catch (error) {
     await stops.stop()
     throw error
@@ -121,7 +124,7 @@ export async function createAgent(
 
 async function start(
   config: AgentConfig,
-  { log, source, system }: Required<AgentTools>,
+  { log, source, system, startAnew }: Required<AgentTools>,
   stops: Stops
 ): Promise<Agent> {
   const powerless = gatewayWithSecret(config)
@@ -163,6 +166,10 @@ async function start(
   })
   const problem = (sentence: string): void => {
     reporter.problem(sentence)
+  }
+  const placedElsewhere = (why: string): void => {
+    if (startAnew === null) problem(`${why}: restart it to take that up.`)
+    else startAnew(why)
   }
 
   // Who this agent is, whose word counts, and where it belongs.
@@ -211,7 +218,7 @@ async function start(
           store,
           lookAtDisk,
           emit,
-          problem,
+          placedElsewhere,
           log
         },
         next,
@@ -233,7 +240,16 @@ async function start(
   )
   stops.push(() => upstream.close())
   const { bulk, network } = await openPeers(
-    { identity, tls, trust, dials, group: () => policy.now().peers.group, log, stops },
+    {
+      identity,
+      tls,
+      trust,
+      dials,
+      group: () => policy.now().peers.group,
+      host: () => host.now(),
+      log,
+      stops
+    },
     config,
     { site, role, member }
   )
@@ -290,7 +306,8 @@ async function start(
   let diskSeen: StoreUsage | null = null
   const insight = await openInsight({
     mind,
-    status: () => status(),
+    about: () => shown.about(),
+    status: () => shown.status(),
     store,
     flows,
     network,
@@ -374,8 +391,10 @@ async function start(
   proxy = listening.proxy
   const proxyAddress = urlOf(proxy.address, proxy.port)
 
-  const status = (): Promise<AgentStatus> =>
-    statusOf({ id: self, site, role, version, startedAt, proxyAddress }, page.address, {
+  const shown: Shown = showing(
+    { id: self, site, role, version, startedAt, proxyAddress },
+    () => page.address,
+    {
       link,
       network,
       peerBytes,
@@ -390,7 +409,8 @@ async function start(
       orders,
       corePolicy,
       live
-    })
+    }
+  )
   const actions = pageActions({
     store,
     pin,
@@ -404,7 +424,14 @@ async function start(
     intercept
   })
   const page = await createPage(
-    { status, onChange: listener => flows.onChange(listener), actions, insight, log },
+    {
+      ...shown,
+      knows: transfer => flows.knows(transfer),
+      onChange: listener => flows.onChange(listener),
+      actions,
+      insight,
+      log
+    },
     { ...config.page, dataFolder: config.dataFolder }
   )
   stops.push(() => page.stop())
@@ -486,10 +513,8 @@ async function start(
         onMember(now) {
           const changed = peers !== null && (now.site !== site || now.role !== role)
           member = now
-          if (changed)
-            problem(
-              `The coordinator moved this agent to site ${now.site} as ${now.role}: restart it to take that up.`
-            )
+          void removeTicketFile(config.dataFolder).catch((error: unknown) => log.warn(messageOf(error)))
+          if (changed) placedElsewhere(`The coordinator moved this agent to site ${now.site} as ${now.role}`)
         }
       }
     )
@@ -506,7 +531,7 @@ async function start(
     role,
     proxyAddress,
     pageAddress: page.address,
-    status,
+    status: () => shown.status(),
     setCoordinatorPolicy,
     stop: () => stops.stop()
   }

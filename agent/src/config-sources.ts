@@ -69,7 +69,7 @@ export interface ConfigReading {
 }
 
 /** Read by others than the agent's configuration, so not unknown here. */
-const otherEnv = /^STARLING_(DATA|FLEET_SECRET|TEST_\w+|DEV_\w+|COORDINATOR_\w+)$/
+const otherEnv = /^STARLING_(DATA|FLEET_SECRET|SERVICE_HOST|TEST_\w+|DEV_\w+|COORDINATOR_\w+)$/
 const secretEnv = 'STARLING_FLEET_SECRET'
 
 export function defaultDataFolder(env: Environment, platform: NodeJS.Platform, isRoot: boolean): string {

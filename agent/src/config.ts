@@ -412,6 +412,8 @@ export const filesIn = (dataFolder: string) => ({
   smallCache: join(dataFolder, 'small'),
   /** Requests and what was changed, one JSON line each: `<this>/access-000001.jsonl`. */
   logs: join(dataFolder, 'logs'),
+  /** To join with (ticket-file.ts). */
+  ticket: join(dataFolder, 'ticket'),
   /** Pid and addresses of the running agent. */
   running: join(dataFolder, 'agent.json'),
   /** Needed for every change through the API. */

@@ -15,7 +15,8 @@ import { createLog } from './log.ts'
 import { openBrowser } from './open-browser.ts'
 import { ownVersion } from './own-version.ts'
 import { createMachinePolicy } from './policy-sources/machine-policy.ts'
-import { createRegistryReader, userHives } from './registry.ts'
+import { createRegistryReader, userHives, type RegistryReader } from './registry.ts'
+import { serviceHost, windowsRegistry } from './registry-host.ts'
 import { runProgram, systemProgram } from './run-program.ts'
 import { filesIn } from './config.ts'
 import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
@@ -31,13 +32,18 @@ const registryProgram =
     ? systemProgram('reg.exe', process.env['SystemRoot'])
     : (process.env['STARLING_DEV_REG'] ?? null)
 
-const machinePolicy = createMachinePolicy(
-  registryProgram === null ? async () => null : createRegistryReader(runProgram, registryProgram),
-  {
-    isThisMachine,
-    hives: async () => (registryProgram === null ? [] : await userHives(runProgram, registryProgram))
-  }
-)
+const isWindows = process.platform === 'win32'
+
+function registryReader(): RegistryReader {
+  if (isWindows) return windowsRegistry(runProgram, process.env)
+  return registryProgram === null ? async () => null : createRegistryReader(runProgram, registryProgram)
+}
+
+const machinePolicy = createMachinePolicy(registryReader(), {
+  isThisMachine,
+  isTold: isWindows && serviceHost(process.env) !== null,
+  hives: async () => (registryProgram === null ? [] : await userHives(runProgram, registryProgram))
+})
 
 function isThisMachine(host: string): boolean {
   const own = Object.values(networkInterfaces()).flatMap(links => links?.map(({ address }) => address) ?? [])
@@ -67,6 +73,7 @@ const services: Services = {
   keptPolicy: async dataFolder =>
     (await import('./coordinator-link/policy.ts')).keptPolicyValues(dataFolder, readSecretFile),
   watchMachinePolicy: changed => machinePolicy.watch(changed),
+  lookAtMachinePolicy: () => machinePolicy.look(),
   resolvedRefusal,
   openBrowser,
   secrets: {

@@ -110,7 +110,7 @@ export async function userHives(run: ProgramRun, program: string): Promise<reado
     .map(sid => `HKU\\${sid}`)
 }
 
-function unreadable(path: string, why: string): StarlingError {
+export function unreadable(path: string, why: string): StarlingError {
   return new StarlingError(
     'registry-unreadable',
     `the registry key ${path} cannot be read (${why}); what it said before stays in force`

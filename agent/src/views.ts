@@ -4,7 +4,7 @@
  * Starling does not measure is left out. Bytes are since this agent started, where nothing else is said.
  */
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
-import type { Peers, Verdict } from '@starling/shared/policy/peering.ts'
+import type { Peers, Verdict, VerdictParams } from '@starling/shared/policy/peering.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { PeerLook, PeerView, TransferLook } from './ports.ts'
 
@@ -75,8 +75,8 @@ export interface PerfSnap {
 
 /** A reason out of policy, beside those of the core. `policy` is what to look for in `starling policy show`. */
 export type PolicyReason =
-  | { readonly code: 'peering-not-allowed'; readonly params: { readonly why: string } }
-  | { readonly code: 'upload-not-allowed'; readonly params: { readonly why: string } }
+  | { readonly code: 'peering-not-allowed'; readonly params: VerdictParams }
+  | { readonly code: 'upload-not-allowed'; readonly params: VerdictParams }
   | {
       readonly code: 'peers-within'
       readonly params: { readonly scope: Peers['scope']; readonly within: Peers['within'] }
@@ -189,6 +189,15 @@ export interface PeerInfoView {
   readonly upload: Verdict
 }
 
+/**
+ * `GET /api/v1/cache` has one of each content of which a connected peer has told what it has: how many of them have all of it, and
+ * how many have told. Peers that are away, and those that never spoke of it, are not counted: nobody here can know.
+ */
+export interface CopiesView {
+  readonly whole: number
+  readonly told: number
+}
+
 /** `GET /api/v1/log?limit=N` (token): the newest last. `level` as pino has it: 30 info, 40 warn, 50 error. */
 export interface LogLine {
   readonly level: number
@@ -205,6 +214,7 @@ export interface Insight {
   why(transfer: TransferId): Promise<WhyView | null>
   chunks(transfer: TransferId): ChunkMap | null
   peerInfo(): Promise<PeerInfoView>
+  copies(): ReadonlyMap<TransferId, CopiesView>
   history(): HistoryView
   health(): Promise<HealthView>
   log(linesMax: number): readonly LogLine[]

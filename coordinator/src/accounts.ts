@@ -16,7 +16,7 @@ import { byItself } from './by.ts'
 import { hashPassword, isPassword } from './passwords.ts'
 import type { AccountRecord, AccountStore, By, TokenRecord } from './ports.ts'
 
-/** A working day. It slides: who works on stays signed in. */
+/** A working day. It slides: who works on stays signed in, and a page that is only left open does not keep anybody so. */
 export const sessionLifeMs: Millis = 8 * hourMs
 /** A session is prolonged, and a token's use noted, no more often than this: reading must not mean writing. */
 const notedEveryMs: Millis = minuteMs
@@ -44,7 +44,8 @@ export interface Accounts {
   roleOf(name: string, password: string): Promise<AccountRole | null>
   signIn(by: By, name: string): Promise<{ readonly session: string; readonly expiresAt: Millis }>
   signOut(by: By, session: string): Promise<void>
-  bySession(session: string): Promise<Actor | null>
+  /** @param isAttended it is prolonged: a person uses it */
+  bySession(session: string, isAttended: boolean): Promise<Actor | null>
 
   tokens(): Promise<readonly TokenRecord[]>
   createToken(
@@ -128,11 +129,11 @@ export function createAccounts(store: AccountStore, dataFolder: string, clock: (
       return { session, expiresAt }
     },
     signOut: (by, session) => store.endSession(by, hashOf(session)),
-    async bySession(session) {
+    async bySession(session, isAttended) {
       const hash = hashOf(session)
       const found = await store.session(hash, now())
       if (found === null) return null
-      if (isDue(hash)) await store.prolongSession(hash, now() + sessionLifeMs)
+      if (isAttended && isDue(hash)) await store.prolongSession(hash, now() + sessionLifeMs)
       return { kind: 'account', name: found.account, role: found.role, site: null }
     },
 

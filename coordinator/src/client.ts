@@ -14,6 +14,7 @@ export type Transport = (
     readonly method: string
     readonly headers: Readonly<Record<string, string>>
     readonly body: string | null
+    readonly signal?: AbortSignal | undefined
   }
 ) => Promise<{ readonly status: number; readonly text: string }>
 
@@ -34,13 +35,15 @@ export interface Client {
   /** @throws StarlingError what the coordinator says, or `bad-answer` */
   ask<Params extends z.ZodType, Query extends z.ZodType, Body extends z.ZodType, Answer extends z.ZodType>(
     operation: Operation<Params, Query, Body, Answer>,
-    asking: Asking<Params, Query, Body>
+    asking: Asking<Params, Query, Body>,
+    /** When the answer is not wanted any more. */
+    signal?: AbortSignal
   ): Promise<z.output<Answer>>
 }
 
 export function createClient(transport: Transport): Client {
   return {
-    async ask({ method, path, answer }, asking) {
+    async ask({ method, path, answer }, asking, signal) {
       const { params, query, body } = asking as { readonly [part: string]: object | undefined }
       const { status, text } = await transport(pathOf(path, params, query), {
         method,
@@ -48,7 +51,8 @@ export function createClient(transport: Transport): Client {
           accept: 'application/json',
           ...(body === undefined ? {} : { 'content-type': 'application/json' })
         },
-        body: body === undefined ? null : JSON.stringify(body)
+        body: body === undefined ? null : JSON.stringify(body),
+        signal
       })
       const parsed = status < 400 ? answer.safeParse(jsonOf(text)) : null
       if (parsed?.success === true) return parsed.data

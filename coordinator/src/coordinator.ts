@@ -21,8 +21,10 @@ import { alertRulesWith, changedRule } from './core/alert-rules.ts'
 import { stepAlerts } from './core/alerts.ts'
 import { createCoordinatorCore } from './core/coordinator.ts'
 import * as noticing from './core/noticing.ts'
+import { placements } from './core/placing.ts'
 import { createRolloutCore } from './core/rollout.ts'
 import { ReportBook } from './core/report-book.ts'
+import { PaceBook } from './core/pace-book.ts'
 import { SpreadBook } from './core/spread-book.ts'
 import { createEnrolment, type Enrolment } from './enrolment.ts'
 import { cachedReads } from './fleet/cached-reads.ts'
@@ -31,6 +33,7 @@ import { createFleetFigures } from './fleet/fleet-figures.ts'
 import { createFleetView } from './fleet/fleet-view.ts'
 import { onlineSince } from './fleet/presence.ts'
 import { createNoticer } from './fleet/noticer.ts'
+import { createPlacer } from './fleet/placer.ts'
 import { createAlerting } from './fleet/alerting.ts'
 import { sendToWebhook } from './fleet/webhook.ts'
 import { createWebhookBook } from './fleet/webhook-book.ts'
@@ -108,6 +111,8 @@ export interface Coordinator {
   readonly fleetView: FleetView
   /** Writes down what agents told. */
   flush(): Promise<void>
+  /** What is done once a minute, now. */
+  everyMinute(): Promise<void>
   readonly routes: readonly string[]
   status(): Promise<StatusView>
   stop(): Promise<void>
@@ -167,6 +172,7 @@ export async function createCoordinator(
     })
     const reports = new ReportBook()
     const spread = new SpreadBook(() => reports.all())
+    const paces = new PaceBook()
     const belonging: Pick<FleetPort, 'enrolled' | 'revoked'> = {
       enrolled(agent, site, role) {
         fleet.enrolled(agent, site, role)
@@ -176,6 +182,7 @@ export async function createCoordinator(
         const told = reports.of(agent)
         reports.forget(agent)
         spread.changed(told, null, clock())
+        paces.heard(agent, null, clock())
       }
     }
     undo.push(await followMembers(database.listen, store, belonging, log))
@@ -207,10 +214,20 @@ export async function createCoordinator(
       heartbeatMs: config.heartbeatMs,
       clock
     })
+    const placeAgents = createPlacer({
+      store: noticedStore(database),
+      inForce: () => policy.policies.inForce(),
+      decide: placements,
+      place: (agent, site, why) => enrolment.place(agent, site, why),
+      heartbeatMs: config.heartbeatMs,
+      clock,
+      log
+    })
     const book = createFleetBook({
       store: series,
       reports,
       spread,
+      paces,
       online: () => fleet.present(),
       hasGateway: site => fleet.hasGateway(site),
       lead: onLeader => leader('figures', onLeader),
@@ -218,6 +235,7 @@ export async function createCoordinator(
         () => enrolment.supersede(),
         () => enrolment.shortenRevocations(),
         notice,
+        placeAgents,
         () => alerting.work()
       ],
       clock,
@@ -407,6 +425,7 @@ export async function createCoordinator(
       pageFingerprint: fingerprintOf(page),
       policies: policy.policies,
       fleetView,
+      everyMinute: () => book.everyMinute(),
       flush: async () => {
         await store.flush()
         await book.flush()

@@ -65,12 +65,17 @@ export interface Enrolment {
   shortenRevocations(): Promise<void>
   /** Out of the fleet and of its lists. @throws StarlingError `unknown-agent` */
   decommission(agent: AgentId, reason: string, by: By): Promise<void>
-  /** To another site or group; its next heartbeat brings the credential. @throws StarlingError `unknown-agent` */
+  /**
+   * To another site or group; its next heartbeat brings the credential. A site of null: from now on the site definitions find it.
+   * @throws StarlingError `unknown-agent`
+   */
   move(
     agent: AgentId,
-    to: { readonly site?: SiteId | undefined; readonly group?: string | null | undefined },
+    to: { readonly site?: SiteId | null | undefined; readonly group?: string | null | undefined },
     by: By
   ): Promise<AgentRecord>
+  /** To the site that the definitions find for it, unless somebody has named one by now. */
+  place(agent: AgentId, site: SiteId, why: string): Promise<void>
   renew(member: AgentRecord): Promise<Credential>
   /** Null while the credential of that serial has more than half of its life before it. */
   renewIfDue(member: AgentRecord, serial: number): Promise<Credential | null>
@@ -169,7 +174,8 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       })
       for (const { agent } of gone) fleet.revoked(agent)
     },
-    async createTicket({ site = options.site, group = null, role, uses, expiresInMs }, by) {
+    async createTicket({ site: named, group = null, role, uses, expiresInMs }, by) {
+      const site = named ?? options.site
       const now = Math.floor(clock())
       const secret = randomBytes(32).toString('base64url')
       const secretHash = hashOf(secret)
@@ -179,6 +185,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         site,
         role,
         group,
+        placedBy: named === undefined && role === 'agent' ? ('definitions' as const) : ('name' as const),
         usesMax: uses,
         createdAt: now,
         expiresAt: now + expiresInMs
@@ -244,9 +251,11 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
             `this ticket was already used ${ticket.usesMax === 1 ? 'by another machine' : `${ticket.usesMax} times`}: ask your administrator for a new one`
           )
         }
+        // One that the definitions have found joins again where it was.
+        const site = ticket.placedBy === 'name' ? ticket.site : (known?.site ?? ticket.site)
         await changed.putAgent({
           agent,
-          site: ticket.site,
+          site,
           role: ticket.role,
           group: ticket.group ?? known?.group ?? null,
           version: request.version,
@@ -254,11 +263,12 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
           lastHeardAt: null,
           revokedAt: null
         })
+        await changed.setPlacedBy(agent, ticket.placedBy)
         const record = await changed.agent(agent)
         assert(record, 'it was put there')
         // Asked now that nobody else can change it: who is revoked while it joins is out.
         if (record.revokedAt !== null) throw revokedError(agent)
-        const detail = `as ${ticket.role} of ${ticket.site} with ticket ${ticket.id}`
+        const detail = `as ${ticket.role} of ${site} with ticket ${ticket.id}`
         await changed.note({ at: now, kind: 'enrolled', agent, detail })
         const { machine } = request
         const older = machine === undefined ? [] : await changed.joinedAs(agent, machine, ticket.group)
@@ -270,7 +280,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         }
       })
       for (const { agent: old } of joined.gone) fleet.revoked(old)
-      fleet.enrolled(agent, ticket.site, ticket.role)
+      fleet.enrolled(agent, joined.record.site, ticket.role)
       return signed(joined.record, joined.issued)
     },
     async member(agent) {
@@ -313,12 +323,24 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
         }
         await changed.putAgent(result)
         if (result.group !== record.group) await changed.setGroup(agent, result.group)
-        const detail = `to site ${result.site}, ${result.group === null ? 'no group' : `group ${result.group}`}`
+        if (to.site !== undefined) await changed.setPlacedBy(agent, to.site === null ? 'definitions' : 'name')
+        const where = to.site === null ? 'wherever the site definitions find it' : `to site ${result.site}`
+        const detail = `${where}, ${result.group === null ? 'no group' : `group ${result.group}`}`
         await changed.note({ at: Math.floor(clock()), kind: 'moved', agent, detail })
         return { result, target: agent, detail }
       })
       fleet.enrolled(agent, moved.site, moved.role)
       return moved
+    },
+    async place(agent, site, why) {
+      const { role } = await change(byItself('agent.place'), async changed => {
+        const record = await changed.agent(agent)
+        if (record === null || !(await changed.place(agent, site))) throw unknownAgent(agent)
+        const detail = `from site ${record.site} to ${site}: ${why}`
+        await changed.note({ at: Math.floor(clock()), kind: 'moved', agent, detail })
+        return { result: record, target: agent, detail }
+      })
+      fleet.enrolled(agent, site, role)
     },
     async revoke(agent, reason, by) {
       const done = await change(by, async changed => {

@@ -5,9 +5,11 @@ import type { AlertRule, AlertRuleChange, AlertRuleSetting } from '@starling/sha
 import type { HeartbeatRequest } from '@starling/shared/coordinator-api.ts'
 import type { Figures, Rollup, Span } from '@starling/shared/fleet-series.ts'
 import type { HostFact } from '@starling/shared/heartbeat-report.ts'
+import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId, TransferId } from '@starling/shared/ids.ts'
+import type { ScopedMember } from '@starling/shared/policy-scope.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { AgentRecord, Alert, By, ReportBook, SpreadBook } from './ports.ts'
+import type { AgentRecord, Alert, By, PaceBook, PlacedBy, ReportBook, SpreadBook } from './ports.ts'
 
 export const webhookShapes = ['json', 'slack', 'teams', 'wecom'] as const
 export type WebhookShape = (typeof webhookShapes)[number]
@@ -78,7 +80,9 @@ export interface AgentFilter {
   readonly problem?: string | undefined
   readonly version?: string | undefined
   readonly search?: string | undefined
-  readonly after?: string | undefined
+  readonly sort?: 'id' | 'newest' | undefined
+  /** The last one of the page before. */
+  readonly after?: Pick<AgentRecord, 'agent' | 'enrolledAt'> | undefined
   readonly count: number
   /** Who was heard after this is online. */
   readonly onlineSince: Millis
@@ -110,9 +114,9 @@ export interface FleetQueries {
 }
 
 /** JSON where texts are. */
-export interface ReportedAgent {
-  readonly agent: AgentId
-  readonly site: SiteId
+export interface ReportedAgent extends ScopedMember {
+  readonly role: Role
+  readonly placedBy: PlacedBy
   readonly version: string
   readonly lastHeardAt: Millis | null
   readonly host: string
@@ -134,6 +138,7 @@ export interface FleetBook {
   heard(member: AgentRecord, body: HeartbeatRequest): HeartbeatRequest | null
   readonly reports: Pick<ReportBook, 'of' | 'all' | 'contents'>
   readonly spread: Pick<SpreadBook, 'of'>
+  readonly paces: Pick<PaceBook, 'of'>
   flush(): Promise<void>
   /** One minute's end: what the timers do. */
   everyMinute(): Promise<void>
@@ -141,7 +146,9 @@ export interface FleetBook {
 }
 
 export interface FleetView {
-  agents(filter: Omit<AgentFilter, 'onlineSince'>): Promise<Answered<typeof view.listAgents>>
+  agents(
+    filter: Omit<AgentFilter, 'onlineSince' | 'after'> & { readonly after?: string | undefined }
+  ): Promise<Answered<typeof view.listAgents>>
   /** @throws StarlingError `unknown-agent` */
   agent(agent: AgentId): Promise<Answered<typeof view.showAgent>>
   sites(site?: SiteId): Promise<Answered<typeof view.listSites>>

@@ -88,7 +88,8 @@ function createProgram(): Command {
         .choices(['fatal', 'error', 'warn', 'info', 'debug', 'silent'])
         .default('info')
     )
-    .action(async ({ heartbeat, auditKeep, json, logLevel, ...input }: RunInput) => {
+    .option('--stop-on-stdin-end', 'stop when standard input ends', false)
+    .action(async ({ heartbeat, auditKeep, json, logLevel, stopOnStdinEnd, ...input }: RunInput) => {
       const database = await readDatabaseAccess(input, process.env)
       const config = createConfig({
         ...input,
@@ -100,7 +101,7 @@ function createProgram(): Command {
       // Loaded only when wanted: the server, and even more so the gateway, which is a whole agent.
       const { run } = await import('./cli/run.ts')
       const startGateway = config.gateway ? (await import('./gateway.ts')).startGateway : null
-      await run(config, startGateway, { json, logLevel })
+      await run(config, startGateway, { json, logLevel, stopOnStdinEnd })
     })
 
   command(program, 'status', 'Show how the fleet is, and what happened lately.').action(showStatus)
@@ -274,6 +275,7 @@ interface RunInput extends DatabaseInput {
   readonly masterKeyDpapi?: boolean
   readonly json: boolean
   readonly logLevel: string
+  readonly stopOnStdinEnd: boolean
 }
 
 function command(parent: Command, name: string, description: string): Command {

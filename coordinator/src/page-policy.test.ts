@@ -1,5 +1,6 @@
 /** What the page's policy editor works out by itself: whose word counts, and what a typed text becomes. */
 import { expect, it } from 'vitest'
+import { draftKeeper } from './page/web/policy/kept-draft.ts'
 import { closerScopes, effectiveOf, rebased, widerScopes } from './page/web/policy/layers.ts'
 import { typedText, typedValue, valueText } from './page/web/policy/values.ts'
 import { policyForm } from './policy-form.ts'
@@ -73,4 +74,25 @@ it('puts what was changed upon what somebody else has said meanwhile', () => {
   })
   expect(rebased(before, before, {})).toEqual({})
   expect(rebased({}, { uploadSlots: 2 }, {})).toEqual({ uploadSlots: 2 })
+})
+
+it('keeps what was not saved for its author and its scope alone, and nothing that changes nothing', () => {
+  const items = new Map<string, string>()
+  const storage = {
+    getItem: (key: string) => items.get(key) ?? null,
+    setItem: (key: string, text: string) => void items.set(key, text),
+    removeItem: (key: string) => void items.delete(key)
+  }
+  const keeper = draftKeeper(storage, 'ada', 'site:berlin')
+  expect(keeper.kept()).toBeNull()
+  const draft = { document: { uploadSlots: 2 }, from: {} }
+  keeper.keep(draft)
+  expect(draftKeeper(storage, 'ada', 'site:berlin').kept()).toEqual(draft)
+  expect(draftKeeper(storage, 'eve', 'site:berlin').kept()).toBeNull()
+  expect(draftKeeper(storage, 'ada', 'fleet').kept()).toBeNull()
+  keeper.keep({ document: {}, from: {} })
+  expect(keeper.kept()).toBeNull()
+  keeper.keep(draft)
+  keeper.forget()
+  expect(keeper.kept()).toBeNull()
 })

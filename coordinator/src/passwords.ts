@@ -22,7 +22,7 @@ const signInCost: Cost = { memory: 19_456, passes: 2, parallelism: 1 }
 /** For keys in files, which may be guessed at elsewhere, at leisure: RFC 9106's second recommendation. */
 export const fileCost: Cost = { memory: 65_536, passes: 3, parallelism: 4 }
 const hashBytes = 32
-const inTurn = createTurns({ atOnceMax: 2, waitingMax: 32 })
+const inTurn = createTurns({ atOnceMax: 2, waitingMax: 32 }, 'sign-ins')
 
 export const passwordLengthMin = 12
 export const passwordLengthMax = 256

@@ -20,7 +20,8 @@ import {
 } from '@starling/shared/rollout-plan.ts'
 import { type PolicyDocument } from '@starling/shared/signed-policy.ts'
 import { minuteMs, type Millis } from '@starling/shared/units.ts'
-import { changesBetween, checkDocument, whatWouldBe, type FleetHost } from './policy-check.ts'
+import { changesBetween, checkDocument, type FleetHost } from './policy-check.ts'
+import { createFleetImpact } from './policy-impact.ts'
 import type {
   By,
   Change,
@@ -49,6 +50,8 @@ export interface Why {
 }
 
 export interface Policies {
+  /** What each scope says to those who have its newest. */
+  inForce(): Promise<ReadonlyMap<PolicyScope, PolicyDocument>>
   list(): Promise<{ readonly number: number; readonly scopes: readonly PolicyScopeView[] }>
   /** @throws StarlingError `unknown-policy` */
   show(scope: PolicyScope): Promise<PolicyScopeView>
@@ -63,7 +66,14 @@ export interface Policies {
   add(
     scope: PolicyScope,
     document: PolicyDocument,
-    why: Why & { readonly basedOn?: PolicyVersion | null | undefined; readonly dryRun: boolean }
+    why: Why & {
+      readonly basedOn?: PolicyVersion | null | undefined
+      readonly dryRun: boolean
+      /** False: only the document is looked at, not the fleet. */
+      readonly impact?: boolean
+      /** When nobody waits for the answer any more. */
+      readonly gone?: AbortSignal
+    }
   ): Promise<{
     readonly version: PolicyVersion | null
     readonly changes: readonly PolicyChange[]
@@ -93,16 +103,24 @@ export interface PoliciesParts {
 export function createPolicies({ store, fleet, view, change, clock }: PoliciesParts): Policies {
   const now = (): Millis => Math.floor(clock())
 
+  const impact = createFleetImpact()
+  /** The documents in force as they were read last: a version never changes. */
+  let known = new Map<string, PolicyDocument>()
+
+  function shownOf(policy: ScopePolicy, newest: PolicyVersion | null): PolicyScopeView {
+    return { ...policy, newest, seen: isActive(policy.rollout) ? view(policy.scope) : null }
+  }
+
   async function viewOf(policy: ScopePolicy): Promise<PolicyScopeView> {
     const [newest] = await store.versions(policy.scope, 1)
-    const seen = isActive(policy.rollout) ? view(policy.scope) : null
-    return { ...policy, newest: newest?.version ?? null, seen }
+    return shownOf(policy, newest?.version ?? null)
   }
 
   async function show(scope: PolicyScope): Promise<PolicyScopeView> {
     const stored = (await store.policies()).scopes.find(({ policy }) => policy.scope === scope)
-    const shown = await viewOf(stored?.policy ?? { scope, current: null, rollout: null })
-    if (stored === undefined && shown.newest === null) throw unknownPolicy(scope)
+    if (stored !== undefined) return shownOf(stored.policy, stored.newest)
+    const shown = await viewOf({ scope, current: null, rollout: null })
+    if (shown.newest === null) throw unknownPolicy(scope)
     return shown
   }
 
@@ -148,20 +166,26 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
     return { target: scope, detail }
   }
 
-  /** What each scope says to those who have its newest. */
   async function documentsInForce(): Promise<Map<PolicyScope, PolicyDocument>> {
     const inForce = new Map<PolicyScope, PolicyDocument>()
+    const read = new Map<string, PolicyDocument>()
     for (const { policy } of (await store.policies()).scopes) {
       const version = isActive(policy.rollout) ? policy.rollout.to : policy.current
-      if (version !== null) inForce.set(policy.scope, (await versionOf(policy.scope, version)).document)
+      if (version === null) continue
+      const name = `${policy.scope}@${version}`
+      const document = known.get(name) ?? (await versionOf(policy.scope, version)).document
+      read.set(name, document)
+      inForce.set(policy.scope, document)
     }
+    known = read
     return inForce
   }
 
   return {
+    inForce: documentsInForce,
     async list() {
       const { number, scopes } = await store.policies()
-      return { number, scopes: await Promise.all(scopes.map(({ policy }) => viewOf(policy))) }
+      return { number, scopes: scopes.map(({ policy, newest }) => shownOf(policy, newest)) }
     },
     show,
     async versions(scope, countMax) {
@@ -170,10 +194,18 @@ export function createPolicies({ store, fleet, view, change, clock }: PoliciesPa
       return versions
     },
     version: versionOf,
-    async add(scope, given, { by, reason, basedOn, dryRun }) {
+    async add(scope, given, { by, reason, basedOn, dryRun, impact: isAsked = true, gone }) {
       const { document, warnings } = checkDocument(given)
-      const inForce = await documentsInForce()
-      const findings = [...warnings, ...whatWouldBe({ scope, document, inForce, hosts: await fleet() })]
+      const findings = [...warnings]
+      if (isAsked) {
+        const run = async () => ({
+          scope,
+          document,
+          inForce: await documentsInForce(),
+          hosts: await fleet()
+        })
+        findings.push(...(await impact.of(run, gone)))
+      }
       const changesIn = async ({ versions }: Pick<PolicyStore, 'versions'>): Promise<PolicyChange[]> => {
         const [last] = await versions(scope, 1)
         if (basedOn !== undefined && basedOn !== (last?.version ?? null))

@@ -7,6 +7,7 @@ import type { Role } from '@starling/shared/credential.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { effectivePolicy, type Effective } from '@starling/shared/policy/effective.ts'
 import { nothingMeasured, unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
+import type { Verdict } from '@starling/shared/policy/peering.ts'
 import { policyDefaults } from '@starling/shared/policy/policy.ts'
 import { readPolicy, type PolicyProblem } from '@starling/shared/policy/problems.ts'
 import { concerns, scopesOf, type PolicyScope, type ScopedMember } from '@starling/shared/policy-scope.ts'
@@ -48,7 +49,7 @@ export function checkDocument(given: PolicyDocument): {
     )
   return {
     document,
-    warnings: said('warning').map(sentence => ({ kind: 'odd', site: null, agents: 0, sentence }))
+    warnings: said('warning').map(sentence => ({ ...bareFinding, kind: 'odd', sentence }))
   }
 }
 
@@ -67,19 +68,32 @@ interface SiteTally {
   agents: number
   peeringBefore: number
   peeringAfter: number
-  /** Reasons of those who stop, with how many give them. */
-  readonly stopPeering: Map<string, number>
-  readonly stopUploading: Map<string, number>
+  /** Of those who stop. */
+  readonly stopPeering: Reasons
+  readonly stopUploading: Reasons
 }
 
-/** Sentences for the admin, the gravest first; none: nobody would share less than now. */
-export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): PolicyFinding[] {
+/** By their sentences: how many give each. */
+type Reasons = Map<string, PolicyFinding['reasons'][number]>
+
+const bareFinding = { site: null, agents: 0, of: 0, sites: 0, reasons: [], moreReasons: 0 } as const
+/** More than an admin reads of one site. */
+const reasonsMax = 3
+
+export interface Impact {
+  look(agent: FleetHost): void
+  /** Sentences for the admin, the gravest first; none: nobody would share less than now. */
+  findings(): PolicyFinding[]
+}
+
+/** Each agent is looked at by itself, so that whoever looks at many can rest between them. */
+export function beginImpact({ scope, document, inForce }: Omit<DryRun, 'hosts'>): Impact {
   const after = new Map(inForce).set(scope, document)
   const sites = new Map<SiteId, SiteTally>()
   let unknown = 0
-  for (const agent of hosts) {
+  function look(agent: FleetHost): void {
     // What is asked of endpoints before they share is not asked of a gateway.
-    if (agent.role === 'gateway' || !concerns(scope, agent)) continue
+    if (agent.role === 'gateway' || !concerns(scope, agent)) return
     if (agent.host === null) unknown++
     const [was, is] = [effectiveFor(agent, inForce), effectiveFor(agent, after)]
     const tally = sites.get(agent.site) ?? {
@@ -93,10 +107,13 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
     tally.agents++
     if (was.peering.allowed) tally.peeringBefore++
     if (is.peering.allowed) tally.peeringAfter++
-    else if (was.peering.allowed) count(tally.stopPeering, is.peering.why)
-    if (is.peering.allowed && was.upload.allowed && !is.upload.allowed)
-      count(tally.stopUploading, is.upload.why)
+    else if (was.peering.allowed) count(tally.stopPeering, is.peering)
+    if (is.peering.allowed && was.upload.allowed && !is.upload.allowed) count(tally.stopUploading, is.upload)
   }
+  return { look, findings: () => findingsIn(sites, unknown) }
+}
+
+function findingsIn(sites: ReadonlyMap<SiteId, SiteTally>, unknown: number): PolicyFinding[] {
   const all = [...sites].sort(([one], [other]) => (one < other ? -1 : 1))
   const lost = all.filter(([, { peeringBefore, peeringAfter }]) => peeringBefore > 0 && peeringAfter === 0)
   const fewer = all.filter(([, { peeringAfter, stopPeering }]) => peeringAfter > 0 && stopPeering.size > 0)
@@ -107,26 +124,35 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
       kind: 'site-loses-peering',
       site,
       agents: peeringBefore,
+      of: peeringBefore,
+      sites: 1,
+      ...commonest(stopPeering),
       sentence: `site ${site} would lose peering: ${reasons(stopPeering)}`
     })),
     ...fewer.map(([site, { peeringBefore, stopPeering }]): PolicyFinding => ({
       kind: 'agents-stop-peering',
       site,
       agents: total(stopPeering),
+      of: peeringBefore,
+      sites: 1,
+      ...commonest(stopPeering),
       sentence: `${total(stopPeering)} of ${peeringBefore} agents of site ${site} would stop sharing: ${reasons(stopPeering)}`
     })),
     ...quieter.map(([site, { agents, stopUploading }]): PolicyFinding => ({
       kind: 'agents-stop-uploading',
       site,
       agents: total(stopUploading),
+      of: agents,
+      sites: 1,
+      ...commonest(stopUploading),
       sentence: `${total(stopUploading)} of ${agents} agents of site ${site} would stop giving to others: ${reasons(stopUploading)}`
     })),
     ...(unknown === 0
       ? []
       : [
           {
+            ...bareFinding,
             kind: 'host-unknown' as const,
-            site: null,
             agents: unknown,
             sentence: `${unknown} agents have not told how their machines are: what depends on that was not looked at for them`
           }
@@ -138,14 +164,18 @@ export function whatWouldBe({ scope, document, inForce, hosts }: DryRun): Policy
 function summaryOf(lost: readonly SiteTally[]): PolicyFinding[] {
   if (lost.length < 2) return []
   const agents = lost.reduce((sum, { peeringBefore }) => sum + peeringBefore, 0)
-  const why = new Map<string, number>()
+  const why: Reasons = new Map()
   for (const { stopPeering } of lost)
-    for (const [reason, count] of stopPeering) why.set(reason, (why.get(reason) ?? 0) + count)
+    for (const [sentence, reason] of stopPeering)
+      why.set(sentence, { ...reason, agents: (why.get(sentence)?.agents ?? 0) + reason.agents })
   return [
     {
       kind: 'sites-lose-peering',
       site: null,
       agents,
+      of: agents,
+      sites: lost.length,
+      ...commonest(why),
       sentence: `${agents} machines of ${lost.length} sites would lose peering, because ${reasons(why)}`
     }
   ]
@@ -167,18 +197,25 @@ function effectiveFor(
   })
 }
 
-function count(reasons: Map<string, number>, why: string): void {
-  reasons.set(why, (reasons.get(why) ?? 0) + 1)
+function count(reasons: Reasons, { why, reason }: Verdict): void {
+  if (reason === null) return
+  const { code, params } = reason
+  reasons.set(why, { why, code, params, agents: (reasons.get(why)?.agents ?? 0) + 1 })
 }
 
-function total(reasons: ReadonlyMap<string, number>): number {
-  return [...reasons.values()].reduce((sum, agents) => sum + agents, 0)
+function total(reasons: Reasons): number {
+  return [...reasons.values()].reduce((sum, { agents }) => sum + agents, 0)
 }
 
-function reasons(why: ReadonlyMap<string, number>): string {
-  const most = [...why].sort(([, one], [, other]) => other - one)
-  const told = most
-    .slice(0, 3)
-    .map(([reason, agents]) => `${reason} (${agents} ${agents === 1 ? 'agent' : 'agents'})`)
-  return most.length > 3 ? `${told.join('; ')}; and ${most.length - 3} other reasons` : told.join('; ')
+function commonest(why: Reasons): Pick<PolicyFinding, 'reasons' | 'moreReasons'> {
+  const most = [...why.values()].sort((one, other) => other.agents - one.agents)
+  return { reasons: most.slice(0, reasonsMax), moreReasons: Math.max(0, most.length - reasonsMax) }
+}
+
+function reasons(why: Reasons): string {
+  const { reasons: most, moreReasons } = commonest(why)
+  const told = most.map(
+    ({ why: reason, agents }) => `${reason} (${agents} ${agents === 1 ? 'agent' : 'agents'})`
+  )
+  return moreReasons > 0 ? `${told.join('; ')}; and ${moreReasons} other reasons` : told.join('; ')
 }

@@ -14,7 +14,7 @@ export function policyForm(): readonly PolicyFieldView[] {
 }
 
 function fieldView(field: PolicyField): PolicyFieldView {
-  const { name, from, what, why, form, unit, byDefault, insteadUse } = field
+  const { name, from, what, why, form, limits, unit, byDefault, insteadUse } = field
   return {
     name,
     category: categoryOf[name],
@@ -23,6 +23,7 @@ function fieldView(field: PolicyField): PolicyFieldView {
     why,
     kind: kindOf(field),
     form,
+    limits: limits ?? null,
     unit: unit ?? null,
     choices: choicesOf(field),
     byDefault,

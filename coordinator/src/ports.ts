@@ -20,8 +20,10 @@ import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
 import type { alertRulesWith, changedRule } from './core/alert-rules.ts'
 import type { Alert, Measurement, stepAlerts } from './core/alerts.ts'
 import type { noticedOf, Seen, stillSuspected, suspected } from './core/noticing.ts'
+import type { Placeable, placements } from './core/placing.ts'
 import type { AlertRuleStore, AlertStore } from './fleet-ports.ts'
 import type { ReportBook, TakenReport } from './core/report-book.ts'
+import type { PaceBook } from './core/pace-book.ts'
 import type { SpreadBook } from './core/spread-book.ts'
 import type { RolloutCore, RolloutView } from './core/rollout.ts'
 import type { RolloutEvent } from './core/rollout-events.ts'
@@ -40,6 +42,9 @@ export interface AgentRecord {
   readonly revokedAt: Millis | null
 }
 
+/** Whether somebody has named an agent's site, or the policy's site definitions find it. */
+export type PlacedBy = 'name' | 'definitions'
+
 export interface TicketRecord {
   /** First 16 hex digits of the hash: names the ticket in lists without giving it away. */
   readonly id: string
@@ -49,6 +54,8 @@ export interface TicketRecord {
   readonly role: Role
   /** That machines which join with it are put into; null: none. */
   readonly group: string | null
+  /** Whether `site` counts, or is where it begins. */
+  readonly placedBy: PlacedBy
   readonly usesMax: number
   readonly createdAt: Millis
   readonly expiresAt: Millis
@@ -73,6 +80,9 @@ export interface AgentStore {
   putAgent(agent: AgentRecord): Promise<void>
   /** @returns false for an unknown agent */
   setGroup(agent: AgentId, group: string | null): Promise<boolean>
+  setPlacedBy(agent: AgentId, placedBy: PlacedBy): Promise<void>
+  /** @returns false: it belongs no more, or somebody has named a site for it */
+  place(agent: AgentId, site: SiteId): Promise<boolean>
   /**
    * Notes which machine an agent runs on. Its group is that of its old self if the ticket names none.
    * @returns others of that machine that are not revoked
@@ -203,6 +213,8 @@ export interface Noticing {
   readonly stillSuspected: typeof stillSuspected
   readonly noticedOf: typeof noticedOf
 }
+/** What the core finds of where agents belong. */
+export type Placements = typeof placements
 /** What the core decides of alerts. */
 export interface AlertDecisions {
   readonly alertRulesWith: typeof alertRulesWith
@@ -212,7 +224,9 @@ export interface AlertDecisions {
 export type {
   Alert,
   Measurement,
+  Placeable,
   Seen,
+  PaceBook,
   ReportBook,
   RolloutCore,
   RolloutEvent,
@@ -256,7 +270,12 @@ export interface HeardRecord {
 export interface StoredPolicies {
   /** Grows with each change of any scope, and is never less than the time of the last one. */
   readonly number: number
-  readonly scopes: ReadonlyArray<{ readonly policy: ScopePolicy; readonly revision: number }>
+  readonly scopes: ReadonlyArray<{
+    readonly policy: ScopePolicy
+    readonly revision: number
+    /** Null: it has no version. */
+    readonly newest: PolicyVersion | null
+  }>
 }
 
 export interface PolicyStore {
@@ -436,7 +455,16 @@ export type ChangeStore = TicketStore &
   EventStore &
   Pick<
     AgentStore,
-    'agent' | 'putAgent' | 'setGroup' | 'joinedAs' | 'outdated' | 'supersede' | 'revoke' | 'decommission'
+    | 'agent'
+    | 'putAgent'
+    | 'setGroup'
+    | 'setPlacedBy'
+    | 'place'
+    | 'joinedAs'
+    | 'outdated'
+    | 'supersede'
+    | 'revoke'
+    | 'decommission'
   > & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
     readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>

@@ -37,7 +37,7 @@ function started(fails: Partial<Record<'change' | 'policies', number>>) {
   const store = {
     policies: async () => {
       answer('policies')
-      return { number: 1, scopes: [{ ...stored }] }
+      return { number: 1, scopes: [{ ...stored, newest: 2 }] }
     },
     change: async (after: ScopePolicy, revision: number) => {
       answer('change')

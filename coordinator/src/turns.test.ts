@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createTurns } from './turns.ts'
 
 it('works on few at a time, lets some wait, and sends the rest of a storm away', async () => {
-  const inTurn = createTurns({ atOnceMax: 2, waitingMax: 3 })
+  const inTurn = createTurns({ atOnceMax: 2, waitingMax: 3 }, 'sign-ins')
   const doors = Array.from({ length: 7 }, () => Promise.withResolvers<number>())
   const begun: number[] = []
   const storm = doors.map((door, n) =>

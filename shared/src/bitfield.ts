@@ -72,6 +72,13 @@ export class Bitfield {
     for (let index = 0; index < this.size; index++) if (this.has(index)) yield index
   }
 
+  copy(): Bitfield {
+    const field = new Bitfield(this.size)
+    field.#bytes.set(this.#bytes)
+    field.#count = this.#count
+    return field
+  }
+
   /** A copy, for the wire or the disk. */
   toBytes(): Uint8Array {
     return this.#bytes.slice()

@@ -28,10 +28,12 @@ export function LongTable<Row>(props: {
   readonly rowHeightPx?: number
   /** Called when the last rows come into sight; does nothing when there are no more. */
   readonly more?: () => void
+  /** Told which rows are on the screen, or next to it. */
+  readonly seen?: (first: number, last: number) => void
   /** There are rows that have not come yet, and nobody knows how many. */
   readonly isPart?: boolean
 }) {
-  const { rows, columns, more, rowHeightPx = 40 } = props
+  const { rows, columns, more, seen, rowHeightPx = 40 } = props
   const box = useRef<HTMLDivElement>(null)
   const [, redraw] = useReducer((count: number) => count + 1, 0)
   const virtual = useRef<Virtualizer<HTMLDivElement, Element> | null>(null)
@@ -50,11 +52,15 @@ export function LongTable<Row>(props: {
   table.setOptions(options)
   useEffect(() => table._didMount(), [table])
   useEffect(() => table._willUpdate())
+  // It remembers how high rows were: a window that became narrow has higher ones.
+  useEffect(() => table.measure(), [table, rowHeightPx])
   const items: readonly VirtualItem[] = table.getVirtualItems()
+  const first = items[0]?.index ?? 0
   const last = items.at(-1)?.index ?? 0
   useEffect(() => {
     if (last >= rows.length - 20) more?.()
   }, [last, rows.length, more])
+  useEffect(() => seen?.(first, last), [first, last, seen])
   const tracks = { gridTemplateColumns: columns.map(column => column.width).join(' ') }
   return (
     <div

@@ -1,8 +1,8 @@
 /**
- * Figures over time, drawn by uPlot: a canvas and small enough to be served from the process itself. A screen reader gets
- * the sentence in `summary`; the numbers are in a table beside it where they matter.
+ * Figures over time, drawn by uPlot: a canvas and small enough to be served from the process itself. Whoever does not see it, or wants
+ * to know exactly, has the same as a table; a screen reader is told the sentence in `summary`, and of the switch after it.
  */
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { useWords } from './page-words.tsx'
@@ -22,7 +22,15 @@ export interface Line {
   readonly values: ReadonlyArray<number | null>
 }
 
-export function TimeChart(props: {
+interface ChartWords {
+  /** On the switch between the two. */
+  readonly asTable: string
+  readonly asChart: string
+  /** Over the column of times. */
+  readonly time: string
+}
+
+interface TimeChartProps {
   /** Ms since 1970, ascending. */
   readonly times: readonly number[]
   readonly lines: readonly Line[]
@@ -34,7 +42,58 @@ export function TimeChart(props: {
   /** What is counted; left out: bytes. */
   readonly unit?: 'bytes' | 'things'
   readonly heightPx?: number
-}) {
+  readonly words: ChartWords
+}
+
+export function TimeChart(props: TimeChartProps) {
+  const [isTable, setIsTable] = useState(false)
+  const { words } = props
+  return (
+    <div class="time-chart">
+      {isTable ? <FiguresTable {...props} /> : <Picture {...props} />}
+      <button onClick={() => setIsTable(!isTable)}>{isTable ? words.asChart : words.asTable}</button>
+    </div>
+  )
+}
+
+/** The last first: it is what is asked about. Times at which nothing is known, or (of what adds up) nothing happened, are left out. */
+function FiguresTable({ times, lines, summary, write, stacked = false, words }: TimeChartProps) {
+  const { format } = useWords()
+  const rows = times
+    .map((at, index) => ({ at, values: lines.map(({ values }) => values[index] ?? null) }))
+    .filter(({ values }) => values.some(value => value !== null && !(stacked && value === 0)))
+    .reverse()
+  return (
+    <div class="figures" tabIndex={0} role="region" aria-label={summary}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{words.time}</th>
+            {lines.map(({ label }) => (
+              <th key={label} scope="col" class="num">
+                {label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ at, values }) => (
+            <tr key={at}>
+              <th scope="row">{format.at(at)}</th>
+              {values.map((value, index) => (
+                <td key={lines[index]?.label} class="num" data-column={lines[index]?.label}>
+                  {value === null ? '–' : write(value)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function Picture(props: TimeChartProps) {
   const box = useRef<HTMLDivElement>(null)
   const { locale } = useWords()
   const { times, lines, stacked = false, unit = 'bytes', heightPx = 220, write } = props

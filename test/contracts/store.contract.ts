@@ -279,6 +279,33 @@ export function storeContract(name: string, make: MakeStore): void {
       expect(store.list()[0]!.pinned).toBe(false)
     })
 
+    it('outlines what it keeps, in figures', async () => {
+      const store = await made()
+      expect([...store.outlines()]).toEqual([])
+      expect(store.outline(one.id)).toBeNull()
+      await store.open(one.head())
+      const last = one.chunks - 1
+      for (const chunk of [0, last]) await store.put(one.id, chunk, one.digest(chunk), one.chunk(chunk))
+      await store.pin(one.id, true)
+      const part = {
+        head: one.head(),
+        keptBytes: one.chunk(0).length + one.chunk(last).length,
+        complete: false,
+        lastUsedAt: 1000,
+        pinned: true,
+        completedAt: null
+      }
+      expect([...store.outlines()]).toEqual([part])
+      expect(store.outline(one.id)).toEqual(part)
+      for (let chunk = 1; chunk < last; chunk++)
+        await store.put(one.id, chunk, one.digest(chunk), one.chunk(chunk))
+      await store.complete(
+        one.id,
+        Array.from({ length: one.chunks }, (_, chunk) => one.digest(chunk))
+      )
+      expect(store.outline(one.id)).toMatchObject({ complete: true, completedAt: 1000 })
+    })
+
     it('hands out snapshots: what a caller does to them changes nothing', async () => {
       const store = await made()
       await store.open(one.head())

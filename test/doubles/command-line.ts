@@ -56,6 +56,7 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
       ),
     keptPolicy: async () => [],
     watchMachinePolicy: () => () => {},
+    lookAtMachinePolicy: () => {},
     readConfig: sources => readCheckedConfig(sources, secrets, upstreamRefusal),
     resolvedRefusal: async () => null,
     openBrowser: missing('browser'),

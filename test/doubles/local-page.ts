@@ -4,6 +4,9 @@
  */
 import type { PageCollaborators } from '@starling/agent/page/page.ts'
 import { createPage, type Page } from '@starling/agent/page/page.ts'
+import { topmost } from '@starling/agent/flows/topmost.ts'
+import { busiestFirst } from '@starling/agent/flows/views.ts'
+import { isUnderWay } from '@starling/agent/page/routes.ts'
 import { createLog } from '@starling/agent/log.ts'
 import type {
   AgentStatus,
@@ -45,6 +48,7 @@ export function makeTransfer(
   const length = given.length ?? 256 * MiB
   return {
     validator: '"v1"',
+    completedAt: null,
     length,
     keptBytes: length,
     complete: (given.keptBytes ?? length) === length,
@@ -53,6 +57,7 @@ export function makeTransfer(
     readers: 0,
     peers: 0,
     bytes: noBytes,
+    passesThrough: false,
     problems: [],
     ...given
   }
@@ -64,6 +69,8 @@ export function makePeer(given: Partial<PeerView> & Pick<PeerView, 'id'>): PeerV
     role: 'agent',
     address: '/ip4/192.0.2.7/tcp/17830',
     capabilities: [],
+    name: null,
+    network: null,
     bytesFrom: 0,
     bytesTo: 0,
     connectedAt: Date.now() - 5 * minuteMs,
@@ -183,14 +190,22 @@ export async function startLocalPage(
     }
   }
   let looks = 0
+  const look = async (): Promise<AgentStatus> => {
+    looks++
+    // What is true when it is asked for, not when it is answered.
+    const { status } = local
+    await local.held
+    return status
+  }
   const collaborators: PageCollaborators = {
-    status: async () => {
-      looks++
-      // What is true when it is asked for, not when it is answered.
-      const { status } = local
-      await local.held
-      return status
+    status: look,
+    screen: async transfersMax => {
+      const status = await look()
+      const ranked = status.transfers.map(view => ({ ...view, underWay: isUnderWay(view) }))
+      const transfers = topmost(ranked, transfersMax, busiestFirst)
+      return { ...status, transfers, transfersTotal: status.transfers.length }
     },
+    knows: transfer => local.status.transfers.some(one => one.transfer === transfer),
     onChange: listener => {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -202,6 +217,7 @@ export async function startLocalPage(
       why: transfer => local.insight.why(transfer),
       chunks: transfer => local.insight.chunks(transfer),
       peerInfo: () => local.insight.peerInfo(),
+      copies: () => local.insight.copies(),
       history: () => local.insight.history(),
       health: () => local.insight.health(),
       log: linesMax => local.insight.log(linesMax),

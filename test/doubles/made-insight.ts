@@ -117,6 +117,7 @@ export function makeInsight(status: () => AgentStatus): Insight {
     }),
     why: async transfer => makeWhy({ transfer }),
     chunks: transfer => makeChunkMap(transfer),
+    copies: () => new Map(),
     peerInfo: async () => ({
       now: Date.now(),
       peers: status().peers.map(one => ({
@@ -139,8 +140,8 @@ export function makeInsight(status: () => AgentStatus): Insight {
       banned: [{ peer, until: Date.now() + minuteMs, reason: 'sent corrupt chunks' }],
       refusals: {},
       wifi: false,
-      peering: { allowed: true, why: '' },
-      upload: { allowed: true, why: '' }
+      peering: { allowed: true, why: '', reason: null },
+      upload: { allowed: true, why: '', reason: null }
     }),
     history: () => ({
       now: Date.now(),

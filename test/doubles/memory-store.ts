@@ -4,7 +4,7 @@
  * pooled buffer again is found out. Nothing outlives the process.
  */
 import { createHash } from 'node:crypto'
-import type { StoredTransfer, StorePort } from '@starling/agent/ports.ts'
+import type { StoredOutline, StoredTransfer, StorePort } from '@starling/agent/ports.ts'
 import { Bitfield } from '@starling/shared/bitfield.ts'
 import { chunkCount, chunkLength } from '@starling/shared/chunking.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
@@ -60,13 +60,18 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
   function snapshot(kept: Kept): StoredTransfer {
     return {
       head: kept.head,
-      have: Bitfield.fromBytes(kept.have.toBytes(), kept.have.size)!,
+      have: kept.have.copy(),
       digests: [...kept.digests],
       lastUsedAt: kept.lastUsedAt,
       pinned: kept.pinned,
       contentId: kept.contentId,
       completedAt: kept.completedAt
     }
+  }
+
+  function outline({ head, have, chunks, lastUsedAt, pinned, completedAt }: Kept): StoredOutline {
+    const keptBytes = [...chunks.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
+    return { head, keptBytes, complete: have.full, lastUsedAt, pinned, completedAt }
   }
 
   return {
@@ -198,6 +203,11 @@ export function createMemoryStore(tunables: MemoryStoreTunables = {}): StorePort
     find(transfer) {
       const kept = transfers.get(transfer)
       return kept === undefined ? null : snapshot(kept)
+    },
+    outlines: () => [...transfers.values()].map(outline),
+    outline(transfer) {
+      const kept = transfers.get(transfer)
+      return kept === undefined ? null : outline(kept)
     },
 
     usage: async () => ({ usedBytes, quotaBytes, freeBytes: Number.MAX_SAFE_INTEGER, floorBytes }),

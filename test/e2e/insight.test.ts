@@ -96,9 +96,13 @@ test('a download can be looked into while it goes on, after it, and after a rest
   expect(came.runs).toEqual([[4, 24]])
   expect(came.sources[4]).toEqual({ kind: 'peer', peer: one!.id })
   const { peers } = await json<PeerInfoView>(`${two!.page}/api/v1/peer-info`)
-  expect(peers).toMatchObject([
-    { id: one!.id, bytesFrom: content.length, transfers: [{ transfer, has: 24 }] }
-  ])
+  // Of what nobody is after any more, it is told how many copies there are, and not who has which.
+  expect(peers).toMatchObject([{ id: one!.id, bytesFrom: content.length, transfers: [] }])
+  expect(await json(`${two!.page}/api/v1/cache`)).toMatchObject({
+    peers: 1,
+    copies: { [transfer]: { whole: 1, told: 1 } },
+    transfers: [{ transfer, completedAt: expect.any(Number) }]
+  })
   expect(peers[0]!.roundTripMs).toBeGreaterThan(0)
   expect(peers[0]!.downBytesPerSecond).toBeGreaterThan(0)
 

@@ -1,3 +1,4 @@
+import { readdir, writeFile } from 'node:fs/promises'
 import { MiB } from '@starling/shared/units.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { seededContent, sha256Of } from '../doubles/content.ts'
@@ -7,9 +8,11 @@ import { openHouse } from './harness.ts'
 import {
   agentProgram,
   bytesOf,
+  coordinatorProgram,
   createTicket,
   fleetSecret,
   revoke,
+  startAgent,
   startCoordinator,
   startFleet,
   startMembers,
@@ -59,6 +62,19 @@ test('a ticket with one letter wrong, and a text that is no ticket, are told apa
   }
 })
 
+test("an installation's ticket file makes the agent a member at its first start, and is gone then", async () => {
+  const folder = house.folder('installed')
+  const ticket = await createTicket(house, coordinator)
+  await writeFile(`${folder}/ticket`, `${ticket}\r\n`, { mode: 0o600 })
+  const agent = await startAgent(house, 'installed', { folder })
+  await expect.poll(async () => await readdir(folder), { timeout: 10_000 }).not.toContain('ticket')
+  expect(await readdir(folder)).toContain('membership.cbor')
+  expect(agent.tail()).not.toContain(ticket)
+  await agent.stop()
+  // A member needs none.
+  await (await startAgent(house, 'installed', { folder })).stop()
+})
+
 test('a peer without a credential of the fleet gets nothing, and is counted', async () => {
   const content = seededContent('members only', 8 * MiB)
   origin.put('/members-only.bin', content)
@@ -97,4 +113,34 @@ test('a revoked agent loses its peers and gets nothing from them any more', asyn
   const before = origin.stats('/revoked.bin').bodyBytes
   expect((await download(second!.proxy, `${origin.url}/revoked.bin`)).sha256).toBe(await sha256Of(content))
   expect(origin.stats('/revoked.bin').bodyBytes - before, 'all of it from the origin').toBe(content.length)
+})
+
+test('agents that their admin moves to another site are of that site at once, and find each other there', async () => {
+  const { agents, coordinator } = await startFleet(house, ['mover', 'other mover'])
+  for (const { id } of agents) {
+    const moved = await house.run(coordinatorProgram, [
+      'agents',
+      'move',
+      id,
+      '--site',
+      'paris',
+      '--data',
+      coordinator.folder,
+      '--json'
+    ])
+    expect(moved.code, moved.stderr).toBe(0)
+  }
+  // An agent that is made anew may have other ports: its folder says which.
+  const ask = async (command: string, { folder }: { folder: string }) => {
+    const { stdout } = await house.run(agentProgram, [command, '--json', '--data', folder])
+    return stdout === '' ? null : (JSON.parse(stdout) as unknown)
+  }
+  for (const [at, agent] of agents.entries()) {
+    await expect
+      .poll(() => ask('status', agent), { timeout: 30_000 })
+      .toMatchObject({ site: 'paris', pid: agent.pid })
+    await expect
+      .poll(async () => JSON.stringify(await ask('peers', agent)), { timeout: 30_000 })
+      .toContain(agents[1 - at]!.id)
+  }
 })

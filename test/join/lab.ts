@@ -206,6 +206,8 @@ export function createJoinLab(): JoinLab {
                 role: 'agent',
                 address: '',
                 capabilities: [],
+                name: null,
+                network: null,
                 connectedAt: 0
               })),
             addresses: () => (address === undefined ? [] : [address])

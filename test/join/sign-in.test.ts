@@ -13,6 +13,7 @@ import { readAudit } from '@starling/shared/admin-api/audit.ts'
 import { revokeAgent } from '@starling/shared/admin-api/fleet.ts'
 import { showMe } from '@starling/shared/admin-api/service.ts'
 import { dayMs, hourMs } from '@starling/shared/units.ts'
+import { unattendedHeader } from '@starling/shared/unattended.ts'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { bearer, hostOf, startControlPlane, type Answer, type ControlPlane } from './control-plane.ts'
 
@@ -59,6 +60,17 @@ describe('a session', () => {
     }
     plane.now += 8 * hourMs
     expect(await meWith(cookie)).toBe(401)
+  })
+
+  it('is not kept alive by a page that nobody uses', async () => {
+    await makeAccount('eve')
+    const cookie = cookieIn(await enter('eve'))
+    const unattended = async (): Promise<number> =>
+      (await plane.ask('GET', showMe.path, { headers: { cookie, [unattendedHeader]: '1' } })).status
+    plane.now += 7 * hourMs
+    expect(await unattended()).toBe(200)
+    plane.now += 2 * hourMs
+    expect(await unattended()).toBe(401)
   })
 
   it('ends with signing out, and all others with a new password', async () => {

@@ -522,6 +522,24 @@ describe('run', () => {
     expect(seen[0]).toMatchObject({ cache: { quotaBytes: 2 ** 30 }, mdns: false, policy: { uploadSlots: 3 } })
   })
 
+  it('looks at policy when its parent says that it has changed', async () => {
+    pretend()
+    let looks = 0
+    line.services.lookAtMachinePolicy = () => void looks++
+    line.stdin.write('policy\nnews\n')
+    line.stdin.end()
+    expect(await line.run('run', '--stop-on-stdin-end')).toBe(0)
+    expect(looks).toBe(1)
+  })
+
+  it('does not begin with a ticket file that has none', async () => {
+    const seen = pretend()
+    await writeFile(filesIn(line.folder).ticket, 'hello', { mode: 0o600 })
+    expect(await line.run('run')).toBe(78)
+    expect(said()).toContain(filesIn(line.folder).ticket)
+    expect(seen).toEqual([])
+  })
+
   it('does not begin with a configuration that cannot be used', async () => {
     const seen = pretend()
     expect(await line.run('run', '--role', 'king', '--policy', 'uploadSlots=x')).toBe(78)

@@ -11,7 +11,8 @@ const configCodes = new Set([
   'membership-damaged',
   'membership-foreign',
   'secret-file-exposed',
-  'secret-file-unreadable'
+  'secret-file-unreadable',
+  'ticket-file-unusable'
 ])
 
 export const exitCodesHelp = `

@@ -28,7 +28,7 @@ export interface Joined {
 export interface Services {
   createAgent(
     config: AgentConfig,
-    tools: { readonly log: Log; readonly source: ConfigSource }
+    tools: { readonly log: Log; readonly source: ConfigSource; readonly startAnew: (why: string) => void }
   ): Promise<RunningAgent>
   /** Read, and held against itself and this machine. */
   readConfig(sources: ConfigSources): Promise<ConfigReading>
@@ -36,6 +36,8 @@ export interface Services {
   keptPolicy(dataFolder: string): Promise<readonly SourcedValue[]>
   /** Tells when what this machine's admin enforces has changed. @returns what ends it */
   watchMachinePolicy(changed: () => void): () => void
+  /** Somebody has seen it change: it is read now. */
+  lookAtMachinePolicy(): void
   /** Why what this name leads to would be refused upstream by this `upstream.allowPrivate`; null: it would not. */
   resolvedRefusal(allowPrivate: readonly string[], host: string, port: number): Promise<string | null>
   /** Shows the ticket to its coordinator and keeps the membership in the data folder. */

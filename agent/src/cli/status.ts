@@ -51,9 +51,24 @@ function peersText({ peers, banned, now }: PeerInfoView): string {
     peers.length === 0
       ? 'no peers. Agents need the same fleet (a ticket or a fleet secret) and a way to find each other: `starling doctor` tells what may be in the way'
       : table(
-          ['AGENT', 'SITE', 'ROLE', 'CONNECTED', 'PING', 'TAKEN', 'GIVEN', 'NOW', 'STATE', 'ADDRESS'],
+          [
+            'AGENT',
+            'NAME',
+            'NETWORK',
+            'SITE',
+            'ROLE',
+            'CONNECTED',
+            'PING',
+            'TAKEN',
+            'GIVEN',
+            'NOW',
+            'STATE',
+            'ADDRESS'
+          ],
           peers.map(peer => [
             peer.id,
+            peer.name === null ? '-' : safeText(peer.name),
+            peer.network ?? '-',
             peer.site,
             peer.role,
             formatSpan(now - peer.connectedAt),

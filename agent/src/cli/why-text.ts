@@ -63,10 +63,9 @@ const ofPeers: Sentences<PeerReason> = {
   'does-not-know-it': () => 'has not said anything of this content',
   banned: ({ ms }) => `banned for ${formatSpan(ms)}`,
   'sent-corrupt': ({ strikes, ms }) => `sent ${strikes} corrupt chunks: avoided for ${formatSpan(ms)}`,
-  failing: ({ failures, ms }) =>
-    ms > 0
-      ? `failed ${failures} times in a row: rests for ${formatSpan(ms)}`
-      : `failed ${failures} times in a row`,
+  'sent-corrupt-before': ({ strikes }) => `sent ${strikes} corrupt chunks: asked little until it delivers`,
+  failing: ({ failures, ms }) => `failed ${failures} times in a row: rests for ${formatSpan(ms)}`,
+  unproven: () => 'has failed or never delivered: asked little until it delivers',
   busy: ({ ms }) => `is busy: asked again in ${ms} ms`,
   'queue-full': ({ requests }) => `has ${requests} requests of ours to answer already`,
   'gateway-spared': () => 'a gateway: asked only for what no agent has',

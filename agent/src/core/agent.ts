@@ -25,7 +25,15 @@ import { Resolving } from './resolving.ts'
 import { givesTo, isPeer, shareWithSite, type Nearness, type Sharing } from './sharing.ts'
 import { Swarm } from './swarm.ts'
 import { Uploads } from './uploads.ts'
-import { lookAtPeers, lookAtTransfer, movingOf, type PeerLook, type TransferLook } from './why.ts'
+import {
+  lookAtCopies,
+  lookAtPeers,
+  lookAtTransfer,
+  movingOf,
+  type Copies,
+  type PeerLook,
+  type TransferLook
+} from './why.ts'
 
 interface Joined {
   readonly near: Nearness
@@ -52,6 +60,7 @@ export interface AgentCoreMachine extends Machine<AgentEvent, AgentEffect> {
   lookAt(transfer: TransferId, now: Millis): TransferLook | null
   moving(transfer: TransferId): ReturnType<typeof movingOf>
   lookAtPeers(now: Millis): PeerLook[]
+  lookAtCopies(): ReadonlyMap<TransferId, Copies>
 }
 
 export function createAgentCore(init: AgentCoreInit): AgentCoreMachine {
@@ -137,6 +146,10 @@ class AgentCore implements AgentCoreMachine {
 
   lookAtPeers(now: Millis): PeerLook[] {
     return lookAtPeers(this.#swarms.values(), this.#around, now)
+  }
+
+  lookAtCopies(): Map<TransferId, Copies> {
+    return lookAtCopies(this.#swarms.values())
   }
 
   wakeAt(): Millis | null {

@@ -125,7 +125,9 @@ describe('why', () => {
     expect(one.peer('peer')).toContain('failing')
     fail(2, 'corrupt')
     expect(one.peer('peer')).toContain('sent-corrupt')
-    expect(one.peer('peer', 1000 + 3_600_001)).not.toContain('sent-corrupt')
+    // What is over is not told as a rest of 0 ms, nor as 0 failures.
+    expect(one.peer('peer', 1000 + 3_500_000)).toContain('sent-corrupt-before')
+    expect(one.peer('peer', 1000 + 3_600_001)).toContain('unproven')
   })
 
   it('the origin is not asked: a gateway is waited for, or policy forbids the WAN', () => {
@@ -184,6 +186,17 @@ it('a peer is looked at over all transfers', () => {
   ])
 })
 
+it('what nobody is after is told as a number of copies, by those that have told what they have', () => {
+  const one = scene()
+  for (const peer of ['all', 'some', 'silent']) one.joins(peer)
+  one.has('all', ...entries.map(([chunk]) => chunk))
+  one.has('some', 0)
+  expect(one.core.lookAtPeers(1000).map(({ transfers }) => transfers)).toEqual([[], [], []])
+  expect([...one.core.lookAtCopies()]).toEqual([[transfer, { whole: 1, told: 2 }]])
+  one.core.step({ type: 'peer-left', peer: 'all' }, 1000)
+  expect([...one.core.lookAtCopies()]).toEqual([[transfer, { whole: 0, told: 1 }]])
+})
+
 it('looking changes nothing: who is watched decides as who is not', () => {
   const run = (watched: boolean): Array<AgentEffect | number | null> => {
     const one = scene()
@@ -193,6 +206,7 @@ it('looking changes nothing: who is watched decides as who is not', () => {
       if (watched) {
         one.core.lookAt(transfer, at)
         one.core.lookAtPeers(at)
+        one.core.lookAtCopies()
         one.core.moving(transfer)
       }
       const effects = one.core.step(event, at)

@@ -74,8 +74,12 @@ export interface PeerReasons {
   'does-not-know-it': Nothing
   banned: { ms: Millis }
   'sent-corrupt': { strikes: number; ms: Millis }
+  /** The same, and it may be asked again. */
+  'sent-corrupt-before': { strikes: number }
   /** It failed again and again, or never delivered: not believed until it does. */
   failing: { failures: number; ms: Millis }
+  /** The same, and it may be asked again. */
+  unproven: Nothing
   busy: { ms: Millis }
   'queue-full': { requests: number }
   /** A gateway is one port for the whole site: asked only for what no agent has. */
@@ -326,9 +330,13 @@ function peerReasons(
   if (seen.open > 0) reasons.push({ code: 'asked', params: { requests: seen.open } })
   if (bannedMs > 0) reasons.push({ code: 'banned', params: { ms: bannedMs } })
   else if (look.isTroubled && strikes > 0)
-    reasons.push({ code: 'sent-corrupt', params: { strikes, ms: restsMs } })
-  else if (look.isTroubled || (restsMs > 0 && failures > 0))
-    reasons.push({ code: 'failing', params: { failures, ms: restsMs } })
+    reasons.push(
+      restsMs > 0
+        ? { code: 'sent-corrupt', params: { strikes, ms: restsMs } }
+        : { code: 'sent-corrupt-before', params: { strikes } }
+    )
+  else if (restsMs > 0 && failures > 0) reasons.push({ code: 'failing', params: { failures, ms: restsMs } })
+  else if (look.isTroubled) reasons.push({ code: 'unproven', params: {} })
   else if (restsMs > 0) reasons.push({ code: 'busy', params: { ms: restsMs } })
   if (!seen.isKnown) reasons.push({ code: 'does-not-know-it', params: {} })
   else if (seen.useful === 0) reasons.push({ code: 'has-nothing-needed', params: {} })
@@ -360,7 +368,7 @@ function claimsOf(swarm: Swarm, around: Around, now: Millis): WhyClaim[] {
     .sort((one, other) => one.extent - other.extent)
 }
 
-/** What is known of a peer beside any one transfer. */
+/** What is known of a peer beside any one transfer, and of those that one of the two is after. */
 export interface PeerLook extends ScoreLook {
   readonly peer: AgentId
   readonly otherSite: boolean
@@ -373,16 +381,40 @@ export interface PeerLook extends ScoreLook {
 }
 
 export function lookAtPeers(swarms: Iterable<Swarm>, around: Around, now: Millis): PeerLook[] {
-  const all = [...swarms]
+  const shared = new Map<AgentId, Array<PeerLook['transfers'][number]>>()
+  for (const { transfer, members, chunks, wants } of swarms)
+    for (const { id, has, interested } of members.all()) {
+      // Of thousands that are merely kept, only how many copies there are is of interest: `lookAtCopies`.
+      if (!wants.any && !interested) continue
+      const known = shared.get(id) ?? []
+      if (known.length === 0) shared.set(id, known)
+      known.push({ transfer, has: has?.count ?? 0, of: chunks, interested })
+    }
   return [...around.peers].map(([peer, { far }]) => ({
     peer,
     otherSite: far,
     ...around.scores.look(peer, now),
-    transfers: all.flatMap(({ transfer, members, chunks }) => {
-      const member = members.get(peer)
-      return member === undefined
-        ? []
-        : [{ transfer, has: member.has?.count ?? 0, of: chunks, interested: member.interested }]
-    })
+    transfers: shared.get(peer) ?? []
   }))
+}
+
+/** How many of the peers that are connected have all of a transfer, and how many have told what they have of it. */
+export interface Copies {
+  readonly whole: number
+  readonly told: number
+}
+
+/** Of those of which somebody has told something. */
+export function lookAtCopies(swarms: Iterable<Swarm>): Map<TransferId, Copies> {
+  const copies = new Map<TransferId, Copies>()
+  for (const { transfer, members } of swarms) {
+    let [whole, told] = [0, 0]
+    for (const { has } of members.all()) {
+      if (has === null) continue
+      told++
+      if (has.full) whole++
+    }
+    if (told > 0) copies.set(transfer, { whole, told })
+  }
+  return copies
 }

@@ -16,7 +16,7 @@
 import { recognise as recogniseUrl, type Recognised } from '@starling/shared/content-classes/recognise.ts'
 import { messageOf, StarlingError } from '@starling/shared/errors.ts'
 import type { Digest } from '@starling/shared/manifest.ts'
-import type { AgentId } from '@starling/shared/ids.ts'
+import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import type {
@@ -46,7 +46,7 @@ import { createTokenBucket } from './token-bucket.ts'
 import { createTransfers, type Transfer } from './transfers.ts'
 import { createUploads } from './uploads.ts'
 import { createFill, newFlow, type Flow } from './upstream-flow.ts'
-import { viewsOf } from './views.ts'
+import { busiestOf, viewsOf } from './views.ts'
 import { createWishes } from './wishes.ts'
 
 export interface FlowsParts {
@@ -66,6 +66,13 @@ export interface FlowsParts {
 export interface Flows extends FlowsPort, ContentPort {
   /** Every transfer kept or on its way. */
   views(): TransferView[]
+  /** The first so many of them, busiest and newest first, and how many there are. */
+  busiest(countMax: number): {
+    readonly transfers: readonly TransferView[]
+    readonly transfersTotal: number
+  }
+  /** Whether `views` has it. */
+  knows(transfer: TransferId): boolean
   /** Since this agent started. */
   totals(): Readonly<ByteCounters>
   /** Calls the listener after views or totals have changed, at most every `changesMs`. @returns what ends it. */
@@ -178,7 +185,7 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
     read,
     expectPieces(key, hashes) {
       pieces.expect(key, hashes)
-      for (const { head } of store.list()) {
+      for (const { head } of store.outlines()) {
         const transfer = head.head.key === key ? transfers.get(head.transfer) : undefined
         const chunk = transfer === undefined ? null : pieces.firstContradiction(transfer)
         if (transfer !== undefined && chunk !== null) contradicted(transfer, chunk)
@@ -192,7 +199,9 @@ export function createFlows(parts: FlowsParts, tunables: Partial<FlowsTunables> 
         if (!keeper.isKept(transfer, chunk)) return false
       return true
     },
-    views: () => viewsOf(store.list(), transfers),
+    views: () => viewsOf(store, transfers),
+    busiest: countMax => busiestOf(store, transfers, countMax),
+    knows: transfer => transfers.peek(transfer) !== undefined || store.outline(transfer) !== null,
     totals: counters.total,
     onChange: counters.onChange,
     buffersTaken: buffers.taken,

@@ -76,9 +76,11 @@ export function createKeeper(
         await store.open(transfer.head)
         return await put()
       })
+      transfer.passesThrough = result === 'full'
       if (result === 'kept') return true
       transfers.problem(transfer, 'the disk or the quota is full: chunks are passed on, but not kept')
     } catch (error) {
+      transfer.passesThrough = true
       transfers.problem(transfer, `a chunk could not be written: ${messageOf(error)}`)
     }
     return false

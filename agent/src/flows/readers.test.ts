@@ -317,6 +317,7 @@ describe('with a full disk', () => {
     await rest
     expect(await reader.next()).toMatchObject({ done: true })
     expect(plane.of('chunk-stored').every(({ kept }) => !kept)).toBe(true)
+    expect(plane.flows.views()[0]).toMatchObject({ keptBytes: 0, passesThrough: true })
     expect(plane.flows.views()[0]!.problems.join()).toMatch(/full/)
   })
 

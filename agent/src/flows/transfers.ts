@@ -80,6 +80,8 @@ export interface Transfer {
   upstreamHeaders: Readonly<Record<string, string>>
   /** When each chunk came in this process, by `arrivals`; 0: it was there before. */
   readonly arrivedAs: Uint32Array
+  /** The disk or the quota did not take the last chunk: what comes is passed on and not kept. */
+  passesThrough: boolean
   readonly bytes: ByteCounters
   readonly sources: Set<AgentId>
   readonly problems: string[]
@@ -88,6 +90,8 @@ export interface Transfer {
 export interface Transfers {
   /** From memory, or as the store knows it; undefined when neither does. */
   readonly get: (id: TransferId) => Transfer | undefined
+  /** From memory only: who looks at all of them opens none. */
+  readonly peek: (id: TransferId) => Transfer | undefined
   /** Idempotent; a newer head replaces the old one. */
   readonly open: (head: SignedHead) => Transfer
   /** Gone at once for everyone here; resolves when the store has removed it, too. Never rejects. */
@@ -159,6 +163,7 @@ export function createTransfers(
       isBackground: false,
       upstreamHeaders: {},
       arrivedAs: new Uint32Array(chunks),
+      passesThrough: false,
       bytes: noBytes(),
       sources: new Set(),
       problems: []
@@ -214,6 +219,7 @@ export function createTransfers(
 
   return {
     get,
+    peek: id => byId.get(id),
     open(head) {
       const known = get(head.transfer)
       const transfer = known ?? add(head, undefined)

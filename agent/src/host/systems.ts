@@ -1,7 +1,8 @@
 /** How each thing is read on this system. What a system cannot tell is said as unknown, never guessed. */
 import { readFile } from 'node:fs/promises'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import { createRegistryReader, type RegistryReader } from '../registry.ts'
+import type { RegistryReader } from '../registry.ts'
+import { windowsRegistry } from '../registry-host.ts'
 import { systemProgram, type ProgramRun } from '../run-program.ts'
 import { batteryFromJson, noBattery, powerScript, type Battery } from './battery.ts'
 import type { Directory } from './facts.ts'
@@ -98,8 +99,7 @@ export function systemReader(
     const made = env['STARLING_DEV_HOST']
     return made === undefined ? unixReader(process.platform) : madeReader(made)
   }
-  const reg = systemProgram('reg.exe', env['SystemRoot'])
-  return windowsReader(run, createRegistryReader(run, reg), env['SystemRoot'])
+  return windowsReader(run, windowsRegistry(run, env), env['SystemRoot'])
 }
 
 /** Linux, and for the battery every other system too. */

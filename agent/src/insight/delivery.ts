@@ -30,8 +30,6 @@ export interface DeliveryFacts {
   /** Null: the core does not know it (any more). */
   readonly look: TransferLook | null
   readonly group: GroupBytes
-  /** When it became complete; null: it is not, or nobody knows. */
-  readonly completedAt: Millis | null
   /** Null: it is kept as long as there is room. */
   readonly ageMsMax: Millis | null
   /** Without query. */
@@ -40,7 +38,8 @@ export interface DeliveryFacts {
 
 export function deliveryStatusOf(view: TransferView, facts: DeliveryFacts): DeliveryStatus {
   const { bytes } = view
-  const { look, group, completedAt, ageMsMax } = facts
+  const { look, group, ageMsMax } = facts
+  const { completedAt } = view
   const downloaded = downloadedOf(bytes)
   const isUnderWay = look !== null && (look.flows > 0 || look.requests > 0 || view.readers > 0)
   return {

@@ -203,12 +203,18 @@ describe('delivery status', () => {
     mode: 2,
     look: null,
     group: { from: 10, to: 5 },
-    completedAt: Date.UTC(2026, 10, 20),
     ageMsMax: 3 * dayMs,
     url: null
   }
   const view = (given: Partial<ReturnType<typeof makeTransfer>> = {}) =>
-    makeTransfer({ transfer, key: 'origin.example/a', length: 100, bytes, ...given })
+    makeTransfer({
+      transfer,
+      key: 'origin.example/a',
+      length: 100,
+      bytes,
+      completedAt: Date.UTC(2026, 10, 20),
+      ...given
+    })
 
   it('has what came from where, as Windows splits it', () => {
     expect(deliveryStatusOf(view(), facts)).toMatchObject({

@@ -19,10 +19,12 @@ const well: HealthFacts = {
   bulkPort: 17833,
   platform: 'win32',
   disk: { usedBytes: 0, quotaBytes: 20 * GiB, freeBytes: 100 * GiB, floorBytes: 2 * GiB },
+  pinnedBytes: 0,
+  mode: 1,
   clockOffsetMs: 0,
   policyProblems: [],
   policyWaiting: [],
-  peering: { allowed: true, why: '' },
+  peering: { allowed: true, why: '', reason: null },
   proxy: { kind: 'answered', ms: 2 },
   proxyAddress: 'http://127.0.0.1:17831'
 }
@@ -66,6 +68,11 @@ describe('health', () => {
   it.each<[string, Partial<HealthFacts>, string]>([
     ['coordinator', { coordinator: { kind: 'none', since: 0, problem: null } }, 'ok coordinator-none'],
     ['coordinator', { coordinator: { kind: 'never', since: 0, problem: 'x' } }, 'bad coordinator-never'],
+    [
+      'coordinator',
+      { coordinator: { kind: 'never', since: now, problem: 'x' }, startedAt: now - 5 * secondMs },
+      'unknown coordinator-early'
+    ],
     ['coordinator', { coordinator: { kind: 'lost', since: 0, problem: null } }, 'warn coordinator-lost'],
     ['gateway', { gatewaysLinked: 0 }, 'ok gateway-none'],
     [
@@ -88,11 +95,20 @@ describe('health', () => {
     ['firewall', { dialled: false }, 'unknown firewall-unknown'],
     ['disk', { disk: { ...well.disk, freeBytes: 2 * GiB } }, 'bad disk-full'],
     ['disk', { disk: { ...well.disk, freeBytes: 2.5 * GiB } }, 'warn disk-low'],
+    ['disk', { pinnedBytes: 20 * GiB }, 'warn disk-pins'],
+    ['disk', { pinnedBytes: 15 * GiB }, 'ok disk-free'],
+    ['disk', { pinnedBytes: 3, disk: { ...well.disk, quotaBytes: 4 } }, 'ok disk-free'],
     ['clock', { clockOffsetMs: -45 * secondMs }, 'warn clock-off'],
     ['clock', { clockOffsetMs: 2 * hourMs }, 'bad clock-wrong'],
     ['clock', { coordinator: { kind: 'none', since: 0, problem: null } }, 'unknown clock-unknown'],
     ['policy', { policyProblems: ['x is wrong'] }, 'warn policy-problem'],
-    ['policy', { peering: { allowed: false, why: 'battery' } }, 'warn policy-no-peering'],
+    ['policy', { peering: { allowed: false, why: 'battery', reason: null } }, 'warn policy-no-peering'],
+    [
+      'policy',
+      { mode: 0, peering: { allowed: false, why: 'DODownloadMode is 0', reason: null } },
+      'ok policy-alone'
+    ],
+    ['policy', { mode: 0, policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['policy', { policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['proxy', { proxy: { kind: 'failed', problem: 'refused' } }, 'bad proxy-fails']
   ])('of %s with %j is %s', (name, given, expected) => {

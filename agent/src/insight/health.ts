@@ -3,8 +3,8 @@
  * verdict out. A check that cannot be made says so; it never guesses.
  */
 import { clockToleranceMs } from '@starling/shared/credential.ts'
-import type { Verdict } from '@starling/shared/policy/peering.ts'
-import { GiB, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+import { modes, paramsOf, type Verdict } from '@starling/shared/policy/peering.ts'
+import { GiB, minuteMs, secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import type { CoordinatorLinkPort, StoreUsage, UpstreamView } from '../ports.ts'
 import type { HealthCheck, HealthName, HealthView } from '../views.ts'
 
@@ -25,12 +25,16 @@ export interface HealthFacts {
   readonly bulkPort: number
   readonly platform: string
   readonly disk: StoreUsage
+  /** Of what is used, what nothing may push out. */
+  readonly pinnedBytes: Bytes
   /** The coordinator's clock less this machine's. */
   readonly clockOffsetMs: Millis
   /** Of the configuration: sentences, and settings that wait for a restart. */
   readonly policyProblems: readonly string[]
   readonly policyWaiting: readonly string[]
   readonly peering: Verdict
+  /** DODownloadMode. */
+  readonly mode: number
   readonly proxy:
     | { readonly kind: 'answered'; readonly ms: Millis }
     | { readonly kind: 'failed'; readonly problem: string }
@@ -39,10 +43,15 @@ export interface HealthFacts {
 
 /** Until then a machine that has just started need not have met anybody. */
 const settledMs: Millis = 2 * minuteMs
+/** Until then an agent that has just started need not have reached its coordinator: it tries, and tries again. */
+const reachedMs: Millis = minuteMs / 2
 /** Off by more than this, and logs of two machines are hard to compare. */
 const clockWarnMs: Millis = 30 * secondMs
 /** There should be room for a large update above what must stay free anyway. */
 const lowDiskBytes = GiB
+
+/** Of a small quota pins must leave that much free; of a large one, room for a large update. */
+const pinsLeaveShare = 0.1
 
 const order = ['ok', 'unknown', 'warn', 'bad'] as const
 
@@ -76,7 +85,7 @@ const check = (name: HealthName, { params = {}, advice, ...found }: Found): Heal
   advice: advice ?? null
 })
 
-function coordinator({ coordinator: { kind, since, problem }, now }: HealthFacts): HealthCheck {
+function coordinator({ coordinator: { kind, since, problem }, now, startedAt }: HealthFacts): HealthCheck {
   const minutes = Math.floor((now - since) / minuteMs)
   const why = problem === null ? '' : ` (${problem})`
   switch (kind) {
@@ -94,6 +103,13 @@ function coordinator({ coordinator: { kind, since, problem }, now }: HealthFacts
         text: `connected for ${minutes} min`
       })
     case 'never':
+      if (now - startedAt < reachedMs)
+        return check('coordinator', {
+          state: 'unknown',
+          code: 'coordinator-early',
+          params: { problem: problem ?? '' },
+          text: `not reached so far${why}; this agent has just started, and tries again`
+        })
       return check('coordinator', {
         state: 'bad',
         code: 'coordinator-never',
@@ -221,8 +237,9 @@ function firewall({ dialled, platform, addresses, bulkPort }: HealthFacts): Heal
   })
 }
 
-function disk({ disk: { usedBytes, quotaBytes, freeBytes, floorBytes } }: HealthFacts): HealthCheck {
-  const params = { usedBytes, quotaBytes, freeBytes, floorBytes }
+function disk({ disk: usage, pinnedBytes }: HealthFacts): HealthCheck {
+  const { usedBytes, quotaBytes, freeBytes, floorBytes } = usage
+  const params = { usedBytes, quotaBytes, freeBytes, floorBytes, pinnedBytes }
   const free = `${(freeBytes / GiB).toFixed(1)} GiB free, ${(floorBytes / GiB).toFixed(1)} GiB must stay free`
   const advice = 'free some space on the volume of the cache, or move the cache (DOModifyCacheDrive)'
   if (freeBytes <= floorBytes)
@@ -232,6 +249,16 @@ function disk({ disk: { usedBytes, quotaBytes, freeBytes, floorBytes } }: Health
       params,
       text: `${free}: nothing more is kept, downloads are passed on only`,
       advice
+    })
+  // Nothing makes room there: what is pinned stays, and the quota has none besides.
+  if (pinnedBytes > 0 && pinnedBytes > quotaBytes - Math.min(lowDiskBytes, quotaBytes * pinsLeaveShare))
+    return check('disk', {
+      state: 'warn',
+      code: 'disk-pins',
+      params,
+      text: `pinned content takes ${(pinnedBytes / GiB).toFixed(1)} GiB of the ${(quotaBytes / GiB).toFixed(1)} GiB that the cache may have: hardly anything else is kept`,
+      advice:
+        'unpin something (`starling cache unpin`, or withdraw the order that keeps it), or let the cache have more (DOAbsoluteMaxCacheSize, DOMaxCacheSize)'
     })
   if (freeBytes < floorBytes + lowDiskBytes)
     return check('disk', { state: 'warn', code: 'disk-low', params, text: free, advice })
@@ -256,7 +283,7 @@ function clock({ coordinator: { kind }, clockOffsetMs }: HealthFacts): HealthChe
   return check('clock', { state: 'ok', code: 'clock-right', params, text })
 }
 
-function policy({ policyProblems, policyWaiting, peering }: HealthFacts): HealthCheck {
+function policy({ policyProblems, policyWaiting, peering, mode }: HealthFacts): HealthCheck {
   const [problem] = policyProblems
   if (problem !== undefined)
     return check('policy', {
@@ -266,11 +293,12 @@ function policy({ policyProblems, policyWaiting, peering }: HealthFacts): Health
       text: problem,
       advice: '`starling config check` tells each problem with its place'
     })
-  if (!peering.allowed)
+  const isChosen = [modes.httpOnly, modes.simple, modes.bypass].some(chosen => chosen === mode)
+  if (!peering.allowed && !isChosen)
     return check('policy', {
       state: 'warn',
       code: 'policy-no-peering',
-      params: { why: peering.why },
+      params: paramsOf(peering),
       text: `peering is not allowed: ${peering.why}`,
       advice: '`starling policy show` tells where each value comes from'
     })
@@ -281,6 +309,14 @@ function policy({ policyProblems, policyWaiting, peering }: HealthFacts): Health
       params: { settings: policyWaiting.join(', ') },
       text: `changed, and takes effect at the next start: ${policyWaiting.join(', ')}`,
       advice: 'restart the agent'
+    })
+  // That a machine shares with nobody because its admin wants it so is no trouble.
+  if (isChosen)
+    return check('policy', {
+      state: 'ok',
+      code: 'policy-alone',
+      params: { mode },
+      text: `in force: sharing with peers is off, as DODownloadMode ${mode} says`
     })
   return check('policy', { state: 'ok', code: 'policy-in-force', text: 'in force without problems' })
 }

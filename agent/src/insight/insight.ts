@@ -3,14 +3,16 @@
  * chunks came from, what was saved over time, and whether all is well. Two of its methods are called as things happen (`note`, `gave`)
  * and cost an addition each; everything else is made when somebody asks.
  */
-import { chunkLength } from '@starling/shared/chunking.ts'
+import { chunkCount, chunkLength } from '@starling/shared/chunking.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
+import { paramsOf } from '@starling/shared/policy/peering.ts'
 import { secondMs, type Bytes, type Millis } from '@starling/shared/units.ts'
 import { lastLines, withoutQuery, type Log } from '../log.ts'
 import type {
+  AgentAbout,
   AgentEvent,
   AgentStatus,
   ByteCounters,
@@ -18,10 +20,18 @@ import type {
   PeerLook,
   PeersPort,
   PolicyView,
-  StoredTransfer,
+  StorePort,
   TransferLook
 } from '../ports.ts'
-import type { DeliveryStatus, HealthView, Insight, LogLine, PeerInfoView, PolicyReason } from '../views.ts'
+import type {
+  CopiesView,
+  DeliveryStatus,
+  HealthView,
+  Insight,
+  LogLine,
+  PeerInfoView,
+  PolicyReason
+} from '../views.ts'
 import { ChunkSources } from './chunk-sources.ts'
 import { deliveryStatusOf, GroupBook, perfSnapOf } from './delivery.ts'
 import { healthOf } from './health.ts'
@@ -32,13 +42,15 @@ import { testProxy } from './self-test.ts'
 import { makeBundle } from './support-bundle.ts'
 
 export interface InsightParts {
+  about(): Promise<AgentAbout>
   status(): Promise<AgentStatus>
   readonly core: {
     lookAt(transfer: TransferId, now: Millis): TransferLook | null
     moving(transfer: TransferId): ReadonlyArray<{ readonly chunk: number }>
     lookAtPeers(now: Millis): readonly PeerLook[]
+    lookAtCopies(): ReadonlyMap<TransferId, CopiesView>
   }
-  stored(): readonly StoredTransfer[]
+  readonly store: Pick<StorePort, 'find' | 'outlines' | 'outline'>
   totals(): Readonly<ByteCounters>
   readonly peers: () => Pick<PeersPort, 'signs' | 'roundTripMs'>
   /** Of a peer that is connected. */
@@ -87,24 +99,22 @@ interface Meters {
 const newMeters = (): Meters => ({ down: new RateMeter(), up: new RateMeter() })
 
 export function createInsight(parts: InsightParts): RunningInsight {
-  const { core, log } = parts
+  const { core, store, log } = parts
   const startedAt = Date.now()
   const all = newMeters()
   const byPeer = new Map<AgentId, Meters>()
   const groups = new GroupBook()
   const history = createHistory(parts.kept)
-  const sizes = new Map<TransferId, { readonly length: Bytes; readonly chunkBytes: Bytes }>()
-  /** Passed on by a full disk: to look for each of its chunks among all that is kept would cost more than the chunk. */
-  const unkept = new Set<TransferId>()
   let completedFiles = 0
   let farBytes: Bytes = 0
   let completedUpTo = startedAt
   let isHistoryNew = false
 
-  const storedOf = (transfer: TransferId): StoredTransfer | undefined =>
-    parts.stored().find(({ head }) => head.transfer === transfer)
   const sources = new ChunkSources({
-    chunksOf: transfer => storedOf(transfer)?.have.size ?? null,
+    chunksOf(transfer) {
+      const { length, chunkBytes } = store.outline(transfer)?.head.head ?? {}
+      return length === undefined || chunkBytes === undefined ? null : chunkCount(length, chunkBytes)
+    },
     isGateway: peer => parts.kindOf(peer).isGateway
   })
 
@@ -115,25 +125,22 @@ export function createInsight(parts: InsightParts): RunningInsight {
   }
 
   function bytesOf(transfer: TransferId, chunk: number): Bytes {
-    let size = sizes.get(transfer)
-    if (size === undefined) {
-      if (unkept.has(transfer)) return 0
-      size = storedOf(transfer)?.head.head
-      if (size === undefined) {
-        unkept.add(transfer)
-        return 0
-      }
-      sizes.set(transfer, { length: size.length, chunkBytes: size.chunkBytes })
-    }
-    return chunkLength(chunk, size.length, size.chunkBytes)
+    const head = store.outline(transfer)?.head.head
+    return head === undefined ? 0 : chunkLength(chunk, head.length, head.chunkBytes)
   }
 
   function noteHistory(): void {
     const now = Date.now()
-    for (const { completedAt } of parts.stored())
+    for (const { completedAt } of store.outlines())
       if (completedAt !== null && completedAt > completedUpTo && completedAt <= now) completedFiles++
     completedUpTo = now
     if (history.note(parts.totals(), completedFiles, farBytes)) isHistoryNew = true
+  }
+
+  function pinnedBytes(): Bytes {
+    let bytes: Bytes = 0
+    for (const { pinned, keptBytes } of store.outlines()) if (pinned) bytes += keptBytes
+    return bytes
   }
 
   function urlOf(look: TransferLook | null): string | null {
@@ -142,7 +149,6 @@ export function createInsight(parts: InsightParts): RunningInsight {
 
   async function deliveryStatus(given?: AgentStatus): Promise<DeliveryStatus[]> {
     const { transfers, now } = given ?? (await parts.status())
-    const completed = new Map(parts.stored().map(({ head, completedAt }) => [head.transfer, completedAt]))
     const { ageMsMax } = parts.effective().cache
     return transfers.map(view => {
       const look = core.lookAt(view.transfer, now)
@@ -150,7 +156,6 @@ export function createInsight(parts: InsightParts): RunningInsight {
         mode: parts.mode(),
         look,
         group: groups.of(view.transfer),
-        completedAt: completed.get(view.transfer) ?? null,
         ageMsMax,
         url: urlOf(look)
       })
@@ -158,7 +163,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
   }
 
   async function peerInfo(): Promise<PeerInfoView> {
-    const { peers, refusals, now } = await parts.status()
+    const { peers, refusals, now } = await parts.about()
     const looks = new Map(core.lookAtPeers(now).map(look => [look.peer, look]))
     const met = peers.flatMap(view => {
       const look = looks.get(view.id)
@@ -187,7 +192,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
   }
 
   async function checkHealth(): Promise<HealthView> {
-    const status = await parts.status()
+    const status = await parts.about()
     const { multicastHeard, dialled } = parts.peers().signs()
     return healthOf({
       now: status.now,
@@ -203,6 +208,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
       bulkPort: parts.bulkPort(),
       platform: process.platform,
       disk: status.store,
+      pinnedBytes: pinnedBytes(),
+      mode: parts.mode(),
       clockOffsetMs: parts.clockOffsetMs(),
       policyProblems: parts.configProblems(),
       policyWaiting: parts.waiting().map(({ path }) => path),
@@ -228,8 +235,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
   function policyReasons(refusals: Readonly<Record<string, number>>): PolicyReason[] {
     const { peering, upload, peers, keeps } = parts.effective()
     return [
-      ...(peering.allowed ? [] : [{ code: 'peering-not-allowed', params: { why: peering.why } } as const]),
-      ...(upload.allowed ? [] : [{ code: 'upload-not-allowed', params: { why: upload.why } } as const]),
+      ...(peering.allowed ? [] : [{ code: 'peering-not-allowed', params: paramsOf(peering) } as const]),
+      ...(upload.allowed ? [] : [{ code: 'upload-not-allowed', params: paramsOf(upload) } as const]),
       ...(peers.scope === 'site' && peers.within === 'all'
         ? []
         : [{ code: 'peers-within', params: { scope: peers.scope, within: peers.within } } as const]),
@@ -244,10 +251,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
     note(event) {
       sources.note(event)
       if (event.type === 'peer-left') byPeer.delete(event.peer)
-      else if (event.type === 'transfer-forgotten') {
-        sizes.delete(event.transfer)
-        groups.forget(event.transfer)
-      } else if (event.type === 'chunk-stored') {
+      else if (event.type === 'transfer-forgotten') groups.forget(event.transfer)
+      else if (event.type === 'chunk-stored') {
         const bytes = bytesOf(event.transfer, event.chunk)
         const now = Date.now()
         all.down.add(bytes, now)
@@ -266,7 +271,6 @@ export function createInsight(parts: InsightParts): RunningInsight {
       if (parts.kindOf(peer).isOfOtherSite) groups.add(transfer, 'to', bytes)
     },
     async keep() {
-      unkept.clear()
       noteHistory()
       if (!isHistoryNew) return
       isHistoryNew = false
@@ -291,17 +295,18 @@ export function createInsight(parts: InsightParts): RunningInsight {
       })
     },
     async why(transfer) {
-      const { refusals, now } = await parts.status()
+      const { refusals, now } = await parts.about()
       const look = core.lookAt(transfer, now)
       return look === null ? null : { ...look, url: urlOf(look), now, policy: policyReasons(refusals) }
     },
     chunks(transfer) {
-      const stored = storedOf(transfer)
-      if (stored === undefined) return null
+      const stored = store.find(transfer)
+      if (stored === null) return null
       const moving = new Set(core.moving(transfer).map(({ chunk }) => chunk))
       return sources.map({ transfer, chunkBytes: stored.head.head.chunkBytes, have: stored.have, moving })
     },
     peerInfo: recentPeerInfo,
+    copies: () => core.lookAtCopies(),
     history() {
       noteHistory()
       return history.view()

@@ -38,17 +38,17 @@ export interface EventsSource {
 
 export interface Events {
   /**
-   * @param shown the transfer whose chunks it is told; null: none
+   * @param shown the transfers whose chunks it is told
    * @returns false when there are too many listeners already
    */
-  add(response: ServerResponse, shown: TransferId | null): boolean
+  add(response: ServerResponse, shown: readonly TransferId[]): boolean
   readonly listeners: number
   stop(): void
 }
 
 export function createEvents(source: EventsSource, tunables: EventsTunables = eventsDefaults): Events {
-  /** With the transfer that each looks into. */
-  const listeners = new Map<ServerResponse, TransferId | null>()
+  /** With the transfers that each looks into. */
+  const listeners = new Map<ServerResponse, readonly TransferId[]>()
   /** Those who do not keep up, until they have read what they were sent: a tab that is frozen may not for hours. */
   const slow = new WeakSet<ServerResponse>()
   let unsubscribe: (() => void) | null = null
@@ -74,13 +74,13 @@ export function createEvents(source: EventsSource, tunables: EventsTunables = ev
     try {
       const event = frame('status', await source.snapshot())
       const maps = new Map<TransferId, string>()
-      for (const shown of new Set(listeners.values())) {
-        const chunks = shown === null ? null : source.chunks(shown)
-        if (shown !== null && chunks !== null) maps.set(shown, frame('chunks', chunks))
+      for (const shown of new Set([...listeners.values()].flat())) {
+        const chunks = source.chunks(shown)
+        if (chunks !== null) maps.set(shown, frame('chunks', chunks))
       }
       for (const [response, shown] of listeners) {
-        const more = shown === null ? undefined : maps.get(shown)
-        if (response.writableLength <= tunables.backlogBytesMax) response.write(event + (more ?? ''))
+        const more = shown.map(transfer => maps.get(transfer) ?? '').join('')
+        if (response.writableLength <= tunables.backlogBytesMax) response.write(event + more)
         else wait(response)
       }
     } catch {

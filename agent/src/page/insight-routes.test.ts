@@ -66,6 +66,11 @@ it('who looks into a transfer is told of its chunks, and nobody else', async () 
   const [, json] = /^event: chunks\ndata: (.*)\n\n/m.exec(text)!
   expect(JSON.parse(json!)).toEqual(makeChunkMap(id))
   expect(asked).toBe(1)
+  const both = await heard(`/api/v1/events?transfer=${id}&transfer=${'cd'.repeat(32)}&transfer=${id}`, [
+    'cdcd'
+  ])
+  const told = [...both.matchAll(/^event: chunks\ndata: (.*)\n\n/gm)].map(([, one]) => JSON.parse(one!))
+  expect(told).toEqual([makeChunkMap(id), makeChunkMap('cd'.repeat(32))])
   expect(await heard('/api/v1/events', ['event: status'])).not.toContain('event: chunks')
   curious.abort()
   expect((await at('/api/v1/events?transfer=nonsense')).status).toBe(404)

@@ -2,10 +2,19 @@ import { describe, expect, test } from 'vitest'
 import type { AgentStatus } from '../ports.ts'
 import { Rates, isUnderWay } from './web/rates.ts'
 
-const status = (keptBytes: number, complete = false, toClients = 0): AgentStatus =>
+const status = (came: number, complete = false, toClients = 0, keptBytes = came): AgentStatus =>
   ({
-    transfers: [{ transfer: 'aa', keptBytes, complete, readers: 0, peers: 0, bytes: { toClients } }],
-    totals: { fromPeers: keptBytes, fromGateway: 0, fromUpstream: 0, toPeers: 2 * keptBytes }
+    transfers: [
+      {
+        transfer: 'aa',
+        keptBytes,
+        complete,
+        readers: 0,
+        peers: 0,
+        bytes: { toClients, fromPeers: 0, fromGateway: 0, fromUpstream: came }
+      }
+    ],
+    totals: { fromPeers: came, fromGateway: 0, fromUpstream: 0, toPeers: 2 * came }
   }) as unknown as AgentStatus
 
 describe('rates on the page', () => {
@@ -24,6 +33,21 @@ describe('rates on the page', () => {
     const rates = new Rates()
     rates.add(status(10, true, 0), 0)
     rates.add(status(10, true, 500), 1000)
+    expect(rates.at(1000).of('aa')).toBe(500)
+  })
+
+  test('what has just begun is measured since it was seen', () => {
+    const rates = new Rates()
+    rates.add({ ...status(0), transfers: [] }, 0)
+    rates.add(status(100), 3000)
+    rates.add(status(1100), 4000)
+    expect(rates.at(4000).of('aa')).toBe(1000)
+  })
+
+  test('what a full disk lets pass moves as well as what is kept', () => {
+    const rates = new Rates()
+    rates.add(status(0, false, 0, 0), 0)
+    rates.add(status(500, false, 500, 0), 1000)
     expect(rates.at(1000).of('aa')).toBe(500)
   })
 

@@ -245,9 +245,12 @@ describe('the API', () => {
     expect(await json('/api/v1/transfers')).toEqual([other])
     expect(await json('/api/v1/peers')).toEqual(page.status.peers)
     expect(await json('/api/v1/counters')).toMatchObject({ totals: page.status.totals, refusals: {} })
+    page.insight = { ...page.insight, copies: () => new Map([[other.transfer, { whole: 1, told: 2 }]]) }
     expect(await json('/api/v1/cache')).toEqual({
       store: page.status.store,
-      transfers: page.status.transfers
+      transfers: page.status.transfers,
+      peers: 1,
+      copies: { [other.transfer]: { whole: 1, told: 2 } }
     })
   })
 

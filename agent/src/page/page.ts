@@ -7,23 +7,28 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import type { TransferId } from '@starling/shared/ids.ts'
 import { KiB, secondMs } from '@starling/shared/units.ts'
 import { filesIn } from '../config.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Insight } from '../views.ts'
-import type { AgentStatus, PageActions } from '../ports.ts'
+import type { AgentScreen, AgentStatus, PageActions } from '../ports.ts'
 import { encodedFor, loadAssets, type Asset } from '../page-files.ts'
 import { programFolder } from '../program-folder.ts'
 import { dropBody, readJson } from './body.ts'
 import { createEvents } from './events.ts'
 import { allowedHosts, refuseChange, refuseRequest } from './guard.ts'
-import { findRoute, isUnderWay, knownTransfer, sendJson, type RouteTools } from './routes.ts'
+import { findRoute, knownTransfer, sendJson, type RouteTools } from './routes.ts'
 import { createPageCodes } from './page-code.ts'
 import { openToken } from './token.ts'
 
 export interface PageCollaborators {
-  status(): AgentStatus | Promise<AgentStatus>
+  status(): Promise<AgentStatus>
+  /** The busiest and newest contents only: asked for at every beat of an open page. */
+  screen(transfersMax: number): Promise<AgentScreen>
+  /** Whether the status would have this transfer. */
+  knows(transfer: TransferId): boolean
   /**
    * Calls back when something that is shown may have changed, as often as it likes; returns how to stop that. Asked for only
    * while somebody watches.
@@ -67,13 +72,13 @@ const everyAnswer = {
 /** @throws StarlingError `page-port-taken` */
 export async function createPage(collaborators: PageCollaborators, tunables: PageTunables): Promise<Page> {
   const { actions, insight, log } = collaborators
-  const status = async () => collaborators.status()
+  const status = () => collaborators.status()
   const [assets, token] = await Promise.all([
     loadAssets(pageFolder),
     openToken(filesIn(tunables.dataFolder).pageToken)
   ])
   const events = createEvents({
-    snapshot: async () => JSON.stringify(forScreen(await status())),
+    snapshot: async () => JSON.stringify(await collaborators.screen(transfersShownMax)),
     chunks: transfer => {
       const map = insight.chunks(transfer)
       return map === null ? null : JSON.stringify(map)
@@ -130,7 +135,7 @@ export async function createPage(collaborators: PageCollaborators, tunables: Pag
       response.setHeader('www-authenticate', 'Bearer realm="starling"')
       return sendProblem(response, closed.status, closed.code, closed.message)
     }
-    const transfer = found.id === null ? '' : await knownTransfer(found.id, status)
+    const transfer = found.id === null ? '' : knownTransfer(found.id, id => collaborators.knows(id))
     // HEAD of a stream would hang for ever; of a view Node leaves the body out by itself.
     if (method === 'HEAD' && found.route.path === '/api/v1/events') {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end()
@@ -171,19 +176,6 @@ function listen(server: Server, { host, port }: PageTunables): Promise<number> {
       resolve(typeof bound === 'object' && bound !== null ? bound.port : port)
     })
   })
-}
-
-/** Newest and busiest first, and not more than a screen can take. */
-function forScreen(status: AgentStatus): AgentStatus & { readonly transfersTotal: number } {
-  const transfers = status.transfers
-    .toSorted(
-      (a, b) =>
-        Number(isUnderWay(b)) - Number(isUnderWay(a)) ||
-        b.lastUsedAt - a.lastUsedAt ||
-        (a.transfer < b.transfer ? -1 : 1)
-    )
-    .slice(0, transfersShownMax)
-  return { ...status, transfers, transfersTotal: status.transfers.length }
 }
 
 function sendAsset(request: IncomingMessage, response: ServerResponse, asset: Asset): void {

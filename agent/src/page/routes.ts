@@ -33,6 +33,9 @@ const retryShape = z.strictObject({
 
 const codeShape = z.strictObject({ code: z.string().max(64) })
 
+/** As many chunk maps as one listener is told of: more than fit a screen. */
+const mapsShownMax = 8
+
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `:id` stands for a transfer that the agent knows. */
@@ -105,14 +108,23 @@ export const routes: readonly Route[] = [
   view('/api/v1/peers', status => status.peers),
   view('/api/v1/upstreams', status => status.upstreams),
   view('/api/v1/counters', ({ totals, refusals, startedAt, now }) => ({ totals, refusals, startedAt, now })),
-  view('/api/v1/cache', ({ store, transfers }) => ({ store, transfers })),
+  {
+    method: 'GET',
+    path: '/api/v1/cache',
+    change: false,
+    async answer({ status, insight }, response) {
+      const { store, transfers, peers } = await status()
+      const copies = Object.fromEntries(insight.copies())
+      sendJson(response, 200, { store, transfers, peers: peers.length, copies })
+    }
+  },
   {
     method: 'GET',
     path: '/api/v1/events',
     change: false,
     async answer(tools, response, _transfer, _body, query) {
-      const shown = query.get('transfer')
-      if (shown !== null && !isTransferId(shown)) throw unknownTransfer()
+      const shown = [...new Set(query.getAll('transfer'))].slice(0, mapsShownMax)
+      if (!shown.every(isTransferId)) throw unknownTransfer()
       response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' })
       response.flushHeaders()
       if (!tools.events.add(response, shown)) response.end('retry: 10000\n\n')
@@ -292,9 +304,8 @@ export function findRoute(method: string, path: string): Found {
 }
 
 /** @throws StarlingError `unknown-transfer` */
-export async function knownTransfer(id: string, status: () => Promise<AgentStatus>): Promise<TransferId> {
-  const known = isTransferId(id) && (await status()).transfers.some(({ transfer }) => transfer === id)
-  if (!known) throw unknownTransfer()
+export function knownTransfer(id: string, knows: (transfer: TransferId) => boolean): TransferId {
+  if (!isTransferId(id) || !knows(id)) throw unknownTransfer()
   return id
 }
 

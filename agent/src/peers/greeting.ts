@@ -7,6 +7,7 @@ import type { Proof, Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import type { TrustPort } from '../ports.ts'
 import { groupWord, isOfGroup } from './near.ts'
+import { wordsOf, type Told } from './told.ts'
 
 export interface Ourselves {
   readonly site: SiteId
@@ -15,6 +16,8 @@ export interface Ourselves {
   readonly bulkPort: number
   /** Of agents at any site, told as a hash; null: there is the site alone. */
   readonly group: () => string | null
+  /** Of this machine, for people. */
+  readonly told: () => Told
 }
 
 export function makeHello(proof: Proof, us: Ourselves): Hello {
@@ -25,7 +28,7 @@ export function makeHello(proof: Proof, us: Ourselves): Hello {
     proof,
     site: us.site,
     role: us.role,
-    capabilities: group === null ? [] : [groupWord(group)],
+    capabilities: [...(group === null ? [] : [groupWord(group)]), ...wordsOf(us.told())],
     bulkPort: us.bulkPort
   }
 }

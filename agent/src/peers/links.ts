@@ -23,6 +23,7 @@ import { createControlStream, encodeFrame, type ControlStream } from './control-
 import { checkHello, makeHello, provenRole, type Ourselves } from './greeting.ts'
 import type { PeersLimits } from './limits.ts'
 import type { Refusals } from './refusals.ts'
+import { toldBy } from './told.ts'
 
 /** Asked on a connection that is in doubt; answered with "no such protocol", which is an answer. */
 const aliveProtocol = '/starling/alive/1'
@@ -319,6 +320,7 @@ export function createLinks(world: LinksWorld, limits: PeersLimits): Links {
         role: provenRole(proof),
         address: connection.remoteAddr.toString(),
         capabilities,
+        ...toldBy(capabilities),
         connectedAt: openedAt
       })),
     async roundTripMs(peer) {

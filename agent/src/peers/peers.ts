@@ -26,6 +26,7 @@ import { createLinks } from './links.ts'
 import { nearnessOf } from './near.ts'
 import { createRedial } from './redial.ts'
 import { createRefusals } from './refusals.ts'
+import type { Told } from './told.ts'
 
 export interface PeersOptions {
   /** Port 0: any free one. */
@@ -45,6 +46,8 @@ export interface PeersOptions {
   readonly staticPeers?: readonly string[]
   /** Whom we share with at any site; null: nobody but our own site's. Default: null. */
   readonly group?: () => string | null
+  /** What to tell of this machine; default: nothing. */
+  readonly told?: () => Told
   /** Of the agents found by mDNS, whom to keep a connection with; all, when left out. */
   readonly choose?: (known: readonly AgentId[]) => ReadonlySet<AgentId>
   readonly limits?: Partial<PeersLimits>
@@ -73,6 +76,7 @@ export async function createPeers(
   /** By multicast, some time. */
   const heard = new Set<AgentId>()
   const group = options.group ?? (() => null)
+  const told = options.told ?? (() => ({ name: null, network: null }))
   let emit: Emit | null = null
   const timers: NodeJS.Timeout[] = []
 
@@ -100,7 +104,7 @@ export async function createPeers(
   const links = createLinks(
     {
       self,
-      us: { site: options.site, role: options.role, bulkPort: options.bulkPort, group },
+      us: { site: options.site, role: options.role, bulkPort: options.bulkPort, group, told },
       trust,
       refusals,
       log,

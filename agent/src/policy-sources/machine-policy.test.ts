@@ -4,7 +4,7 @@ import { createMachinePolicy, policyKeys } from './machine-policy.ts'
 
 type Tree = Record<string, string | Error | undefined>
 
-function policyOf(tree: Tree, hives: readonly string[] = []) {
+function policyOf(tree: Tree, hives: readonly string[] = [], isTold = false) {
   const read: RegistryReader = async path => {
     const lines = tree[path]
     if (lines instanceof Error) throw lines
@@ -16,6 +16,7 @@ function policyOf(tree: Tree, hives: readonly string[] = []) {
   }
   return createMachinePolicy(read, {
     isThisMachine: host => ['localhost', 'pc-7'].includes(host),
+    isTold,
     hives: async () => hives
   })
 }
@@ -132,6 +133,37 @@ describe("the machine's policy", () => {
       tree[policyKeys.starling] = mode(2)
       await vi.advanceTimersByTimeAsync(90_000)
       expect(changed).toHaveBeenCalledTimes(1)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('is read when somebody has seen it change, also before anybody wanted to know, and seldom otherwise', async () => {
+    vi.useFakeTimers()
+    try {
+      const tree: Tree = { [policyKeys.starling]: mode(0) }
+      const policy = policyOf(tree, [], true)
+      await policy.read()
+      tree[policyKeys.starling] = mode(1)
+      policy.look()
+      const changed = vi.fn<() => void>()
+      const stop = policy.watch(changed)
+      await vi.advanceTimersByTimeAsync(0)
+      expect(changed).toHaveBeenCalledTimes(1)
+      tree[policyKeys.starling] = mode(2)
+      await vi.advanceTimersByTimeAsync(60_000)
+      expect(changed).toHaveBeenCalledTimes(1)
+      policy.look()
+      policy.look()
+      await vi.advanceTimersByTimeAsync(0)
+      expect(changed).toHaveBeenCalledTimes(2)
+      tree[policyKeys.starling] = mode(3)
+      await vi.advanceTimersByTimeAsync(10 * 60_000)
+      expect(changed).toHaveBeenCalledTimes(3)
+      stop()
+      policy.look()
+      await vi.advanceTimersByTimeAsync(0)
+      expect(changed).toHaveBeenCalledTimes(3)
     } finally {
       vi.useRealTimers()
     }

@@ -1,12 +1,12 @@
 /**
  * The policy that this machine's admin enforces in the registry: ours first, then, if asked for, what Delivery Optimization is told by
- * Group Policy and by MDM. Read every half minute, since reg.exe costs some milliseconds and there is nothing to be notified by without
- * native code; what could not be read stays as it was, for a policy must not vanish because a program failed.
+ * Group Policy and by MDM. The service host tells when one of these keys changes; without it they are read every half minute, since there is
+ * nothing to be notified by without native code. What could not be read stays as it was, for a policy must not vanish because a program failed.
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import { machineField, machineFields, type MachineName } from '@starling/shared/policy/machine-only.ts'
 import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
-import { secondMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { MachinePolicy, MachinePolicyPort, SourcedValue } from '../ports.ts'
 import type { RegistryReader } from '../registry.ts'
@@ -24,6 +24,8 @@ const userKey = 'SOFTWARE\\Policies\\Starling'
 const honourName = 'honourDeliveryOptimizationPolicies' satisfies MachineName
 
 const lookEveryMs: Millis = 30 * secondMs
+/** With a host that tells: for users' wishes, which it does not watch. */
+const lookWhenToldEveryMs: Millis = 10 * minuteMs
 
 const ours = policyFields.map(({ name }) => name)
 const onlyHere = machineFields.map(({ name }) => name)
@@ -33,9 +35,12 @@ export function createMachinePolicy(
   readRegistry: RegistryReader,
   {
     isThisMachine,
+    isTold = false,
     hives = async () => []
   }: {
     readonly isThisMachine: (host: string) => boolean
+    /** Whether somebody calls `look` when the policy of the machine changes. */
+    readonly isTold?: boolean
     /** Of the users who are signed in: `HKU\S-1-5-21-...`. */
     readonly hives?: () => Promise<readonly string[]>
   }
@@ -98,19 +103,35 @@ export function createMachinePolicy(
   let last: MachinePolicy | null = null
   const readAndKeep = async (): Promise<MachinePolicy> => (last = await read())
 
+  const watching = new Set<() => void>()
+  /** Somebody was told before anybody watched: what was read at the start may be what was before. */
+  let isLookDue = false
+  /** One look after another, so that each change is told once. */
+  let turn: Promise<void> = Promise.resolve()
+
   return {
     read: readAndKeep,
     watch(changed) {
-      const timer = setInterval(() => {
-        const before = last
-        void readAndKeep().then(now => {
-          if (!isDeepStrictEqual(now, before)) changed()
+      const look = (): void => {
+        turn = turn.then(async () => {
+          const before = last
+          const now = await readAndKeep()
+          if (watching.has(look) && !isDeepStrictEqual(now, before)) changed()
         })
-      }, lookEveryMs)
+      }
+      const timer = setInterval(look, isTold ? lookWhenToldEveryMs : lookEveryMs)
       timer.unref()
+      watching.add(look)
+      if (isLookDue) look()
+      isLookDue = false
       return () => {
         clearInterval(timer)
+        watching.delete(look)
       }
+    },
+    look() {
+      isLookDue = watching.size === 0
+      for (const look of watching) look()
     }
   }
 }

@@ -66,9 +66,13 @@ export interface TransferView {
   readonly complete: boolean
   readonly pinned: boolean
   readonly lastUsedAt: Millis
+  /** Null: it is not complete, or was so before this was written down. */
+  readonly completedAt: Millis | null
   readonly readers: number
   readonly peers: number
   readonly bytes: Readonly<ByteCounters>
+  /** For want of room, what comes is given to whoever reads it and not kept. */
+  readonly passesThrough: boolean
   /** The last few problems, for people. */
   readonly problems: readonly string[]
 }

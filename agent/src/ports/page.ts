@@ -58,6 +58,14 @@ export interface AgentStatus {
   readonly problems: readonly string[]
 }
 
+/** The same without what is kept, which may be thousands of contents: for whoever asks often and shows none of them. */
+export type AgentAbout = Omit<AgentStatus, 'transfers'>
+
+/** The same with as many contents as fit a screen, busiest and newest first. */
+export interface AgentScreen extends AgentStatus {
+  readonly transfersTotal: number
+}
+
 /** What the API may change. Ids are of transfers in `status().transfers`. */
 export interface PageActions {
   verify(): AsyncIterable<VerifyResult>

@@ -11,6 +11,9 @@ export interface PeerInfo {
   readonly role: Role
   readonly address: string
   readonly capabilities: readonly string[]
+  /** What it calls its machine, and its way to the LAN, by its own word when it connected. Null: it did not say. */
+  readonly name: string | null
+  readonly network: 'wired' | 'wifi' | null
   readonly connectedAt: Millis
 }
 

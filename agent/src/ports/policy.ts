@@ -39,4 +39,6 @@ export interface MachinePolicyPort {
   read(): Promise<MachinePolicy>
   /** @returns what ends it */
   watch(changed: () => void): () => void
+  /** Looks now: somebody has seen it change. */
+  look(): void
 }

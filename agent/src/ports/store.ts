@@ -15,6 +15,15 @@ export interface StoredTransfer {
   readonly completedAt: Millis | null
 }
 
+/** What a list shows of one: figures in place of what they were counted from, so that a list of thousands copies nothing. */
+export interface StoredOutline extends Pick<
+  StoredTransfer,
+  'head' | 'lastUsedAt' | 'pinned' | 'completedAt'
+> {
+  readonly keptBytes: Bytes
+  readonly complete: boolean
+}
+
 /** As it was found at start. */
 export interface LoadedTransfer extends StoredTransfer {
   /** Kept chunks that none of the batches covers: this agent fetched them itself, and ended before they were signed. */
@@ -62,6 +71,9 @@ export interface StorePort {
   list(): readonly StoredTransfer[]
   /** One of them, without looking at the others. */
   find(transfer: TransferId): StoredTransfer | null
+  /** All of them and one, for whoever shows them again and again. */
+  outlines(): Iterable<StoredOutline>
+  outline(transfer: TransferId): StoredOutline | null
   usage(): Promise<StoreUsage>
   /** From now on; what is over it already stays until it is removed. */
   limit(limits: { readonly quotaBytes: Bytes; readonly floorBytes: Bytes }): void

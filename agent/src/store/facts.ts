@@ -1,10 +1,12 @@
 /**
  * Small facts that outlive a restart: bans, serials, counters. They are truth, not index, and LevelDB opens without
  * an error after having lost records; so they lie in a log of their own, each synced before `remember` resolves, and
- * are held in memory. Names that were overwritten are cleaned out at start.
+ * are held in memory. What was overwritten is cleaned out when it is most of the log: an agent is not started anew for months, and some
+ * facts are written each minute.
  */
 import { readFile } from 'node:fs/promises'
 import { codeOf, StarlingError } from '@starling/shared/errors.ts'
+import { MiB } from '@starling/shared/units.ts'
 import { decodeFrames, encodeFrame } from './frames.ts'
 import { openFile, replaceFile, setLength, writeAll } from './files.ts'
 
@@ -21,8 +23,8 @@ interface FactFrame {
   readonly json: string | null
 }
 
-/** Overwritten frames that are put up with before the log is written anew: some hundred are read in no time. */
-const staleFramesMax = 512
+/** Put up with, beside as much again as is alive, before the log is written anew: some thousand facts are read in no time. */
+const staleBytesMin = MiB
 
 export async function openFacts(path: string): Promise<Facts> {
   const { values, goodBytes } = decodeFrames(await readOrEmpty(path))
@@ -32,21 +34,38 @@ export async function openFacts(path: string): Promise<Facts> {
     else facts.set(name, json)
   }
   let size = goodBytes
-  if (values.length > facts.size + staleFramesMax) {
-    const bytes = Buffer.concat([...facts].map(([name, json]) => encodeFrame({ name, json })))
-    await replaceFile(path, bytes)
-    size = bytes.length
-  }
   await setLength(path, size)
-  const handle = await openFile(path)
+  let handle = await openFile(path)
   let tail: Promise<void> = Promise.resolve()
+
+  const alive = (): Uint8Array => Buffer.concat([...facts].map(([name, json]) => encodeFrame({ name, json })))
+  const cleanedOutAt = (aliveBytes: number): number => 2 * aliveBytes + staleBytesMin
+  let cleanOutAt = cleanedOutAt(alive().length)
 
   async function append(fact: FactFrame): Promise<void> {
     const frame = encodeFrame(fact)
     await writeAll(handle, frame, size)
     await handle.datasync()
     size += frame.length
+    if (size > cleanOutAt) await cleanOut()
   }
+
+  /** What is there stays, should it fail: nothing is lost by trying again later. */
+  async function cleanOut(): Promise<void> {
+    const bytes = alive()
+    cleanOutAt = size + cleanedOutAt(bytes.length)
+    await handle.close()
+    try {
+      await replaceFile(path, bytes)
+      size = bytes.length
+      cleanOutAt = cleanedOutAt(size)
+    } catch {
+    } finally {
+      handle = await openFile(path)
+    }
+  }
+
+  if (size > cleanOutAt) await cleanOut()
 
   return {
     async remember(name, value) {

@@ -19,7 +19,7 @@ import {
   type SignedHead
 } from '@starling/shared/manifest.ts'
 import type { Bytes, Millis } from '@starling/shared/units.ts'
-import type { StoredTransfer } from '../ports.ts'
+import type { StoredOutline, StoredTransfer } from '../ports.ts'
 import { encodeFrame } from './frames.ts'
 import { readAll, removeFile, replaceFile, setLength, writeAll } from './files.ts'
 import type { Handles } from './handles.ts'
@@ -46,6 +46,7 @@ export interface KeptTransfer {
   keptBytes(): Bytes
   digestOf(chunk: number): Digest | undefined
   snapshot(): StoredTransfer
+  outline(): StoredOutline
   /** Kept chunks that no digest batch covers. */
   unsigned(): DigestEntry[]
   /** Makes the files of a transfer that is new here. */
@@ -149,7 +150,7 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
       const { head, digests, pinned, contentId, completedAt } = state
       return {
         head,
-        have: copy(have),
+        have: have.copy(),
         digests: [...digests],
         lastUsedAt: kept.lastUsedAt,
         pinned,
@@ -157,6 +158,15 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
         completedAt
       }
     },
+
+    outline: () => ({
+      head: state.head,
+      keptBytes: kept.keptBytes(),
+      complete: have.full,
+      lastUsedAt: kept.lastUsedAt,
+      pinned: state.pinned,
+      completedAt: state.completedAt
+    }),
 
     unsigned: () => uncovered(state.kept, state.digests),
 
@@ -260,7 +270,7 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
     async sync() {
       return await during(async () => {
         const { epoch } = state
-        const written = copy(have)
+        const written = have.copy()
         if (written.count !== synced.count) {
           await inTurn(async () => await handles.use(paths.manifest, async handle => await handle.datasync()))
           await handles.use(paths.data, async handle => await handle.datasync())
@@ -286,10 +296,6 @@ export function createKeptTransfer(handles: Handles, start: KeptStart): KeptTran
     }
   }
   return kept
-}
-
-function copy(field: Bitfield): Bitfield {
-  return Bitfield.fromBytes(field.toBytes(), field.size)!
 }
 
 export function notOpen(transfer: TransferId): StarlingError {

@@ -254,6 +254,8 @@ async function start(
       [...transfers.values()].map(kept => ({ ...kept.snapshot(), unsigned: kept.unsigned() })),
     list: () => [...transfers.values()].map(kept => kept.snapshot()),
     find: transfer => transfers.get(transfer)?.snapshot() ?? null,
+    outlines: () => transfers.values().map(kept => kept.outline()),
+    outline: transfer => transfers.get(transfer)?.outline() ?? null,
 
     async open(head) {
       await inTurn(parseTransferId(head.transfer), async () => {

@@ -65,7 +65,7 @@ export function followPolicy(
     readonly store: Pick<StorePort, 'limit'>
     readonly lookAtDisk: (withinMs: Millis) => void
     readonly emit: Emit
-    readonly problem: (sentence: string) => void
+    readonly placedElsewhere: (why: string) => void
     readonly log: Log
   },
   next: Effective,
@@ -83,9 +83,7 @@ export function followPolicy(
   if (!isDeepStrictEqual(next.cacheHosts.hosts, before.cacheHosts.hosts))
     parts.upstream.allowPrivate([...parts.allowedPrivate, ...next.cacheHosts.hosts])
   if (parts.findsItsSite && next.site.id !== before.site.id)
-    parts.problem(
-      `This machine is at site ${next.site.id} now (${next.site.why}): restart the agent to take that up.`
-    )
+    parts.placedElsewhere(`This machine is at site ${next.site.id} now (${next.site.why})`)
   const { peering, upload } = next
   parts.log.info({ peering, upload }, 'policy comes to something else than before')
 }

@@ -10,13 +10,15 @@ import { createInsight, type RunningInsight } from '../insight/insight.ts'
 import type { Log } from '../log.ts'
 import type { MetPeers } from '../met-peers.ts'
 import type { PolicyState } from '../policy-state.ts'
-import type { AgentStatus, PageActions, PeersPort, StorePort } from '../ports.ts'
+import type { PageActions, PeersPort, StorePort } from '../ports.ts'
 import type { Reporter } from '../report.ts'
 import { remembered } from './memory.ts'
+import type { Shown } from './status.ts'
 
 export async function openInsight(parts: {
   readonly mind: AgentCoreMachine
-  readonly status: () => Promise<AgentStatus>
+  readonly about: Shown['about']
+  readonly status: Shown['status']
   readonly store: StorePort
   readonly flows: Pick<Flows, 'totals'>
   readonly network: PeersPort
@@ -36,9 +38,10 @@ export async function openInsight(parts: {
 }): Promise<RunningInsight> {
   const { store, live, metPeers, policy, site } = parts
   return createInsight({
+    about: parts.about,
     status: parts.status,
     core: parts.mind,
-    stored: () => store.list(),
+    store,
     totals: () => parts.flows.totals(),
     peers: () => parts.network,
     kindOf(peer) {

@@ -1,7 +1,9 @@
 /** Other agents: words to them (peers/) and chunks from and to them (bulk/), by one identity. */
 import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
 import type { Role } from '@starling/shared/credential.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
+import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { parseTicket } from '@starling/shared/ticket.ts'
 import { createBulkTls, type BulkTls } from '../bulk/bulk-tls.ts'
 import type { AgentConfig } from '../config.ts'
@@ -26,6 +28,7 @@ export async function openPeers(
     readonly dials: DialOutcomes
     /** Whom policy lets us share with at any site; null: nobody. */
     readonly group: () => string | null
+    readonly host: () => Pick<HostFacts, 'adapters' | 'wifi'>
     readonly log: Log
     readonly stops: Stops
   },
@@ -58,6 +61,10 @@ export async function openPeers(
       mdns: config.mdns,
       cacheHostPort: announcedPort(config, role),
       group: parts.group,
+      told() {
+        const { adapters, wifi } = parts.host()
+        return { name: hostname(), network: adapters.length === 0 ? null : wifi ? 'wifi' : 'wired' }
+      },
       choose: known => chooseNeighbours(identity.agentId, known),
       staticPeers: config.staticPeers
     }

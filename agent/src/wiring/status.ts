@@ -10,7 +10,14 @@ import type { Flows } from '../flows/flows.ts'
 import type { Intercept } from '../intercept/intercept.ts'
 import type { Orders } from '../orders/orders.ts'
 import type { PeerBytes } from '../peer-bytes.ts'
-import type { AgentStatus, CoordinatorLinkPort, PeersPort, StorePort } from '../ports.ts'
+import type {
+  AgentAbout,
+  AgentScreen,
+  AgentStatus,
+  CoordinatorLinkPort,
+  PeersPort,
+  StorePort
+} from '../ports.ts'
 import type { HttpCache } from '../proxy/http-cache/http-cache.ts'
 import type { Proxy } from '../proxy/http-proxy.ts'
 import type { Reporter } from '../report.ts'
@@ -31,7 +38,7 @@ export interface ShownParts {
   readonly network: PeersPort
   readonly peerBytes: PeerBytes
   readonly bulk: Pick<BulkTls, 'cuts'>
-  readonly flows: Pick<Flows, 'views' | 'totals'>
+  readonly flows: Pick<Flows, 'views' | 'busiest' | 'totals'>
   readonly store: Pick<StorePort, 'usage'>
   readonly proxy: Pick<Proxy, 'tally'>
   readonly smallCache: Pick<HttpCache, 'usage'>
@@ -44,11 +51,22 @@ export interface ShownParts {
   readonly live: Pick<LiveConfig, 'now' | 'problems'>
 }
 
-export async function statusOf(
-  standing: Standing,
-  pageAddress: string,
-  parts: ShownParts
-): Promise<AgentStatus> {
+export interface Shown {
+  about(): Promise<AgentAbout>
+  status(): Promise<AgentStatus>
+  screen(transfersMax: number): Promise<AgentScreen>
+}
+
+export function showing(standing: Standing, pageAddress: () => string, parts: ShownParts): Shown {
+  const about = () => aboutOf(standing, pageAddress(), parts)
+  return {
+    about,
+    status: async () => ({ ...(await about()), transfers: parts.flows.views() }),
+    screen: async transfersMax => ({ ...(await about()), ...parts.flows.busiest(transfersMax) })
+  }
+}
+
+async function aboutOf(standing: Standing, pageAddress: string, parts: ShownParts): Promise<AgentAbout> {
   const { network, peerBytes, bulk, flows, reporter, live } = parts
   const dropped = reporter.purgesDropped()
   return {
@@ -59,7 +77,6 @@ export async function statusOf(
     pageAddress,
     addresses: network.addresses(),
     peers: network.list().map(peer => ({ ...peer, ...peerBytes.of(peer.id) })),
-    transfers: flows.views(),
     totals: flows.totals(),
     store: await parts.store.usage(),
     proxy: parts.proxy.tally(),

@@ -16,6 +16,7 @@ import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.t
 import type { Actor } from '@starling/shared/admin-api/service.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
+import { unattendedHeader } from '@starling/shared/unattended.ts'
 import type { FastifyRequest } from 'fastify'
 import type { AgentRecord } from '../ports.ts'
 
@@ -28,6 +29,8 @@ declare module 'fastify' {
     localOnly?: boolean
     /** Whether the operation can be about one site: the rest is closed to who may see one site only. */
     sited?: boolean
+    /** Asked by open pages without anybody doing anything. */
+    unattended?: boolean
   }
   interface FastifyRequest {
     /** Set for `key` and `member`. */
@@ -45,7 +48,8 @@ export interface Gatekeeper {
   readonly adminToken: string
   /** Who has this API token or this session; null: nobody, or not any more. */
   readonly byToken: (token: string) => Promise<Actor | null>
-  readonly bySession: (session: string) => Promise<Actor | null>
+  /** @param isAttended whether a person is there: that prolongs the session, and a page that is only open does not */
+  readonly bySession: (session: string, isAttended: boolean) => Promise<Actor | null>
   /** @throws StarlingError `not-enrolled`, `revoked` */
   readonly member: (agent: AgentId) => Promise<AgentRecord>
 }
@@ -90,7 +94,8 @@ async function signedIn(request: FastifyRequest, keeper: Gatekeeper): Promise<Ac
     else if (fromThisMachine(request) && tokenMatches(authorization, keeper.adminToken))
       actor = { kind: 'local', name: 'local', role: 'admin', site: null }
   } else if (session !== null) {
-    actor = await keeper.bySession(session)
+    const { unattended = false } = request.routeOptions.config
+    actor = await keeper.bySession(session, !unattended && request.headers[unattendedHeader] === undefined)
   }
   if (actor !== null) return actor
   throw new StarlingError(

@@ -88,3 +88,14 @@ it('asks a database that takes its time once at a time', async () => {
   await vi.advanceTimersByTimeAsync(20 * secondMs)
   expect(asked).toBe(2)
 })
+
+it('says that the database is away, from the first word on, and goes on when it is back', async () => {
+  newest = async () => await Promise.reject(new Error('away'))
+  const socket = await ask(pageEventsPath)
+  let heard = ''
+  socket.setEncoding('utf8').on('data', (part: string) => (heard += part))
+  await until(() => heard.includes('event: away'))
+  newest = async () => [{ number: 7 } as AuditEntry]
+  await vi.advanceTimersByTimeAsync(3 * secondMs)
+  await until(() => heard.includes('event: beat'))
+})

@@ -63,13 +63,14 @@ export function addPageRoutes(
     return `event: beat\ndata: ${JSON.stringify(stamps)}\n\n`
   }
 
+  /** The coordinator answers and its database does not: what is shown is old, and the next beat comes. */
+  const away = 'event: away\ndata: {}\n\n'
   let isBeating = false
   async function beatAll(): Promise<void> {
     // A database that takes its time is not asked once more by each beat.
     if (isBeating) return
     isBeating = true
-    // While the database is away there is nothing to tell; the next beat comes.
-    const text = await beat().catch(() => ':\n\n')
+    const text = await beat().catch(() => away)
     isBeating = false
     for (const stream of streams) stream.write(text)
   }
@@ -82,10 +83,11 @@ export function addPageRoutes(
     timer = undefined
   }
 
-  server.get(pageEventsPath, { config: { access: 'viewer' } }, async (_request, reply) => {
+  const config = { access: 'viewer', unattended: true } as const
+  server.get(pageEventsPath, { config }, async (_request, reply) => {
     if (streams.size >= streamsMax) return reply.code(503).header('retry-after', '10').send()
     const stream = reply.raw
-    const first = await beat()
+    const first = await beat().catch(() => away)
     reply.hijack()
     // Whoever has gone meanwhile will not be seen to go again.
     if (stream.destroyed) return reply

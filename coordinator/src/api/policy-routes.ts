@@ -25,8 +25,12 @@ export function addPolicyRoutes(route: AddRoute, policies: Policies): void {
   route(showPolicyVersion, async ({ params }) => await policies.version(params.scope, params.version))
   route(
     addPolicyVersion,
-    async ({ params, body: { document, reason, basedOn, dryRun }, by }) =>
-      await policies.add(params.scope, document, { by, reason, basedOn, dryRun })
+    async ({ params, body: { document, reason, basedOn, dryRun, impact }, by, reply }) => {
+      const asker = new AbortController()
+      reply.raw.once('close', () => asker.abort())
+      const why = { by, reason, basedOn, dryRun, impact, gone: asker.signal }
+      return await policies.add(params.scope, document, why)
+    }
   )
   route(
     startRollout,

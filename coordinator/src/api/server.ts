@@ -11,6 +11,7 @@ import type { Metrics } from '@starling/agent/telemetry/exposition.ts'
 import type { Spans } from '@starling/agent/telemetry/spans.ts'
 import type { TlsIdentity } from '@starling/agent/identity/certificate.ts'
 import type { StatusView } from '@starling/shared/admin-api/fleet.ts'
+import { refusalStatuses } from '@starling/shared/admin-api/refusals.ts'
 import { showOpenApi } from '@starling/shared/admin-api/service.ts'
 import {
   agentContentType,
@@ -122,7 +123,7 @@ export function createApi(tls: TlsIdentity, page: PageCertificate, parts: ApiPar
   const keeper = {
     adminToken: parts.adminToken,
     byToken: (token: string) => parts.accounts.byToken(token),
-    bySession: (session: string) => parts.accounts.bySession(session),
+    bySession: (session: string, isAttended: boolean) => parts.accounts.bySession(session, isAttended),
     member: (agent: AgentId) => parts.enrolment.member(agent)
   }
   server.addHook('onRequest', async request => {
@@ -232,62 +233,7 @@ function opened(encoding: string | undefined, body: Buffer): Buffer {
   throw new StarlingError('bad-body', 'bodies may be encoded by gzip only')
 }
 
-const statuses: Readonly<Record<string, number>> = {
-  'no-key': 401,
-  'not-signed-in': 401,
-  closed: 403,
-  'role-too-low': 403,
-  'local-only': 403,
-  'other-site': 403,
-  'cross-origin': 403,
-  'sign-in-wrong': 401,
-  'code-wrong': 403,
-  'not-an-account': 403,
-  'account-exists': 409,
-  'has-accounts': 409,
-  'last-admin': 409,
-  'password-weak': 400,
-  'too-busy': 503,
-  'unknown-account': 404,
-  'unknown-token': 404,
-  'not-enrolled': 403,
-  revoked: 403,
-  'ticket-unknown': 403,
-  'ticket-expired': 403,
-  'ticket-used': 403,
-  'ticket-role': 403,
-  'too-many-failures': 429,
-  'unknown-agent': 404,
-  'unknown-ticket': 404,
-  'unknown-alert': 404,
-  'unknown-order': 404,
-  'no-webhook': 409,
-  'webhook-failed': 502,
-  'unknown-policy': 404,
-  'bad-policy': 400,
-  'bad-stages': 400,
-  'rollout-active': 409,
-  'no-rollout': 409,
-  'policy-busy': 409,
-  'policy-moved': 409,
-  'news-full': 503,
-  'store-away': 503,
-  'store-refused': 503,
-  'store-full': 503,
-  'master-key-wrong': 503,
-  'master-key-elsewhere': 409,
-  'master-key-missing': 400,
-  'master-key-damaged': 400,
-  'secret-file-exposed': 400,
-  'secret-file-unreadable': 400,
-  'secret-file-unwritable': 503,
-  'bad-body': 400,
-  'bad-url': 400,
-  'too-late': 400,
-  'too-many-orders': 409
-}
-
 function statusOf(error: FastifyError | StarlingError): number {
-  if (error instanceof StarlingError) return statuses[error.code] ?? 500
+  if (error instanceof StarlingError) return refusalStatuses[error.code] ?? 500
   return error.statusCode ?? 500
 }

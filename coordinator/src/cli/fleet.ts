@@ -137,10 +137,19 @@ export async function listContents({ data, json, site }: Filtered): Promise<void
 }
 
 export async function moveAgent(
-  { data, json, site, group }: AdminOptions & { readonly site?: string; readonly group?: string },
+  {
+    data,
+    json,
+    site,
+    foundSite,
+    group
+  }: AdminOptions & { readonly site?: string; readonly foundSite?: boolean; readonly group?: string },
   agent: AgentId
 ): Promise<void> {
-  const body = { site, ...(group === undefined ? {} : { group: group === '' ? null : group }) }
+  const body = {
+    site: foundSite === true ? null : site,
+    ...(group === undefined ? {} : { group: group === '' ? null : group })
+  }
   const moved = await (await createAdminClient(data)).ask(fleet.moveAgent, { params: { agent }, body })
   print(
     json

@@ -9,18 +9,24 @@ import { print, when } from './output.ts'
 export interface RunOptions {
   readonly json: boolean
   readonly logLevel: string
+  /** How the service host of Windows stops it, where there is no SIGTERM. */
+  readonly stopOnStdinEnd: boolean
 }
 
-/** Resolves when the coordinator has stopped after SIGINT, SIGTERM or (a closed console on Windows) SIGHUP. */
+/** Resolves when the coordinator has stopped after SIGINT, SIGTERM, (a closed console on Windows) SIGHUP, or the end of stdin. */
 export async function run(
   config: CoordinatorConfig,
   startGateway: StartGateway | null,
   options: RunOptions
 ): Promise<void> {
   const log = createLog(options.logLevel)
-  const told = new Promise<NodeJS.Signals>(resolve => {
+  const told = new Promise<string>(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
       if (signal !== 'SIGBREAK' || process.platform === 'win32') process.once(signal, resolve)
+    }
+    if (options.stopOnStdinEnd) {
+      const ended = (): void => resolve('stdin ended')
+      process.stdin.once('end', ended).once('close', ended).once('error', ended).resume()
     }
   })
   const coordinator = await createCoordinator(config, {
@@ -64,6 +70,7 @@ export async function run(
       'Next: "starling-coordinator ticket create" prints a ticket; on each machine: "starling join TICKET". Ctrl-C stops.'
     )
   }
-  log.info({ signal: await told }, 'stopping')
+  log.info({ why: await told }, 'stopping')
+  if (options.stopOnStdinEnd) process.stdin.destroy()
   await coordinator.stop()
 }

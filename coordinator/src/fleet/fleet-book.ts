@@ -8,7 +8,7 @@ import { rollupsDue } from '@starling/shared/fleet-series.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
-import type { AgentRecord, ReportBook, SpreadBook, TakenReport } from '../ports.ts'
+import type { AgentRecord, PaceBook, ReportBook, SpreadBook, TakenReport } from '../ports.ts'
 import type { FleetBook, SeriesStore, ToldReport } from '../fleet-ports.ts'
 
 const writeEveryMs: Millis = 5 * secondMs
@@ -19,6 +19,7 @@ export interface FleetBookParts {
   readonly store: SeriesStore
   readonly reports: ReportBook
   readonly spread: SpreadBook
+  readonly paces: PaceBook
   readonly online: () => Iterable<{ readonly site: SiteId }>
   readonly hasGateway: (site: SiteId) => boolean
   readonly lead: (onLeader: (until: AbortSignal) => void) => () => void
@@ -29,7 +30,7 @@ export interface FleetBookParts {
 }
 
 export function createFleetBook(parts: FleetBookParts): FleetBook {
-  const { store, reports, spread, log } = parts
+  const { store, reports, spread, paces, log } = parts
   const now = (): Millis => Math.floor(parts.clock())
   let told = new Map<AgentId, ToldReport>()
   let freshKept: ReadonlyMap<SiteId, number> = new Map()
@@ -110,6 +111,7 @@ export function createFleetBook(parts: FleetBookParts): FleetBook {
   return {
     reports,
     spread,
+    paces,
     flush,
     everyMinute,
     heard(member, body) {
@@ -117,6 +119,7 @@ export function createFleetBook(parts: FleetBookParts): FleetBook {
       const taken = reports.take(member.agent, member.site, body)
       if (taken === null) return null
       spread.changed(before, taken, now())
+      paces.heard(member.agent, taken, now())
       tell(member, taken, body.report?.earlier ?? [])
       return body.report === undefined
         ? body

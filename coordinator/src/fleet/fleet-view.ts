@@ -32,7 +32,7 @@ export function createFleetView({
 }: {
   readonly store: FleetQueries
   readonly series: SeriesStore
-  readonly book: Pick<FleetBook, 'reports' | 'spread'>
+  readonly book: Pick<FleetBook, 'reports' | 'spread' | 'paces'>
   readonly isOnline: (agent: AgentId) => boolean
   readonly standingOf: (member: AgentRecord) => Standing | null
   readonly heartbeatMs: Millis
@@ -53,10 +53,12 @@ export function createFleetView({
   const view: FleetView = {
     async agents(filter) {
       const since = onlineFrom()
-      const agents = await store.find({ ...filter, onlineSince: since })
+      const after = filter.after === undefined ? undefined : placeOf(filter.after)
+      const agents = await store.find({ ...filter, after, onlineSince: since })
+      const last = agents.at(-1)
       return {
         agents: agents.map(agent => shown(agent, since)),
-        next: agents.length < filter.count ? null : (agents.at(-1)?.agent ?? null)
+        next: last === undefined || agents.length < filter.count ? null : placeAfter(last, filter.sort)
       }
     },
     async agent(id) {
@@ -74,11 +76,13 @@ export function createFleetView({
         host: live?.host ?? written(found.host),
         counters: live?.counters ?? written(found.counters),
         contents: [...(live?.swarm.values() ?? [])].map(
-          ({ transfer, name = '', length = 0, complete, share = 0 }) => ({
+          ({ transfer, name = '', length = 0, complete, share = 0, wanBytes = 0 }) => ({
             transfer,
             name,
             length,
-            share: complete ? 1 : share
+            share: complete ? 1 : share,
+            wanBytes,
+            bytesPerSecond: complete ? null : book.paces.of(id, transfer, length, now())
           })
         ),
         policy:
@@ -180,4 +184,14 @@ function noCounts(): Record<string, number> {
 
 function addCounts(to: Record<string, number>, names: readonly string[], count: number): void {
   for (const name of names) if (name !== '') to[name] = (to[name] ?? 0) + count
+}
+
+/** How a page is told where the one before has ended. */
+function placeAfter({ agent, enrolledAt }: FoundAgent, sort: 'id' | 'newest' = 'id'): string {
+  return sort === 'newest' ? `${enrolledAt}.${agent}` : agent
+}
+
+function placeOf(after: string): Pick<FoundAgent, 'agent' | 'enrolledAt'> {
+  const [, enrolledAt = '0', agent = after] = /^(\d{1,15})\.(.+)$/.exec(after) ?? []
+  return { agent: agent as AgentId, enrolledAt: Number(enrolledAt) }
 }

@@ -6,9 +6,9 @@ import type { Role } from '@starling/shared/credential.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import { sql } from 'kysely'
+import { sql, type Generated } from 'kysely'
 import type { Log } from '../log.ts'
-import type { AgentRecord, AgentStore } from '../ports.ts'
+import type { AgentRecord, AgentStore, PlacedBy } from '../ports.ts'
 import { nextNumber } from './counters.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
@@ -28,6 +28,7 @@ export interface AgentTables {
     supersededBy: AgentId | null
     decommissionedAt: number | null
     unlistedAt: number | null
+    placedBy: Generated<PlacedBy>
   }
 }
 
@@ -120,6 +121,8 @@ export function memberStore(
   | 'agent'
   | 'putAgent'
   | 'setGroup'
+  | 'setPlacedBy'
+  | 'place'
   | 'joinedAs'
   | 'outdated'
   | 'supersede'
@@ -146,6 +149,22 @@ export function memberStore(
           .onConflict(conflict => conflict.column('agent').doUpdateSet({ site, role, group, version }))
           .execute()
         await notify('agents', agent)
+      })
+    },
+    async setPlacedBy(agent, placedBy) {
+      await db.updateTable('agents').set({ placedBy }).where('agent', '=', agent).execute()
+    },
+    async place(agent, site) {
+      return await database.transaction(async (transaction, notify) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable('agents')
+          .set({ site })
+          .where('agent', '=', agent)
+          .where('placedBy', '=', 'definitions')
+          .where('revokedAt', 'is', null)
+          .executeTakeFirstOrThrow()
+        if (numUpdatedRows > 0n) await notify('agents', agent)
+        return numUpdatedRows > 0n
       })
     },
     async setGroup(agent, group) {

@@ -32,7 +32,7 @@ export function fleetQueries({ db }: Database): FleetQueries {
     counters: counters ?? '{}'
   })
   return {
-    async find({ site, group, state, problem, version, search, after, count, onlineSince }) {
+    async find({ site, group, state, problem, version, search, sort, after, count, onlineSince }) {
       const like = (text: string): string => `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
       const rows = await found
         .$if(site !== undefined, query => query.where('site', '=', site!))
@@ -54,7 +54,18 @@ export function fleetQueries({ db }: Database): FleetQueries {
             sql<boolean>`(lower(agents.agent) LIKE ${like(search!.toLowerCase())} ESCAPE '\\' OR lower(host_name) LIKE ${like(search!.toLowerCase())} ESCAPE '\\')`
           )
         )
-        .$if(after !== undefined, query => query.where('agents.agent', '>', after!))
+        .$if(sort !== 'newest' && after !== undefined, query =>
+          query.where('agents.agent', '>', after!.agent)
+        )
+        .$if(sort === 'newest' && after !== undefined, query =>
+          query.where(is =>
+            is.or([
+              is('enrolledAt', '<', after!.enrolledAt),
+              is.and([is('enrolledAt', '=', after!.enrolledAt), is('agents.agent', '>', after!.agent)])
+            ])
+          )
+        )
+        .$if(sort === 'newest', query => query.orderBy('enrolledAt', 'desc'))
         .orderBy('agents.agent')
         .limit(count)
         .execute()

@@ -20,6 +20,9 @@ export function noticedStore(database: Database): NoticedStore {
           .select([
             'agents.agent',
             'site',
+            'role',
+            'group',
+            'placedBy',
             'version',
             'lastHeardAt',
             'host',

@@ -81,14 +81,25 @@ export function policyStore(database: Database): PolicyStore {
       const rows = await db
         .selectFrom('counters')
         .leftJoin('policies', join => join.onTrue())
-        .select(['counters.value as number', 'policies.revision', 'policies.state'])
+        .select(from => [
+          'counters.value as number',
+          'policies.revision',
+          'policies.state',
+          from
+            .selectFrom('policyVersions')
+            .select(({ fn }) => fn.max('version').as('version'))
+            .whereRef('policyVersions.scope', '=', 'policies.scope')
+            .as('newest')
+        ])
         .where('counters.name', '=', numberName)
         .orderBy('policies.scope')
         .execute()
       return {
         number: rows[0]?.number ?? 0,
-        scopes: rows.flatMap(({ revision, state }) =>
-          revision === null || state === null ? [] : [{ policy: JSON.parse(state) as ScopePolicy, revision }]
+        scopes: rows.flatMap(({ revision, state, newest }) =>
+          revision === null || state === null
+            ? []
+            : [{ policy: JSON.parse(state) as ScopePolicy, revision, newest }]
         )
       }
     },

@@ -1,7 +1,7 @@
 /** What new machines join with, and who did. */
 import type { Role } from '@starling/shared/credential.ts'
 import type { AgentId, SiteId } from '@starling/shared/ids.ts'
-import type { TicketStore } from '../ports.ts'
+import type { PlacedBy, TicketStore } from '../ports.ts'
 import type { Database } from './database.ts'
 import { serialIssuer } from './serials.ts'
 
@@ -12,6 +12,7 @@ export interface TicketTables {
     site: SiteId
     role: Role
     group: string | null
+    placedBy: PlacedBy
     usesMax: number
     createdAt: number
     expiresAt: number

@@ -38,7 +38,8 @@ export function serviceIni(program: Program, more: Readonly<Record<string, strin
   const lines = {
     ...said[program],
     script: 'app\\main.mjs',
-    arguments: 'run --stop-on-stdin-end',
+    // With --json the coordinator's first code for an admin stays in its file and out of the log.
+    arguments: 'run --stop-on-stdin-end --json',
     'stop-seconds': '25',
     ...more
   }

@@ -38,12 +38,13 @@ if (command !== 'run') {
   }
   if (deed === 'crash') process.exit(3)
   if (deed === 'much') for (let i = 0; i < 60000; i++) console.log(String(i).padStart(200, '.'))
-  if (deed === 'children') spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' })
+  if (deed === 'deaf') spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' })
   createInterface({ input: process.stdin })
     .on('line', line => tell({ line }))
     .on('close', () => {
       tell({ line: null })
-      if (deed !== 'deaf') setTimeout(() => { tell({ stopped: true }); process.exit(0) }, 700)
+      if (deed === 'deaf') setInterval(() => {}, 1000)
+      else setTimeout(() => { tell({ stopped: true }); process.exit(0) }, 700)
     })
 }
 `

@@ -20,21 +20,16 @@ export const mingwInstall =
 const tools = 'x86_64-w64-mingw32'
 const sources = join(house, 'installer', 'windows', 'host')
 
+const words = (text: string): readonly string[] => text.split(' ')
+
 const compilerFlags = [
-  ...['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-municode', '-fstack-protector-strong'],
+  ...words('-std=gnu11 -O2 -Wall -Wextra -Werror -municode -fstack-protector-strong'),
   // Windows 10: what Node 26 needs anyway.
-  ...[
-    '-D_WIN32_WINNT=0x0A00',
-    '-DUNICODE',
-    '-D_UNICODE',
-    '-DWIN32_LEAN_AND_MEAN',
-    '-D__USE_MINGW_ANSI_STDIO=0'
-  ]
+  ...words('-D_WIN32_WINNT=0x0A00 -DUNICODE -D_UNICODE -DWIN32_LEAN_AND_MEAN -D__USE_MINGW_ANSI_STDIO=0')
 ]
-const linkerFlags = [
-  ...['-static', '-s', '-Wl,--no-insert-timestamp,--dynamicbase,--nxcompat,--high-entropy-va'],
-  ...['-lole32', '-loleaut32', '-ladvapi32', '-lbcrypt']
-]
+const linkerFlags = words(
+  '-static -s -Wl,--no-insert-timestamp,--dynamicbase,--nxcompat,--high-entropy-va -lole32 -loleaut32 -ladvapi32 -lbcrypt'
+)
 
 export function hasMingw(): boolean {
   return spawnSync(`${tools}-gcc`, ['--version']).status === 0
@@ -58,14 +53,9 @@ export async function buildHost(folder: string): Promise<string> {
       await tool('windres', [...names, '-I', sources, '-I', draft, '-O', 'coff', from, to])
     }
     const files = (await readdir(sources)).filter(file => file.endsWith('.c')).sort()
-    await tool('gcc', [
-      ...compilerFlags,
-      ...['-I', draft, `-ffile-prefix-map=${sources}=host`, `-ffile-prefix-map=${draft}=host`],
-      ...files.map(file => join(sources, file)),
-      ...resources.map(({ to }) => to),
-      ...['-o', program],
-      ...linkerFlags
-    ])
+    const folders = [`-I${draft}`, `-ffile-prefix-map=${sources}=host`, `-ffile-prefix-map=${draft}=host`]
+    const inputs = [...files.map(file => join(sources, file)), ...resources.map(({ to }) => to)]
+    await tool('gcc', [...compilerFlags, ...folders, ...inputs, '-o', program, ...linkerFlags])
     return program
   } finally {
     await rm(draft, { recursive: true, force: true })

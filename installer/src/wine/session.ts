@@ -8,7 +8,7 @@
  */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -42,8 +42,12 @@ export interface WineSession {
   readonly exchange: string
   /** Runs a Windows program to its end. @throws StarlingError `wine-late` when it does not end in time */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<WineEnd>
-  /** Starts one and leaves it running; it ends with the session at the latest. */
-  start(program: string, args: readonly string[], options?: RunOptions): ChildProcessWithoutNullStreams
+  /** Starts one and leaves it running, with pipes; it ends with the session at the latest. */
+  start(
+    program: string,
+    args: readonly string[],
+    options?: Pick<RunOptions, 'env'>
+  ): ChildProcessWithoutNullStreams
   /** Ends every process. */
   close(): Promise<void>
 }
@@ -89,39 +93,47 @@ export async function openWine(prefix: string, mounts: Mounts = {}): Promise<Win
     throw new StarlingError('no-wine', `the folders for Wine could not be mounted: ${await said}`)
 
   const spawnIn = (
-    command: readonly string[],
-    { env = {}, cwd = '/', withinMs = 0 }: RunOptions
+    script: string,
+    words: readonly string[],
+    { env = {}, withinMs = 0 }: RunOptions
   ): ChildProcessWithoutNullStreams => {
     const settings = Object.entries({ ...plainEnvironment, ...env }).map(
       ([name, value]) => `${name}=${value}`
     )
     const within = [`--mount=/proc/${keeper.pid}/ns/mnt`, `--pid=/proc/${keeper.pid}/ns/pid_for_children`]
-    const inside = ['chroot', root, 'env', '-i', ...settings, 'sh', '-c', intoFolder, 'sh', cwd]
     // Ended from inside: nsenter hands no signal on.
     const inTime = ['timeout', '--signal=KILL', String(withinMs / secondMs)]
-    return spawn('nsenter', [...within, ...inside, ...inTime, ...command])
+    const inside = ['chroot', root, 'env', '-i', ...settings, ...inTime, 'sh', '-c', script, 'sh']
+    return spawn('nsenter', [...within, ...inside, ...words])
   }
+  let runs = 0
   const runIn = async (command: readonly string[], options: RunOptions): Promise<WineEnd> => {
-    const withinMs = options.withinMs ?? runMs
-    const child = spawnIn(command, { ...options, withinMs })
-    // Who does not read its stdin may be gone before we have written.
-    child.stdin.on('error', () => {})
-    child.stdin.end(options.input ?? '')
-    const [[code], stdout, stderr] = await Promise.all([
-      once(child, 'exit') as Promise<[number | null]>,
-      text(child.stdout),
-      text(child.stderr)
-    ])
-    // timeout(1) kills itself like what it waited for.
-    if (code !== null) return { code, stdout, stderr }
-    throw new StarlingError(
-      'wine-late',
-      `${command.join(' ')} did not end within ${withinMs} ms; it said: ${stdout}${stderr}`
-    )
+    const { withinMs = runMs, cwd = '/', input = '' } = options
+    const name = `run-${++runs}`
+    const files = ['in', 'out', 'err'].map(end => join(exchange, `${name}.${end}`)) as [
+      string,
+      string,
+      string
+    ]
+    await writeFile(files[0], input)
+    try {
+      const words = [cwd, `/mnt/exchange/${name}`, ...command]
+      const child = spawnIn(withFiles, words, { ...options, withinMs })
+      const [code] = (await once(child, 'exit')) as [number | null]
+      const [stdout, stderr] = await Promise.all([readFile(files[1], 'utf8'), readFile(files[2], 'utf8')])
+      // timeout(1) kills itself like what it waited for.
+      if (code !== null) return { code, stdout, stderr }
+      throw new StarlingError(
+        'wine-late',
+        `${command.join(' ')} did not end within ${withinMs} ms; it said: ${stdout}${stderr}`
+      )
+    } finally {
+      await Promise.all(files.map(file => rm(file, { force: true })))
+    }
   }
 
   // Wine ends its services with the last program that somebody runs. It is also the first, so that services have its pipes, not ours.
-  const somebody = spawnIn(['wine', 'cmd'], {})
+  const somebody = spawnIn(withPipes, ['wine', 'cmd'], {})
   somebody.stdin.on('error', () => {})
   const complaint = text(somebody.stderr)
   const isUp = await Promise.race([
@@ -135,7 +147,7 @@ export async function openWine(prefix: string, mounts: Mounts = {}): Promise<Win
     driveC: join(prefix, 'drive_c'),
     exchange,
     run: (program, args, options = {}) => runIn(['wine', program, ...args], options),
-    start: (program, args, options = {}) => spawnIn(['wine', program, ...args], options),
+    start: (program, args, options = {}) => spawnIn(withPipes, ['wine', program, ...args], options),
     async close() {
       // The server writes the registry down before it goes.
       await runIn(['wineserver', '--kill'], {})
@@ -146,7 +158,9 @@ export async function openWine(prefix: string, mounts: Mounts = {}): Promise<Win
   }
 }
 
-const intoFolder = 'cd "$1" && shift && exec "$@"'
+/** Node in Wine can do nothing with the sockets that Node here gives to what it starts, so a program reads and writes files. */
+const withFiles = 'cd "$1" && files=$2 && shift 2 && exec "$@" < "$files.in" > "$files.out" 2> "$files.err"'
+const withPipes = 'exec "$@"'
 
 const plainEnvironment = {
   HOME: '/mnt/home',

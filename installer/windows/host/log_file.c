@@ -101,7 +101,7 @@ void log_line(const wchar_t *format, ...) {
   safe = escaped(utf8);
   room = strlen(safe) + 128;
   line = memory(room);
-  length = snprintf(line, room, "{\"level\":\"info\",\"time\":%I64d,\"name\":\"service-host\",\"msg\":\"%s\"}\n", unix_ms(), safe);
+  length = snprintf(line, room, "{\"level\":30,\"time\":%I64d,\"name\":\"service-host\",\"msg\":\"%s\"}\n", unix_ms(), safe);
   EnterCriticalSection(&lock);
   if (is_line_open) write_locked("\n", 1);
   write_locked(line, (DWORD)length);

@@ -141,6 +141,8 @@ static BOOL attend(struct run *run, HANDLE stop, struct watch *watches, DWORD co
     DWORD which = WaitForMultipleObjects(2 + count, waits, FALSE, wait_ms);
     if (which == WAIT_OBJECT_0) return TRUE;
     if (which == WAIT_TIMEOUT) {
+      /* What came while it settled, the key's own end among it. */
+      for (DWORD i = 0; i < count; i++) watch_changed(&watches[i]);
       tell_policy(run);
       wait_ms = INFINITE;
     } else if (which >= WAIT_OBJECT_0 + 2 && which < WAIT_OBJECT_0 + 2 + count) {

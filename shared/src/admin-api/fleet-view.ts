@@ -48,7 +48,8 @@ export const listAgents = operation({
     problem: z.string().max(64).optional(),
     version: z.string().max(64).optional(),
     search: z.string().max(256).optional().describe('part of an id or of a host name'),
-    after: z.string().max(64).optional().describe('`next` of the page before'),
+    sort: z.enum(['id', 'newest']).default('id').describe('`newest`: who has joined last is first'),
+    after: z.string().max(96).optional().describe('`next` of the page before, in the same order'),
     count: z.coerce.number().int().min(1).max(1000).default(200)
   }),
   siteOf: ({ query }) => query.site,
@@ -64,7 +65,16 @@ export const showAgent = operation({
   answer: agentShape.extend({
     host: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
     counters: z.record(z.string(), z.number()),
-    contents: z.array(z.object({ transfer: z.string(), name: z.string(), length: count, share: z.number() })),
+    contents: z.array(
+      z.object({
+        transfer: z.string(),
+        name: z.string(),
+        length: count,
+        share: z.number(),
+        wanBytes: bytes.describe('fetched from beyond the site by this agent since it started'),
+        bytesPerSecond: bytes.nullable().describe('null: it is complete, or nothing is known of it yet')
+      })
+    ),
     policy: z
       .object({ standing: z.enum(['has', 'awaited', 'refused', 'unaware']), reason: z.string() })
       .nullable()

@@ -113,11 +113,12 @@ export const moveAgent = operation({
   method: 'POST',
   path: '/api/v1/agents/{agent}/move',
   access: 'admin',
-  summary: 'Puts an agent into another site or group.',
+  summary:
+    'Puts an agent into another site or group; with a site of null, into the one that the policy finds for it (siteDefinitions).',
   action: 'agent.move',
   params: z.strictObject({ agent: agentId }),
   body: z.strictObject({
-    site: siteId.optional(),
+    site: siteId.nullable().optional(),
     group: z.string().refine(isGroupName).nullable().optional()
   }),
   answer: z.object({ agent: agentId, site: siteId, group: z.string().nullable() })

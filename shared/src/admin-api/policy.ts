@@ -93,7 +93,20 @@ const findingShape = z.object({
   ]),
   site: z.string().nullable(),
   agents: count,
-  sentence: z.string()
+  of: count.describe('agents of the site, or those of it that share now'),
+  sites: count,
+  reasons: z
+    .array(
+      z.object({
+        why: z.string(),
+        code: z.string(),
+        params: z.record(z.string(), z.number()),
+        agents: count
+      })
+    )
+    .describe('why, as each agent would say it, the commonest first; `code` is for programs'),
+  moreReasons: count,
+  sentence: z.string().describe('all of it in words')
 })
 export type PolicyFinding = Given<z.output<typeof findingShape>>
 
@@ -113,6 +126,10 @@ const fieldShape = z.object({
   why: z.string().describe('why the default is what it is'),
   kind: z.enum(['choice', 'switch', 'number', 'size', 'rate', 'time', 'text', 'list', 'objects']),
   form: z.string().describe('what may be written, with its limits'),
+  limits: z
+    .object({ least: z.string(), most: z.string() })
+    .nullable()
+    .describe('the same as one would write them; null: it has none'),
   unit: z.string().nullable(),
   choices: z
     .array(z.object({ value: z.union([z.string(), z.number()]), label: z.string() }))
@@ -173,7 +190,11 @@ export const addPolicyVersion = operation({
       .nullable()
       .optional()
       .describe('the newest version that was looked at, null: none; refused when there is a newer one'),
-    dryRun: z.boolean().default(false).describe('only say what would be')
+    dryRun: z.boolean().default(false).describe('only say what would be'),
+    impact: z
+      .boolean()
+      .default(true)
+      .describe('also ask for each agent what would become of it; false: look at the document alone')
   }),
   answer: z.object({
     version: version.nullable().describe('null: a dry run'),

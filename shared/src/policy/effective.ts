@@ -52,6 +52,8 @@ export interface Effective {
 export interface CacheHosts {
   /** In the order in which they are asked; none: the origin is. */
   readonly hosts: readonly string[]
+  /** What `why` says, for programs. */
+  readonly source: 'named' | 'none-named' | 'dhcp' | 'dhcp-missing' | 'none-on-vpn'
   /** Where they come from, or why there are none. */
   readonly why: string
   /** How long they are tried before the origin is; null: one failure is enough. */
@@ -123,22 +125,29 @@ function siteFor(policy: WholePolicy, host: HostFacts): Effective['site'] {
 }
 
 function cacheHostsOf(policy: WholePolicy, host: HostFacts): CacheHosts {
-  const found = (hosts: readonly string[], why: string): CacheHosts => ({
+  const found = (source: CacheHosts['source'], hosts: readonly string[], why: string): CacheHosts => ({
     hosts,
+    source,
     why,
     foregroundFallbackMs: seconds(policy.DODelayCacheServerFallbackForeground),
     backgroundFallbackMs: seconds(policy.DODelayCacheServerFallbackBackground)
   })
   const { DOCacheHost, DOCacheHostSource } = policy
   if (policy.DODisallowCacheServerDownloadsOnVPN === 1 && isOnVpn(policy, host))
-    return found([], 'the machine is connected by VPN, and DODisallowCacheServerDownloadsOnVPN is 1')
+    return found(
+      'none-on-vpn',
+      [],
+      'the machine is connected by VPN, and DODisallowCacheServerDownloadsOnVPN is 1'
+    )
   const option = host.dhcp.cacheHosts?.split(',').map(text => text.trim()) ?? null
   const fromDhcp = option?.every(isCacheHost) === true ? option : null
   const isForced = DOCacheHostSource === 2
   if (fromDhcp !== null && (isForced || (DOCacheHostSource === 1 && DOCacheHost.length === 0)))
-    return found(fromDhcp, 'DHCP option 235')
-  if (isForced && option === null) return found([], 'DHCP option 235 is not there')
-  return found(DOCacheHost, DOCacheHost.length === 0 ? 'DOCacheHost names none' : 'DOCacheHost')
+    return found('dhcp', fromDhcp, 'DHCP option 235')
+  if (isForced && option === null) return found('dhcp-missing', [], 'DHCP option 235 is not there')
+  return DOCacheHost.length === 0
+    ? found('none-named', [], 'DOCacheHost names none')
+    : found('named', DOCacheHost, 'DOCacheHost')
 }
 
 function cacheRules(policy: WholePolicy, host: HostFacts): CacheRules {

@@ -46,6 +46,8 @@ export interface FieldFacts extends FieldDoc {
   readonly defaultText: string
   /** Absent: bare, or what the value is written with. */
   readonly unit?: string
+  /** The least and the most that it takes, as one would write them. */
+  readonly limits?: { readonly least: string; readonly most: string }
   /** What numbers stand for. */
   readonly codes?: Codes
   /** A value of it as one would write it. */
@@ -64,11 +66,12 @@ interface Wording<Value> {
   readonly form: string
   readonly read: (text: string) => unknown
   readonly write: (value: Value) => string
+  readonly limits?: NonNullable<FieldFacts['limits']>
 }
 
 function field<Value>(
   inner: z.ZodType<Value>,
-  { word, form, read, write }: Wording<Value>,
+  { word, form, read, write, limits }: Wording<Value>,
   byDefault: Value,
   doc: FieldDoc
 ): z.ZodType<Value> {
@@ -78,6 +81,7 @@ function field<Value>(
     word,
     byDefault,
     defaultText: write(byDefault),
+    ...(limits === undefined ? {} : { limits }),
     write: value => write(value as Value)
   }
   const schema = z.preprocess(value => {
@@ -96,11 +100,20 @@ export function factsOf(schema: z.ZodType): FieldFacts | undefined {
 
 const whole = (limits: Limits) => z.number().int().min(limits.min).max(limits.max)
 const numberFromText = (text: string) => (/^\s*\d+\s*$/.test(text) ? Number(text) : null)
+const limitTexts = ({ min, max }: Limits, write: (value: number) => string) => ({
+  least: write(min),
+  most: write(max)
+})
 const trimmed = (text: string) => text.trim()
 
 export function countField(byDefault: number, limits: Limits, doc: FieldDoc): z.ZodType<number> {
   const form = `a whole number from ${limits.min} to ${limits.max}`
-  return field(whole(limits), { word: 'number', form, read: numberFromText, write: String }, byDefault, doc)
+  return field(
+    whole(limits),
+    { word: 'number', form, read: numberFromText, write: String, limits: limitTexts(limits, String) },
+    byDefault,
+    doc
+  )
 }
 
 /** A number in a unit of its own, not ours: of a policy that others have named. Null: not set. */
@@ -112,7 +125,7 @@ export function amountField(
   doc: FieldDoc
 ): z.ZodType<number | null> {
   const form = `a whole number (${unit}) from ${limits.min} to ${limits.max}`
-  return numeric(byDefault, whole(limits), form, doc, { unit })
+  return numeric(byDefault, whole(limits), form, doc, { unit }, limits)
 }
 
 /** A number that stands for something. Null: not set. */
@@ -140,10 +153,17 @@ function numeric(
   inner: z.ZodType<number>,
   form: string,
   doc: FieldDoc,
-  more: Pick<FieldFacts, 'unit' | 'codes'>
+  more: Pick<FieldFacts, 'unit' | 'codes'>,
+  limits?: Limits
 ): z.ZodType<number | null> {
   const write = (value: number | null) => (value === null ? '' : String(value))
-  const wording = { word: 'number', form, read: numberFromText, write }
+  const wording = {
+    word: 'number',
+    form,
+    read: numberFromText,
+    write,
+    ...(limits === undefined ? {} : { limits: limitTexts(limits, String) })
+  }
   // What has a default is not unset by writing null: that would be a second word for it.
   const schema = field<number | null>(byDefault === null ? inner.nullable() : inner, wording, byDefault, doc)
   return schema.meta({ ...schema.meta(), ...more })
@@ -153,7 +173,13 @@ export function bytesField(byDefault: Bytes, limits: Limits, doc: FieldDoc): z.Z
   const form = `a size like 10GiB or 500MB, from ${bytesToText(limits.min)} to ${bytesToText(limits.max)}`
   return field<Bytes>(
     whole(limits),
-    { word: 'size', form, read: bytesFromText, write: bytesToText },
+    {
+      word: 'size',
+      form,
+      read: bytesFromText,
+      write: bytesToText,
+      limits: limitTexts(limits, bytesToText)
+    },
     byDefault,
     doc
   )
@@ -167,7 +193,13 @@ export function rateField(
   const form = `bytes a second, like 500KB or 2MiB, from ${bytesToText(limits.min)} to ${bytesToText(limits.max)}`
   return field<BytesPerSecond>(
     whole(limits),
-    { word: 'rate', form, read: bytesFromText, write: (rate: number) => bytesToText(rate) },
+    {
+      word: 'rate',
+      form,
+      read: bytesFromText,
+      write: (rate: number) => bytesToText(rate),
+      limits: limitTexts(limits, bytesToText)
+    },
     byDefault,
     doc
   )
@@ -177,7 +209,13 @@ export function millisField(byDefault: Millis, limits: Limits, doc: FieldDoc): z
   const form = `a time like 30s or 1h30m, from ${millisToText(limits.min)} to ${millisToText(limits.max)}`
   return field<Millis>(
     whole(limits),
-    { word: 'time', form, read: millisFromText, write: millisToText },
+    {
+      word: 'time',
+      form,
+      read: millisFromText,
+      write: millisToText,
+      limits: limitTexts(limits, millisToText)
+    },
     byDefault,
     doc
   )

@@ -3,11 +3,33 @@ import { GiB } from '../units.ts'
 import type { HostFacts, Measured } from './host-facts.ts'
 import type { WholePolicy } from './policy.ts'
 
+/** Why not, as a word for programs: pages say each in the language of who reads. */
+export type VerdictCode =
+  | 'mode-shares-nothing'
+  | 'little-memory'
+  | 'small-disk'
+  | 'on-vpn'
+  | 'no-upload-slots'
+  | 'on-battery'
+  | 'low-battery'
+  | 'metered'
+  | 'far-cap-reached'
+
+export interface VerdictReason {
+  readonly code: VerdictCode
+  readonly params: Readonly<Record<string, number>>
+}
+
 export interface Verdict {
   readonly allowed: boolean
   /** Empty when it is allowed. */
   readonly why: string
+  /** What `why` says. Null when it is allowed. */
+  readonly reason: VerdictReason | null
 }
+
+/** Both together, flat, for the params of what is said because of it. */
+export type VerdictParams = Readonly<Record<string, string | number>> & { readonly why: string }
 
 export interface Peers {
   readonly scope: 'nobody' | 'site' | 'group'
@@ -17,8 +39,16 @@ export interface Peers {
   readonly within: 'all' | 'subnet' | 'link'
 }
 
-export const yes: Verdict = { allowed: true, why: '' }
-const no = (why: string): Verdict => ({ allowed: false, why })
+export const yes: Verdict = { allowed: true, why: '', reason: null }
+const no = (code: VerdictCode, params: VerdictReason['params'], why: string): Verdict => ({
+  allowed: false,
+  why,
+  reason: { code, params }
+})
+
+export function paramsOf({ why, reason }: Pick<Verdict, 'why' | 'reason'>): VerdictParams {
+  return { why, ...(reason === null ? {} : { reason: reason.code, ...reason.params }) }
+}
 
 /** DODownloadMode, in numbers as Windows has them. */
 export const modes = { httpOnly: 0, lan: 1, group: 2, internet: 3, simple: 99, bypass: 100 } as const
@@ -37,24 +67,32 @@ export function isOnVpn({ DOVpnKeywords }: WholePolicy, { vpn, adapters }: HostF
 export function mayPeer(policy: WholePolicy, host: HostFacts): Verdict {
   switch (policy.DODownloadMode) {
     case modes.httpOnly:
-      return no('DODownloadMode is 0 (HTTP only)')
+      return no('mode-shares-nothing', { mode: modes.httpOnly }, 'DODownloadMode is 0 (HTTP only)')
     case modes.simple:
-      return no('DODownloadMode is 99 (Simple)')
+      return no('mode-shares-nothing', { mode: modes.simple }, 'DODownloadMode is 99 (Simple)')
     case modes.bypass:
-      return no('DODownloadMode is 100 (Bypass)')
+      return no('mode-shares-nothing', { mode: modes.bypass }, 'DODownloadMode is 100 (Bypass)')
   }
   // Firmware and graphics take their part of what the machine was sold with.
   const ramGigabytes = host.ramBytes === null ? Infinity : Math.ceil(host.ramBytes / GiB)
   const { DOMinRAMAllowedToPeer: ram, DOMinDiskSizeAllowedToPeer: disk } = policy
   if (ramGigabytes < ram)
-    return no(`the machine has ${ramGigabytes} GB of memory, and DOMinRAMAllowedToPeer asks for ${ram} GB`)
+    return no(
+      'little-memory',
+      { has: ramGigabytes, least: ram },
+      `the machine has ${ramGigabytes} GB of memory, and DOMinRAMAllowedToPeer asks for ${ram} GB`
+    )
   if (host.diskBytes !== null && host.diskBytes < disk * diskGigabyte) {
     const has = Math.floor(host.diskBytes / diskGigabyte)
-    return no(`the cache's volume has ${has} GB, and DOMinDiskSizeAllowedToPeer asks for ${disk} GB`)
+    return no(
+      'small-disk',
+      { has, least: disk },
+      `the cache's volume has ${has} GB, and DOMinDiskSizeAllowedToPeer asks for ${disk} GB`
+    )
   }
   const isLocal = policy.DORestrictPeerSelectionBy === restrictions.localDiscovery
   if (isOnVpn(policy, host) && policy.DOAllowVPNPeerCaching !== 1 && !isLocal)
-    return no('the machine is connected by VPN, and DOAllowVPNPeerCaching is 0')
+    return no('on-vpn', {}, 'the machine is connected by VPN, and DOAllowVPNPeerCaching is 0')
   return yes
 }
 
@@ -62,14 +100,17 @@ export function mayUpload(policy: WholePolicy, host: HostFacts): Verdict {
   const { uploadSlots, uploadOnMetered, DOMinBatteryPercentageAllowedToUpload: least } = policy
   const peering = mayPeer(policy, host)
   if (!peering.allowed) return peering
-  if (uploadSlots === 0) return no('uploadSlots is 0')
+  if (uploadSlots === 0) return no('no-upload-slots', {}, 'uploadSlots is 0')
   if (host.onBattery && least === 0)
-    return no('the machine is on battery, and DOMinBatteryPercentageAllowedToUpload is 0')
+    return no('on-battery', {}, 'the machine is on battery, and DOMinBatteryPercentageAllowedToUpload is 0')
   if (host.onBattery && host.batteryPercent !== null && host.batteryPercent < least)
     return no(
+      'low-battery',
+      { has: host.batteryPercent, least },
       `the battery is at ${host.batteryPercent} %, and DOMinBatteryPercentageAllowedToUpload asks for ${least} %`
     )
-  if (host.metered && !uploadOnMetered) return no('the connection is metered, and uploadOnMetered is off')
+  if (host.metered && !uploadOnMetered)
+    return no('metered', {}, 'the connection is metered, and uploadOnMetered is off')
   return yes
 }
 
@@ -80,7 +121,11 @@ export function mayUploadFar(policy: WholePolicy, host: HostFacts, measured: Mea
   const cap = policy.DOMonthlyUploadDataCap
   return measured.farUploadBytesThisMonth < cap * GiB
     ? yes
-    : no(`other sites were given the ${cap} GB of DOMonthlyUploadDataCap this month`)
+    : no(
+        'far-cap-reached',
+        { cap },
+        `other sites were given the ${cap} GB of DOMonthlyUploadDataCap this month`
+      )
 }
 
 export function peersOf(policy: WholePolicy, host: HostFacts): Peers {

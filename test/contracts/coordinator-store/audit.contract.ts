@@ -16,6 +16,7 @@ const ticket = {
   site: 'hq',
   role: 'agent' as const,
   group: null,
+  placedBy: 'name' as const,
   usesMax: 1,
   createdAt: 1,
   expiresAt: 2

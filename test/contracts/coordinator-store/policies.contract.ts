@@ -53,7 +53,7 @@ export const policiesContract: StoreContract = harness => {
     expect(await store().change(second, 1, 1002)).toBe(true)
     expect(await rival.change(first, 1, 1003)).toBe(false)
     const { number, scopes } = await rival.policies()
-    expect(scopes).toEqual([{ policy: second, revision: 2 }])
+    expect(scopes).toEqual([{ policy: second, revision: 2, newest: null }])
     expect(number).toBeGreaterThanOrEqual(1002)
     await vi.waitFor(() => {
       expect(heard.mock.calls.filter(([payload]) => payload === 'fleet')).toHaveLength(2)

@@ -136,14 +136,23 @@ export const seriesContract: StoreContract = harness => {
       revokedAt: null
     } as const
     for (const agent of ['a', 'b', 'c', 'd'])
-      await agents.putAgent({ ...record, agent, site: agent === 'd' ? 'far' : 's' })
+      await agents.putAgent({
+        ...record,
+        agent,
+        site: agent === 'd' ? 'far' : 's',
+        enrolledAt: agent === 'b' ? 9 : 1
+      })
     await store().takeReports([told('b', [], { problems: ['low-disk'] })], new Map(), start)
     await agents.decommission('c', 9)
     const queries = fleetQueries(harness.database)
     const find = async (filter: object) =>
       (await queries.find({ count: 9, onlineSince: 0, ...filter })).map(({ agent }) => agent)
     expect(await find({})).toEqual(['a', 'b', 'd'])
-    expect(await find({ count: 1, after: 'a' })).toEqual(['b'])
+    expect(await find({ count: 1, after: { agent: 'a', enrolledAt: 1 } })).toEqual(['b'])
+    const newest = { sort: 'newest', count: 2 }
+    expect(await find(newest)).toEqual(['b', 'a'])
+    expect(await find({ ...newest, after: { agent: 'b', enrolledAt: 9 } })).toEqual(['a', 'd'])
+    expect(await find({ ...newest, after: { agent: 'a', enrolledAt: 1 } })).toEqual(['d'])
     expect(await find({ search: 'host-B' })).toEqual(['b'])
     expect(await find({ search: '%' })).toEqual([])
     expect(await find({ problem: 'low-disk' })).toEqual(['b'])

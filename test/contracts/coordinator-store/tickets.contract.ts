@@ -10,6 +10,7 @@ const ticket: TicketRecord = {
   site: 'office',
   role: 'agent',
   group: null,
+  placedBy: 'name',
   usesMax: 2,
   createdAt: 1,
   expiresAt: 100

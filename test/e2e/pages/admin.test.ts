@@ -18,6 +18,7 @@ import { visit, type Session } from './browser.ts'
 import { describeInBrowser } from './in-browser.ts'
 import { looksWell } from './looks.ts'
 import { joinAndTell } from './made-agent.ts'
+import { englishIn } from './other-words.ts'
 import { addressOf, password, sessionsOf, signedOut, signIn, untilSignedIn } from './signing-in.ts'
 
 const house = openHouse()
@@ -72,6 +73,44 @@ describeInBrowser("an admin's work on the coordinator's page", browser => {
       }
     })
   })
+
+  test(
+    'says all of it in Chinese, policies and what they would do to the fleet too',
+    async () => {
+      await visit(
+        browser(),
+        `${addressOf(coordinator)}#/fleet`,
+        async page => {
+          await page.locator('html[lang=zh-Hans]').waitFor()
+          for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+            const name = (await link.textContent()) ?? ''
+            await link.click()
+            await page.getByRole('heading', { level: 1, name }).waitFor()
+            await page.getByText('加载中…').first().waitFor({ state: 'detached' })
+            expect(await englishIn(page), name).toEqual([])
+            await looksWell(page, `coordinator-zh-${new URL(page.url()).hash}`)
+          }
+          await page.goto(`${addressOf(coordinator)}#/policy/fleet`)
+          await page.getByText('最大缓存大小（百分比）').waitFor({ state: 'attached' })
+          expect(await englishIn(page)).toEqual([])
+          await page.getByRole('searchbox').fill('下载模式')
+          await page.getByRole('combobox', { name: 'DODownloadMode' }).selectOption('0')
+          await page.getByRole('button', { name: '检查并保存' }).click()
+          await page
+            .getByText(/站点 berlin 将无法共享：DODownloadMode 为 0，不与其他计算机共享（\d 个代理）/)
+            .waitFor()
+          await looksWell(page, 'coordinator-zh-review')
+          await page.keyboard.press('Escape')
+          await page.getByRole('searchbox').fill('')
+          await page.getByText('磁盘缓存').click()
+          await looksWell(page, 'coordinator-zh-policy')
+        },
+        { session: admin, language: 'zh-CN', expects: [refused] }
+      )
+      // Each view in both looks and both widths.
+    },
+    3 * minuteMs
+  )
 
   test('sets a policy after a dry run, and a real agent has it when its rollout is over', async () => {
     await asAdmin(

@@ -1,8 +1,9 @@
 /** The agent's page as the user of a machine and the helpdesk see it: what goes on, live, and nothing for strangers. */
 import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { KiB, MiB } from '@starling/shared/units.ts'
+import { KiB, MiB, minuteMs } from '@starling/shared/units.ts'
 import { routes } from '@starling/agent/page/routes.ts'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -15,6 +16,7 @@ import { foreignHost, visit } from './browser.ts'
 import { describeInBrowser } from './in-browser.ts'
 import { attackFrom, openForeignPage } from './foreign-page.ts'
 import { looksWell } from './looks.ts'
+import { englishIn } from './other-words.ts'
 
 const house = openHouse()
 /** Bytes of a real download, on a loaded machine. */
@@ -64,11 +66,22 @@ describeInBrowser("the agent's page", browser => {
       await expect.poll(percent, patience).toBeGreaterThan(before)
       await card.getByRole('img', { name: /^Chunks of update\.cab: .*Origin \d+%/ }).waitFor()
       await card.getByText('This machine fetches from the origin').waitFor()
+      const slider = card.getByRole('slider')
+      await slider.focus()
+      await page.keyboard.press('ArrowRight')
+      await card.getByText('Chunk 1: Origin').waitFor()
+      origin.put('/second.cab', seededContent('second', 8 * MiB))
+      const other = download(first.proxy, `${origin.url}/second.cab`)
+      const secondCard = page.getByRole('listitem', { name: 'second.cab' })
+      await secondCard.getByRole('button', { name: 'Chunks, and why' }).click()
+      await secondCard.getByRole('img', { name: /^Chunks of second\.cab/ }).waitFor()
+      await card.getByRole('img', { name: /^Chunks of update\.cab/ }).waitFor()
       // What goes on is not to stop before it has been looked at, nor to take longer.
       origin.setRate(64 * KiB)
       await looksWell(page, 'agent-download')
       origin.setRate(null)
       expect((await done).bytes).toBe(length)
+      await other
       await card.waitFor({ state: 'detached' })
       await page
         .getByRole('listitem')
@@ -89,6 +102,7 @@ describeInBrowser("the agent's page", browser => {
       await go(page, 'Peers')
       await page
         .getByRole('row')
+        .filter({ hasText: hostname().split('.')[0]! })
         .filter({ hasText: first.id.slice(-8) })
         .getByText(/[\d.]+ MiB/)
         .first()
@@ -103,11 +117,23 @@ describeInBrowser("the agent's page", browser => {
       await go(page, 'Savings')
       await page.getByText('From PCs on your local network').first().waitFor()
       await looksWell(page, 'agent-savings')
+      await page.getByRole('button', { name: 'Show as table' }).click()
+      const times = page.getByRole('columnheader', { name: 'Time' })
+      await times.waitFor()
+      await page
+        .getByRole('cell', { name: /[1-9].* MiB/ })
+        .first()
+        .waitFor()
+      await looksWell(page, 'agent-savings-table')
+      await page.getByRole('button', { name: 'Show as chart' }).click()
+      await times.waitFor({ state: 'detached' })
       await go(page, 'Cache')
       await rowOf(page, 'update.cab').waitFor()
       await page.getByRole('searchbox').fill('no such file')
       await page.getByText('Nothing matches').waitFor()
       await page.getByRole('searchbox').fill('update')
+      await rowOf(page, 'update.cab').getByText('1 of 1 peer').waitFor()
+      await page.getByRole('combobox', { name: 'Order' }).selectOption({ label: 'oldest first' })
       await rowOf(page, 'update.cab').waitFor()
       await looksWell(page, 'agent-cache')
       await go(page, 'Health')
@@ -159,6 +185,28 @@ describeInBrowser("the agent's page", browser => {
     )
   })
 
+  test('shows the token to what needs it, and to nothing else', async () => {
+    await visit(browser(), `${second.page}/#/policy`, async page => {
+      const shownTo = new Set<string>()
+      const asked = new Set<string>()
+      page.on('request', request => {
+        const { pathname } = new URL(request.url())
+        asked.add(pathname)
+        if (request.headers()['authorization'] !== undefined) shownTo.add(pathname)
+      })
+      await page.getByLabel(/paste the token/).fill(tokenOf(second))
+      await page.getByRole('button', { name: 'Unlock' }).click()
+      await page.getByRole('button', { name: 'Lock' }).waitFor()
+      const answers = ['/history', '/peer-info', '/cache', '/health', '/policy', '/log']
+      for (const place of ['Savings', 'Peers', 'Cache', 'Health', 'Policy', 'Log', 'Now'])
+        await go(page, place)
+      await expect.poll(() => answers.filter(path => !asked.has(`/api/v1${path}`)), patience).toEqual([])
+      const needing = new Set(routes.filter(({ change }) => change).map(({ path }) => path))
+      expect([...shownTo].filter(path => !needing.has(path))).toEqual([])
+      expect([...shownTo]).toEqual(expect.arrayContaining(['/api/v1/policy', '/api/v1/log']))
+    })
+  })
+
   test('shows what origins call their files as text', async () => {
     const names = ['/<svg onload=alert(1)>.cab', "/'<b onclick=alert(2)>.cab"]
     await visit(browser(), `${second.page}/#/cache`, async page => {
@@ -192,18 +240,29 @@ describeInBrowser("the agent's page", browser => {
     )
   })
 
-  test('speaks Chinese to a Chinese browser', async () => {
-    await visit(
-      browser(),
-      `${second.page}/`,
-      async page => {
-        await page.locator('html[lang=zh-Hans]').waitFor()
-        await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
-        await looksWell(page, 'agent-now-zh')
-      },
-      { language: 'zh-CN' }
-    )
-  })
+  test(
+    'speaks Chinese to a Chinese browser',
+    async () => {
+      await visit(
+        browser(),
+        `${second.page}/`,
+        async page => {
+          await page.locator('html[lang=zh-Hans]').waitFor()
+          await page.getByRole('listitem').filter({ hasText: 'update.cab' }).waitFor()
+          for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+            const name = (await link.textContent()) ?? ''
+            await link.click()
+            await page.locator('main h2').first().waitFor()
+            expect(await englishIn(page), name).toEqual([])
+            await looksWell(page, `agent-zh-${new URL(page.url()).hash}`)
+          }
+        },
+        { language: 'zh-CN' }
+      )
+      // Each view in both looks and both widths.
+    },
+    3 * minuteMs
+  )
 
   test('changes nothing for a page that does not show the token', async () => {
     const [transfer] = await first.transfers()

@@ -1,6 +1,6 @@
 /** An answer of the agent that is asked for again and again while somebody looks, and not otherwise. */
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import type { Millis } from '@starling/shared/units.ts'
 import { Refused, ask } from './agent-api.ts'
 import { useUnlock } from './unlock.tsx'
@@ -24,10 +24,11 @@ export function useAsked<Answer>(
   token: string | null = null
 ): Asked<Answer> {
   const { lock } = useUnlock()
-  const [found, setFound] = useState<{ path: string | null; value: Answer | null; problem: string | null }>({
+  const refusal = useRefusal()
+  const [found, setFound] = useState<{ path: string | null; value: Answer | null; error: unknown }>({
     path,
     value: null,
-    problem: null
+    error: null
   })
   const [round, setRound] = useState(0)
   useEffect(() => {
@@ -39,12 +40,12 @@ export function useAsked<Answer>(
       isLooking = true
       try {
         const value = await ask<Answer>(path, { token, signal: gone.signal })
-        setFound({ path, value, problem: null })
+        setFound({ path, value, error: null })
       } catch (error) {
         if (gone.signal.aborted) return
         // Of an agent that was set up anew: its token is another.
         if (error instanceof Refused && error.status === 401 && token !== null) lock()
-        setFound(last => ({ path, value: last.path === path ? last.value : null, problem: messageOf(error) }))
+        setFound(last => ({ path, value: last.path === path ? last.value : null, error }))
       }
       isLooking = false
       if (!gone.signal.aborted && !document.hidden) timer = setTimeout(() => void look(), everyMs)
@@ -63,5 +64,6 @@ export function useAsked<Answer>(
   }, [path, everyMs, token, lock, round])
   const again = useCallback(() => setRound(count => count + 1), [])
   const isOfThis = found.path === path
-  return { value: isOfThis ? found.value : null, problem: isOfThis ? found.problem : null, again }
+  const problem = isOfThis && found.error !== null ? refusal(found.error) : null
+  return { value: isOfThis ? found.value : null, problem, again }
 }

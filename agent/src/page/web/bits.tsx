@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { safeText } from '@starling/shared/web/names.ts'
 import type { Values } from '@starling/shared/web/i18n.ts'
+import { useSaid, withReason } from '@starling/shared/web/said.ts'
 import type { Asked } from './asked.ts'
 import { useText } from './words.ts'
 
@@ -30,6 +31,7 @@ export function fieldOf(form: HTMLFormElement, name: string): string {
 /** Params of a reason or a check as words: what they are is said by how their names end. */
 export function useWordsOf(): (params: object) => Values {
   const { t, format } = useText()
+  const said = useSaid()
   const numberOf = (name: string, value: number): string | number => {
     if (/(^ms|Ms)$/.test(name))
       return value < 1000 ? t('peers.ms', { ms: Math.round(value) }) : format.span(value)
@@ -38,11 +40,14 @@ export function useWordsOf(): (params: object) => Values {
     return Math.abs(value)
   }
   return params =>
-    Object.fromEntries(
-      Object.entries(params as Readonly<Record<string, unknown>>).map(([name, value]) => [
-        name,
-        typeof value === 'number' ? numberOf(name, value) : safeText(String(value))
-      ])
+    withReason(
+      said,
+      Object.fromEntries(
+        Object.entries(params as Readonly<Record<string, unknown>>).map(([name, value]) => [
+          name,
+          typeof value === 'number' ? numberOf(name, value) : safeText(String(value))
+        ])
+      )
     )
 }
 

@@ -1,5 +1,5 @@
 /** Unlocked: check all that is kept against its digests, and purge a URL from the whole site. */
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { nameOf, safeText } from '@starling/shared/web/names.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { PurgeResult, VerifyResult } from '../../ports.ts'
@@ -38,6 +38,7 @@ type VerifyLine = VerifyResult | { readonly done: true } | { readonly error: { r
 
 function Verify({ token, changed }: Care) {
   const { t, format } = useText()
+  const refusal = useRefusal()
   const [verified, setVerified] = useState<Verified | null>(null)
   const stop = useRef<AbortController | null>(null)
   useEffect(() => () => stop.current?.abort(), [])
@@ -66,7 +67,7 @@ function Verify({ token, changed }: Care) {
       }
     } catch (error) {
       if (control.signal.aborted) return
-      setVerified({ ...so, state: 'failed', problem: messageOf(error) })
+      setVerified({ ...so, state: 'failed', problem: refusal(error) })
     }
     changed()
   }
@@ -99,6 +100,7 @@ function Verify({ token, changed }: Care) {
 
 function Purge({ token, changed }: Care) {
   const { t } = useText()
+  const refusal = useRefusal()
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly text: string } | null>(null)
   const purge = async (form: HTMLFormElement) => {
     setOutcome(null)
@@ -112,7 +114,7 @@ function Purge({ token, changed }: Care) {
       setOutcome({ good: true, text: `${t('purge.forgotten', { count: result.forgotten })} ${told}` })
       form.reset()
     } catch (error) {
-      setOutcome({ good: false, text: safeText(messageOf(error)) })
+      setOutcome({ good: false, text: refusal(error) })
     }
     changed()
   }

@@ -1,12 +1,12 @@
 /** What is kept here: how much, how old, how rare nearby, what is pinned; and, unlocked, what one can do about it. */
 import { hostOf, nameOf, safeText } from '@starling/shared/web/names.ts'
 import { LongTable, type Column } from '@starling/shared/web/long-table.tsx'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useMemo, useState } from 'preact/hooks'
 import type { StoreUsage } from '../../ports.ts'
-import type { PeerInfoView } from '../../views.ts'
+import type { CopiesView } from '../../views.ts'
 import { ask } from './agent-api.ts'
-import { useAsked, type Asked } from './asked.ts'
+import { useAsked } from './asked.ts'
 import { Box, Switch } from '@starling/shared/web/box.tsx'
 import { Answered } from './bits.tsx'
 import { CacheCare } from './cache-care.tsx'
@@ -19,14 +19,17 @@ import { useText, type Key } from './words.ts'
 interface CacheAnswer {
   readonly store: StoreUsage
   readonly transfers: readonly Transfer[]
+  /** Connected now. */
+  readonly peers: number
+  readonly copies: Readonly<Record<string, CopiesView>>
 }
 
 const shows = ['all', 'pinned', 'partial'] as const
 type Show = (typeof shows)[number]
-const orders = ['used', 'size', 'rare', 'name'] as const
+const orders = ['used', 'newest', 'oldest', 'size', 'rare', 'name'] as const
 type Order = (typeof orders)[number]
 
-export function CacheView({ peers }: { readonly peers: Asked<PeerInfoView> }) {
+export function CacheView() {
   const { t } = useText()
   const asked = useAsked<CacheAnswer>('/api/v1/cache', 5000)
   return (
@@ -35,7 +38,7 @@ export function CacheView({ peers }: { readonly peers: Asked<PeerInfoView> }) {
         {cache => (
           <>
             <Room store={cache.store} />
-            <Contents cache={cache} peers={peers.value} changed={asked.again} />
+            <Contents cache={cache} changed={asked.again} />
           </>
         )}
       </Answered>
@@ -76,23 +79,22 @@ function Room({ store }: { readonly store: StoreUsage }) {
   )
 }
 
-function Contents(props: {
-  readonly cache: CacheAnswer
-  readonly peers: PeerInfoView | null
-  readonly changed: () => void
-}) {
+function Contents(props: { readonly cache: CacheAnswer; readonly changed: () => void }) {
   const { t, format } = useText()
+  const refusal = useRefusal()
   const { token } = useUnlock()
   const [search, setSearch] = useState('')
   const [show, setShow] = useState<Show>('all')
   const [order, setOrder] = useState<Order>('used')
   const [problem, setProblem] = useState<string | null>(null)
   const isNarrow = useNarrow()
-  const copies = useMemo(() => copiesOf(props.peers), [props.peers])
-  const { transfers } = props.cache
+  const { transfers, copies, peers } = props.cache
   const rows = useMemo(() => {
     const wanted = search.trim().toLowerCase()
-    const copiesAt = (one: Transfer) => copies.get(one.transfer) ?? 0
+    // What nobody has told of may be rare or not: it comes after what is known to be.
+    const copiesAt = (one: Transfer) => copies[one.transfer]?.whole ?? Number.MAX_SAFE_INTEGER
+    // What is not complete has no age yet: it comes last either way.
+    const age = (one: Transfer, missing: number) => one.completedAt ?? missing
     return transfers
       .filter(one => one.key.toLowerCase().includes(wanted))
       .filter(one => show === 'all' || (show === 'pinned' ? one.pinned : !one.complete))
@@ -100,6 +102,8 @@ function Contents(props: {
         (one, other) =>
           ({
             used: other.lastUsedAt - one.lastUsedAt,
+            newest: age(other, 0) - age(one, 0),
+            oldest: age(one, Number.MAX_SAFE_INTEGER) - age(other, Number.MAX_SAFE_INTEGER),
             size: other.length - one.length,
             rare: copiesAt(one) - copiesAt(other),
             name: nameOf(one.key).localeCompare(nameOf(other.key))
@@ -114,13 +118,19 @@ function Contents(props: {
         token
       })
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     props.changed()
   }
   const now = Date.now()
-  const copiesText = (one: Transfer) =>
-    props.peers === null ? '–' : format.count(copies.get(one.transfer) ?? 0)
+  const copiesText = (one: Transfer) => {
+    const known = copies[one.transfer]
+    return known === undefined
+      ? t('cache.copiesUnknown')
+      : t('cache.copiesOfPeers', { whole: known.whole, peers })
+  }
+  const ageText = (one: Transfer) =>
+    one.completedAt === null ? '–' : format.ago(Math.max(0, now - one.completedAt))
   const agoText = (one: Transfer) => format.ago(Math.max(0, now - one.lastUsedAt))
   const nameCell = (one: Transfer) => (
     <span title={safeText(one.key)}>
@@ -156,8 +166,12 @@ function Contents(props: {
         <>
           {nameCell(one)}
           <span class="host">
-            {format.bytes(one.length)} · {format.share(one.keptBytes, one.length)} ·{' '}
-            {t('cache.copiesOf', { count: copies.get(one.transfer) ?? 0 })} · {agoText(one)}
+            {format.bytes(one.length)} · {format.share(one.keptBytes, one.length)} · {t('cache.copies')}:{' '}
+            {copiesText(one)}
+          </span>
+          <span class="host">
+            {one.completedAt !== null && `${t('cache.completeSince', { age: ageText(one) })} · `}
+            {t('cache.usedSince', { age: agoText(one) })}
           </span>
           {token !== null && deeds(one)}
         </>
@@ -174,7 +188,15 @@ function Contents(props: {
       cell: one => format.share(one.keptBytes, one.length)
     },
     { name: t('cache.copies'), width: '7rem', numeric: true, cell: copiesText },
-    { name: t('cache.lastUsed'), width: '8rem', numeric: true, cell: agoText },
+    {
+      name: t('cache.age'),
+      width: '7rem',
+      numeric: true,
+      cell: one => (
+        <span title={one.completedAt === null ? '' : format.at(one.completedAt)}>{ageText(one)}</span>
+      )
+    },
+    { name: t('cache.lastUsed'), width: '7rem', numeric: true, cell: agoText },
     ...(token === null ? [] : [{ name: t('cache.do'), width: '12rem', cell: deeds }])
   ]
   return (
@@ -219,21 +241,12 @@ function Contents(props: {
               columns={isNarrow ? narrowColumns : wideColumns}
               rows={rows}
               keyOf={one => one.transfer}
-              rowHeightPx={isNarrow ? (token === null ? 76 : 118) : 56}
+              rowHeightPx={isNarrow ? (token === null ? 96 : 138) : 56}
             />
           )}
-          <p class="note">{t('cache.copiesNote')}</p>
+          <p class="note">{t('cache.copiesNote', { peers })}</p>
         </>
       )}
     </Box>
   )
-}
-
-/** How many of the connected agents have all of a content. */
-function copiesOf(peers: PeerInfoView | null): ReadonlyMap<string, number> {
-  const copies = new Map<string, number>()
-  for (const peer of peers?.peers ?? [])
-    for (const { transfer, has, of } of peer.transfers)
-      if (has === of) copies.set(transfer, (copies.get(transfer) ?? 0) + 1)
-  return copies
 }

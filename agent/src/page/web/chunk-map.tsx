@@ -3,7 +3,7 @@
  * because a thousand elements that change four times a second would cost more than the download; drawn when the screen draws and
  * not more often.
  */
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { shortId } from '@starling/shared/web/names.ts'
 import type { ChunkMap } from '../../views.ts'
 import { cellsOf, gridOf, type Grid } from './chunk-grid.ts'
@@ -20,6 +20,8 @@ export function ChunkMapShown({ map, name }: { readonly map: ChunkMap; readonly 
   latest.current = map
   const grid = useRef<Grid | null>(null)
   const colors = colorsOf(map)
+  /** The chunk that the reader asks about, with the slider or by pointing at it. */
+  const [asked, ask] = useState(0)
 
   const drawSoon = useMemo(() => {
     let frame = 0
@@ -68,16 +70,14 @@ export function ChunkMapShown({ map, name }: { readonly map: ChunkMap; readonly 
     .join(', ')
 
   const point = (event: PointerEvent) => {
-    const node = canvas.current
-    if (node === null || grid.current === null) return
+    if (grid.current === null) return
     const { cellPx, columns, chunksPerCell } = grid.current
     const cell = Math.floor(event.offsetY / cellPx) * columns + Math.floor(event.offsetX / cellPx)
     const chunk = cell * chunksPerCell
-    node.title =
-      chunk < map.chunks
-        ? t('chunks.one', { chunk: format.count(chunk), source: nameOf(sourceAt(map, chunk)) })
-        : ''
+    if (chunk >= 0 && chunk < map.chunks) ask(chunk)
   }
+  const at = Math.min(asked, map.chunks - 1)
+  const answer = t('chunks.one', { chunk: format.count(at), source: nameOf(sourceAt(map, at)) })
   return (
     <figure class="chunk-map">
       <figcaption>
@@ -89,6 +89,18 @@ export function ChunkMapShown({ map, name }: { readonly map: ChunkMap; readonly 
         aria-label={t('chunks.summary', { name, told })}
         onPointerMove={point}
       />
+      <label class="chunk-asked">
+        <span class="count">{t('chunks.look')}</span>
+        <input
+          type="range"
+          min={0}
+          max={map.chunks - 1}
+          value={at}
+          aria-valuetext={answer}
+          onInput={event => ask(event.currentTarget.valueAsNumber)}
+        />
+        <output>{answer}</output>
+      </label>
       <ul class="chunk-legend">
         {present.map(({ index, count }) => (
           <li key={index}>

@@ -1,10 +1,10 @@
 /** Each check: well, or what to do. What needs somebody comes first. `starling doctor` says the same. */
-import { safeText } from '@starling/shared/web/names.ts'
 import type { HealthCheck, HealthView as Health } from '../../views.ts'
 import { Box } from '@starling/shared/web/box.tsx'
+import { useSaid } from '@starling/shared/web/said.ts'
 import { Answered, useWordsOf } from './bits.tsx'
 import type { Asked } from './asked.ts'
-import { useText, type Key } from './words.ts'
+import { useText } from './words.ts'
 
 const order: ReadonlyArray<HealthCheck['state']> = ['bad', 'warn', 'unknown', 'ok']
 
@@ -38,11 +38,7 @@ export function HealthView({ health }: { readonly health: Asked<Health> }) {
 function Check({ check }: { readonly check: HealthCheck }) {
   const { t } = useText()
   const params = useWordsOf()(check.params)
-  // A check that this page has no words for says its own.
-  const words = (key: string, own: string) => {
-    const text = t(key as Key, params)
-    return text === key ? safeText(own) : text
-  }
+  const said = useSaid()
   return (
     <li data-state={check.state}>
       <span class="dot" data-state={check.state} aria-hidden="true" />
@@ -50,8 +46,10 @@ function Check({ check }: { readonly check: HealthCheck }) {
         <h3>
           {t(`health.name.${check.name}`)} <span class="count">{t(`health.state.${check.state}`)}</span>
         </h3>
-        <p>{words(`health.found.${check.code}`, check.text)}</p>
-        {check.advice !== null && <p class="advice">{words(`health.advice.${check.code}`, check.advice)}</p>}
+        <p>{said(`health.found.${check.code}`, params, check.text)}</p>
+        {check.advice !== null && (
+          <p class="advice">{said(`health.advice.${check.code}`, params, check.advice)}</p>
+        )}
       </div>
     </li>
   )

@@ -1,5 +1,5 @@
 /** What the agent said lately, the newest first; and a file with all that a helper needs, without names and secrets. */
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { useState } from 'preact/hooks'
 import type { LogLine } from '../../views.ts'
@@ -90,6 +90,7 @@ function fieldsOf(line: LogLine): string {
 
 function SupportBundle({ token }: { readonly token: string }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const [withNames, setWithNames] = useState(false)
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string | null>(null)
@@ -105,7 +106,7 @@ function SupportBundle({ token }: { readonly token: string }) {
       link.click()
       URL.revokeObjectURL(address)
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     setBusy(false)
   }

@@ -17,10 +17,10 @@ export function NowView(props: {
   readonly rates: RatesNow
   readonly health: HealthView | null
   readonly active: readonly Transfer[]
-  /** The one that is looked into, and where its chunks came from. */
-  readonly shown: string | null
-  readonly chunks: ChunkMap | null
-  readonly show: (transfer: string | null) => void
+  /** Those that are looked into, and where their chunks came from. */
+  readonly shown: readonly string[]
+  readonly chunks: ReadonlyMap<string, ChunkMap>
+  readonly toggle: (transfer: string) => void
 }) {
   const { t } = useText()
   const { status, active } = props
@@ -44,9 +44,9 @@ export function NowView(props: {
               key={transfer.transfer}
               transfer={transfer}
               rate={props.rates.of(transfer.transfer)}
-              open={props.shown === transfer.transfer}
-              chunks={props.chunks?.transfer === transfer.transfer ? props.chunks : null}
-              toggle={() => props.show(props.shown === transfer.transfer ? null : transfer.transfer)}
+              open={props.shown.includes(transfer.transfer)}
+              chunks={props.chunks.get(transfer.transfer) ?? null}
+              toggle={() => props.toggle(transfer.transfer)}
               self={status.id}
             />
           ))}

@@ -40,7 +40,7 @@ function Frame() {
   const place = usePlace()
   const view: View = views.find(name => name === place.path[0]) ?? 'now'
   const [status, setStatus] = useState<Status | null>(null)
-  const [chunks, setChunks] = useState<ChunkMap | null>(null)
+  const [chunks, setChunks] = useState<ReadonlyMap<string, ChunkMap>>(new Map())
   const [, tick] = useState(0)
   const rates = useRef(new Rates())
   const perSecond = rates.current.at(performance.now())
@@ -48,10 +48,15 @@ function Frame() {
     .filter(one => isUnderWay(one, perSecond))
     // A card stays where it is while its reader looks at it.
     .toSorted((one, other) => (one.key === other.key ? 0 : one.key < other.key ? -1 : 1))
-  const [shown, show] = useShown(active.map(({ transfer }) => transfer))
-  const looksAt = view === 'now' && shown !== null ? `?transfer=${shown}` : ''
-  const live = useEvents(`/api/v1/events${looksAt}`, ['status', 'chunks'], (data, name) => {
-    if (name === 'chunks') return setChunks(data as ChunkMap)
+  const [shown, toggle] = useShown(active.map(({ transfer }) => transfer))
+  const looksAt = view === 'now' ? shown.map(id => `transfer=${id}`).join('&') : ''
+  const live = useEvents(`/api/v1/events?${looksAt}`, ['status', 'chunks'], (data, name) => {
+    if (name === 'chunks') {
+      const map = data as ChunkMap
+      return setChunks(
+        old => new Map([...[...old].filter(([id]) => shown.includes(id)), [map.transfer, map] as const])
+      )
+    }
     const next = data as Status
     // An upgraded agent brings its own page.
     if (status !== null && status.version !== next.version) location.reload()
@@ -70,10 +75,7 @@ function Frame() {
     document.title = view === 'now' ? 'Starling' : `${t(`nav.${view}`)} · Starling`
   }, [view, t])
   const health = useAsked<Health>('/api/v1/health', view === 'health' ? 5000 : 30_000)
-  const peers = useAsked<PeerInfoView>(
-    view === 'peers' || view === 'cache' ? '/api/v1/peer-info' : null,
-    view === 'peers' ? 2000 : 10_000
-  )
+  const peers = useAsked<PeerInfoView>(view === 'peers' ? '/api/v1/peer-info' : null, 2000)
 
   return (
     <div class={live === 'lost' ? 'stale' : ''}>
@@ -134,7 +136,7 @@ function Frame() {
         {view === 'health' && <HealthView health={health} />}
         {view === 'policy' && <PolicyView />}
         {view === 'log' && <LogView />}
-        {view === 'cache' && <CacheView peers={peers} />}
+        {view === 'cache' && <CacheView />}
         {status !== null && view === 'now' && (
           <NowView
             status={status}
@@ -143,7 +145,7 @@ function Frame() {
             active={active}
             shown={shown}
             chunks={chunks}
-            show={show}
+            toggle={toggle}
           />
         )}
         {status !== null && view === 'savings' && <SavingsView status={status} />}

@@ -1,8 +1,10 @@
 /** The other agents: how it goes with each, who is not spoken with and why, and a picture of all of them. */
 import { nameOf, safeText, shortId } from '@starling/shared/web/names.ts'
+import { paramsOf } from '@starling/shared/policy/peering.ts'
 import type { PeerDetail, PeerInfoView } from '../../views.ts'
 import { Box } from '@starling/shared/web/box.tsx'
-import { Answered, placeText } from './bits.tsx'
+import { useSaid } from '@starling/shared/web/said.ts'
+import { Answered, placeText, useWordsOf } from './bits.tsx'
 import type { Asked } from './asked.ts'
 import type { RatesNow } from './rates.ts'
 import type { Status } from './status.ts'
@@ -15,15 +17,16 @@ export function PeersView(props: {
   readonly peers: Asked<PeerInfoView>
 }) {
   const { t } = useText()
+  const wordsOf = useWordsOf()
   return (
     <Answered asked={props.peers}>
       {info => (
         <>
           {!info.peering.allowed && (
-            <section class="notice">{t('peers.notAllowed', { why: safeText(info.peering.why) })}</section>
+            <section class="notice">{t('peers.notAllowed', wordsOf(paramsOf(info.peering)))}</section>
           )}
           {info.peering.allowed && !info.upload.allowed && (
-            <section class="notice">{t('peers.noUpload', { why: safeText(info.upload.why) })}</section>
+            <section class="notice">{t('peers.noUpload', wordsOf(paramsOf(info.upload)))}</section>
           )}
           {info.peers.length > 0 && (
             <Box title={t('peers.map')}>
@@ -80,12 +83,16 @@ function PeersTable({ info, status }: { readonly info: PeerInfoView; readonly st
           return (
             <tr key={peer.id} title={shared.join('\n')}>
               <th scope="row" title={safeText(peer.id)}>
-                <span class="id">{shortId(peer.id)}</span>{' '}
+                <PeerName peer={peer} />{' '}
                 {peer.role === 'gateway' && <span class="chip">{t('source.gateway')}</span>}{' '}
                 {peer.otherSite && (
                   <span class="chip">{t('peers.otherSite', { site: safeText(peer.site) })}</span>
                 )}
-                <span class="host">{placeText(peer.address)}</span>
+                <span class="host">
+                  {peer.name !== null && `${shortId(peer.id)} · `}
+                  {placeText(peer.address)}
+                  {peer.network !== null && ` · ${t(`peers.network.${peer.network}`)}`}
+                </span>
               </th>
               <td data-column={t('peers.state')}>
                 <StateOf peer={peer} />
@@ -115,6 +122,11 @@ function PeersTable({ info, status }: { readonly info: PeerInfoView; readonly st
   )
 }
 
+/** What it calls itself; its id where it does not say. */
+function PeerName({ peer }: { readonly peer: PeerDetail }) {
+  return peer.name === null ? <span class="id">{shortId(peer.id)}</span> : <span>{safeText(peer.name)}</span>
+}
+
 function Rate({ value }: { readonly value: number }) {
   const { format } = useText()
   return value > 0 ? <span class="host">{format.rate(value)}</span> : null
@@ -141,6 +153,7 @@ function StateOf({ peer }: { readonly peer: PeerDetail }) {
 /** Whom this agent does not speak with, and why. */
 function Away({ info }: { readonly info: PeerInfoView }) {
   const { t, format } = useText()
+  const said = useSaid()
   const refusals = Object.entries(info.refusals).filter(([, count]) => count > 0)
   if (info.banned.length === 0 && refusals.length === 0) return null
   return (
@@ -154,7 +167,7 @@ function Away({ info }: { readonly info: PeerInfoView }) {
               </span>{' '}
               {t('peers.bannedUntil', {
                 until: format.at(until),
-                reason: reason === null ? t('peers.unknownReason') : safeText(reason)
+                reason: reason === null ? t('peers.unknownReason') : said(`banned.${reason}`, {}, reason)
               })}
             </li>
           ))}
@@ -163,7 +176,9 @@ function Away({ info }: { readonly info: PeerInfoView }) {
       {refusals.length > 0 && (
         <ul class="plain">
           {refusals.map(([reason, count]) => (
-            <li key={reason}>{t('peers.refused', { reason: safeText(reason), count })}</li>
+            <li key={reason}>
+              {t('peers.refused', { reason: said(`noPeer.${reason}`, {}, reason), count })}
+            </li>
           ))}
         </ul>
       )}

@@ -1,5 +1,7 @@
 /** Policy as it is in force: each value with where it comes from, and what follows from them on this machine now. */
+import { paramsOf } from '@starling/shared/policy/peering.ts'
 import { safeText } from '@starling/shared/web/names.ts'
+import { useSaid, withReason } from '@starling/shared/web/said.ts'
 import { useState } from 'preact/hooks'
 import type { PolicyView as Policy } from '../../ports.ts'
 import { useAsked } from './asked.ts'
@@ -27,18 +29,19 @@ export function PolicyView() {
 
 function Verdicts({ policy: { effective } }: { readonly policy: Policy }) {
   const { t } = useText()
+  const said = useSaid()
   const { peering, upload, uploadToOtherSites, keeps, asksForPeers, cacheHosts } = effective
   const verdicts = [
-    ['peering', peering.allowed, peering.why],
-    ['upload', upload.allowed, upload.why],
-    ['uploadFar', uploadToOtherSites.allowed, uploadToOtherSites.why],
-    ['keeps', keeps, ''],
-    ['asks', asksForPeers, '']
+    ['peering', peering.allowed, peering],
+    ['upload', upload.allowed, upload],
+    ['uploadFar', uploadToOtherSites.allowed, uploadToOtherSites],
+    ['keeps', keeps, null],
+    ['asks', asksForPeers, null]
   ] as const
   return (
     <Box title={t('policy.follows')}>
       <ul class="checks few">
-        {verdicts.map(([name, allowed, why]) => (
+        {verdicts.map(([name, allowed, verdict]) => (
           <li key={name} data-state={allowed ? 'ok' : 'unknown'}>
             <span class="dot" data-state={allowed ? 'ok' : 'unknown'} aria-hidden="true" />
             <div>
@@ -46,7 +49,7 @@ function Verdicts({ policy: { effective } }: { readonly policy: Policy }) {
                 {t(`policy.verdict.${name}`)}{' '}
                 <span class="count">{t(allowed ? 'policy.yes' : 'policy.no')}</span>
               </h3>
-              {why !== '' && <p>{safeText(why)}</p>}
+              {verdict !== null && !allowed && <p>{withReason(said, paramsOf(verdict))['why']}</p>}
             </div>
           </li>
         ))}
@@ -54,7 +57,14 @@ function Verdicts({ policy: { effective } }: { readonly policy: Policy }) {
           <span class="dot" data-state={cacheHosts.hosts.length > 0 ? 'ok' : 'unknown'} aria-hidden="true" />
           <div>
             <h3>{t('policy.cacheHosts')}</h3>
-            <p>{safeText([cacheHosts.hosts.join(', '), cacheHosts.why].filter(Boolean).join(' · '))}</p>
+            <p>
+              {[
+                safeText(cacheHosts.hosts.join(', ')),
+                said(`cacheHosts.${cacheHosts.source}`, {}, cacheHosts.why)
+              ]
+                .filter(Boolean)
+                .join(' · ')}
+            </p>
           </div>
         </li>
       </ul>

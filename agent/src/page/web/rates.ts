@@ -16,6 +16,10 @@ const lan = 'lan'
 const origin = 'origin'
 const given = 'given'
 
+function receivedOf({ bytes }: TransferView): number {
+  return bytes.fromPeers + bytes.fromGateway + bytes.fromUpstream
+}
+
 /** What moves: bytes that arrive, or, once all are here, bytes that leave to programs; and those of the whole agent. */
 function sampleOf({ transfers, totals }: Moving, at: number): Sample {
   return {
@@ -25,7 +29,8 @@ function sampleOf({ transfers, totals }: Moving, at: number): Sample {
         transfer =>
           [
             transfer.transfer as string,
-            transfer.complete ? transfer.bytes.toClients : transfer.keptBytes
+            // What came, and not what was kept of it: a full disk keeps nothing of what flows past.
+            transfer.complete ? transfer.bytes.toClients : receivedOf(transfer)
           ] as const
       ),
       [lan, totals.fromPeers + totals.fromGateway],
@@ -59,10 +64,12 @@ export class Rates {
 
   /** The end is now and not the last event, so a stall brings the rate down. */
   at(now: number): RatesNow {
-    const first = this.#samples.find(sample => sample.at >= now - rateWindowMs)
+    const recent = this.#samples.filter(sample => sample.at >= now - rateWindowMs)
     const last = this.#samples.at(-1)
     const of = (key: string): number => {
       const bytes = last?.bytes.get(key)
+      // Of what began within this time, since it was first seen.
+      const first = recent.find(sample => sample.bytes.has(key))
       if (first === undefined || bytes === undefined) return 0
       const seconds = Math.max(0.25, (now - first.at) / 1000)
       return Math.max(0, bytes - (first.bytes.get(key) ?? bytes)) / seconds

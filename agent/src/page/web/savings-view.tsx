@@ -119,6 +119,7 @@ function OverTime({ history }: { readonly history: HistoryView }) {
           stacked
           summary={t('history.told', { span: t(`history.${span}`), bytes: format.bytes(whole) })}
           write={format.bytes}
+          words={{ asTable: t('chart.asTable'), asChart: t('chart.asChart'), time: t('chart.time') }}
         />
       )}
     </Box>

@@ -6,8 +6,16 @@ export type Status = AgentStatus & { readonly transfersTotal: number }
 export type Transfer = TransferView
 export type Peer = PeerView
 
-/** The bytes of a transfer that are here, by where they came from. */
-export function sourcesOf({ bytes, keptBytes }: Pick<Transfer, 'bytes' | 'keptBytes'>): BytesBySource {
+/** How much of it has come: what is kept, or, of what is not kept, what has gone by. */
+export function cameOf({ bytes, keptBytes, length, passesThrough }: Transfer): number {
+  if (!passesThrough) return keptBytes
+  return Math.min(length, Math.max(keptBytes, bytes.fromPeers + bytes.fromGateway + bytes.fromUpstream))
+}
+
+/** The same by where it came from. */
+export function sourcesOf(transfer: Transfer): BytesBySource {
+  const { bytes } = transfer
+  const keptBytes = cameOf(transfer)
   const received = bytes.fromPeers + bytes.fromGateway + bytes.fromUpstream
   // Received can be more than kept (duplicates); the bar then shows the proportions of what is kept.
   const scale = received > keptBytes && received > 0 ? keptBytes / received : 1

@@ -1,5 +1,5 @@
 /** A button that asks before it does what cannot be undone: in a dialog that Escape closes; a refusal stays there to be read. */
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useText } from './words.ts'
@@ -13,6 +13,7 @@ export function Sure(props: {
   readonly act: () => Promise<void>
 }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const dialog = useRef<HTMLDialogElement>(null)
   const [open, setOpen] = useState(false)
   const [problem, setProblem] = useState<string | null>(null)
@@ -27,7 +28,7 @@ export function Sure(props: {
       await props.act()
       dialog.current?.close()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     setBusy(false)
   }

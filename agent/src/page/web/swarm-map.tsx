@@ -2,7 +2,7 @@
  * A picture of who gives what to whom: this machine in the middle, the others round it, lines as thick as what moves. The table
  * beside it has the same in words, so a screen reader hears only how many there are.
  */
-import { shortId } from '@starling/shared/web/names.ts'
+import { safeText, shortId } from '@starling/shared/web/names.ts'
 import type { PeerDetail } from '../../views.ts'
 import { useNarrow } from './use-narrow.ts'
 import { useText } from './words.ts'
@@ -35,7 +35,7 @@ export function SwarmMap(props: {
     ...drawn.map(peer => ({
       key: peer.id,
       kind: peer.role === 'gateway' ? 'gateway' : 'peers',
-      name: shortId(peer.id),
+      name: peer.name === null ? shortId(peer.id) : safeText(peer.name),
       down: peer.downBytesPerSecond,
       up: peer.upBytesPerSecond
     }))

@@ -3,7 +3,7 @@ import { nameOf, safeText } from '@starling/shared/web/names.ts'
 import { SourceBar, SourceLegend } from '@starling/shared/web/source-bar.tsx'
 import type { ChunkMap } from '../../views.ts'
 import { ChunkMapShown } from './chunk-map.tsx'
-import { sourcesOf, type Transfer } from './status.ts'
+import { cameOf, sourcesOf, type Transfer } from './status.ts'
 import { WhyPanel } from './why-panel.tsx'
 import { useSourceNames, useText } from './words.ts'
 
@@ -19,7 +19,8 @@ export function TransferCard(props: {
   const { t, format } = useText()
   const names = useSourceNames()
   const { transfer, rate, open } = props
-  const left = transfer.length - transfer.keptBytes
+  const came = cameOf(transfer)
+  const left = transfer.length - came
   const name = nameOf(transfer.key)
   const tiles: ReadonlyArray<readonly [string, string]> = [
     [
@@ -38,9 +39,9 @@ export function TransferCard(props: {
           <p class="key">{safeText(transfer.key)}</p>
         </div>
         <p class="percent">
-          <strong>{format.share(transfer.keptBytes, transfer.length)}</strong>{' '}
+          <strong>{format.share(came, transfer.length)}</strong>{' '}
           {t('transfers.bytes', {
-            kept: format.bytes(transfer.keptBytes),
+            kept: format.bytes(came),
             length: format.bytes(transfer.length)
           })}
         </p>
@@ -55,6 +56,7 @@ export function TransferCard(props: {
           </div>
         ))}
       </dl>
+      {transfer.passesThrough && <p class="notice">{t('transfer.passes')}</p>}
       <ul class="troubles">
         {transfer.problems.map(problem => (
           <li key={problem}>{safeText(problem)}</li>

@@ -4,7 +4,7 @@
  */
 import { createContext, type ComponentChildren } from 'preact'
 import { useCallback, useContext, useEffect, useId, useState } from 'preact/hooks'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { Refused, ask } from './agent-api.ts'
 import { fieldOf } from './bits.tsx'
 import { useText } from './words.ts'
@@ -30,6 +30,7 @@ export function useUnlock(): Unlocked {
 }
 
 export function UnlockProvider({ children }: { readonly children: ComponentChildren }) {
+  const refusal = useRefusal()
   const [token, setToken] = useState(() => sessionStorage.getItem(storageKey))
   const [problem, setProblem] = useState<string | null>(null)
   const keep = useCallback((next: string | null) => {
@@ -46,7 +47,7 @@ export function UnlockProvider({ children }: { readonly children: ComponentChild
       history.replaceState(null, '', '#/')
       ask<{ readonly token: string }>('/api/v1/page-code/redeem', { method: 'POST', body: { code } }).then(
         answer => keep(answer.token),
-        (error: unknown) => setProblem(messageOf(error))
+        (error: unknown) => setProblem(refusal(error))
       )
     }
     redeem()
@@ -67,6 +68,7 @@ export function UnlockProvider({ children }: { readonly children: ComponentChild
 /** How to unlock, where something needs it; nothing when it is unlocked. */
 export function UnlockBox({ what }: { readonly what: string }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const { token, problem, unlock } = useUnlock()
   const [refused, setRefused] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
@@ -78,7 +80,7 @@ export function UnlockBox({ what }: { readonly what: string }) {
     try {
       await unlock(said)
     } catch (error) {
-      setRefused(error instanceof Refused && error.status === 401 ? t('unlock.wrong') : messageOf(error))
+      setRefused(error instanceof Refused && error.status === 401 ? t('unlock.wrong') : refusal(error))
     }
     setBusy(false)
   }

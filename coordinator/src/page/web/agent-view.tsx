@@ -28,6 +28,7 @@ export function OneAgent({ id }: { readonly id: string }) {
           <>
             <AgentFacts agent={agent} />
             <AgentBytes counters={agent.counters} />
+            <AgentDownloads contents={agent.contents} />
             <AgentContents contents={agent.contents} />
             <AgentOrders orders={agent.orders} />
             {may('admin') && agent.revokedAt === null && (
@@ -151,11 +152,68 @@ function AgentBytes({ counters }: Pick<Agent, 'counters'>) {
   )
 }
 
+/** What it fetches now, as its reports tell it, which is every half minute or so. */
+function AgentDownloads({ contents }: Pick<Agent, 'contents'>) {
+  const { t, format } = useText()
+  const going = contents
+    .filter(({ share }) => share < 1)
+    .toSorted((one, other) => (other.bytesPerSecond ?? -1) - (one.bytesPerSecond ?? -1))
+  if (going.length === 0) return null
+  return (
+    <Box title={t('agent.downloads')} count={going.length}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t('contents.content')}</th>
+            <th scope="col">{t('content.share')}</th>
+            <th scope="col" class="num">
+              {t('agent.rate')}
+            </th>
+            <th scope="col" class="num">
+              {t('agent.left')}
+            </th>
+            <th scope="col">{t('agent.from')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {going.map(({ transfer, name, length, share, wanBytes, bytesPerSecond: rate }) => {
+            const wan = Math.min(wanBytes, share * length)
+            return (
+              <tr key={transfer}>
+                <th scope="row" class="content" title={safeText(name)}>
+                  <a href={linkTo(['contents', transfer])}>{contentName(name || transfer)}</a>
+                  <span class="host">{format.bytes(length)}</span>
+                </th>
+                <td class="kept">
+                  <ShareBar share={share} />
+                </td>
+                <td class="num" data-column={t('agent.rate')}>
+                  {rate === null ? '–' : format.rate(rate)}
+                </td>
+                <td class="num" data-column={t('agent.left')}>
+                  {rate === null || rate === 0 ? '–' : format.span((1000 * (1 - share) * length) / rate)}
+                </td>
+                <td data-column={t('agent.from')}>
+                  {t('agent.fromBoth', {
+                    wan: format.bytes(wan),
+                    site: format.bytes(share * length - wan)
+                  })}
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </Box>
+  )
+}
+
 function AgentContents({ contents }: Pick<Agent, 'contents'>) {
   const { t, format } = useText()
+  const kept = contents.filter(({ share }) => share === 1)
   return (
-    <Box title={t('agents.contents')} count={contents.length}>
-      {contents.length === 0 ? (
+    <Box title={t('agents.contents')} count={kept.length}>
+      {kept.length === 0 ? (
         <p class="empty">{t('agents.contentsNone')}</p>
       ) : (
         <table>
@@ -169,23 +227,21 @@ function AgentContents({ contents }: Pick<Agent, 'contents'>) {
             </tr>
           </thead>
           <tbody>
-            {contents
-              .toSorted((one, other) => Number(one.share === 1) - Number(other.share === 1))
-              .map(content => (
-                <tr key={content.transfer}>
-                  <th scope="row" class="content" title={safeText(content.name)}>
-                    <a href={linkTo(['contents', content.transfer])}>
-                      {contentName(content.name || content.transfer)}
-                    </a>
-                  </th>
-                  <td class="num" data-column={t('contents.size')}>
-                    {format.bytes(content.length)}
-                  </td>
-                  <td class="kept">
-                    <ShareBar share={content.share} />
-                  </td>
-                </tr>
-              ))}
+            {kept.map(content => (
+              <tr key={content.transfer}>
+                <th scope="row" class="content" title={safeText(content.name)}>
+                  <a href={linkTo(['contents', content.transfer])}>
+                    {contentName(content.name || content.transfer)}
+                  </a>
+                </th>
+                <td class="num" data-column={t('contents.size')}>
+                  {format.bytes(content.length)}
+                </td>
+                <td class="kept">
+                  <ShareBar share={content.share} />
+                </td>
+              </tr>
+            ))}
           </tbody>
         </table>
       )}

@@ -1,11 +1,12 @@
 /** The agents, thousands of them: found by what one knows of a machine, a page at a time as one scrolls. */
 import { listAgents, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { LongTable, type Column } from '@starling/shared/web/long-table.tsx'
 import { safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { coordinator } from './coordinator.ts'
+import { pageRows, pagesSeen, refreshedRows, withPage, type AgentsPage } from './agent-pages.ts'
 import { OneAgent } from './agent-view.tsx'
 import { useBeat } from './live.tsx'
 import { oneAtATime } from './one-at-a-time.ts'
@@ -22,7 +23,6 @@ export interface AgentFilter {
   readonly search?: string
 }
 
-const pageRows = 200
 /** Somebody who types is not asked after each letter. */
 const typingMs = 250
 const states = ['online', 'offline', 'revoked'] as const
@@ -116,7 +116,7 @@ export function AgentsView({
 export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
   const { t, format } = useText()
   const nameOf = useProblemName()
-  const { agents, problem, more, complete } = useAgents(filter)
+  const { agents, problem, more, seen, complete } = useAgents(filter)
   const columns = useMemo<ReadonlyArray<Column<AgentView>>>(
     () => [
       {
@@ -175,6 +175,7 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
         rows={agents}
         keyOf={agent => agent.agent}
         more={more}
+        seen={seen}
         isPart={!complete}
       />
       <p class="note">{t(complete ? 'agents.shownAll' : 'agents.shownSome', { count: agents.length })}</p>
@@ -182,55 +183,59 @@ export function AgentsTable({ filter }: { readonly filter: AgentFilter }) {
   )
 }
 
-/** Pages as they are wanted. A beat brings the first page anew and leaves the others until somebody filters or comes back. */
+/** Pages as they are wanted; with each beat those on the screen are asked for again. */
 function useAgents(filter: AgentFilter) {
+  const refusal = useRefusal()
   const beat = useBeat('fleet')
-  const [pages, setPages] = useState<ReadonlyArray<readonly AgentView[]> | null>(null)
-  const [next, setNext] = useState<string | null>(null)
+  const [pages, setPages] = useState<readonly AgentsPage[] | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
-  /** The page that was asked for last; a beat that asks for the first one keeps nobody from going on. */
+  const shown = useRef<{ pages: readonly AgentsPage[]; first: number; last: number }>({
+    pages: [],
+    first: 0,
+    last: 0
+  })
+  /** The page that was asked for last, so that it is asked for once. */
   const askedMore = useRef<string | null>(null)
   const current = useRef(filter)
   current.current = filter
   const ask = useCallback(
-    async (after: string | null) => {
+    async (after: string | null, count: number) => {
       try {
-        const query = { ...filter, count: pageRows, ...(after === null ? {} : { after }) }
+        const query = { ...filter, count, ...(after === null ? {} : { after }) }
         const answer = await coordinator.ask(listAgents, { query })
         if (current.current !== filter) return
         setProblem(null)
-        setPages(known =>
-          after === null ? [answer.agents, ...(known ?? []).slice(1)] : [...(known ?? []), answer.agents]
-        )
-        if (after !== null || (!isPaged.current && askedMore.current === null)) setNext(answer.next)
-        if (after !== null) isPaged.current = true
+        setPages((shown.current.pages = withPage(shown.current.pages, after, answer)))
       } catch (error) {
         if (current.current !== filter) return
-        if (after !== null) askedMore.current = null
-        setProblem(messageOf(error))
+        if (after === askedMore.current) askedMore.current = null
+        setProblem(refusal(error))
       }
     },
     [filter]
   )
-  const isPaged = useRef(false)
-  const first = useRef<() => void>(() => {})
+  const refresh = useRef<() => void>(() => {})
   useEffect(() => {
     setPages(null)
-    setNext(null)
-    isPaged.current = false
+    shown.current = { pages: [], first: 0, last: 0 }
     askedMore.current = null
-    first.current = oneAtATime(() => ask(null))
+    refresh.current = oneAtATime(async () => {
+      const { pages: known, first, last } = shown.current
+      if (known.length === 0) return await ask(null, pageRows)
+      for (const after of pagesSeen(known, first, last)) await ask(after, refreshedRows)
+    })
   }, [filter, ask])
-  useEffect(() => first.current(), [ask, beat])
+  useEffect(() => refresh.current(), [ask, beat])
+  const next = pages?.at(-1)?.next ?? null
   const more = useCallback(() => {
     if (next === null || next === askedMore.current) return
     askedMore.current = next
-    void ask(next)
+    void ask(next, pageRows)
   }, [next, ask])
-  const agents = useMemo(() => {
-    if (pages === null) return null
-    const byId = new Map(pages.flat().map(agent => [agent.agent as string, agent]))
-    return [...byId.values()]
-  }, [pages])
-  return { agents, problem, more, complete: next === null }
+  const seen = useCallback((first: number, last: number) => {
+    shown.current.first = first
+    shown.current.last = last
+  }, [])
+  const agents = useMemo(() => pages?.flatMap(page => page.agents) ?? null, [pages])
+  return { agents, problem, more, seen, complete: next === null }
 }

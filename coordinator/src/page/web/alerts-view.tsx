@@ -8,7 +8,7 @@ import {
   testWebhook
 } from '@starling/shared/admin-api/alerts.ts'
 import type { Answered as AnswerOf } from '@starling/shared/admin-api/operation.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { useState } from 'preact/hooks'
@@ -74,6 +74,7 @@ function AlertsTable(props: {
   readonly again: () => void
 }) {
   const { t, format } = useText()
+  const refusal = useRefusal()
   const { may } = useSession()
   const nameOf = useRuleName()
   const write = useFigure()
@@ -84,7 +85,7 @@ function AlertsTable(props: {
       setProblem(null)
       props.again()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
   }
   const unitOf = (id: string) => props.rules.find(rule => rule.id === id)?.unit ?? 'count'

@@ -1,6 +1,6 @@
 /** The audit log: what was done, by whom, to what, from where and how it ended; searched, verified and taken away as JSON lines. */
 import { readAudit, verifyAudit, type AuditView as Entry } from '@starling/shared/admin-api/audit.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { useState } from 'preact/hooks'
@@ -130,7 +130,14 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
             </td>
             <td class="whole" data-column={t('audit.details')}>
               <details>
-                <summary>{entry.detail === '' ? t('audit.more') : safeText(entry.detail)}</summary>
+                <summary>
+                  {entry.detail === '' ? (
+                    t('audit.more')
+                  ) : (
+                    // As it was written down, which is what the hash is over.
+                    <span lang="en">{safeText(entry.detail)}</span>
+                  )}
+                </summary>
                 <dl class="facts">
                   {(
                     [
@@ -160,6 +167,7 @@ function Entries({ entries }: { readonly entries: readonly Entry[] }) {
 
 function Verify() {
   const { t, format } = useText()
+  const refusal = useRefusal()
   const [found, setFound] = useState<{ readonly good: boolean; readonly text: string } | null>(null)
   const verify = async () => {
     try {
@@ -170,7 +178,7 @@ function Verify() {
           : { good: false, text: safeText(problem) }
       )
     } catch (error) {
-      setFound({ good: false, text: messageOf(error) })
+      setFound({ good: false, text: refusal(error) })
     }
   }
   return (
@@ -190,6 +198,7 @@ function Verify() {
 /** All that the search finds, not only the page that is shown. */
 function Export({ filter }: { readonly filter: Filter }) {
   const { t, format } = useText()
+  const refusal = useRefusal()
   const [count, setCount] = useState<number | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const take = async () => {
@@ -206,7 +215,7 @@ function Export({ filter }: { readonly filter: Filter }) {
       }
       save(new Blob(lines, { type: 'application/x-ndjson' }), 'starling-audit.jsonl')
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     setCount(null)
   }

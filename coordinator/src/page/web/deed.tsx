@@ -2,7 +2,7 @@
  * A button for something that changes something: it opens what it wants to know and what it will do, in a dialog that Escape
  * closes; a refusal stays there to be read.
  */
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import type { ComponentChildren } from 'preact'
 import { useId, useRef, useState } from 'preact/hooks'
 import { useText } from './words.ts'
@@ -31,6 +31,7 @@ export function Deed(props: {
   readonly disabled?: boolean
 }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
   const [problem, setProblem] = useState<string | null>(null)
@@ -52,7 +53,7 @@ export function Deed(props: {
       if (shown === undefined) dialog.current?.close()
       else setOutcome(shown)
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     setBusy(false)
   }

@@ -4,7 +4,7 @@
  */
 import { createTicket } from '@starling/shared/admin-api/fleet.ts'
 import { listAgents, type AgentView } from '@starling/shared/admin-api/fleet-view.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { safeText, shortId } from '@starling/shared/web/names.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import type { ComponentChildren } from 'preact'
@@ -19,6 +19,7 @@ const weekMs = 7 * 24 * 3_600_000
 
 export function FirstSteps({ done }: { readonly done: () => void }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const { may, actor } = useSession()
   const [kept, setKept] = useState(false)
   const [ticket, setTicket] = useState<string | null>(null)
@@ -30,7 +31,7 @@ export function FirstSteps({ done }: { readonly done: () => void }) {
       const made = await coordinator.ask(createTicket, { body: { uses: 10, expiresInMs: weekMs } })
       setTicket(made.ticket)
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
   }
   const hasJoined = joined.length > 0
@@ -99,17 +100,28 @@ export function FirstSteps({ done }: { readonly done: () => void }) {
   )
 }
 
-/** Those that were not there when the steps were opened; the gateway of the coordinator is no first agent. */
+/** Of more that join at a time there is no need to show each. */
+const joinedMax = 100
+
+/**
+ * Those that have joined since the steps were opened, by the coordinator's clock and not by this one's: what it tells first says
+ * who was the last before. The gateway of the coordinator is no first agent; the steps are shown as long as there is no other.
+ */
 function useJoined(): readonly AgentView[] {
-  const openedAt = useRef(Date.now())
-  const { value } = useAnswer(listAgents, { query: { count: '1000' } })
-  const before = useRef<ReadonlySet<string> | null>(null)
-  if (value !== null) before.current ??= new Set(value.agents.map(({ agent }) => agent))
+  const { value } = useAnswer(listAgents, { query: { sort: 'newest', count: String(joinedMax) } })
+  const before = useRef<{ readonly newestAt: number; readonly agents: ReadonlySet<string> } | null>(null)
+  if (value !== null)
+    before.current ??= {
+      newestAt: value.agents[0]?.enrolledAt ?? 0,
+      agents: new Set(value.agents.map(({ agent }) => agent))
+    }
   return (value?.agents ?? []).filter(
     ({ agent, role, enrolledAt, revokedAt }) =>
       role === 'agent' &&
       revokedAt === null &&
-      (before.current?.has(agent) !== true || enrolledAt >= openedAt.current)
+      before.current !== null &&
+      enrolledAt >= before.current.newestAt &&
+      !before.current.agents.has(agent)
   )
 }
 

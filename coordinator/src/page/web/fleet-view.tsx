@@ -1,6 +1,7 @@
 /** The fleet in one look: who is there, what was spared, what is wrong and where. Trouble first. */
 import { listSites, showFleet } from '@starling/shared/admin-api/fleet-view.ts'
 import { safeText } from '@starling/shared/web/names.ts'
+import { useSaid } from '@starling/shared/web/said.ts'
 import { linkTo } from '@starling/shared/web/route.ts'
 import { listAlerts } from '@starling/shared/admin-api/alerts.ts'
 import { useEffect, useState } from 'preact/hooks'
@@ -14,6 +15,7 @@ import { useText } from './words.ts'
 
 export function FleetView() {
   const { t } = useText()
+  const said = useSaid()
   const fleet = useAnswer(showFleet, {})
   const sites = useAnswer(listSites, {})
   const problems = fleet.value?.problems ?? {}
@@ -57,7 +59,7 @@ export function FleetView() {
               Object.keys(value.noPeer).length === 0 ? (
                 <p class="empty">{t('fleet.noPeerNone')}</p>
               ) : (
-                <Counts counts={value.noPeer} nameOf={safeText} />
+                <Counts counts={value.noPeer} nameOf={reason => said(`noPeer.${reason}`, {}, reason)} />
               )
             }
           </Answered>

@@ -1,7 +1,7 @@
 /** A view whose code is fetched when somebody first looks at it, so that the first paint does not wait for it. */
 import type { FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useText } from './words.ts'
 
 /** @param load called once, at the first look; again after a failure, with the next look */
@@ -11,6 +11,7 @@ export function later<Props extends object>(
   let Loaded: FunctionComponent<Props> | null = null
   return function Later(props: Props) {
     const { t } = useText()
+    const refusal = useRefusal()
     const [problem, setProblem] = useState<string | null>(null)
     const [, shown] = useState(Loaded !== null)
     useEffect(() => {
@@ -20,7 +21,7 @@ export function later<Props extends object>(
           Loaded = found
           shown(true)
         },
-        (error: unknown) => setProblem(messageOf(error))
+        (error: unknown) => setProblem(refusal(error))
       )
     }, [])
     if (Loaded !== null) return <Loaded {...props} />

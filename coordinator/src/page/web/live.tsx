@@ -4,7 +4,8 @@
  */
 import type { Operation } from '@starling/shared/admin-api/operation.ts'
 import { showMe } from '@starling/shared/admin-api/service.ts'
-import { codeOf, messageOf } from '@starling/shared/errors.ts'
+import { codeOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useEvents, type LiveState } from '@starling/shared/web/live.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
@@ -20,7 +21,10 @@ interface Beat {
   readonly fleet: number
 }
 
-const context = createContext<{ readonly beat: Beat | null; readonly live: LiveState }>({
+/** `away`: the coordinator is there, and what it knows is not. */
+type Liveness = LiveState | 'away'
+
+const context = createContext<{ readonly beat: Beat | null; readonly live: Liveness }>({
   beat: null,
   live: 'waiting'
 })
@@ -29,7 +33,10 @@ const askMs = 5000
 
 export function LiveProvider(props: { readonly children: ComponentChildren }) {
   const [beat, setBeat] = useState<Beat | null>(null)
-  const live = useEvents('/api/v1/events', 'beat', data => {
+  const [isAway, setAway] = useState(false)
+  const heard = useEvents('/api/v1/events', ['beat', 'away'], (data, name) => {
+    setAway(name === 'away')
+    if (name === 'away') return
     const next = data as Beat
     // An upgraded coordinator brings its own page.
     if (beat !== null && beat.page !== next.page) location.reload()
@@ -37,10 +44,14 @@ export function LiveProvider(props: { readonly children: ComponentChildren }) {
   })
   // The stream does not say why it is refused. When it is because the session has ended, the page asks to sign in again.
   useEffect(() => {
-    if (live !== 'lost') return undefined
-    const timer = setInterval(() => void coordinator.ask(showMe, {}).catch(() => {}), askMs)
+    if (heard !== 'lost') return undefined
+    const ask = () =>
+      void coordinator.ask(showMe, {}).catch((error: unknown) => setAway(codeOf(error).startsWith('store-')))
+    ask()
+    const timer = setInterval(ask, askMs)
     return () => clearInterval(timer)
-  }, [live])
+  }, [heard])
+  const live = isAway && heard !== 'waiting' ? 'away' : heard
   return <context.Provider value={{ beat, live }}>{props.children}</context.Provider>
 }
 
@@ -79,7 +90,8 @@ export function useAnswer<
 ): Answer<z.output<Shape>> {
   const beat = useBeat(follows === 'nothing' ? 'changes' : follows)
   const [value, setValue] = useState<z.output<Shape> | null>(null)
-  const [problem, setProblem] = useState<Answer<never>['problem']>(null)
+  const [error, setError] = useState<unknown>(null)
+  const refusal = useRefusal()
   const [asked, setAsked] = useState(0)
   const subject = asking === null ? null : JSON.stringify([operation.path, asking])
   const shown = useRef<string | null>(null)
@@ -91,7 +103,7 @@ export function useAnswer<
     // What was about something else must not stand under this one's name.
     if (shown.current !== (about ?? subject)) {
       setValue(null)
-      setProblem(null)
+      setError(null)
     }
     shown.current = about ?? subject
     ask.current = oneAtATime(async () => {
@@ -100,9 +112,9 @@ export function useAnswer<
         const answer = await coordinator.ask(operation, asking as never)
         if (isOver) return
         setValue(() => answer)
-        setProblem(null)
-      } catch (error) {
-        if (!isOver) setProblem({ code: codeOf(error), message: messageOf(error) })
+        setError(null)
+      } catch (caught) {
+        if (!isOver) setError(caught)
       }
     })
     return () => {
@@ -111,5 +123,6 @@ export function useAnswer<
     }
   }, [operation, subject])
   useEffect(() => ask.current(), [operation, subject, stamp, asked])
+  const problem = error === null ? null : { code: codeOf(error), message: refusal(error) }
   return { value, problem, again: () => setAsked(count => count + 1) }
 }

@@ -75,7 +75,7 @@ function Frame() {
   if (view === undefined) return null
   const Shown = view.show
   return (
-    <div class={live === 'lost' ? 'frame stale' : 'frame'}>
+    <div class={live === 'lost' || live === 'away' ? 'frame stale' : 'frame'}>
       <a
         class="skip"
         href="#main"
@@ -91,7 +91,7 @@ function Frame() {
         <p
           class="pill"
           role="status"
-          data-state={live === 'live' ? 'good' : live === 'lost' ? 'bad' : 'waiting'}
+          data-state={live === 'live' ? 'good' : live === 'waiting' ? 'waiting' : 'bad'}
         >
           {t(`live.${live}`)}
         </p>

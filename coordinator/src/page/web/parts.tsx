@@ -201,6 +201,7 @@ export function SourcesOverTime({ site }: { readonly site?: string }) {
           stacked
           summary={t('sources.title')}
           write={format.bytes}
+          words={{ asTable: t('chart.asTable'), asChart: t('chart.asChart'), time: t('chart.time') }}
         />
       )}
     </Box>

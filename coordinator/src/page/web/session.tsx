@@ -1,12 +1,13 @@
 /** Who is signed in. Without one there is the form to sign in, and below it the one for the first admin. */
 import { redeemFirstAdmin, signIn, signOut } from '@starling/shared/admin-api/accounts.ts'
 import { showMe, type Actor } from '@starling/shared/admin-api/service.ts'
-import { codeOf, messageOf } from '@starling/shared/errors.ts'
+import { codeOf } from '@starling/shared/errors.ts'
 import starling from '@starling/shared/web/starling.svg'
 import { roleAllows, type AccountRole } from '@starling/shared/admin-api/roles.ts'
 import { createContext, type ComponentChildren } from 'preact'
 import { useContext, useEffect, useState } from 'preact/hooks'
 import { coordinator, whenSessionEnds } from './coordinator.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useText } from './words.ts'
 
 interface Session {
@@ -27,20 +28,29 @@ const retryMs = 5000
 
 export function SessionProvider(props: { readonly children: ComponentChildren }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const [actor, setActor] = useState<Actor | null | 'unknown'>('unknown')
   const [problem, setProblem] = useState<string | null>(null)
+  /** Somebody was signed in, and did not sign out here. */
+  const [hasEnded, setEnded] = useState(false)
   const look = async () => {
     try {
       setActor(await coordinator.ask(showMe, {}))
       setProblem(null)
+      setEnded(false)
     } catch (error) {
       const isSignedOut = codeOf(error) === 'not-signed-in'
       if (isSignedOut) setActor(null)
-      setProblem(isSignedOut ? null : messageOf(error))
+      setProblem(isSignedOut ? null : refusal(error))
     }
   }
   useEffect(() => {
-    whenSessionEnds(() => setActor(null))
+    whenSessionEnds(() => {
+      setActor(before => {
+        if (before !== null && before !== 'unknown') setEnded(true)
+        return null
+      })
+    })
     void look()
   }, [])
   useEffect(() => {
@@ -50,7 +60,7 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
   }, [problem])
   if (problem !== null) return <p class="alone">{t('session.unreachable', { problem })}</p>
   if (actor === 'unknown') return null
-  if (actor === null) return <SignIn done={look} />
+  if (actor === null) return <SignIn done={look} hasEnded={hasEnded} />
   const session: Session = {
     actor,
     may: role => roleAllows(actor.role, role),
@@ -60,14 +70,16 @@ export function SessionProvider(props: { readonly children: ComponentChildren })
         if (codeOf(error) !== 'not-signed-in') throw error
       })
       location.hash = ''
+      setEnded(false)
       setActor(null)
     }
   }
   return <context.Provider value={session}>{props.children}</context.Provider>
 }
 
-function SignIn({ done }: { readonly done: () => Promise<void> }) {
+function SignIn({ done, hasEnded }: { readonly done: () => Promise<void>; readonly hasEnded: boolean }) {
   const { t } = useText()
+  const refusal = useRefusal()
   const [first, setFirst] = useState(false)
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<string | null>(null)
@@ -81,7 +93,7 @@ function SignIn({ done }: { readonly done: () => Promise<void> }) {
       await coordinator.ask(signIn, { body: { name, password } })
       await done()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
     setBusy(false)
   }
@@ -96,6 +108,11 @@ function SignIn({ done }: { readonly done: () => Promise<void> }) {
       >
         <img src={starling} alt="" width="48" height="48" />
         <h1>{first ? t('session.first') : t('session.signIn')}</h1>
+        {hasEnded && (
+          <p class="note" role="status">
+            {t('session.ended')}
+          </p>
+        )}
         {first && (
           <>
             <p class="note">{t('session.firstHint')}</p>

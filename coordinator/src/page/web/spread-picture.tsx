@@ -134,6 +134,7 @@ export function SpreadPicture({ timeline }: { readonly timeline: SpreadView }) {
           write={format.count}
           heightPx={160}
           unit="things"
+          words={{ asTable: t('chart.asTable'), asChart: t('chart.asChart'), time: t('chart.time') }}
         />
       )}
     </div>

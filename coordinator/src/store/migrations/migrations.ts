@@ -9,6 +9,7 @@ import { coordinators } from './007-coordinators.ts'
 import { orders } from './008-orders.ts'
 import { noticedProblems } from './009-noticed-problems.ts'
 import { shortRevocations } from './010-short-revocations.ts'
+import { placing } from './011-placing.ts'
 import type { Migration } from './migration.ts'
 
 export const migrations: readonly Migration[] = [
@@ -21,5 +22,6 @@ export const migrations: readonly Migration[] = [
   coordinators,
   orders,
   noticedProblems,
-  shortRevocations
+  shortRevocations,
+  placing
 ]

@@ -2,9 +2,10 @@
 import type { PolicyFieldView } from '@starling/shared/admin-api/policy.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { useText } from '../words.ts'
+import type { FieldInWords } from './field-words.ts'
 import { valueText } from './values.ts'
 
-export type Fields = ReadonlyMap<string, PolicyFieldView>
+export type Fields = ReadonlyMap<string, FieldInWords>
 
 export function Changes(props: {
   readonly changes: ReadonlyArray<{

@@ -4,7 +4,7 @@ import {
   type PolicyRecordView,
   type PolicyScopeView
 } from '@starling/shared/admin-api/policy.ts'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { coordinator } from '../coordinator.ts'
@@ -34,6 +34,7 @@ export function useDocuments(wanted: ReadonlyArray<readonly [scope: PolicyScope,
   readonly documents: ReadonlyMap<PolicyScope, Document> | null
   readonly problem: string | null
 } {
+  const refusal = useRefusal()
   const [documents, setDocuments] = useState<ReadonlyMap<PolicyScope, Document> | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const subject = JSON.stringify(wanted)
@@ -50,7 +51,7 @@ export function useDocuments(wanted: ReadonlyArray<readonly [scope: PolicyScope,
         setProblem(null)
       },
       (error: unknown) => {
-        if (!stale) setProblem(messageOf(error))
+        if (!stale) setProblem(refusal(error))
       }
     )
     return () => {

@@ -4,13 +4,14 @@ import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import { useId, useState } from 'preact/hooks'
 import { useText } from '../words.ts'
 import { Value } from './changes.tsx'
+import type { FieldInWords } from './field-words.ts'
 import { effectiveOf } from './layers.ts'
 import type { Layers } from './policy-editor.tsx'
 import { useScopeName } from './scope-name.tsx'
 import { typedText, typedValue } from './values.ts'
 
 export function FieldRow(props: {
-  readonly field: PolicyFieldView
+  readonly field: FieldInWords
   readonly scope: PolicyScope
   /** What this scope says; undefined: nothing. */
   readonly value: unknown
@@ -38,13 +39,15 @@ export function FieldRow(props: {
           </label>
         )}
         {field.insteadUse !== null && <p class="note">{t('policy.old', { name: field.insteadUse })}</p>}
-        <p lang="en">{field.what}.</p>
+        {field.title !== null && <p>{field.title}</p>}
+        <p lang={field.lang}>{t('policy.sentence', { text: field.what })}</p>
         <details>
           <summary>{t('policy.more')}</summary>
-          <p class="note" lang="en">
+          <p class="note" lang={field.lang}>
             {t('policy.form')} {field.form}
             <br />
-            {t('policy.default')} <Value field={field} value={field.byDefault} />. {field.why}.
+            {t('policy.default')} <Value field={field} value={field.byDefault} />
+            {t('policy.sentence', { text: '' })} {t('policy.sentence', { text: field.why })}
           </p>
         </details>
       </div>

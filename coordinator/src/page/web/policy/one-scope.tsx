@@ -2,14 +2,16 @@
 import { showAgent } from '@starling/shared/admin-api/fleet-view.ts'
 import { listPolicyVersions, type PolicyScopeView } from '@starling/shared/admin-api/policy.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
+import { Box } from '@starling/shared/web/box.tsx'
 import { linkTo } from '@starling/shared/web/route.ts'
-import { useState } from 'preact/hooks'
+import { useMemo, useState } from 'preact/hooks'
 import { useAnswer } from '../live.tsx'
 import { useSession } from '../session.tsx'
 import { useText } from '../words.ts'
 import type { Fields } from './changes.tsx'
 import { inForce, useDocuments } from './documents.ts'
 import { PolicyEditor } from './policy-editor.tsx'
+import { draftKeeper, type Draft } from './kept-draft.ts'
 import { closerScopes, rebased, widerScopes, type Document } from './layers.ts'
 import { RolloutBox } from './rollout.tsx'
 import { useScopeName } from './scope-name.tsx'
@@ -27,10 +29,12 @@ export function OneScope(props: {
 }) {
   const { scope, scopes, fields } = props
   const { t } = useText()
-  const { may } = useSession()
+  const { may, actor } = useSession()
   const nameOf = useScopeName()
-  /** With what it began from: somebody else may save meanwhile. */
-  const [draft, setDraft] = useState<{ readonly document: Document; readonly from: Document } | null>(null)
+  const keeper = useMemo(() => draftKeeper(sessionStorage, actor.name, scope), [actor.name, scope])
+  const [draft, setDraft] = useState<Draft | null>(null)
+  /** From before the page was loaded, or somebody signed in. */
+  const [left, setLeft] = useState(() => keeper.kept())
   // One that has versions and was never rolled out is not among them.
   const policy = scopes.find(known => known.scope === scope) ?? null
   const history = useAnswer(listPolicyVersions, { params: { scope }, query: {} }, 'changes')
@@ -55,7 +59,17 @@ export function OneScope(props: {
   }
   const isRolling = ['running', 'paused'].includes(policy?.rollout?.phase.kind ?? '')
   const said = newest?.document ?? none
-  const change = (document: Document) => setDraft({ document, from: said })
+  const change = (document: Document) => {
+    const next = { document, from: said }
+    setDraft(next)
+    setLeft(null)
+    keeper.keep(next)
+  }
+  const forget = () => {
+    setDraft(null)
+    setLeft(null)
+    keeper.forget()
+  }
   const trouble = isNew ? problem : (history.problem?.message ?? problem)
   return (
     <>
@@ -68,6 +82,17 @@ export function OneScope(props: {
         </p>
       )}
       {policy !== null && <RolloutBox policy={policy} again={again} />}
+      {left !== null && draft === null && may('admin') && (
+        <Box title={t('policy.leftTitle')}>
+          <p class="note">{t('policy.left')}</p>
+          <div class="deeds">
+            <button class="main" onClick={() => (setDraft(left), setLeft(null))}>
+              {t('policy.leftTake')}
+            </button>
+            <button onClick={forget}>{t('policy.discard')}</button>
+          </div>
+        </Box>
+      )}
       {documents === null || (history.value === null && !isNew) ? (
         <p class="empty">{t('part.loading')}</p>
       ) : (
@@ -89,7 +114,7 @@ export function OneScope(props: {
             return document === undefined ? [] : [[name, document] as const]
           })}
           saved={() => {
-            setDraft(null)
+            forget()
             again()
           }}
         />

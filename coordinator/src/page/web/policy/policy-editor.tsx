@@ -1,11 +1,11 @@
 /** All that a policy may say, by purpose, each with what holds in this scope and who says so; what is changed is looked at before it is kept. */
-import type { PolicyFieldView } from '@starling/shared/admin-api/policy.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import { useRef, useState } from 'preact/hooks'
 import { Box } from '@starling/shared/web/box.tsx'
 import { useText } from '../words.ts'
 import type { Fields } from './changes.tsx'
 import type { Document } from './layers.ts'
+import type { FieldInWords } from './field-words.ts'
 import { FieldRow } from './field-row.tsx'
 import { Review } from './review.tsx'
 
@@ -36,9 +36,9 @@ export function PolicyEditor(props: {
   /** Categories in which something was set: they stay open while somebody empties a field to type something else. */
   const wereSet = useRef(new Set<string>())
   const wanted = search.trim().toLowerCase()
-  const isShown = ({ name, what, unit }: PolicyFieldView): boolean =>
+  const isShown = ({ name, title, what, unit }: FieldInWords): boolean =>
     (!onlySet || draft[name] !== undefined || said[name] !== undefined) &&
-    (wanted === '' || `${name} ${what} ${unit ?? ''}`.toLowerCase().includes(wanted))
+    (wanted === '' || `${name} ${title ?? ''} ${what} ${unit ?? ''}`.toLowerCase().includes(wanted))
   const shown = [...fields.values()].filter(isShown)
   const categories = [...new Set(shown.map(({ category }) => category))]
   const names = new Set([...Object.keys(said), ...Object.keys(draft)])

@@ -5,19 +5,33 @@
 import { addPolicyVersion, startRollout } from '@starling/shared/admin-api/policy.ts'
 import { messageOf } from '@starling/shared/errors.ts'
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
-import { safeText } from '@starling/shared/web/names.ts'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { coordinator } from '../coordinator.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { useText } from '../words.ts'
 import { Changes, type Fields } from './changes.tsx'
+import { useFindingWords } from './finding-words.ts'
 import type { Document } from './layers.ts'
 import { StageFields, saidIn, stagesSaid } from './stage-fields.tsx'
 
 type DryRun = Awaited<ReturnType<typeof dryRun>>
+/** Somebody who types is not told after each letter. */
 const pauseMs = 400
+/** To look at each machine costs the coordinator a second: when the typing seems to be over, or the review is opened. */
+const impactPauseMs = 3000
 
-const dryRun = (scope: PolicyScope, document: Document, basedOn: number | null) =>
-  coordinator.ask(addPolicyVersion, { params: { scope }, body: { document, basedOn, dryRun: true } })
+const dryRun = (
+  scope: PolicyScope,
+  document: Document,
+  basedOn: number | null,
+  impact: boolean,
+  signal: AbortSignal
+) =>
+  coordinator.ask(
+    addPolicyVersion,
+    { params: { scope }, body: { document, basedOn, dryRun: true, impact } },
+    signal
+  )
 
 export function Review(props: {
   readonly scope: PolicyScope
@@ -35,34 +49,62 @@ export function Review(props: {
 }) {
   const { scope, fields, draft, basedOn } = props
   const { t } = useText()
+  const refusal = useRefusal()
+  const inWords = useFindingWords()
   const dialog = useRef<HTMLDialogElement>(null)
   const [would, setWould] = useState<DryRun | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const [busy, setBusy] = useState(false)
   const subject = JSON.stringify(draft)
+  /** Null: not looked at yet. */
+  const [impact, setImpact] = useState<DryRun['findings'] | null>(null)
+  const [isOpen, setOpen] = useState(false)
   useEffect(() => {
-    let stale = false
+    const stale = new AbortController()
     setWould(null)
     const timer = setTimeout(() => {
-      dryRun(scope, draft, basedOn).then(
+      dryRun(scope, draft, basedOn, false, stale.signal).then(
         answer => {
-          if (stale) return
+          if (stale.signal.aborted) return
           setWould(answer)
           setProblem(null)
           props.faulty(new Map())
         },
         (error: unknown) => {
-          if (stale) return
-          setProblem(messageOf(error))
+          if (stale.signal.aborted) return
+          setProblem(refusal(error))
           props.faulty(faultsIn(messageOf(error), Object.keys(draft)))
         }
       )
     }, pauseMs)
     return () => {
-      stale = true
+      stale.abort()
       clearTimeout(timer)
     }
   }, [scope, subject, basedOn])
+  useEffect(() => setImpact(null), [scope, subject, basedOn])
+  // The older question is over before the newer one is asked, so there are never two of one editor.
+  useEffect(() => {
+    if (would === null || impact !== null) return undefined
+    const stale = new AbortController()
+    const timer = setTimeout(
+      () => {
+        dryRun(scope, draft, basedOn, true, stale.signal).then(
+          ({ findings }) => {
+            if (!stale.signal.aborted) setImpact(findings)
+          },
+          (error: unknown) => {
+            if (!stale.signal.aborted) setProblem(messageOf(error))
+          }
+        )
+      },
+      isOpen ? 0 : impactPauseMs
+    )
+    return () => {
+      stale.abort()
+      clearTimeout(timer)
+    }
+  }, [would, impact === null, isOpen])
   useEffect(() => () => props.faulty(new Map()), [])
   const save = async (said: Readonly<Record<string, string>>, andRollOut: boolean) => {
     setBusy(true)
@@ -73,18 +115,19 @@ export function Review(props: {
       const { reason = '' } = said
       const { version } = await coordinator.ask(addPolicyVersion, {
         params: { scope },
-        body: { document: draft, reason, basedOn }
+        body: { document: draft, reason, basedOn, impact: false }
       })
       if (andRollOut && version !== null)
         await coordinator.ask(startRollout, { params: { scope }, body: { version, ...stages } })
       dialog.current?.close()
       props.saved()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
       setBusy(false)
     }
   }
-  const grave = would?.findings.filter(({ kind }) => kind !== 'odd' && kind !== 'host-unknown') ?? []
+  const findings = impact ?? would?.findings ?? []
+  const grave = findings.filter(({ kind }) => kind !== 'odd' && kind !== 'host-unknown')
   return (
     <div class="review-bar">
       <p role="status">
@@ -94,11 +137,15 @@ export function Review(props: {
       </p>
       <div class="deeds">
         <button onClick={props.discard}>{t('policy.discard')}</button>
-        <button class="main" disabled={would === null} onClick={() => dialog.current?.showModal()}>
+        <button
+          class="main"
+          disabled={would === null}
+          onClick={() => (setOpen(true), dialog.current?.showModal())}
+        >
           {t('policy.review')}
         </button>
       </div>
-      <dialog ref={dialog} class="wide" aria-label={t('policy.review')}>
+      <dialog ref={dialog} class="wide" aria-label={t('policy.review')} onClose={() => setOpen(false)}>
         <form
           onSubmit={event => {
             event.preventDefault()
@@ -112,13 +159,17 @@ export function Review(props: {
               <Changes changes={would.changes} fields={fields} />
               <div>
                 <h3>{t('policy.impactTitle')}</h3>
-                {would.findings.length === 0 ? (
-                  <p class="note">{t('policy.noImpact')}</p>
+                {impact === null && problem === null && <p role="status">{t('policy.looking')}</p>}
+                {findings.length === 0 ? (
+                  impact !== null && <p class="note">{t('policy.noImpact')}</p>
                 ) : (
                   <ul class="findings">
-                    {would.findings.map(({ kind, sentence }) => (
-                      <li key={sentence} class={kind === 'odd' || kind === 'host-unknown' ? '' : 'trouble'}>
-                        {safeText(sentence)}
+                    {findings.map(finding => (
+                      <li
+                        key={finding.sentence}
+                        class={finding.kind === 'odd' || finding.kind === 'host-unknown' ? '' : 'trouble'}
+                      >
+                        {inWords(finding)}
                       </li>
                     ))}
                   </ul>
@@ -143,7 +194,11 @@ export function Review(props: {
             <button name="keep" disabled={busy || would === null}>
               {t('policy.keep')}
             </button>
-            <button class="main" name="rollout" disabled={busy || would === null || props.isRolling}>
+            <button
+              class="main"
+              name="rollout"
+              disabled={busy || would === null || props.isRolling || (impact === null && problem === null)}
+            >
               {t('policy.keepAndRollOut')}
             </button>
           </div>

@@ -73,7 +73,11 @@ export function RolloutBox(props: { readonly policy: PolicyScopeView; readonly a
               </li>
             ))}
           </ol>
-          {seen === null ? <p class="empty">{t('policy.notSeen')}</p> : <Health seen={seen} />}
+          {seen === null ? (
+            <p class="empty">{t('policy.notSeen')}</p>
+          ) : (
+            <Health seen={seen} isPaused={rollout.phase.kind === 'paused'} />
+          )}
           {may('admin') && (
             <div class="deeds after">
               {rollout.phase.kind === 'running'
@@ -116,14 +120,21 @@ function StageText({ stage }: { readonly stage: Stage }) {
   )
 }
 
-function Health({ seen }: { readonly seen: NonNullable<PolicyScopeView['seen']> }) {
+function Health({
+  seen,
+  isPaused
+}: {
+  readonly seen: NonNullable<PolicyScopeView['seen']>
+  /** Why stands above. */
+  readonly isPaused: boolean
+}) {
   const { t, format } = useText()
   const { reached, others, held } = seen
   const errors = ({ errors, downloads }: Pick<Figures, 'errors' | 'downloads'>): string =>
     `${format.count(errors)} / ${format.count(downloads)}`
   return (
     <div aria-live="polite">
-      {held !== null && <p class="note">{t('policy.held', { why: safeText(held) })}</p>}
+      {held !== null && !isPaused && <p class="note">{t('policy.held', { why: safeText(held) })}</p>}
       <div
         class="bar tall"
         role="img"

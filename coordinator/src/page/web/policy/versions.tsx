@@ -3,7 +3,7 @@ import { rollBackPolicy, startRollout, type PolicyRecordView } from '@starling/s
 import type { PolicyScope } from '@starling/shared/policy-scope.ts'
 import { safeText } from '@starling/shared/web/names.ts'
 import { useRef, useState } from 'preact/hooks'
-import { messageOf } from '@starling/shared/errors.ts'
+import { useRefusal } from '@starling/shared/web/said.ts'
 import { coordinator } from '../coordinator.ts'
 import { Deed } from '../deed.tsx'
 import { Box } from '@starling/shared/web/box.tsx'
@@ -91,6 +91,7 @@ function RollOut(props: {
 }) {
   const { scope, version, again } = props
   const { t } = useText()
+  const refusal = useRefusal()
   const dialog = useRef<HTMLDialogElement>(null)
   const [problem, setProblem] = useState<string | null>(null)
   const start = async (said: Readonly<Record<string, string>>) => {
@@ -100,7 +101,7 @@ function RollOut(props: {
       dialog.current?.close()
       again()
     } catch (error) {
-      setProblem(messageOf(error))
+      setProblem(refusal(error))
     }
   }
   return (
