@@ -19,6 +19,10 @@ export const eventKey = `${hive}\\SYSTEM\\CurrentControlSet\\Services\\EventLog\
 
 /** How long an agent may take until its page answers; far more than it does, for a machine that is busy with other tests. */
 const answerMs: Millis = minuteMs
+/** The service gives its agent 25 s. */
+const stopMs: Millis = 40 * secondMs
+
+const nodePid = (): Promise<number | null> => pidOf('C:\\Program Files\\Starling\\node.exe', 'run')
 
 export interface Installation {
   readonly wine: WineSession
@@ -34,6 +38,8 @@ export interface Installation {
   values(key: string): Promise<RegistryValues | null>
   /** Waits until the page answers. */
   status(withinMs?: Millis): Promise<AgentStatus>
+  /** Stops the service and waits for its end, as Windows Installer does by itself and Wine does not: files in use would stay. */
+  stop(): Promise<void>
   /** Of the service's Node, as this machine counts it; null: it does not run. */
   nodePid(): Promise<number | null>
   line(line: string): ReturnType<typeof runLine>
@@ -86,7 +92,12 @@ export async function openInstallation(
       if (status !== null) return status
       throw new StarlingError('no-answer', `${page} did not answer within ${withinMs / secondMs} s`)
     },
-    nodePid: () => pidOf('C:\\Program Files\\Starling\\node.exe', 'run'),
+    async stop() {
+      await wine.run('net', ['stop', 'Starling'])
+      if ((await poll(stopMs, nodePid, pid => pid === null)) !== null)
+        throw new StarlingError('not-stopped', `the service did not stop within ${stopMs / secondMs} s`)
+    },
+    nodePid,
     line: line => runLine(wine, line)
   }
 }
