@@ -416,6 +416,8 @@ export const filesIn = (dataFolder: string) => ({
   ticket: join(dataFolder, 'ticket'),
   /** Pid and addresses of the running agent. */
   running: join(dataFolder, 'agent.json'),
+  /** What `starling configure` found before it changed anything. */
+  clientSettings: join(dataFolder, 'client-settings.json'),
   /** Needed for every change through the API. */
   pageToken: join(dataFolder, 'page.token')
 })

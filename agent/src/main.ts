@@ -68,6 +68,11 @@ const services: Services = {
       filesIn(dataFolder).interceptCa,
       hosts
     ),
+  clientSettings: async dataFolder =>
+    (await import('./client-settings/this-machine.ts')).clientSettingsOf(dataFolder, {
+      read: readSecretFile,
+      write: writeSecretFile
+    }),
   readConfig: sources =>
     readCheckedConfig({ ...sources, machine: () => machinePolicy.read() }, secrets, upstreamRefusal),
   keptPolicy: async dataFolder =>

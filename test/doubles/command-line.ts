@@ -54,6 +54,7 @@ export async function createCommandLine(columns = 0): Promise<CommandLine> {
         join(dataFolder, 'intercept-ca.json'),
         hosts
       ),
+    clientSettings: missing('settings of other programs'),
     keptPolicy: async () => [],
     watchMachinePolicy: () => () => {},
     lookAtMachinePolicy: () => {},

@@ -46,6 +46,7 @@ describe('help', () => {
     ['fetch'],
     ['explain'],
     ['requests'],
+    ['configure'],
     ['join'],
     ['secret', 'create'],
     ...['check', 'show', 'reload'].map(name => ['config', name]),

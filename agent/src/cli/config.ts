@@ -105,7 +105,8 @@ export async function reloadConfig(
   }
 }
 
-async function settingsOf(
+/** In the running agent if there is one, else as one would find them. */
+export async function settingsOf(
   api: Api | null,
   dataFolder: string,
   { services, terminal }: Pick<CommandTools, 'services' | 'terminal'>

@@ -10,6 +10,7 @@ import type { TunnelledRequest } from '../ports.ts'
 import { caExport, caInit, caRetry, caShow } from './ca.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
 import { checkConfig, reloadConfig, showConfig } from './config.ts'
+import { configureClients } from './configure.ts'
 import { describeError, exitCodeOf, exitCodes, exitCodesHelp } from './exit.ts'
 import { doctor } from './doctor.ts'
 import { explainUrl } from './explain.ts'
@@ -39,6 +40,16 @@ interface RequestsFlags {
   readonly class?: string
   readonly since?: string
   readonly limit: string
+}
+
+interface ConfigureFlags {
+  readonly list?: boolean
+  readonly apply?: readonly string[]
+  readonly undo?: readonly string[]
+  readonly dryRun?: boolean
+  readonly whatIf?: boolean
+  readonly level?: string
+  readonly wait: string
 }
 
 interface FetchFlags {
@@ -307,6 +318,40 @@ ${exitCodesHelp}`
     'Have the running agent read its configuration again, which it otherwise does by itself within seconds of a change.',
     ['starling config reload']
   ).action((options: Common) => reloadConfig(common(options), tools))
+
+  command(
+    program,
+    'configure',
+    'Point programs of this machine at its agent, and put back what was there: Delivery Optimization, WSUS clients, WinHTTP, BITS, PAC, Go.',
+    [
+      'starling configure --list',
+      'starling configure --apply delivery-optimization --what-if     shows what would change',
+      'starling configure --apply delivery-optimization wsus          as administrator',
+      'starling configure --undo all',
+      'Each change is shown, made, tried out, and put back when the agent does not serve there. Applying twice changes nothing more.'
+    ]
+  )
+    .option('--list', 'what there is, what is set, by whom, and what would change')
+    .option('--apply <item...>', 'one of those in the list, or several')
+    .option('--undo <item...>', 'put back what was there before, or all')
+    .option('--dry-run', 'change nothing, tell what would be')
+    .option('--what-if', 'the same')
+    .option('--level <level>', 'machine or user, where there are both (pac, go)')
+    .option('--wait <seconds>', 'wait so long for an agent that is just starting', '15')
+    .action((options: Common & ConfigureFlags) =>
+      configureClients(
+        {
+          ...common(options),
+          list: options.list === true,
+          apply: options.apply ?? [],
+          undo: options.undo ?? [],
+          dryRun: options.dryRun === true || options.whatIf === true,
+          level: options.level ?? null,
+          wait: options.wait
+        },
+        tools
+      )
+    )
 
   const policy = program
     .command('policy')

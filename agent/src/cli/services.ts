@@ -6,7 +6,7 @@ import type { AgentConfig } from '../config.ts'
 import type { ConfigReading, ConfigSources, SecretReader } from '../config-sources.ts'
 import type { ConfigSource } from '../config-reload.ts'
 import type { Log } from '../log.ts'
-import type { AgentStatus, CaPort, SourcedValue, StorePort } from '../ports.ts'
+import type { AgentStatus, CaPort, ClientSettingsPort, SourcedValue, StorePort } from '../ports.ts'
 
 /** A running agent, as `createAgent` gives it. */
 export interface RunningAgent {
@@ -50,6 +50,8 @@ export interface Services {
   ): Promise<{ readonly transfers: number; readonly chunks: number; readonly bad: number }>
   /** The CA of TLS interception for these hosts. */
   openCa(dataFolder: string, hosts: readonly string[]): Promise<CaPort>
+  /** Settings of other programs on this machine; what was there before is kept in the data folder. */
+  clientSettings(dataFolder: string): Promise<ClientSettingsPort>
   /** @throws Error when there is none */
   openBrowser(address: string): Promise<void>
   readonly secrets: SecretReader & {

@@ -1,0 +1,211 @@
+/** `starling configure`: other programs' settings, pointed at the agent of this machine and put back. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
+import { secondMs, type Millis } from '@starling/shared/units.ts'
+import type {
+  ClientChange,
+  ClientItem,
+  ClientItemView,
+  ClientLevel,
+  ClientResult,
+  ServingAgent
+} from '../ports.ts'
+import { findAgent, requireAgent, type Api } from './api.ts'
+import { settingsOf } from './config.ts'
+import { safeText } from './format.ts'
+import type { CommandTools } from './services.ts'
+
+export interface ConfigureOptions {
+  readonly dataFolder: string
+  readonly json: boolean
+  readonly list: boolean
+  readonly apply: readonly string[]
+  readonly undo: readonly string[]
+  readonly dryRun: boolean
+  readonly level: string | null
+  readonly wait: string
+}
+
+const itemNames: Readonly<Record<ClientItem, true>> = {
+  'delivery-optimization': true,
+  wsus: true,
+  winhttp: true,
+  bits: true,
+  pac: true,
+  go: true
+}
+
+/** @throws StarlingError `usage`, and what the settings say */
+export async function configureClients(options: ConfigureOptions, tools: CommandTools): Promise<void> {
+  const asked = [options.list, options.apply.length > 0, options.undo.length > 0].filter(Boolean)
+  if (asked.length !== 1)
+    throw new StarlingError('usage', 'give one of --list, --apply <item> and --undo <item>')
+  if (options.list) await list(options, tools)
+  else if (options.apply.length > 0) await apply(options, tools)
+  else await undo(options, tools)
+}
+
+async function list({ dataFolder, json }: ConfigureOptions, tools: CommandTools): Promise<void> {
+  const { terminal } = tools
+  const clients = await tools.services.clientSettings(dataFolder)
+  const api = await findAgent(dataFolder)
+  const views = await clients.list(await servingAgent(api, dataFolder, tools))
+  if (json) return terminal.print(JSON.stringify(views))
+  terminal.print(views.map(viewText).join('\n\n'))
+  if (api === null) terminal.note('No agent runs on this folder: this is for one that would.')
+}
+
+async function apply(options: ConfigureOptions, tools: CommandTools): Promise<void> {
+  const { dataFolder, dryRun } = options
+  const items = options.apply.map(itemOf)
+  const level = levelOf(options.level)
+  const clients = await tools.services.clientSettings(dataFolder)
+  const api = dryRun ? await findAgent(dataFolder) : await waitForAgent(dataFolder, waitMsOf(options.wait))
+  const agent = await servingAgent(api, dataFolder, tools)
+  await eachOf(
+    items,
+    options,
+    tools,
+    async (item, tell) => [await clients.apply(item, level, agent, { dryRun, tell })],
+    ({ changes }) =>
+      changes.length === 0
+        ? 'nothing to change: it is applied'
+        : dryRun
+          ? 'nothing was changed'
+          : 'applied and tried out'
+  )
+}
+
+async function undo(options: ConfigureOptions, tools: CommandTools): Promise<void> {
+  const { dataFolder, dryRun } = options
+  const isAll = options.undo.includes('all')
+  const items = isAll ? [null] : options.undo.map(itemOf)
+  const clients = await tools.services.clientSettings(dataFolder)
+  await eachOf(
+    items,
+    options,
+    tools,
+    (item, tell) => clients.undo(item, { dryRun, tell }),
+    ({ changes }) =>
+      changes.length === 0 ? 'nothing to put back' : dryRun ? 'nothing was changed' : 'put back'
+  )
+}
+
+/** Told as it goes; as JSON one list of results, in which the one that failed has an `error`. */
+async function eachOf<Item extends ClientItem | null>(
+  items: readonly Item[],
+  { json }: ConfigureOptions,
+  { terminal }: CommandTools,
+  make: (item: Item, tell: (change: ClientChange) => void) => Promise<readonly ClientResult[]>,
+  endText: (result: ClientResult) => string
+): Promise<void> {
+  const done: unknown[] = []
+  try {
+    for (const item of items) {
+      const results = await make(item, change => {
+        if (!json) terminal.print(safeText(`${change.place}: ${change.from} -> ${change.to}`))
+      }).catch((error: unknown) => {
+        done.push({ item, error: { code: codeOf(error), message: messageOf(error) } })
+        throw error
+      })
+      done.push(...results)
+      if (json) continue
+      for (const result of results) {
+        terminal.print(`${result.item}: ${endText(result)}`)
+        for (const note of result.notes) terminal.note(safeText(`${result.item}: ${note}`))
+      }
+      if (results.length === 0) terminal.print(`${item ?? 'all'}: Starling has changed nothing there`)
+    }
+  } finally {
+    if (json) terminal.print(JSON.stringify(done))
+  }
+}
+
+/** A service manager says that a service has started a moment before the agent in it is ready. */
+async function waitForAgent(dataFolder: string, waitMs: Millis): Promise<Api> {
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    const api = await findAgent(dataFolder)
+    if (api !== null) return api
+    if (performance.now() >= deadline) return await requireAgent(dataFolder)
+    await sleep(250)
+  }
+}
+
+async function servingAgent(api: Api | null, dataFolder: string, tools: CommandTools): Promise<ServingAgent> {
+  const settings = new Map((await settingsOf(api, dataFolder, tools)).map(({ path, value }) => [path, value]))
+  const at = <Value>(path: string): Value => settings.get(path) as Value
+  const address = new URL(
+    api?.agent.proxy ?? `http://${at<string>('proxy.host')}:${at<number>('proxy.port')}`
+  )
+  const host = address.hostname.replace(/^\[(.*)\]$/, '$1')
+  const servers = at<ReadonlyArray<{ readonly url?: string }>>('upstream.servers')
+  const mirrors = at<ServingMirror[]>('mirrors')
+  return {
+    host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host,
+    port: Number(address.port || '80'),
+    cacheHost: {
+      enabled: at('cacheHost.enabled'),
+      host: at('cacheHost.host'),
+      port: at('cacheHost.port')
+    },
+    wsus: at('proxy.wsus'),
+    goMirrors: mirrors
+      .filter(({ kind }) => kind === 'go')
+      .map(mirror => ({ ...mirror, private: mirror.private ?? [] })),
+    upstreamProxies: [
+      ...at<readonly string[]>('upstream.proxies'),
+      ...servers.flatMap(({ url }) => url ?? [])
+    ].flatMap(url => URL.parse(url)?.host ?? [])
+  }
+}
+
+interface ServingMirror {
+  readonly name: string
+  readonly kind: string
+  readonly private?: readonly string[]
+}
+
+function itemOf(name: string): ClientItem {
+  if (Object.hasOwn(itemNames, name)) return name as ClientItem
+  throw new StarlingError(
+    'usage',
+    `there is no ${JSON.stringify(name)} to be configured: give one of ${Object.keys(itemNames).join(', ')}`
+  )
+}
+
+function levelOf(text: string | null): ClientLevel | null {
+  if (text === null || text === 'machine' || text === 'user') return text
+  throw new StarlingError('usage', `--level ${JSON.stringify(text)}: give machine or user`)
+}
+
+function waitMsOf(text: string): Millis {
+  if (/^\d{1,3}$/.test(text)) return Number(text) * secondMs
+  throw new StarlingError('usage', `--wait ${JSON.stringify(text)}: give seconds, like 15`)
+}
+
+const states = {
+  applied: 'applied',
+  partly: 'partly applied',
+  'not-applied': 'not applied',
+  unreadable: 'cannot be read'
+} as const
+const owners = {
+  starling: 'set by Starling',
+  'group-policy': 'set by Group Policy',
+  'somebody-else': 'set by somebody else'
+} as const
+
+function viewText({ item, level, what, state, refusal, notes, values }: ClientItemView): string {
+  const lines = [
+    `${item} (${level}): ${states[state]}`,
+    `  ${what}`,
+    ...values.map(({ place, now, wanted, by }) => {
+      const next = wanted === null || wanted === now ? '' : ` -> ${wanted}`
+      return `  ${place}: ${now}${by === null ? '' : ` (${owners[by]})`}${next}`
+    }),
+    ...(refusal === null ? [] : [`  not now: ${refusal}`]),
+    ...notes.map(note => `  note: ${note}`)
+  ]
+  return lines.map(safeText).join('\n')
+}

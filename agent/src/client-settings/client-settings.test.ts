@@ -1,0 +1,444 @@
+import { describe, expect, it } from 'vitest'
+import {
+  connectionBytes,
+  createWindowsPrograms,
+  systemProxyAt,
+  winHttpAt,
+  winHttpBytes,
+  type WindowsPrograms
+} from '../../../test/doubles/windows-programs.ts'
+import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import type { Answer } from './checks.ts'
+import { createClientSettings } from './client-settings.ts'
+import type { GoAccess } from './go-access.ts'
+import { groupPolicyFrom, type GroupPolicy } from './group-policy.ts'
+import { createJournalFile } from './journal.ts'
+import { createPlaceAccess } from './place-access.ts'
+import { createRegistryAccess } from './registry-access.ts'
+
+const agent: ServingAgent = {
+  host: '127.0.0.1',
+  port: 17_831,
+  cacheHost: { enabled: true, host: '127.0.0.1', port: 80 },
+  wsus: 'http://wsus.corp.example:8530',
+  goMirrors: [{ name: 'go', private: [] }],
+  upstreamProxies: ['proxy.corp.example:3128']
+}
+const doKey = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization'
+const internet = 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings'
+const pac: Answer = { status: 200, starling: null, body: 'function FindProxyForURL(url, host) {' }
+const own = (status: number, body = ''): Answer => ({ status, starling: 'own', body })
+const noGo: GoAccess = {
+  read: async () => {
+    throw new Error('no go')
+  },
+  write: async () => {}
+}
+
+interface World {
+  readonly windows: WindowsPrograms
+  readonly file: { text: string | null }
+  answer: (url: string) => Answer | Error
+  policy: GroupPolicy
+  readonly told: ClientChange[]
+  apply(
+    item: ClientItem,
+    options?: Options
+  ): Promise<{ changes: readonly ClientChange[]; notes: readonly string[] }>
+  undo(
+    item?: ClientItem | null
+  ): Promise<readonly { changes: readonly ClientChange[]; notes: readonly string[] }[]>
+  list(): ReturnType<ReturnType<typeof createClientSettings>['list']>
+}
+interface Options {
+  readonly agent?: Partial<ServingAgent>
+  readonly level?: ClientLevel
+  readonly dryRun?: boolean
+}
+
+function open(values: Readonly<Record<string, string>> = {}, file: World['file'] = { text: null }): World {
+  const windows = createWindowsPrograms(values)
+  const world: World = {
+    windows,
+    file,
+    answer: url => (url.endsWith('/proxy.pac') ? pac : own(200)),
+    policy: { at: () => undefined },
+    told: [],
+    apply: (item, { agent: part, level, dryRun = false } = {}) =>
+      settings.apply(
+        item,
+        level ?? null,
+        { ...agent, ...part },
+        { dryRun, tell: change => world.told.push(change) }
+      ),
+    undo: (item = null) => settings.undo(item, { dryRun: false, tell: change => world.told.push(change) }),
+    list: () => settings.list(agent)
+  }
+  const settings = createClientSettings({
+    platform: 'win32',
+    user: 'alice',
+    places: createPlaceAccess({
+      run: windows.run,
+      registry: createRegistryAccess(windows.run, 'C:\\reg.exe'),
+      go: noGo,
+      env: {},
+      program: name => `C:\\${name}`
+    }),
+    journal: createJournalFile('client-settings.json', {
+      read: async () => (file.text === null ? null : Buffer.from(file.text)),
+      write: async (_, text) => {
+        file.text = text
+      }
+    }),
+    groupPolicy: async () => world.policy,
+    ask: async url => {
+      const answer = world.answer(url)
+      if (answer instanceof Error) throw answer
+      return answer
+    }
+  })
+  return world
+}
+
+const all = ({ windows }: World): Record<string, string> => Object.fromEntries(windows.values)
+/** As the registry of a machine that was in use. */
+const used = {
+  [`${doKey}\\DODownloadMode`]: 'REG_DWORD 0x1',
+  [`${doKey}\\DOCacheHost`]: 'REG_SZ old.corp.example',
+  [winHttpAt]: `REG_BINARY ${winHttpBytes(3, 1)}`,
+  [`${systemProxyAt}\\ProxyEnable`]: 'REG_DWORD 0x0',
+  [`${systemProxyAt}\\Connections\\DefaultConnectionSettings`]: `REG_BINARY ${connectionBytes(4, 9)}`,
+  [`HKLM\\${internet}\\Connections\\DefaultConnectionSettings`]: `REG_BINARY ${connectionBytes(5, 1)}`,
+  [`HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate\\WUServer`]:
+    'REG_SZ https://wsus.corp.example:8531',
+  [`HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate\\AU\\UseWUServer`]: 'REG_DWORD 0x1',
+  'HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters\\Domain': 'REG_SZ corp.example'
+}
+const ofMachine = ['delivery-optimization', 'wsus', 'winhttp', 'bits', 'pac'] as const
+
+describe('an item on Windows', () => {
+  it.each([
+    ['a machine that was in use', used],
+    ['a fresh machine', {}]
+  ])('%s: is applied, applied again without a change, and put back to the bit', async (_, values) => {
+    for (const item of ofMachine) {
+      const world = open(values)
+      const before = all(world)
+      const { changes } = await world.apply(item)
+      expect(changes.length, item).toBeGreaterThan(0)
+      expect(world.told, item).toEqual(changes)
+      expect(all(world), item).not.toEqual(before)
+      const [made, kept] = [world.windows.changes.length, world.file.text]
+      expect((await world.apply(item)).changes, item).toEqual([])
+      expect([world.windows.changes.length, world.file.text], item).toEqual([made, kept])
+      expect(
+        (await world.list()).find(one => one.item === item && one.level === 'machine'),
+        item
+      ).toMatchObject({
+        state: 'applied',
+        refusal: null
+      })
+      await world.undo(item)
+      expect(all(world), item).toEqual(before)
+      expect(JSON.parse(world.file.text!), item).toEqual({ version: 1, items: {} })
+      expect(await world.undo(item), item).toEqual([])
+    }
+  })
+
+  it('all of them are put back together', async () => {
+    const world = open(used)
+    const before = all(world)
+    for (const item of ofMachine) await world.apply(item)
+    expect((await world.undo()).length).toBe(ofMachine.length)
+    expect(all(world)).toEqual(before)
+  })
+
+  it('changes nothing in a dry run, and tells what it would', async () => {
+    const world = open(used)
+    const before = all(world)
+    const { changes } = await world.apply('delivery-optimization', { dryRun: true })
+    expect(changes).toEqual([
+      { place: `${doKey}\\DOCacheHost`, from: 'old.corp.example', to: '127.0.0.1' },
+      { place: `${doKey}\\DOCacheHostSource`, from: '(not set)', to: '0' }
+    ])
+    expect([all(world), world.windows.changes, world.file.text]).toEqual([before, [], null])
+  })
+
+  it('is put back as a whole when one of its changes fails', async () => {
+    for (const [item, at] of [
+      ['delivery-optimization', 'DOCacheHostSource'],
+      ['pac', 'SavedLegacySettings'],
+      ['winhttp', 'netsh'],
+      ['bits', 'AUTOSCRIPT']
+    ] as const) {
+      const world = open(used)
+      const before = all(world)
+      world.windows.failAt = at
+      await expect(world.apply(item), item).rejects.toThrow(/administrator; .* is as it was before/)
+      expect(all(world), item).toEqual(before)
+      expect(JSON.parse(world.file.text!).items, item).toEqual({})
+    }
+  })
+
+  it('is put back when the agent does not answer there, or another program does', async () => {
+    for (const [answer, why] of [
+      [new Error('connect ECONNREFUSED'), /ECONNREFUSED/],
+      [{ status: 404, starling: null, body: 'IIS' }, /another program answers there, with 404/]
+    ] as const)
+      for (const item of ofMachine) {
+        const world = open(used)
+        const before = all(world)
+        world.answer = () => answer
+        await expect(world.apply(item), item).rejects.toThrow(why)
+        expect(all(world), item).toEqual(before)
+      }
+  })
+
+  it('is put back when a program says that it has made a change, and has not', async () => {
+    for (const [item, deafTo] of [
+      ['winhttp', 'netsh'],
+      ['bits', 'AUTOSCRIPT'],
+      ['pac', 'AutoConfigURL']
+    ] as const) {
+      const world = open(used)
+      const before = all(world)
+      world.windows.deafTo = deafTo
+      await expect(world.apply(item), item).rejects.toThrow(
+        /although it was set to .*; .* is as it was before/
+      )
+      expect(all(world), item).toEqual(before)
+    }
+  })
+
+  it('that cannot be put back keeps no other from it, and can be tried again', async () => {
+    const world = open(used)
+    const before = all(world)
+    await world.apply('delivery-optimization')
+    await world.apply('wsus')
+    world.windows.failAt = 'DOCacheHostSource'
+    await expect(world.undo()).rejects.toThrow(
+      /not everything was put back: delivery-optimization: .*administrator/
+    )
+    expect(Object.keys(JSON.parse(world.file.text!).items)).toEqual(['delivery-optimization@machine'])
+    await world.undo()
+    expect(all(world)).toEqual(before)
+  })
+
+  it('that is applied stays when the agent is found stopped later, and is said not to be served', async () => {
+    const world = open(used)
+    await world.apply('wsus')
+    const applied = all(world)
+    world.answer = () => new Error('connect ECONNREFUSED')
+    await expect(world.apply('wsus')).rejects.toThrow(/applied already, but .*ECONNREFUSED.*--undo wsus/)
+    expect(all(world)).toEqual(applied)
+  })
+
+  it('outlives a process that ends between any two changes', async () => {
+    for (const item of ofMachine) {
+      const whole = open(used)
+      await whole.apply(item)
+      for (let made = 0; made < whole.windows.changes.length; made++) {
+        const dying = open(used)
+        const before = all(dying)
+        dying.windows.stopAfter = made
+        void dying.apply(item)
+        await dying.windows.stopped
+        const next = open(all(dying), { ...dying.file })
+        await next.undo()
+        expect(all(next), `${item} after ${made} changes`).toEqual(before)
+        // Or it is gone on with, and what was there first is still known.
+        const other = open(all(dying), { ...dying.file })
+        await other.apply(item)
+        await other.undo()
+        expect(all(other), `${item} after ${made} changes and again`).toEqual(before)
+      }
+    }
+  })
+
+  it('is put back to what was there before it was first applied, when it was applied again for another port', async () => {
+    for (const item of ['wsus', 'winhttp', 'bits', 'pac'] as const) {
+      const world = open(used)
+      const before = all(world)
+      await world.apply(item)
+      const { changes } = await world.apply(item, { agent: { port: 8888 } })
+      expect(changes.length, item).toBeGreaterThan(0)
+      await world.undo(item)
+      expect(all(world), item).toEqual(before)
+    }
+  })
+})
+
+describe('what somebody else has set', () => {
+  it('since then is left alone, and said', async () => {
+    const world = open(used)
+    await world.apply('delivery-optimization')
+    world.windows.values.set(`${doKey}\\DOCacheHost`.toLowerCase(), 'REG_SZ gateway.corp.example')
+    const [result] = await world.undo('delivery-optimization')
+    expect(result!.changes.map(({ place }) => place)).toEqual([`${doKey}\\DOCacheHostSource`])
+    expect(result!.notes).toEqual([
+      `${doKey}\\DOCacheHost is left as it is (gateway.corp.example): somebody has changed it since`
+    ])
+    expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ gateway.corp.example')
+  })
+
+  it('and is as wanted already is not taken for ours', async () => {
+    const world = open({
+      [`${doKey}\\DOCacheHost`]: 'REG_SZ 127.0.0.1',
+      [`${doKey}\\DOCacheHostSource`]: 'REG_DWORD 0x0'
+    })
+    expect((await world.apply('delivery-optimization')).changes).toEqual([])
+    expect(world.file.text).toBeNull()
+    expect(await world.undo()).toEqual([])
+    const [view] = await world.list()
+    expect(view).toMatchObject({
+      state: 'applied',
+      values: [{ by: 'somebody-else' }, { by: 'somebody-else' }]
+    })
+  })
+
+  it('by Group Policy to something else is not fought against', async () => {
+    const world = open(used)
+    const before = all(world)
+    world.policy = groupPolicyFrom(
+      policyFile([
+        'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
+        'DOCacheHost',
+        'old.corp.example'
+      ]),
+      'HKLM'
+    )
+    await expect(world.apply('delivery-optimization')).rejects.toThrow(
+      /Group Policy sets .*DOCacheHost to old\.corp\.example .*next gpupdate: set it to 127\.0\.0\.1 in that policy/
+    )
+    expect(all(world)).toEqual(before)
+    const [view] = await world.list()
+    expect(view!.values[0]).toMatchObject({ now: 'old.corp.example', by: 'group-policy' })
+    expect(view!.refusal).toMatch(/gpupdate/)
+  })
+
+  it('as a proxy to get out by stays where the agent does not use it', async () => {
+    const record = `REG_BINARY ${winHttpBytes(3, 3, 'proxy.corp.example:3128', '*.corp.example')}`
+    const world = open({ ...used, [winHttpAt]: record })
+    await expect(world.apply('winhttp', { agent: { upstreamProxies: [] } })).rejects.toThrow(
+      /through proxy\.corp\.example:3128 now.*upstream\.proxies/
+    )
+    expect(world.windows.changes).toEqual([])
+    const { changes } = await world.apply('winhttp')
+    expect(changes[0]!.to).toBe(
+      'proxy http=127.0.0.1:17831;https=proxy.corp.example:3128, not for *.corp.example;<local>;localhost;127.0.0.1;wsus.corp.example'
+    )
+    for (const [item, at] of [
+      ['pac', `HKLM\\${internet}\\Connections\\DefaultConnectionSettings`],
+      ['bits', `${systemProxyAt}\\Connections\\DefaultConnectionSettings`]
+    ] as const) {
+      const proxied = open({
+        ...used,
+        [at]: `REG_BINARY ${connectionBytes(9, 3, 'proxy.corp.example:3128')}`
+      })
+      await expect(proxied.apply(item), item).rejects.toThrow(/send them past it/)
+      const scripted = open({
+        ...used,
+        [at]: `REG_BINARY ${connectionBytes(9, 5, '', '', 'http://corp.example/a.pac')}`
+      })
+      await expect(scripted.apply(item), item).rejects.toThrow(
+        /another script \(http:\/\/corp\.example\/a\.pac\)/
+      )
+      expect([...proxied.windows.changes, ...scripted.windows.changes]).toEqual([])
+    }
+  })
+
+  it('and cannot be put back exactly is not overwritten', async () => {
+    const world = open({ ...used, [`${doKey}\\DOCacheHost`]: 'REG_MULTI_SZ a\\0b' })
+    await expect(world.apply('delivery-optimization')).rejects.toMatchObject({ code: 'registry-unreadable' })
+    expect(world.windows.changes).toEqual([])
+    expect((await world.list())[0]).toMatchObject({ state: 'unreadable' })
+  })
+})
+
+describe('an item is refused', () => {
+  it.each([
+    [
+      'delivery-optimization',
+      { cacheHost: { ...agent.cacheHost, enabled: false } },
+      /STARLING_CACHE_HOST_ENABLED/
+    ],
+    ['delivery-optimization', { cacheHost: { ...agent.cacheHost, port: 8080 } }, /no other than 80/],
+    ['delivery-optimization', { cacheHost: { ...agent.cacheHost, host: '10.1.2.3' } }, /0\.0\.0\.0/],
+    ['wsus', { wsus: null }, /set proxy\.wsus to its address \(https:\/\/wsus\.corp\.example:8531\)/]
+  ] as const)('%s, with what to do', async (item, part, why) => {
+    const world = open(used)
+    await expect(world.apply(item, { agent: part })).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringMatching(why)
+    })
+    expect([world.windows.changes, world.file.text]).toEqual([[], null])
+  })
+
+  it('for a user where proxies are of the machine', async () => {
+    const world = open()
+    await world.apply('pac')
+    await expect(world.apply('pac', { level: 'user' })).rejects.toThrow(/apply it to the machine/)
+    await world.undo()
+    await world.apply('pac', { level: 'user' })
+    expect(all(world)[`HKCU\\${internet}\\AutoConfigURL`.toLowerCase()]).toBe(
+      'REG_SZ http://127.0.0.1:17831/proxy.pac'
+    )
+  })
+
+  it('by MDM', async () => {
+    const mdm = 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization\\DOCacheHost'
+    await expect(open({ [mdm]: 'REG_SZ mcc.corp.example' }).apply('delivery-optimization')).rejects.toThrow(
+      /MDM \(Intune\) sets DOCacheHost to mcc\.corp\.example/
+    )
+  })
+})
+
+it("Microsoft's test file may fail to come: clients do without, and it is said", async () => {
+  const world = open(used)
+  world.answer = url => (url.endsWith('/proxy.pac') ? pac : own(502, 'Starling: no way out\nx'))
+  const { notes } = await world.apply('delivery-optimization')
+  expect(notes.at(-1)).toMatch(/test file .* did not come through the agent \(502, Starling: no way out\)/)
+  await expect(world.apply('wsus')).rejects.toThrow(/WSUS, through the agent does not answer/)
+})
+
+it('a damaged journal stops everything, and one of strange places moves nothing there', async () => {
+  await expect(open(used, { text: '{"version":1' }).undo()).rejects.toMatchObject({ code: 'journal-damaged' })
+  const strange = { 'HKLM\\SOFTWARE\\x': { before: { type: 'REG_SZ', data: 'x' }, ours: [null] } }
+  const world = open(used, { text: JSON.stringify({ version: 1, items: { 'wsus@machine': strange } }) })
+  await world.undo()
+  expect(world.windows.changes).toEqual([])
+})
+
+it('on another system only Go can be configured, and only for its user', async () => {
+  const settings = createClientSettings({
+    platform: 'linux',
+    user: 'alice',
+    places: { read: async () => null, set: async () => {}, putBack: async () => {} },
+    journal: { read: async () => ({}), write: async () => {} },
+    groupPolicy: async () => ({ at: () => undefined }),
+    ask: async () => pac
+  })
+  const options = { dryRun: true, tell() {} }
+  expect(settings.items).toEqual(['go'])
+  await expect(settings.apply('winhttp', null, agent, options)).rejects.toThrow(/setting of Windows/)
+  await expect(settings.undo('bits', options)).rejects.toThrow(/setting of Windows/)
+  await expect(settings.apply('go', 'machine', agent, options)).rejects.toThrow(/\/etc\/environment/)
+})
+
+/** Registry.pol with one text. */
+function policyFile([key, name, value]: readonly [string, string, string]): Buffer {
+  const wide = (text: string): Buffer => Buffer.from(text, 'utf16le')
+  const data = wide(`${value}\0`)
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(data.length)
+  return Buffer.concat([
+    Buffer.from('PReg\u0001\0\0\0', 'latin1'),
+    wide(`[${key}\0;${name}\0;`),
+    Buffer.from([1, 0, 0, 0]),
+    wide(';'),
+    size,
+    wide(';'),
+    data,
+    wide(']')
+  ])
+}

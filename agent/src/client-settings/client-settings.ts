@@ -1,0 +1,243 @@
+/**
+ * Other programs' settings, pointed at this machine's agent and put back (`starling configure`). Each item is one transaction: what was
+ * there is on the disk before anything changes, all changes of the item are made, read back and tried out, and if one of these fails
+ * all of them are put back.
+ */
+import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import type {
+  ClientChange,
+  ClientItem,
+  ClientItemView,
+  ClientLevel,
+  ClientResult,
+  ClientSettingsOptions,
+  ClientSettingsPort,
+  ServingAgent
+} from '../ports.ts'
+import { checkAll, type Asking } from './checks.ts'
+import type { GroupPolicy } from './group-policy.ts'
+import type { ItemRules } from './item-rules.ts'
+import { deliveryOptimization } from './items/delivery-optimization.ts'
+import { goOfMachine, goOfUser } from './items/go.ts'
+import { bits, pacOfMachine, pacOfUser } from './items/script.ts'
+import { winhttp } from './items/winhttp.ts'
+import { wsus } from './items/wsus.ts'
+import type { Journal, JournalFile } from './journal.ts'
+import type { PlaceAccess } from './place-access.ts'
+import { isSame, placeText, valueText, type Values } from './places.ts'
+import { planApply, planUndo, viewOf, type Change } from './planning.ts'
+import type { Stored } from './stored.ts'
+
+/** The first level of an item is the usual one. */
+const onWindows: readonly ItemRules[] = [
+  deliveryOptimization,
+  wsus,
+  winhttp,
+  bits,
+  pacOfMachine,
+  pacOfUser,
+  goOfUser,
+  goOfMachine
+]
+
+export interface ClientSettingsTools {
+  readonly platform: NodeJS.Platform
+  /** Who asks: what is set at the level of a user is his. */
+  readonly user: string
+  readonly places: PlaceAccess
+  readonly journal: JournalFile
+  readonly groupPolicy: () => Promise<GroupPolicy>
+  readonly ask: Asking
+}
+
+export function createClientSettings(tools: ClientSettingsTools): ClientSettingsPort {
+  const { platform, places, journal } = tools
+  const known = platform === 'win32' ? onWindows : [goOfUser]
+  const keyOf = ({ item, level }: ItemRules): string =>
+    level === 'machine' ? `${item}@machine` : `${item}@user:${tools.user}`
+
+  function rulesOf(item: ClientItem, level: ClientLevel | null): ItemRules {
+    const levels = known.filter(one => one.item === item)
+    const rules = level === null ? levels[0] : levels.find(one => one.level === level)
+    if (rules !== undefined) return rules
+    if (levels.length > 0)
+      throw new StarlingError(
+        'not-here',
+        `${item} is set for the ${levels.map(one => one.level).join(' or the ')} here${goOfMachineText(item)}`
+      )
+    throw new StarlingError(
+      'not-here',
+      `${item} is a setting of Windows, and this is another system: on Linux there is ${known.map(one => one.item).join(', ')}`
+    )
+  }
+
+  async function read(rules: ItemRules): Promise<Values> {
+    const [values, seen] = [new Map<string, Stored>(), new Map<string, string | null>()]
+    // One after another: each is a program that runs.
+    for (const [name, place] of Object.entries({ ...rules.looked, ...rules.changed }))
+      values.set(name, await places.read(place, seen))
+    return values
+  }
+
+  async function change(changes: readonly Change[], how: 'set' | 'putBack'): Promise<void> {
+    for (const { place, to } of changes) {
+      await places[how](place, to)
+      const now = await places.read(place)
+      if (!isSame(place, now, to))
+        throw new StarlingError(
+          'not-taken',
+          `${placeText(place)} is ${valueText(place, now)} although it was set to ${valueText(place, to)}: ` +
+            'it is not for this user to change, or another program keeps it'
+        )
+    }
+  }
+
+  /** As it was a moment ago, whatever had been done of it. */
+  async function takeBack(rules: ItemRules, before: Values, changed: Journal, old: Journal): Promise<void> {
+    const now = await read(rules)
+    const names = Object.keys(changed[keyOf(rules)] ?? {})
+    const back = names.flatMap((name): Change[] => {
+      const place = rules.changed[name]
+      const [from, to] = [now.get(name) ?? null, before.get(name) ?? null]
+      const isAsBefore = place !== undefined && !('follows' in place) && isSame(place, from, to)
+      return place === undefined || isAsBefore ? [] : [{ name, place, from, to }]
+    })
+    await change(back, 'putBack')
+    await journal.write(old)
+  }
+
+  async function apply(
+    item: ClientItem,
+    level: ClientLevel | null,
+    agent: ServingAgent,
+    { dryRun, tell }: ClientSettingsOptions
+  ): Promise<ClientResult> {
+    const rules = rulesOf(item, level)
+    const old = await journal.read()
+    const before = await read(rules)
+    const plan = planApply(rules, before, agent, old[keyOf(rules)] ?? null, await tools.groupPolicy())
+    if (plan.refusal !== null) throw new StarlingError('refused', `${item} is not applied: ${plan.refusal}`)
+    const changes = shownOf(plan.changes)
+    changes.forEach(tell)
+    const result = { item, level: rules.level, changes, notes: plan.notes }
+    if (dryRun) return result
+    const isChanging = changes.length > 0
+    const written = isChanging ? { ...old, [keyOf(rules)]: plan.kept } : old
+    try {
+      if (isChanging) await journal.write(written)
+      await change(plan.changes, 'set')
+      return { ...result, notes: [...plan.notes, ...(await checkAll(rules.checks(agent), tools.ask))] }
+    } catch (cause) {
+      const why = messageOf(cause)
+      if (!isChanging)
+        throw new StarlingError(
+          'not-serving',
+          `${item} is applied already, but ${why}: \`starling doctor\` tells more, \`starling configure --undo ${item}\` puts back what was there`,
+          { cause }
+        )
+      await takeBack(rules, before, written, old).catch((error: unknown) => {
+        throw new StarlingError(
+          'half-done',
+          `${why}, and not everything could be put back (${messageOf(error)}): run \`starling configure --undo ${item}\``,
+          { cause: error }
+        )
+      })
+      throw new StarlingError('put-back', `${why}; ${item} is as it was before`, { cause })
+    }
+  }
+
+  async function undoOne(
+    rules: ItemRules,
+    { dryRun, tell }: ClientSettingsOptions
+  ): Promise<ClientResult | null> {
+    const kept = (await journal.read())[keyOf(rules)]
+    if (kept === undefined) return null
+    const undoing = planUndo(rules, await read(rules), kept)
+    const changes = shownOf(undoing.changes)
+    const notes = undoing.left.map(
+      ({ place, now }) =>
+        `${placeText(place)} is left as it is (${valueText(place, now)}): somebody has changed it since`
+    )
+    changes.forEach(tell)
+    if (!dryRun) {
+      await change(undoing.changes, 'putBack')
+      const { [keyOf(rules)]: _, ...others } = await journal.read()
+      await journal.write(others)
+    }
+    return { item: rules.item, level: rules.level, changes, notes }
+  }
+
+  /** What other users have applied only they can put back. */
+  async function ofOthers(item: ClientItem | null): Promise<ClientResult[]> {
+    return Object.keys(await journal.read()).flatMap((key): ClientResult[] => {
+      const [, name, user] = /^([a-z-]+)@user:(.*)$/.exec(key) ?? []
+      const rules = known.find(one => one.item === name && one.level === 'user')
+      if (rules === undefined || user === tools.user || (item !== null && rules.item !== item)) return []
+      const notes = [
+        `${user} has applied it, and only that user can put it back: starling configure --undo ${rules.item}`
+      ]
+      return [{ item: rules.item, level: 'user', changes: [], notes }]
+    })
+  }
+
+  return {
+    items: [...new Set(known.map(({ item }) => item))],
+    async list(agent) {
+      const kept = await journal.read()
+      const policy = await tools.groupPolicy()
+      const views: ClientItemView[] = []
+      for (const rules of known)
+        views.push(
+          await read(rules).then(
+            now => viewOf(rules, now, agent, kept[keyOf(rules)] ?? null, policy),
+            (error: unknown): ClientItemView => ({
+              item: rules.item,
+              level: rules.level,
+              what: rules.what,
+              state: 'unreadable',
+              refusal: messageOf(error),
+              notes: [],
+              values: []
+            })
+          )
+        )
+      return views
+    },
+    apply,
+    async undo(item, options) {
+      // A name that this system does not know is said to be so.
+      if (item !== null) rulesOf(item, null)
+      // A damaged one fails before anything is put back.
+      await journal.read()
+      const results: ClientResult[] = []
+      const failures: string[] = []
+      // One that fails keeps none of the others.
+      for (const rules of known.filter(one => item === null || one.item === item)) {
+        const result = await undoOne(rules, options).catch((error: unknown) => {
+          failures.push(`${rules.item}: ${messageOf(error)}`)
+          return null
+        })
+        if (result !== null) results.push(result)
+      }
+      if (failures.length > 0)
+        throw new StarlingError('half-undone', `not everything was put back: ${failures.join('; ')}`)
+      return [...results, ...(await ofOthers(item))]
+    }
+  }
+}
+
+function shownOf(changes: readonly Change[]): ClientChange[] {
+  return changes
+    .filter(({ place, from, to }) => !isSame(place, from, to))
+    .map(({ place, from, to }) => ({
+      place: placeText(place),
+      from: valueText(place, from),
+      to: valueText(place, to)
+    }))
+}
+
+function goOfMachineText(item: ClientItem): string {
+  return item === 'go'
+    ? ': the go command reads no file of the machine but that of its own package; set GOPROXY in /etc/environment yourself'
+    : ''
+}

@@ -1,0 +1,53 @@
+/** What an item is: which values it has, what they are to be, and how one sees that it works. Rules are pure; items/ has one file an item. */
+import type { ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import type { Places, Values } from './places.ts'
+import type { Stored } from './stored.ts'
+
+export interface Wanted {
+  /** By the words of `changed`; what is not in it stays as it is. */
+  readonly values: ReadonlyMap<string, Stored>
+  /** Why it is not to be done, and what to do; null: nothing speaks against it. */
+  readonly refusal: string | null
+  readonly notes: readonly string[]
+}
+
+/** A request that shows that a client would be served. */
+export interface Check {
+  readonly url: string
+  /**
+   * `agent`: its own answer, so that nobody else has that port. `origin`: what comes from beyond it, too. `hope`: the same, but
+   * clients do without when it fails.
+   */
+  readonly proves: 'agent' | 'origin' | 'hope'
+  readonly what: string
+}
+
+export interface ItemRules {
+  readonly item: ClientItem
+  readonly level: ClientLevel
+  /** For people. */
+  readonly what: string
+  /** What it changes. */
+  readonly changed: Places
+  /** What it only looks at. */
+  readonly looked: Places
+  /** @param now of all its places */
+  want(now: Values, agent: ServingAgent): Wanted
+  checks(agent: ServingAgent): readonly Check[]
+}
+
+/** `http://127.0.0.1:17831` */
+export const addressOf = ({ host, port }: ServingAgent): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+export const scriptOf = (agent: ServingAgent): string => `${addressOf(agent)}/proxy.pac`
+
+/** /proxy.pac is nobody else's. */
+export function answersAt(address: string): Check {
+  return { url: `${address}/proxy.pac`, proves: 'agent', what: 'the agent' }
+}
+
+export const currentVersion = (hive: string): string =>
+  `${hive}\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion`
+export const internetSettings = (hive: string): string => `${currentVersion(hive)}\\Internet Settings`
+export const windowsPolicies = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows'

@@ -1,0 +1,141 @@
+/**
+ * The agent's script (/proxy.pac) where Windows keeps the proxy of a user, of the machine, or of the account that BITS works under. It
+ * sends to the agent what is worth sharing and everything else directly, and what it sends there goes directly when the agent is down. That is also
+ * why it cannot stand beside a proxy that is needed to get out: then nothing else would get out any more.
+ */
+import type { ServingAgent } from '../../ports.ts'
+import {
+  addressOf,
+  answersAt,
+  internetSettings,
+  scriptOf,
+  windowsPolicies,
+  type ItemRules,
+  type Wanted
+} from '../item-rules.ts'
+import { registry, type Places, type Values } from '../places.ts'
+import { connectionFrom, withScript } from '../proxy-records.ts'
+import { bytes, bytesOf, number, numberOf, text, textOf, type Stored } from '../stored.ts'
+
+const machineSwitch = registry(
+  `${windowsPolicies}\\CurrentVersion\\Internet Settings`,
+  'ProxySettingsPerUser'
+)
+
+const systemHive = 'HKU\\S-1-5-18'
+const connections = (hive: string): string => `${internetSettings(hive)}\\Connections`
+const follower = (key: string, name: string) => ({ ...registry(key, name), follows: 'record' })
+
+/** For all users. */
+export const pacOfMachine: ItemRules = {
+  ...rules('HKLM'),
+  item: 'pac',
+  level: 'machine',
+  what: "every user's programs ask the agent for what /proxy.pac names (AutoConfigURL, ProxySettingsPerUser 0)",
+  changed: { perUser: machineSwitch, ...scriptPlaces('HKLM') },
+  want(now, agent) {
+    const wanted = withScriptEverywhere(now, agent)
+    const values = new Map([['perUser', number(0)] as const, ...wanted.values])
+    const isNew = numberOf(now.get('perUser') ?? null) !== 0
+    const notes = isNew ? ["users' own proxy settings do not count any more, until this is undone"] : []
+    return { ...wanted, values, notes }
+  }
+}
+
+/** For the user who asks. */
+export const pacOfUser: ItemRules = {
+  ...rules('HKCU'),
+  item: 'pac',
+  level: 'user',
+  what: "this user's programs ask the agent for what /proxy.pac names (AutoConfigURL)",
+  changed: scriptPlaces('HKCU'),
+  looked: { ...lookedAt('HKCU'), perUser: machineSwitch },
+  want(now, agent) {
+    const wanted = withScriptEverywhere(now, agent)
+    if (numberOf(now.get('perUser') ?? null) !== 0) return wanted
+    const refusal =
+      "on this machine users' proxy settings do not count (ProxySettingsPerUser is 0): apply it to the machine"
+    return { ...wanted, refusal }
+  }
+}
+
+/** For jobs of LocalSystem, as Windows' own are; a job of a user goes by his settings. Bitsadmin changes all of these. */
+export const bits: ItemRules = {
+  ...rules(systemHive),
+  item: 'bits',
+  level: 'machine',
+  what: 'BITS jobs of the system ask the agent for what /proxy.pac names (bitsadmin /util /setieproxy LOCALSYSTEM)',
+  changed: {
+    record: { kind: 'bits', key: connections(systemHive), name: 'DefaultConnectionSettings' },
+    legacy: follower(connections(systemHive), 'SavedLegacySettings'),
+    script: follower(internetSettings(systemHive), 'AutoConfigURL'),
+    enable: follower(internetSettings(systemHive), 'ProxyEnable'),
+    server: follower(internetSettings(systemHive), 'ProxyServer'),
+    override: follower(internetSettings(systemHive), 'ProxyOverride')
+  },
+  looked: {},
+  want(now, agent) {
+    const { values, ...rest } = withScriptEverywhere(now, agent)
+    return { ...rest, values: new Map([['record', values.get('record') ?? null]]) }
+  }
+}
+
+function rules(hive: string): Pick<ItemRules, 'looked' | 'checks'> {
+  return { looked: lookedAt(hive), checks: agent => [answersAt(addressOf(agent))] }
+}
+
+function lookedAt(hive: string): Places {
+  return {
+    enable: registry(internetSettings(hive), 'ProxyEnable'),
+    server: registry(internetSettings(hive), 'ProxyServer')
+  }
+}
+
+/** The plain value and both records: which of them a program reads depends on the program. */
+function scriptPlaces(hive: string): Places {
+  return {
+    script: registry(internetSettings(hive), 'AutoConfigURL'),
+    record: { kind: 'connection', key: connections(hive), name: 'DefaultConnectionSettings' },
+    legacy: { kind: 'connection', key: connections(hive), name: 'SavedLegacySettings' }
+  }
+}
+
+function withScriptEverywhere(now: Values, agent: ServingAgent): Wanted {
+  const script = scriptOf(agent)
+  const records = ['record', 'legacy'].map(name => [name, recordWith(now.get(name) ?? null, script)] as const)
+  return {
+    values: new Map<string, Stored>([['script', text(script)], ...records]),
+    refusal: refusalOf(now),
+    notes: []
+  }
+}
+
+/** One that says it already stays as it is, to its counter. */
+function recordWith(now: Stored, script: string): Stored {
+  const record = bytesOf(now)
+  return record !== null && connectionFrom(record)?.script === script
+    ? now
+    : bytes(withScript(record, script))
+}
+
+function refusalOf(now: Values): string | null {
+  const record = now.get('record') ?? null
+  const said = record === null ? null : connectionFrom(bytesOf(record) ?? Buffer.alloc(0))
+  if (record !== null && said === null)
+    return 'what is set there now cannot be understood (DefaultConnectionSettings), so it is left alone'
+  const isOn = numberOf(now.get('enable') ?? null) === 1
+  const proxy = said?.proxy || (isOn ? (textOf(now.get('server') ?? null) ?? '') : '')
+  const script = said?.script || (textOf(now.get('script') ?? null) ?? '')
+  if (script !== '' && !isOurs(script))
+    return `there is another script (${script}): add what /proxy.pac says to that one, or take it away and apply again`
+  if (proxy !== '')
+    return (
+      `programs go through the proxy ${proxy} now, and the agent's script would send them past it: put http://${proxy} into ` +
+      'upstream.proxies and use winhttp, or take the proxy away and apply again'
+    )
+  return null
+}
+
+/** An earlier port of the agent's. */
+const isOurs = (script: string): boolean =>
+  /^http:\/\/(127\.0\.0\.1|localhost):\d+\/proxy\.pac$/i.test(script)

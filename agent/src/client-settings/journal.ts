@@ -1,0 +1,63 @@
+/**
+ * What was there before Starling changed it (`<data>/client-settings.json`), by item, level and user. It is written to the disk before
+ * anything is changed, so a process that ends at any moment leaves behind how to put it back.
+ *
+ * Whoever may write the data folder must not gain more by this file than these settings: it says what the values were, and never
+ * where. Places come from the items' rules.
+ */
+import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { z } from 'zod'
+import { storedSchema, type Stored } from './stored.ts'
+
+export interface KeptValue {
+  readonly before: Stored
+  /** What we wrote there, the last time last: with any of these it is still ours. */
+  readonly ours: readonly Stored[]
+}
+
+/** By the words of `ItemRules.changed`. */
+export type Kept = Readonly<Record<string, KeptValue>>
+
+/** By `pac@machine`, `go@user:alice`. */
+export type Journal = Readonly<Record<string, Kept>>
+
+const shape = z.strictObject({
+  version: z.literal(1),
+  items: z.record(
+    z.string(),
+    z.record(z.string(), z.strictObject({ before: storedSchema, ours: z.array(storedSchema) }))
+  )
+})
+
+export interface JournalFile {
+  /** @throws StarlingError `journal-damaged` */
+  read(): Promise<Journal>
+  write(journal: Journal): Promise<void>
+}
+
+export interface FileAccess {
+  /** Null when there is no such file. */
+  read(path: string): Promise<Uint8Array | null>
+  /** Whole or not at all, and on the disk when it is done. */
+  write(path: string, text: string): Promise<void>
+}
+
+export function createJournalFile(path: string, files: FileAccess): JournalFile {
+  return {
+    async read() {
+      const content = await files.read(path)
+      if (content === null) return {}
+      try {
+        return shape.parse(JSON.parse(new TextDecoder().decode(content))).items
+      } catch (cause) {
+        throw new StarlingError(
+          'journal-damaged',
+          `${path} cannot be understood (${messageOf(cause).slice(0, 200)}), so nothing can be put back from it: look at its values yourself, ` +
+            'then move it away',
+          { cause }
+        )
+      }
+    },
+    write: journal => files.write(path, `${JSON.stringify({ version: 1, items: journal }, null, 2)}\n`)
+  }
+}

@@ -1,0 +1,57 @@
+/** Client settings of the machine that we run on, with its own programs and files. */
+import { readFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { win32 } from 'node:path'
+import { filesIn } from '../config.ts'
+import type { ClientSettingsPort } from '../ports.ts'
+import { runProgram, systemProgram } from '../run-program.ts'
+import { askOverHttp } from './checks.ts'
+import { createClientSettings } from './client-settings.ts'
+import { createGoAccess, goProgram } from './go-access.ts'
+import { groupPolicyFrom, type GroupPolicy } from './group-policy.ts'
+import { createJournalFile, type FileAccess } from './journal.ts'
+import { createPlaceAccess } from './place-access.ts'
+import { createRegistryAccess } from './registry-access.ts'
+
+export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientSettingsPort {
+  const { env, platform } = process
+  const program = (name: string): string => systemProgram(name, env['SystemRoot'])
+  return createClientSettings({
+    platform,
+    user: userInfo().username,
+    places: createPlaceAccess({
+      run: runProgram,
+      registry: createRegistryAccess(runProgram, program('reg.exe')),
+      go: createGoAccess(runProgram, goProgram(env, platform)),
+      env,
+      program
+    }),
+    journal: createJournalFile(filesIn(dataFolder).clientSettings, files),
+    groupPolicy: () => readGroupPolicy(env),
+    ask: askOverHttp
+  })
+}
+
+/** What cannot be read says nothing: a user sees what is set for the machine in the registry all the same. */
+async function readGroupPolicy(env: NodeJS.ProcessEnv): Promise<GroupPolicy> {
+  const policies = await Promise.all(
+    [
+      { hive: 'HKLM', folder: env['ProgramData'] },
+      { hive: 'HKCU', folder: env['USERPROFILE'] }
+    ].map(async ({ hive, folder }) => {
+      const file =
+        folder === undefined ? null : await readFile(win32.join(folder, 'ntuser.pol')).catch(() => null)
+      return file === null ? [] : [groupPolicyFrom(file, hive)]
+    })
+  )
+  const found = policies.flat()
+  return {
+    at(place) {
+      for (const policy of found) {
+        const value = policy.at(place)
+        if (value !== undefined) return value
+      }
+      return undefined
+    }
+  }
+}
