@@ -6,7 +6,7 @@ import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sign, type Signer } from './sign.ts'
 import { writeMsi } from './windows/msi/msi.ts'
-import { hostFile } from './windows/msi/layout.ts'
+import { hostFile } from './windows/host.ts'
 import { agentProduct } from './windows/msi/product.ts'
 
 const execute = promisify(execFile)

@@ -39,8 +39,24 @@ async function counters(pid: number): Promise<{ readonly ticks: number; readonly
   }
 }
 
+/**
+ * Wine reads node.exe into memory, because its parts do not begin where pages do, and touches a part of each thread's stack
+ * beforehand; Windows maps the one and gives the other page by page. So neither is counted.
+ */
 async function privateBytes(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8')
-  const kib = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(rollup)![1])
-  return kib('Private_Dirty') * KiB
+  const maps = (await readFile(`/proc/${pid}/smaps`, 'utf8')).split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+  const sizes = maps.map(text => {
+    const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) /.exec(text)!
+    const [start, end] = [Number.parseInt(from!, 16), Number.parseInt(to!, 16)]
+    const isImage = start >= imageStart && start < imageStart + imageBytesMax
+    const isStack = end - start > stackBytes - stackGuardBytesMax && end - start <= stackBytes
+    return isImage || isStack ? 0 : Number(/^Private_Dirty: +(\d+) kB$/m.exec(text)?.[1] ?? 0) * KiB
+  })
+  return sizes.reduce((sum, bytes) => sum + bytes, 0)
 }
+
+/** As node.exe's head says them. */
+const imageStart = 0x140000000
+const imageBytesMax = 128 * MiB
+const stackBytes = 8 * MiB
+const stackGuardBytesMax = 128 * KiB

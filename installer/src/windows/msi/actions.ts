@@ -3,7 +3,7 @@
  * script, each with a place in the sequence and, where it leaves something behind, with one that takes it back when a later step
  * fails.
  */
-import type { Product } from './product.ts'
+import { productKey, type Product } from './product.ts'
 import type { Tables } from './tables.ts'
 
 export interface Action {
@@ -19,6 +19,8 @@ export interface Action {
 const flag = {
   /** A program that is installed as a file. */
   installedProgram: 18,
+  /** A command line, with a folder that it is run in. */
+  commandIn: 34,
   setProperty: 51,
   continueOnFailure: 64,
   rollback: 256,
@@ -80,6 +82,15 @@ export function productActions(product: Product, hostKey: string): readonly Acti
     host('CloseFirewall', 'firewall remove', { at: 2040, when: when.removal }, 'continueOnFailure'),
     host('Purge', 'purge', { at: 2050, when: `${when.removal} AND NOT REMOVECACHE` }, 'continueOnFailure'),
     host('PurgeAll', 'purge cache', { at: 2051, when: `${when.removal} AND REMOVECACHE` }, 'continueOnFailure'),
+    // What an admin has written beside our own values, which Windows Installer has taken away by now.
+    {
+      name: 'ForgetSettings',
+      type: flag.commandIn + flag.inScript + flag.asSystem + flag.continueOnFailure,
+      source: 'System64Folder',
+      target: `"[System64Folder]reg.exe" delete "HKLM\\${productKey(product)}" /f /reg:64`,
+      at: 2610,
+      when: when.removal
+    },
 
     // Coming. A machine whose firewall is run by somebody else is no reason to refuse.
     host(
@@ -96,7 +107,20 @@ export function productActions(product: Product, hostKey: string): readonly Acti
       'continueOnFailure'
     ),
     // Windows removes what it has copied; what the program wrote meanwhile is ours to remove.
-    host('ConfigureUndo', 'purge', { at: 5801, when: when.firstInstall }, 'rollback', 'continueOnFailure'),
+    host(
+      'ConfigureUndo',
+      'purge',
+      { at: 5801, when: `${when.firstInstall} AND OLDCACHE` },
+      'rollback',
+      'continueOnFailure'
+    ),
+    host(
+      'ConfigureUndoAll',
+      'purge cache',
+      { at: 5802, when: `${when.firstInstall} AND NOT OLDCACHE` },
+      'rollback',
+      'continueOnFailure'
+    ),
     host('Configure', 'configure', { at: 5810, when: when.install }),
     ...(product.hasTicket
       ? [

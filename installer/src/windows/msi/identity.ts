@@ -78,7 +78,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
     ARPNOMODIFY: '1',
     // Our files are in use by our service alone, which is stopped anyway: nobody need be asked to close it.
     MSIRESTARTMANAGERCONTROL: 'Disable',
-    SecureCustomProperties: [...given, ...product.settings.map(foundName), 'OLDERVERSION', 'NEWERVERSION'].join(
+    SecureCustomProperties: [...given, ...product.settings.map(foundName), 'OLDERVERSION', 'NEWERVERSION', 'OLDCACHE'].join(
       ';'
     ),
     ...(secret.length === 0 ? {} : { MsiHiddenProperties: secret.join(';') })

@@ -11,8 +11,6 @@ export interface Layout {
   readonly modulesFolder: string | null
 }
 
-export const hostFile = 'starling-service.exe'
-
 export function treesOf({ programFolder, modulesFolder }: Layout): readonly Tree[] {
   return [
     { directory: 'INSTALLDIR', folder: programFolder },
@@ -34,6 +32,7 @@ export function directoryTables(product: Product, layout: Layout): Tables {
     Directory: [
       { Directory: 'TARGETDIR', DefaultDir: 'SourceDir' },
       { Directory: 'ProgramFiles64Folder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
+      { Directory: 'System64Folder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
       { Directory: 'CommonAppDataFolder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
       {
         Directory: 'INSTALLDIR',

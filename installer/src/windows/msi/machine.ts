@@ -1,7 +1,7 @@
 /** What an installation leaves on the machine beside files: a service, a few values, a word on the PATH, a folder for data. */
 import { guidIn } from './ids.ts'
-import type { Product } from './product.ts'
-import { localMachine, productKey, registryIn64bit } from './settings.ts'
+import { productKey, type Product } from './product.ts'
+import { localMachine, registryIn64bit } from './settings.ts'
 import type { Row, Tables } from './tables.ts'
 
 /** SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START */
@@ -77,6 +77,11 @@ export function dataFolderTables(product: Product): Tables {
   return {
     Component: [ownComponent(product, 'Data', 'R_DataFolder', 'DATADIR')],
     CreateFolder: [{ Directory_: 'DATADIR', Component_: 'C_Data' }],
+    // Whether somebody's cache is there already, from an earlier installation: a failed one then leaves it.
+    AppSearch: [{ Property: 'OLDCACHE', Signature_: 'OLDCACHE' }],
+    DrLocator: [
+      { Signature_: 'OLDCACHE', Path: `[CommonAppDataFolder]${product.folder}\\content`, Depth: 0 }
+    ],
     // A folder that still has a cache stays.
     RemoveFile: [
       { FileKey: 'DataFolder', Component_: 'C_Data', DirProperty: 'DATADIR', InstallMode: onRemoval }

@@ -32,6 +32,11 @@ export interface Setting {
   readonly meaning: string
 }
 
+/** Below HKEY_LOCAL_MACHINE. */
+export const productKey = (product: Product): string => `SOFTWARE\\${product.folder}`
+/** Where the service finds its environment. */
+export const environmentKey = (product: Product): string => `${productKey(product)}\\Environment`
+
 export const manufacturer = 'Starling'
 
 export const agentProduct: Product = {

@@ -4,7 +4,7 @@
  */
 import { setProperty, type Action } from './actions.ts'
 import { guidIn } from './ids.ts'
-import type { Product, Setting } from './product.ts'
+import { environmentKey, productKey, type Product, type Setting } from './product.ts'
 import type { Row, Tables } from './tables.ts'
 
 /** HKEY_LOCAL_MACHINE */
@@ -16,8 +16,6 @@ export const registryIn64bit = 4 + 256
 
 export const foundName = (setting: Setting): string => `FOUND${setting.property}`
 
-export const productKey = (product: Product): string => `SOFTWARE\\${product.folder}`
-export const environmentKey = (product: Product): string => `${productKey(product)}\\Environment`
 
 export function settingTables(product: Product): Tables {
   const { settings } = product

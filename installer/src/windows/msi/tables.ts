@@ -40,6 +40,7 @@ export const shapes = {
     columns: { Action: 's72', Type: 'i2', Source: 'S72', Target: 'S255', ExtendedType: 'I4' }
   },
   Directory: { keys: 1, columns: { Directory: 's72', Directory_Parent: 'S72', DefaultDir: 'l255' } },
+  DrLocator: { keys: 3, columns: { Signature_: 's72', Parent: 'S72', Path: 'S255', Depth: 'I2' } },
   Environment: { keys: 1, columns: { Environment: 's72', Name: 'l255', Value: 'L255', Component_: 's72' } },
   Feature: {
     keys: 1,
