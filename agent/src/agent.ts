@@ -142,7 +142,7 @@ async function start(
       inForce = next
       applyConfig({ upstream, goOver, accessLog, role, intercept, proxy, policy, network, log }, next, before)
       if (link !== null && leadsElsewhere(next.ticket, before.ticket, member))
-        placedElsewhere('This agent was given a ticket to join a fleet with')
+        placedElsewhere('This agent was given a ticket to join a fleet with', 0)
     }
   })
   const classes = () => live.now().contentClasses

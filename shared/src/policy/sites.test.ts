@@ -36,7 +36,10 @@ describe('a site', () => {
         measured: nothingMeasured
       }).site
     expect(siteWith('lab')).toEqual({ id: 'lab', why: 'named for this agent', found: false })
-    expect(siteWith('default')).toMatchObject({ id: 'north', why: 'an address of this machine is in 10.1.0.0/16' })
+    expect(siteWith('default')).toMatchObject({
+      id: 'north',
+      why: 'an address of this machine is in 10.1.0.0/16'
+    })
   })
 })
 

@@ -1,0 +1,54 @@
+/** One MSI as it is handed out: laid out, put into tables, signed, and with an SBOM and a checksum beside it. */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { readPackage } from '../bundle.ts'
+import { house } from '../house.ts'
+import { sbomOf } from '../sbom.ts'
+import { sign, type Signer } from '../sign.ts'
+import { layOut } from './contents.ts'
+import { writeMsi } from './msi/msi.ts'
+import type { Product } from './msi/product.ts'
+
+export interface BuildOptions {
+  /** Where the package and what goes with it are put. */
+  readonly out: string
+  /** null: nothing is signed. */
+  readonly signer: Signer | null
+  /** Instead of the one in package.json. */
+  readonly version?: string
+}
+
+/** @returns the package's file */
+export async function buildMsi(product: Product, { out, signer, ...options }: BuildOptions): Promise<string> {
+  const version = options.version ?? (await readPackage(house)).version
+  const given = dateGiven()
+  // The day from which on files of a package are dated.
+  const madeAt = given ?? new Date('2026-01-01T00:00:00Z')
+  const file = join(out, `${product.file}-${version}-x64.msi`)
+  const work = `${file}.contents`
+  await mkdir(out, { recursive: true })
+  const signOurs = async (path: string): Promise<void> => {
+    if (signer !== null) await sign(path, product.name, given, signer)
+  }
+  try {
+    const contents = await layOut(product, version, work, signOurs)
+    await writeMsi(file, { ...contents, product, version, madeAt, isSigned: signer !== null })
+    await signOurs(file)
+    const sha256 = createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex')
+    const name = basename(file)
+    await writeFile(`${file}.sha256`, `${sha256}  ${name}\n`)
+    await writeFile(`${file}.cdx.json`, sbomOf(product.name, version, name, sha256, contents.parts))
+    return file
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function dateGiven(): Date | null {
+  const seconds = process.env['SOURCE_DATE_EPOCH']
+  return seconds === undefined ? null : new Date(Number(seconds) * 1000)
+}

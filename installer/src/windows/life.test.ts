@@ -1,0 +1,307 @@
+/**
+ * The life of an installation on a Windows that Wine plays: real packages, the real service with the real Node. It takes minutes,
+ * so it runs only when it is asked for: STARLING_TEST_INSTALLER=1 npm test -- installer/src/windows/life.test.ts
+ *
+ * Wine keeps no rights and accounts, has no firewall and knows no UPGRADINGPRODUCTCODE. What follows from that is said where it
+ * is met, and stands in docs/DEPLOY.md among what is to be seen on a real machine.
+ */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { copyFile, readFile, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { MiB } from '@starling/shared/units.ts'
+import { seededContent, sha256Of } from '@starling/test/doubles/content.ts'
+import { startOrigin, type Origin } from '@starling/test/doubles/origin.ts'
+import { download } from '@starling/test/e2e/client.ts'
+import { openHouse } from '@starling/test/e2e/harness.ts'
+import { createTicket, poll, startCoordinator } from '@starling/test/e2e/site.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makePrefix } from '../wine/prefix.ts'
+import { readRegistry, removeRegistry, writeRegistry, type RegistryValue } from '../wine/registry.ts'
+import { describeOnWine, firstWineMs } from '../wine/requirement.ts'
+import { openWine, type WineSession } from '../wine/session.ts'
+import { layOut } from './contents.ts'
+import { idleFigures } from './figures.ts'
+import { eventKey, hive, openInstallation, ownKey, serviceKey, type Installation } from './installation.ts'
+import { productCode } from './msi/ids.ts'
+import { writeMsi } from './msi/msi.ts'
+import { agentProduct } from './msi/product.ts'
+
+const execute = promisify(execFile)
+const isAsked = process.env['STARLING_TEST_INSTALLER'] === '1'
+const house = openHouse()
+afterAll(() => house.close())
+
+const old = '0.1.0'
+const next = '0.1.1'
+const codeOf = (version: string): string => productCode(agentProduct.upgradeCode, version)
+const uninstallKey = (version: string): string =>
+  `${hive}\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\${codeOf(version)}`
+
+/** What an admin has put there before the installation; the machine under the test has other ports to give. */
+const settings = {
+  STARLING_LISTEN_PORT: '0',
+  STARLING_BULK_PORT: '0',
+  STARLING_MDNS: 'off',
+  STARLING_UPSTREAM_ALLOW_PRIVATE: '127.0.0.0/8'
+}
+
+describe.skipIf(!isAsked)('the life of an installation', { timeout: 180_000 }, () => {
+  describeOnWine('of the MSI', () => {
+    const out = house.folder('packages')
+    const content = seededContent('an update', 3 * MiB)
+    let wine: WineSession
+    let machine: Installation
+    let origin: Origin
+    let url: string
+    let ticket: string
+    let id: string
+
+    /** Changes a package's tables, as a test needs it. */
+    const changed = async (from: string, to: string, queries: readonly string[]): Promise<void> => {
+      await copyFile(join(out, from), join(out, to))
+      await execute('msibuild', [join(out, to), ...queries.flatMap(query => ['-q', query])])
+    }
+    const at = (name: string): string => `Z:\\mnt\\out\\${name}`
+
+    beforeAll(async () => {
+      const contents = await layOut(agentProduct, old, join(out, 'contents'), async () => {})
+      const source = {
+        ...contents,
+        product: agentProduct,
+        madeAt: new Date('2026-01-01T00:00:00Z'),
+        isSigned: false
+      }
+      await writeMsi(join(out, 'one.msi'), { ...source, version: old })
+      await writeMsi(join(out, 'two.msi'), { ...source, version: next })
+      await rm(join(out, 'contents'), { recursive: true })
+      // Where a new version replaces it, Wine would run what belongs to a removal.
+      await changed(
+        'one.msi',
+        'replaced.msi',
+        ['UndoClients', 'CloseFirewall', 'Purge', 'PurgeAll', 'ForgetSettings'].map(
+          action => `UPDATE \`InstallExecuteSequence\` SET \`Condition\`='0' WHERE \`Action\`='${action}'`
+        )
+      )
+      origin = await startOrigin()
+      house.keep(() => origin.close())
+      origin.put('/update.bin', content)
+      url = `${origin.url}/update.bin`
+      const coordinator = await startCoordinator(house, ['--heartbeat', '1s', '--no-gateway'])
+      ticket = await createTicket(house, coordinator)
+      wine = await openWine(await makePrefix(house.folder('prefix')), { out })
+      house.keep(() => wine.close())
+      machine = await openInstallation(wine, settings)
+    }, firstWineMs)
+
+    const isMember = (): Promise<unknown> =>
+      poll(
+        60_000,
+        () => machine.status(),
+        status => status.coordinator.kind === 'connected'
+      )
+
+    it('begins with properties and a ticket, and the machine joins its fleet', async () => {
+      const { code, ms, log } = await machine.msiexec(
+        `/i ${at('replaced.msi')} ${machine.ports} SITE=berlin CACHESIZE=1GiB TICKET=${ticket}`
+      )
+      expect(code, log).toBe(0)
+      const { size } = await stat(join(out, 'one.msi'))
+      const installed = await bytesIn(machine.programFolder)
+      console.log(`figures: MSI ${mb(size)}, installed ${mb(installed)}, install ${ms} ms`)
+      expect(size).toBeLessThanOrEqual(45e6)
+      expect(installed).toBeLessThanOrEqual(115e6)
+
+      id = (await machine.status()).id
+      expect(await isMember()).toMatchObject({ version: old, coordinator: { kind: 'connected' } })
+      expect(await machine.values(`${ownKey}\\Environment`)).toMatchObject({
+        ...settings,
+        STARLING_SITE: 'berlin',
+        STARLING_CACHE_QUOTA: '1GiB'
+      })
+      expect(await machine.values(ownKey)).toMatchObject({
+        Version: old,
+        InstallDir: 'C:\\Program Files\\Starling\\'
+      })
+      expect(await machine.values(serviceKey)).toMatchObject({ ObjectName: 'NT SERVICE\\Starling', Start: 2 })
+      expect(await machine.values(uninstallKey(old))).toMatchObject({
+        DisplayName: 'Starling Agent',
+        DisplayVersion: old
+      })
+    })
+
+    it('leaves the ticket nowhere', async () => {
+      expect(existsSync(join(machine.dataFolder, 'ticket'))).toBe(false)
+      for (const name of await readdir(wine.exchange))
+        expect(await readFile(join(wine.exchange, name), 'latin1'), name).not.toContain(ticket)
+      const registry = await readRegistry(wine, hive)
+      expect(JSON.stringify([...registry!])).not.toContain(ticket)
+    })
+
+    it('answers a client through its proxy, the second time out of the cache, and has its page and command', async () => {
+      for (const _ of ['from the origin', 'from the cache'])
+        expect((await download(machine.proxy, url)).sha256).toBe(await sha256Of(content))
+      expect(origin.stats('/update.bin').bodyBytes).toBe(3 * MiB)
+      expect(await (await fetch(machine.page)).text()).toContain('<script type="module"')
+      const told = await machine.line('call "C:\\Program Files\\Starling\\starling.cmd" status --json')
+      expect(JSON.parse(told.stdout)).toMatchObject({ id })
+      const environment = await machine.values(
+        `${hive}\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment`
+      )
+      expect(utf16(environment!['PATH'])).toContain('C:\\Program Files\\Starling\\')
+    })
+
+    it('takes over a Group Policy while it runs', async () => {
+      const { startedAt, policy } = await machine.status()
+      expect(policy.upstreamSlots).not.toBe(5)
+      await writeRegistry(wine, `${hive}\\SOFTWARE\\Policies\\Starling`, { upstreamSlots: 5 })
+      const after = await poll(
+        30_000,
+        () => machine.status(),
+        it => it.policy.upstreamSlots === 5
+      )
+      expect(after).toMatchObject({ startedAt, policy: { upstreamSlots: 5 } })
+    })
+
+    it('is started again after a crash', async () => {
+      const { pid } = await machine.status()
+      await wine.run('taskkill', ['/f', '/pid', String(pid)])
+      const after = await poll(
+        60_000,
+        () => machine.status(),
+        it => it.pid !== pid
+      )
+      expect(after.pid).not.toBe(pid)
+      expect(after.id).toBe(id)
+    })
+
+    it('stops when it is told to, and is there again at once', async () => {
+      await machine.stop()
+      const began = performance.now()
+      await wine.run('net', ['start', 'Starling'])
+      await machine.status()
+      console.log(`figures: start of the service until it serves ${Math.round(performance.now() - began)} ms`)
+    })
+
+    it('is mended by a repair', async () => {
+      await machine.stop()
+      await rm(join(machine.programFolder, 'app/main.mjs'))
+      const { code } = await machine.msiexec(`/i ${at('replaced.msi')} REINSTALL=ALL REINSTALLMODE=amus`)
+      expect(code).toBe(0)
+      expect(existsSync(join(machine.programFolder, 'app/main.mjs'))).toBe(true)
+      expect((await machine.status()).id).toBe(id)
+    })
+
+    it('goes on in the next version with its identity, its settings and its cache', async () => {
+      await machine.stop()
+      const { code, log } = await machine.msiexec(`/i ${at('two.msi')}`)
+      expect(code, log).toBe(0)
+      expect(await isMember()).toMatchObject({ id, coordinator: { kind: 'connected' } })
+      expect(await machine.values(ownKey)).toMatchObject({ Version: next })
+      expect(await machine.values(`${ownKey}\\Environment`)).toMatchObject({
+        ...settings,
+        STARLING_SITE: 'berlin'
+      })
+      expect(await machine.values(uninstallKey(old))).toBeNull()
+      await download(machine.proxy, url)
+      expect(origin.stats('/update.bin').bodyBytes).toBe(3 * MiB)
+    })
+
+    it('does not go back to an older version', async () => {
+      expect((await machine.msiexec(`/i ${at('one.msi')}`)).code).toBe(1603)
+      expect(await machine.values(ownKey)).toMatchObject({ Version: next })
+      expect((await machine.status()).id).toBe(id)
+    })
+
+    it('ends with nothing left but the cache', async () => {
+      await machine.stop()
+      const { code } = await machine.msiexec(`/x ${codeOf(next)}`)
+      expect(code).toBe(0)
+      await expectNothingLeft(next)
+      expect((await readdir(machine.dataFolder)).sort()).toEqual(['content', 'facts.log', 'index', 'small'])
+    })
+
+    it('begins without properties too', async () => {
+      machine = await openInstallation(wine, settings, 'in the registry')
+      expect((await machine.msiexec(`/i ${at('one.msi')}`)).code).toBe(0)
+      const status = await machine.status()
+      expect(status).toMatchObject({ site: 'default' })
+      expect(status.id).not.toBe(id)
+      ;({ id } = status)
+    })
+
+    it('costs next to nothing while nobody wants anything', async () => {
+      // What a start leaves to be tidied up is over by then.
+      await sleep(30_000)
+      const figures = await idleFigures((await machine.nodePid())!, 30_000)
+      console.log(`figures: idle ${JSON.stringify(figures)}`)
+      expect(figures.privateMiB).toBeLessThan(90)
+      expect(figures.cpuPercent).toBeLessThan(0.2)
+      expect(figures.writtenKiB).toBe(0)
+    })
+
+    it('keeps everything when its removal belongs to an upgrade', async () => {
+      await machine.stop()
+      // What Windows says to the old version when a new one takes its place.
+      expect((await machine.msiexec(`/x ${codeOf(old)} UPGRADINGPRODUCTCODE=${codeOf(next)}`)).code).toBe(0)
+      // It would have found the ports before the old version went.
+      expect((await machine.msiexec(`/i ${at('two.msi')} ${machine.ports}`)).code).toBe(0)
+      expect((await machine.status()).id).toBe(id)
+    })
+
+    it('ends with nothing left at all when that is asked for', async () => {
+      await machine.stop()
+      expect((await machine.msiexec(`/x ${codeOf(next)} REMOVECACHE=1`)).code).toBe(0)
+      await expectNothingLeft(next)
+      expect(existsSync(machine.dataFolder)).toBe(false)
+    })
+
+    it('that fails at the end is taken back from the beginning', async () => {
+      await changed('one.msi', 'failing.msi', [
+        "UPDATE `CustomAction` SET `Target`='nonsense' WHERE `Action`='ApplyCONFIGUREPROXY'"
+      ])
+      machine = await openInstallation(wine, settings)
+      const { code } = await machine.msiexec(`/i ${at('failing.msi')} ${machine.ports} CONFIGUREPROXY=1`)
+      console.log('left', existsSync(machine.dataFolder) ? await readdir(machine.dataFolder) : 'nothing')
+      // Wine's word for Windows' 1603.
+      expect(code).toBe(1627)
+      expect(await machine.values(`${ownKey}\\Environment`)).toEqual(settings)
+      await removeRegistry(wine, ownKey)
+      await expectNothingLeft(old)
+      expect(existsSync(machine.dataFolder)).toBe(false)
+    })
+
+    async function expectNothingLeft(version: string): Promise<void> {
+      expect(existsSync(machine.programFolder)).toBe(false)
+      expect(await machine.nodePid()).toBeNull()
+      for (const key of [ownKey, serviceKey, eventKey, uninstallKey(version)])
+        expect(await machine.values(key), key).toBeNull()
+      const environment = await machine.values(
+        `${hive}\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment`
+      )
+      expect(utf16(environment!['PATH'])).not.toContain('Starling')
+    }
+  })
+})
+
+const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+
+async function bytesIn(folder: string): Promise<number> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true })
+  const sizes = files
+    .filter(it => it.isFile())
+    .map(async it => (await stat(join(it.parentPath, it.name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
+
+/** REG_EXPAND_SZ as a .reg file has it. */
+function utf16(value: RegistryValue | undefined): string {
+  if (typeof value !== 'object') return String(value)
+  const bytes = value.raw
+    .slice('hex(2):'.length)
+    .split(',')
+    .map(it => Number.parseInt(it, 16))
+  return Buffer.from(bytes).toString('utf16le')
+}

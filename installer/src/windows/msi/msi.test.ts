@@ -1,0 +1,203 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { settings as agentSettings } from '@starling/agent/config.ts'
+import { openHouse } from '@starling/test/e2e/harness.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hostFile } from '../host.ts'
+import { writeMsi } from './msi.ts'
+import { agentProduct } from './product.ts'
+import { readProperty, readSummary, readTable } from './read-msi.ts'
+import { productCode } from './ids.ts'
+
+const house = openHouse()
+afterAll(() => house.close())
+
+const tools = ['msibuild', 'msiinfo', 'gcab']
+const missing = tools.filter(tool => spawnSync(tool, ['--help']).error !== undefined)
+const install = 'apt-get install -y --no-install-recommends msitools gcab'
+if (missing.length > 0) console.warn(`\nSKIPPED, no MSI is made here: ${install}\n`)
+it.runIf(missing.length > 0 && process.env.CI === 'true')('CI can make an MSI', () => {
+  throw new Error(install)
+})
+
+const folder = house.folder('msi')
+const contents = join(folder, 'program')
+
+const make = async (name: string, version = '0.1.0', programFolder = contents): Promise<string> => {
+  const file = join(folder, name)
+  await writeMsi(file, {
+    product: agentProduct,
+    version,
+    madeAt: new Date('2026-01-01T00:00:00Z'),
+    isSigned: false,
+    programFolder,
+    modulesFolder: null
+  })
+  return file
+}
+
+/** By what names a row. */
+const by = async (msi: string, table: string, key: string): Promise<Map<string, Record<string, string>>> =>
+  new Map((await readTable(msi, table)).map(row => [row[key]!, row]))
+
+describe.skipIf(missing.length > 0)("the agent's MSI", () => {
+  let msi: string
+  beforeAll(async () => {
+    await mkdir(join(contents, 'app/agent'), { recursive: true })
+    for (const path of [hostFile, 'starling-service.ini', 'app/main.mjs', 'app/agent/a long name.json'])
+      await writeFile(join(contents, path), path)
+    msi = await make('one.msi')
+  })
+
+  it('has the same bytes when it is made again, elsewhere and later', async () => {
+    const elsewhere = join(folder, 'elsewhere')
+    cpSync(contents, elsewhere, { recursive: true })
+    const again = await make('again.msi', '0.1.0', elsewhere)
+    const digests = await Promise.all(
+      [msi, again].map(async file =>
+        createHash('sha256')
+          .update(await readFile(file))
+          .digest('hex')
+      )
+    )
+    expect(digests[0]).toBe(digests[1])
+  })
+
+  it('is another package when a byte of it is another, and another product when its version is', async () => {
+    const changed = join(folder, 'changed')
+    cpSync(contents, changed, { recursive: true })
+    await writeFile(join(changed, 'app/main.mjs'), 'another byte')
+    const other = await make('other.msi', '0.1.0', changed)
+    const next = await make('next.msi', '0.1.1')
+    const package_ = async (file: string): Promise<string> => /\{.*\}/.exec(await readSummary(file))![0]
+    expect(new Set(await Promise.all([msi, other, next].map(package_))).size).toBe(3)
+    const product = (file: string): Promise<string | null> => readProperty(file, 'ProductCode')
+    expect(await product(other)).toBe(await product(msi))
+    expect(await product(next)).toBe(productCode(agentProduct.upgradeCode, '0.1.1'))
+    // A component is the same in all versions, so that an upgrade knows what it is about.
+    expect(await readTable(next, 'Component')).toEqual(await readTable(msi, 'Component'))
+  })
+
+  it('asks for settings that the agent knows, and finds them again at an upgrade', async () => {
+    const names = new Set(agentSettings.map(it => it.env))
+    const registry = await by(msi, 'Registry', 'Registry')
+    const searches = await by(msi, 'RegLocator', 'Signature_')
+    const actions = await by(msi, 'CustomAction', 'Action')
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    for (const { property, variable } of agentProduct.settings) {
+      expect(names).toContain(variable)
+      const value = registry.get(`R_${property}`)!
+      expect(value).toMatchObject({
+        Key: 'SOFTWARE\\Starling\\Environment',
+        Name: variable,
+        Value: `[${property}]`
+      })
+      // 64-bit view, as it stands.
+      expect(searches.get(`FOUND${property}`)).toMatchObject({
+        Key: value['Key'],
+        Name: variable,
+        Type: '18'
+      })
+      expect(actions.get(`Set${property}`)).toMatchObject({ Type: '51', Target: `[FOUND${property}]` })
+      // What the command line says beats what is found.
+      expect(order.get(`Set${property}`)!['Condition']).toBe(`NOT ${property} AND FOUND${property}`)
+      expect(Number(order.get(`Set${property}`)!['Sequence'])).toBeGreaterThan(
+        Number(order.get('AppSearch')!['Sequence'])
+      )
+    }
+    const components = await by(msi, 'Component', 'Component')
+    expect(components.get('C_SITE')).toMatchObject({ Condition: 'SITE', KeyPath: 'R_SITE' })
+  })
+
+  it('keeps the ticket out of tables and logs', async () => {
+    expect(await readProperty(msi, 'MsiHiddenProperties')).toBe('TICKET')
+    const rows = (await readTable(msi, 'Registry')).map(row => row['Value'])
+    expect(rows.filter(value => value!.includes('TICKET'))).toEqual([])
+    const actions = await by(msi, 'CustomAction', 'Action')
+    const users = [...actions.values()].filter(row => row['Target']!.includes('[TICKET]'))
+    expect(users).toHaveLength(1)
+    // msidbCustomActionTypeHideTarget
+    expect(Number(users[0]!['Type']) & 8192).toBe(8192)
+  })
+
+  it('gives the service an account of its own, and fails without it', async () => {
+    expect(await readTable(msi, 'ServiceInstall')).toMatchObject([
+      {
+        Name: 'Starling',
+        StartName: 'NT SERVICE\\Starling',
+        Password: '',
+        StartType: '2',
+        ErrorControl: '32769',
+        Arguments: 'service',
+        Component_: 'C_INSTALLDIR'
+      }
+    ])
+    const files = await by(msi, 'File', 'File')
+    const key = (await by(msi, 'Component', 'Component')).get('C_INSTALLDIR')!['KeyPath']!
+    // A service runs its component's key file.
+    expect(files.get(key)!['FileName']).toContain(hostFile)
+  })
+
+  it('has for all that it does on the way something that takes it back, run before it in the sequence', async () => {
+    const actions = await by(msi, 'CustomAction', 'Action')
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    const at = (name: string): number => Number(order.get(name)!['Sequence'])
+    const undone = {
+      OpenFirewall: 'OpenFirewallUndo',
+      Configure: 'ConfigureUndo',
+      ApplyCONFIGUREDO: 'ApplyCONFIGUREDOUndo'
+    }
+    for (const [deed, undo] of Object.entries(undone)) {
+      // In the script, as SYSTEM, and for a rollback only.
+      expect(Number(actions.get(undo)!['Type']) & (256 + 1024 + 2048)).toBe(256 + 1024 + 2048)
+      expect(Number(actions.get(deed)!['Type']) & (256 + 1024 + 2048)).toBe(1024 + 2048)
+      expect(at(undo)).toBeLessThan(at(deed))
+    }
+    const inOrder = [
+      'InstallInitialize',
+      'RemoveExistingProducts',
+      'UndoClients',
+      'StopServices',
+      'DeleteServices',
+      'Purge',
+      'RemoveFiles',
+      'InstallFiles',
+      'InstallServices',
+      'Configure',
+      'Ticket',
+      'StartServices',
+      'ApplyCONFIGUREDO',
+      'InstallFinalize',
+      'ForgetTicket'
+    ]
+    expect(inOrder.toSorted((a, b) => at(a) - at(b))).toEqual(inOrder)
+  })
+
+  it('leaves the machine alone when a new version takes the old one away', async () => {
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    for (const name of ['UndoClients', 'CloseFirewall', 'Purge', 'PurgeAll'])
+      expect(order.get(name)!['Condition']).toContain('NOT UPGRADINGPRODUCTCODE')
+  })
+
+  it('replaces older versions, and refuses to be put over a newer one with a sentence', async () => {
+    const upgrades = await by(msi, 'Upgrade', 'ActionProperty')
+    expect(upgrades.get('OLDERVERSION')).toMatchObject({ VersionMax: '0.1.0', Attributes: '1' })
+    expect(upgrades.get('NEWERVERSION')).toMatchObject({
+      VersionMin: '0.1.0',
+      VersionMax: '',
+      Attributes: '2'
+    })
+    const conditions = await by(msi, 'LaunchCondition', 'Condition')
+    expect(conditions.get('NOT NEWERVERSION')!['Description']).toMatch(/newer version .* uninstall/)
+  })
+
+  it('has a short name for each long one, and says that it is not signed', async () => {
+    const names = (await readTable(msi, 'File')).map(row => row['FileName']!)
+    for (const name of names) expect(name.split('|')[0]).toMatch(/^[\w~-]{1,8}(\.[\w~-]{1,3})?$/)
+    expect(names).toContain('ALONGN~1.JSO|a long name.json')
+    expect(await readSummary(msi)).toContain('not signed')
+  })
+})
