@@ -6,7 +6,7 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import { house } from './house.ts'
 import type { Signer } from './sign.ts'
 import { buildMsi } from './windows/build.ts'
-import { agentProduct } from './windows/msi/product.ts'
+import { agentProduct, coordinatorProduct } from './windows/msi/product.ts'
 
 const usage = `Usage: pnpm installer [options]
 
@@ -49,7 +49,7 @@ async function buildAll(): Promise<void> {
   const out = join(house, 'installer/dist/out')
   const signer = signerGiven()
   await rm(out, { recursive: true, force: true })
-  for (const product of [agentProduct]) {
+  for (const product of [agentProduct, coordinatorProduct]) {
     const began = performance.now()
     const file = await buildMsi(product, { out, signer })
     const seconds = ((performance.now() - began) / 1000).toFixed(1)
