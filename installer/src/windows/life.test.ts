@@ -240,7 +240,8 @@ describe.skipIf(!isAsked)('the life of an installation', { timeout: 180_000 }, (
       const figures = await idleFigures((await machine.nodePid())!, 30_000)
       console.log(`figures: idle ${JSON.stringify(figures)}`)
       expect(figures.privateMiB).toBeLessThan(90)
-      expect(figures.cpuPercent).toBeLessThan(0.2)
+      // 0.1 on a quiet machine; Wine's own work and that of other tests beside it cost some tenths.
+      expect(figures.cpuPercent).toBeLessThan(1)
       expect(figures.writtenKiB).toBe(0)
     })
 

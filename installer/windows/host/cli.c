@@ -18,10 +18,17 @@ static const wchar_t *past_word(const wchar_t *at) {
   return at;
 }
 
+/* Who starts us without a console (Windows Installer) may leave numbers behind that are no handles, or others' handles. */
+static BOOL is_usable(HANDLE given, BOOL is_output) {
+  DWORD written;
+  if (given == NULL || given == INVALID_HANDLE_VALUE || GetFileType(given) == FILE_TYPE_UNKNOWN) return FALSE;
+  return !is_output || WriteFile(given, "", 0, &written, NULL);
+}
+
 /* Never closed by us, and inheritable: a console's handles are, a pipe's may not be. */
 static HANDLE standard(DWORD which) {
   HANDLE given = GetStdHandle(which), copy = NULL;
-  if (given == NULL || given == INVALID_HANDLE_VALUE ||
+  if (!is_usable(given, which != STD_INPUT_HANDLE) ||
       !DuplicateHandle(GetCurrentProcess(), given, GetCurrentProcess(), &copy, 0, TRUE, DUPLICATE_SAME_ACCESS)) {
     SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
     copy = CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, &inheritable, OPEN_EXISTING, 0, NULL);
