@@ -36,12 +36,18 @@ export async function sign(
     await run('sign', [
       ...(key === null ? ['-pkcs12', certificate] : ['-certs', certificate, '-key', key]),
       ...(passwordFile === null ? [] : ['-readpass', passwordFile]),
-      ...['-h', 'sha256', '-n', description],
+      '-h',
+      'sha256',
+      '-n',
+      description,
       ...(at === null ? [] : ['-time', String(at.getTime() / 1000)]),
       ...(timeServer === null ? [] : ['-ts', timeServer]),
       // Of a package the names and dates too.
       ...(file.endsWith('.msi') ? ['-add-msi-dse'] : []),
-      ...['-in', file, '-out', draft]
+      '-in',
+      file,
+      '-out',
+      draft
     ])
     const trust = authorities === null ? [] : ['-CAfile', authorities, '-TSA-CAfile', authorities]
     await run('verify', [...trust, '-in', draft])

@@ -78,3 +78,24 @@ export const agentProduct: Product = {
     { property: 'CONFIGUREPROXY', target: 'winhttp' }
   ]
 }
+
+export const coordinatorProduct: Product = {
+  program: 'coordinator',
+  name: 'Starling Coordinator',
+  folder: 'Starling Coordinator',
+  description: 'Knows the fleet of Starling agents, what they should do and how they are.',
+  upgradeCode: '{6C0C5C0E-6F0A-4D56-9D0B-7C1D4B0B3E58}',
+  service: { name: 'StarlingCoordinator', displayName: 'Starling Coordinator' },
+  file: 'starling-coordinator',
+  command: 'starling-coordinator',
+  settings: [
+    {
+      property: 'OPTIONS',
+      variable: 'STARLING_COORDINATOR_OPTIONS',
+      hostValue: 'Arguments',
+      meaning: 'Options of `starling-coordinator run`, like "--site berlin --advertise updates.example:17833"'
+    }
+  ],
+  hasTicket: false,
+  clients: []
+}
