@@ -60,6 +60,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
   const secret = product.hasTicket ? ['TICKET'] : []
   const given = [
     ...product.settings.map(it => it.property),
+    ...product.inputs,
     ...secret,
     ...product.clients.map(it => it.property),
     'REMOVECACHE',

@@ -87,7 +87,10 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     const searches = await by(msi, 'RegLocator', 'Signature_')
     const actions = await by(msi, 'CustomAction', 'Action')
     const order = await by(msi, 'InstallExecuteSequence', 'Action')
-    for (const { property, variable } of agentProduct.settings) {
+    for (const { property, variable } of agentProduct.settings as ReadonlyArray<{
+      property: string
+      variable: string
+    }>) {
       expect(names).toContain(variable)
       const value = registry.get(`R_${property}`)!
       expect(value).toMatchObject({

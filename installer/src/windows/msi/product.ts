@@ -16,21 +16,30 @@ export interface Product {
   /** The command that people type. */
   readonly command: string
   readonly settings: readonly Setting[]
-  /** `starling configure` and the ticket are the agent's; the firewall is open for either. */
+  /** Properties that only others are made of. */
+  readonly inputs: readonly string[]
+  /** How properties follow from others, in this order, once those from before are found again. */
+  readonly follows: ReadonlyArray<{
+    readonly property: string
+    readonly value: string
+    readonly when: string
+  }>
+  /** Whether a machine joins with one. */
   readonly hasTicket: boolean
   /** Properties that turn the machine's clients to us, with the name for `starling configure --apply`. */
   readonly clients: ReadonlyArray<{ readonly property: string; readonly target: string }>
 }
 
-/** A property of the command line that is remembered in the registry, where the service takes its environment from. */
+/** A property of the command line that is remembered in the registry. */
 export interface Setting {
   readonly property: string
-  readonly variable: string
-  /** A value of the product's own key that says the same, for the service host. */
-  readonly hostValue?: string
-  /** For docs/DEPLOY.md. */
-  readonly meaning: string
+  /** The variable of the program's environment that it becomes; null: the service host reads it. */
+  readonly variable: string | null
+  /** The value of the product's own key that the service host reads; null: it does not. */
+  readonly hostValue: string | null
 }
+
+const variable = (property: string, name: string): Setting => ({ property, variable: name, hostValue: null })
 
 /** Below HKEY_LOCAL_MACHINE. */
 export const productKey = (product: Product): string => `SOFTWARE\\${product.folder}`
@@ -49,28 +58,20 @@ export const agentProduct: Product = {
   file: 'starling',
   command: 'starling',
   settings: [
-    {
-      property: 'COORDINATOR',
-      variable: 'STARLING_COORDINATOR_ADDRESSES',
-      meaning: 'Where the coordinator is, when that is not in the ticket'
-    },
-    { property: 'SITE', variable: 'STARLING_SITE', meaning: 'The site, when no membership says it' },
-    {
-      property: 'UPSTREAM',
-      variable: 'STARLING_UPSTREAM_PROXIES',
-      meaning: 'Proxies between the agent and the origins, tried in order'
-    },
-    {
-      property: 'CACHEDIR',
-      variable: 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE',
-      // The host gives the folder its rights, and empties it in the end.
-      hostValue: 'CacheDir',
-      meaning: 'Drive or folder of the cache, else below ProgramData'
-    },
-    { property: 'CACHESIZE', variable: 'STARLING_CACHE_QUOTA', meaning: 'The most that the cache may use' },
-    { property: 'PROXYPORT', variable: 'STARLING_PROXY_PORT', meaning: 'Port of the proxy' },
-    { property: 'PAGEPORT', variable: 'STARLING_PAGE_PORT', meaning: 'Port of the local page and API' }
+    variable('COORDINATOR', 'STARLING_COORDINATOR_ADDRESSES'),
+    variable('SITE', 'STARLING_SITE'),
+    variable('UPSTREAM', 'STARLING_UPSTREAM_PROXIES'),
+    // The host gives the folder its rights, and empties it in the end.
+    { property: 'CACHEDIR', variable: 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE', hostValue: 'CacheDir' },
+    variable('CACHESIZE', 'STARLING_CACHE_QUOTA'),
+    variable('PROXYPORT', 'STARLING_PROXY_PORT'),
+    variable('PAGEPORT', 'STARLING_PAGE_PORT'),
+    variable('CACHEHOST', 'STARLING_CACHE_HOST_ENABLED'),
+    variable('WSUS', 'STARLING_PROXY_WSUS')
   ],
+  inputs: [],
+  // Nobody can be pointed at a cache host that is off.
+  follows: [{ property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }],
   hasTicket: true,
   clients: [
     { property: 'CONFIGUREDO', target: 'delivery-optimization' },
@@ -83,18 +84,16 @@ export const coordinatorProduct: Product = {
   program: 'coordinator',
   name: 'Starling Coordinator',
   folder: 'Starling Coordinator',
-  description: 'Knows the fleet of Starling agents, what they should do and how they are.',
-  upgradeCode: '{6C0C5C0E-6F0A-4D56-9D0B-7C1D4B0B3E58}',
+  description: 'Says who belongs to a fleet of Starling agents, what they are to do, and how they are.',
+  upgradeCode: '{D35C7A77-3D77-431E-AA2C-69041FC3B2F5}',
   service: { name: 'StarlingCoordinator', displayName: 'Starling Coordinator' },
   file: 'starling-coordinator',
   command: 'starling-coordinator',
-  settings: [
-    {
-      property: 'OPTIONS',
-      variable: 'STARLING_COORDINATOR_OPTIONS',
-      hostValue: 'Arguments',
-      meaning: 'Options of `starling-coordinator run`, like "--site berlin --advertise updates.example:17833"'
-    }
+  settings: [{ property: 'ARGUMENTS', variable: null, hostValue: 'Arguments' }],
+  inputs: ['LISTEN', 'SITE'],
+  follows: [
+    { property: 'ARGUMENTS', value: '[ARGUMENTS] --listen [LISTEN]', when: 'LISTEN' },
+    { property: 'ARGUMENTS', value: '[ARGUMENTS] --site [SITE]', when: 'SITE' }
   ],
   hasTicket: false,
   clients: []

@@ -16,48 +16,56 @@ export const registryIn64bit = 4 + 256
 
 export const foundName = (setting: Setting): string => `FOUND${setting.property}`
 
+/** Where a setting stands; in the first place it is found again. */
+function placesOf(
+  product: Product,
+  { property, variable, hostValue }: Setting
+): ReadonlyArray<{ readonly Registry: string; readonly Key: string; readonly Name: string }> {
+  const places = [
+    { Registry: `R_${property}`, Key: environmentKey(product), Name: variable },
+    { Registry: `R_${property}_host`, Key: productKey(product), Name: hostValue }
+  ]
+  return places.flatMap(({ Name, ...place }) => (Name === null ? [] : [{ ...place, Name }]))
+}
+
 export function settingTables(product: Product): Tables {
   const { settings } = product
   return {
     AppSearch: settings.map(it => ({ Property: foundName(it), Signature_: foundName(it) })),
-    RegLocator: settings.map(it => ({
-      Signature_: foundName(it),
-      Root: localMachine,
-      Key: environmentKey(product),
-      Name: it.variable,
-      Type: rawIn64bit
-    })),
+    RegLocator: settings.map(it => {
+      const { Key, Name } = placesOf(product, it)[0]!
+      return { Signature_: foundName(it), Root: localMachine, Key, Name, Type: rawIn64bit }
+    }),
     Component: settings.map((it): Row<'Component'> => ({
       Component: `C_${it.property}`,
       ComponentId: guidIn(product.upgradeCode, `setting ${it.property}`),
       Directory_: 'INSTALLDIR',
       Attributes: registryIn64bit,
       Condition: it.property,
-      KeyPath: `R_${it.property}`
+      KeyPath: placesOf(product, it)[0]!.Registry
     })),
-    Registry: settings.flatMap(it => {
-      const value = { Root: localMachine, Value: `[${it.property}]`, Component_: `C_${it.property}` }
-      const variable = {
-        ...value,
-        Registry: `R_${it.property}`,
-        Key: environmentKey(product),
-        Name: it.variable
-      }
-      if (it.hostValue === undefined) return [variable]
-      return [
-        variable,
-        { ...value, Registry: `R_${it.hostValue}`, Key: productKey(product), Name: it.hostValue }
-      ]
-    })
+    Registry: settings.flatMap(it =>
+      placesOf(product, it).map(place => ({
+        ...place,
+        Root: localMachine,
+        Value: `[${it.property}]`,
+        Component_: `C_${it.property}`
+      }))
+    )
   }
 }
 
-/** Right after the search, at 50. */
+/** Right after the search, at 50; and before the costing, at 800, which looks at the conditions of components. */
 export function rememberActions(product: Product): readonly Action[] {
-  return product.settings.map((it, index) =>
+  const remembered = product.settings.map((it, index) =>
     setProperty(it.property, `[${foundName(it)}]`, {
       at: 51 + index,
       when: `NOT ${it.property} AND ${foundName(it)}`
     })
   )
+  const following = product.follows.map(({ property, value, when }, index) => ({
+    ...setProperty(property, value, { at: 71 + index, when }),
+    name: `Follow${index + 1}`
+  }))
+  return [...remembered, ...following]
 }
