@@ -29,6 +29,7 @@ export const operations: readonly Operation[] = [
 const examples: Readonly<Record<string, string>> = {
   agent: createIdentity().agentId,
   name: 'nobody',
+  site: 'nowhere',
   scope: 'site:nowhere',
   version: '1',
   order: 'pause',

@@ -37,7 +37,9 @@ describe.skipIf(missing.length > 0)('the packages for Debian', () => {
       name,
       version: '1.0.0',
       licence: 'MIT',
-      text: `What all the world allows.\n`
+      text: `What all the world allows.\n`,
+      purl: null,
+      kind: 'library' as const
     }))
   let debs: readonly BuiltDeb[]
   const build = async (): Promise<readonly BuiltDeb[]> =>

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { bundleProgram, readPackage, type Platform, type Program } from '../bundle.ts'
+import type { Part } from '../third-party.ts'
 import { house } from '../house.ts'
 import { packDeb, type Compression } from './deb.ts'
 import { helpOf, manualOf } from './manual.ts'
@@ -20,7 +21,7 @@ export interface DebOptions {
     program: Program,
     platform: Platform,
     packages: readonly string[]
-  ) => Promise<readonly ThirdParty[]>
+  ) => Promise<readonly Part[]>
   /** The workspace's, when not given. */
   readonly version?: string
   readonly compression?: Compression
@@ -28,18 +29,10 @@ export interface DebOptions {
   readonly node?: string
 }
 
-export interface ThirdParty {
-  readonly name: string
-  readonly version: string
-  /** An SPDX expression, and the text. */
-  readonly licence: string
-  readonly text: string
-}
-
 export interface BuiltDeb {
   readonly name: string
   readonly file: string
-  readonly thirdParties: readonly ThirdParty[]
+  readonly thirdParties: readonly Part[]
 }
 
 /**
@@ -137,7 +130,7 @@ function controlOf(
 }
 
 /** Each text once, under the names of those whose it is. */
-function copyright(about: LinuxPackage, thirdParties: readonly ThirdParty[]): string {
+function copyright(about: LinuxPackage, thirdParties: readonly Part[]): string {
   const ours = `${about.title}
 
 Copyright 2026 the authors of Starling. Licensed under the Apache License, Version 2.0, whose text is in

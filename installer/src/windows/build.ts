@@ -1,10 +1,9 @@
 /** One MSI as it is handed out: laid out, put into tables, signed, and with an SBOM and a checksum beside it. */
-import { createHash } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { readPackage } from '../bundle.ts'
 import { house } from '../house.ts'
-import { sbomOf } from '../sbom.ts'
+import { describeBeside } from '../beside.ts'
 import { sign, type Signer } from '../sign.ts'
 import { layOut } from './contents.ts'
 import { writeMsi } from './msi/msi.ts'
@@ -35,12 +34,7 @@ export async function buildMsi(product: Product, { out, signer, ...options }: Bu
     const contents = await layOut(product, version, work, signOurs)
     await writeMsi(file, { ...contents, product, version, madeAt, isSigned: signer !== null })
     await signOurs(file)
-    const sha256 = createHash('sha256')
-      .update(await readFile(file))
-      .digest('hex')
-    const name = basename(file)
-    await writeFile(`${file}.sha256`, `${sha256}  ${name}\n`)
-    await writeFile(`${file}.cdx.json`, sbomOf(product.name, version, name, sha256, contents.parts))
+    await describeBeside(file, product.name, version, contents.parts)
     return file
   } finally {
     await rm(work, { recursive: true, force: true })
