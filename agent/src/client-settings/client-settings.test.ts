@@ -325,7 +325,9 @@ describe('what somebody else has set', () => {
     expect(world.windows.changes).toEqual([])
     const { changes } = await world.apply('winhttp')
     expect(changes[0]!.to).toBe(
-      'proxy http=127.0.0.1:17831;https=proxy.corp.example:3128, not for *.corp.example;<local>;localhost;127.0.0.1;wsus.corp.example'
+      'proxy http=127.0.0.1:17831;https=proxy.corp.example:3128, not for *.corp.example;<local>;localhost;127.*;10.*;192.168.*;169.254.*;' +
+        Array.from({ length: 16 }, (_, at) => `172.${16 + at}.*;`).join('') +
+        'wsus.corp.example'
     )
     for (const [item, at] of [
       ['pac', `HKLM\\${internet}\\Connections\\DefaultConnectionSettings`],

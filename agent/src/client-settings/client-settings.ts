@@ -152,11 +152,10 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
   ): Promise<ClientResult | null> {
     const kept = (await journal.read())[keyOf(rules)]
     if (kept === undefined) return null
-    const undoing = planUndo(rules, await read(rules), kept)
+    const undoing = planUndo(rules, await read(rules), kept, await tools.groupPolicy())
     const changes = shownOf(undoing.changes)
     const notes = undoing.left.map(
-      ({ place, now }) =>
-        `${placeText(place)} is left as it is (${valueText(place, now)}): somebody has changed it since`
+      ({ place, now, why }) => `${placeText(place)} is left as it is (${valueText(place, now)}): ${why}`
     )
     changes.forEach(tell)
     if (!dryRun) {

@@ -81,16 +81,23 @@ function enforcedElse(rules: ItemRules, values: Values, policy: GroupPolicy): st
   return null
 }
 
+interface Left {
+  readonly place: Place
+  readonly now: Stored
+  readonly why: string
+}
+
 export interface Undoing {
   /** In this order. */
   readonly changes: readonly Change[]
-  /** What somebody else has set since. */
-  readonly left: ReadonlyArray<{ readonly place: Place; readonly now: Stored }>
+  /** What is not ours any more. */
+  readonly left: readonly Left[]
 }
 
-export function planUndo(rules: ItemRules, now: Values, kept: Kept): Undoing {
+/** @param policy what a Group Policy sets by now is not ours to take away */
+export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: GroupPolicy): Undoing {
   const changes: Change[] = []
-  const left: Array<{ place: Place; now: Stored }> = []
+  const left: Left[] = []
   const moved = new Set<string>()
   for (const [name, place] of Object.entries(rules.changed)) {
     const entry = kept[name]
@@ -98,10 +105,11 @@ export function planUndo(rules: ItemRules, now: Values, kept: Kept): Undoing {
     const from = now.get(name) ?? null
     // Before all: what was there may be the same as what we wanted.
     if (isSame(place, entry.before, from)) continue
-    if (entry.ours.some(value => isSame(place, value, from))) {
+    if (policy.at(place) !== undefined) left.push({ place, now: from, why: 'a Group Policy sets it now' })
+    else if (entry.ours.some(value => isSame(place, value, from))) {
       moved.add(name)
       changes.push({ name, place, from, to: entry.before })
-    } else left.push({ place, now: from })
+    } else left.push({ place, now: from, why: 'somebody has changed it since' })
   }
   // Also those that look as before: the program that puts the other one back may change them.
   for (const [name, place] of Object.entries(rules.changed)) {

@@ -22,7 +22,7 @@ export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientS
     places: createPlaceAccess({
       run: runProgram,
       registry: createRegistryAccess(runProgram, program('reg.exe')),
-      go: createGoAccess(runProgram, goProgram(env, platform)),
+      go: createGoAccess(runProgram, goOfUser(env, platform)),
       env,
       program
     }),
@@ -30,6 +30,11 @@ export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientS
     groupPolicy: () => readGroupPolicy(env),
     ask: askOverHttp
   })
+}
+
+/** The system's own account has no go: what lies on a machine's PATH may be anybody's, and an MSI puts back settings as that account. */
+function goOfUser(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string | null {
+  return platform === 'win32' && userInfo().username === 'SYSTEM' ? null : goProgram(env, platform)
 }
 
 /** What cannot be read says nothing: a user sees what is set for the machine in the registry all the same. */

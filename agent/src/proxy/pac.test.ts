@@ -5,14 +5,16 @@ import { pacFile } from './pac.ts'
 
 afterEach(cleanUp)
 
-/** What a browser says of a URL, with the two functions of the PAC language that the file uses. */
+/** What a browser says of a URL, with the three functions of the PAC language that the file uses. */
 function routeOf(file: string, url: string): string {
   return runInNewContext(`${file}\nFindProxyForURL(url, host)`, {
     url,
     // Browsers differ in whether an IPv6 address keeps its brackets.
     host: new URL(url).hostname,
     isPlainHostName: (host: string) => !host.includes('.'),
-    dnsDomainIs: (host: string, domain: string) => host.endsWith(domain)
+    dnsDomainIs: (host: string, domain: string) => host.endsWith(domain),
+    dnsResolve: (host: string) =>
+      host.endsWith('.corp.example') ? '172.20.0.5' : host.endsWith('.gone.example') ? null : '172.32.0.5'
   }) as string
 }
 
@@ -26,6 +28,11 @@ test.each<[string, string[], boolean]>([
   ['https://any.example/x', none, false],
   ['ftp://any.example/x', none, false],
   ['http://printer/', none, false],
+  ['http://dp.corp.example/x', none, false],
+  ['http://10.1.2.3/x', none, false],
+  ['http://172.32.1.1/x', none, true],
+  ['http://files.gone.example/x', none, true],
+  ['http://dp.corp.example/x', ['*'], true],
   ['http://localhost/', none, false],
   ['http://127.0.0.1:17832/', none, false],
   ['http://[::1]/', none, false],

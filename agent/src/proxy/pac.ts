@@ -10,7 +10,8 @@ export interface PacOptions {
 }
 
 /**
- * A plain name is a machine of the LAN, for which nobody needs us, unless it is listed as such.
+ * A plain name is a machine of the LAN, for which nobody needs us, unless it is listed as such. So is a name of a private address where
+ * nothing is listed: we would refuse it (upstream/address-check.ts), and a client does not go round a refusal.
  * @param proxy as the client reached us, `127.0.0.1:17831`
  */
 export function pacFile(proxy: string, { hosts }: PacOptions): string {
@@ -22,6 +23,10 @@ export function pacFile(proxy: string, { hosts }: PacOptions): string {
   var port = found && found[1] ? Number(found[1]) : 80;
   host = host.toLowerCase();
   if (!found || host === "localhost" || host === "127.0.0.1" || host === "::1" || host === "[::1]") return "DIRECT";
+  if (${hosts.length === 0}) {
+    var address = /^[0-9.]+$/.test(host) ? host : dnsResolve(host);
+    if (address && /^(10|127|169\\.254|172\\.(1[6-9]|2[0-9]|3[01])|192\\.168)\\./.test(address)) return "DIRECT";
+  }
   for (var i = 0; i < patterns.length; i++) {
     var name = patterns[i].name;
     if (patterns[i].port !== null && patterns[i].port !== port) continue;

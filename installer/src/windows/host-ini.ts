@@ -17,8 +17,8 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
     key: 'SOFTWARE\\Starling',
     policies,
     firewall: 'local-subnet',
-    // What makes the cache (agent/src/store/layout.ts).
-    keep: 'content|index|facts.log|small'
+    // What makes the cache (agent/src/store/layout.ts), and the way back for Windows' settings that could not be put back.
+    keep: 'content|index|facts.log|small|client-settings.json'
   },
   coordinator: {
     name: 'StarlingCoordinator',

@@ -70,9 +70,12 @@ function want(now: Values, agent: ServingAgent): Wanted {
   return { values, refusal: null, notes }
 }
 
-/** What was tried last stays so: who has said `off`, or does not say `direct`, wants no module from elsewhere. */
+/**
+ * What was tried last stays so: who has said `off`, or does not say `direct`, wants no module from elsewhere. It comes behind a bar, which go takes
+ * also when nobody answers; behind a comma a stopped agent would be the end of it.
+ */
 function withOurs(before: string, ours: string): string {
   const list = before.split(/[,|]/).filter(part => part !== '' && !/\/m\/[^/]+\/?$/.test(part))
   const last = before === '' ? 'direct' : list.at(-1)
-  return last === 'direct' || last === 'off' ? `${ours},${last}` : ours
+  return last === 'direct' || last === 'off' ? `${ours}|${last}` : ours
 }

@@ -53,7 +53,10 @@ export const winhttp: ItemRules = {
 }
 
 /** An agent asks nothing on private ground, so it must not be asked for it. */
-const directHosts = ['<local>', 'localhost', '127.0.0.1']
+const directHosts = [
+  ...['<local>', 'localhost', '127.*', '10.*', '192.168.*', '169.254.*'],
+  ...Array.from({ length: 16 }, (_, at) => `172.${16 + at}.*`)
+]
 
 function internal(now: Values): string[] {
   const domain = textOf(now.get('domain') ?? null) ?? ''

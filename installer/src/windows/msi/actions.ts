@@ -121,17 +121,21 @@ export function productActions(product: Product, hostKey: string): readonly Acti
     host(
       'ConfigureUndo',
       'purge',
-      { at: 5801, when: `${when.firstInstall} AND OLDCACHE` },
+      { at: 5801, when: product.keepsAll ? when.firstInstall : `${when.firstInstall} AND OLDCACHE` },
       'rollback',
       'continueOnFailure'
     ),
-    host(
-      'ConfigureUndoAll',
-      'purge cache',
-      { at: 5802, when: `${when.firstInstall} AND NOT OLDCACHE` },
-      'rollback',
-      'continueOnFailure'
-    ),
+    ...(product.keepsAll
+      ? []
+      : [
+          host(
+            'ConfigureUndoAll',
+            'purge cache',
+            { at: 5802, when: `${when.firstInstall} AND NOT OLDCACHE` },
+            'rollback',
+            'continueOnFailure'
+          )
+        ]),
     host('Configure', 'configure', { at: 5810, when: when.install }),
     ...(product.hasTicket
       ? [
@@ -148,7 +152,8 @@ export function productActions(product: Product, hostKey: string): readonly Acti
         host(
           `Apply${property}Undo`,
           `cli configure --undo ${target}`,
-          place,
+          // What an earlier installation had applied stays, should this one fail.
+          { ...place, when: `${property}="1" AND ${when.firstInstall}` },
           'rollback',
           'continueOnFailure'
         ),

@@ -4,6 +4,7 @@
  */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hostFile } from '../host.ts'
 import { guidIn, type Guid } from './ids.ts'
 import { versionOf } from './pe-version.ts'
 import type { Row, Tables } from './tables.ts'
@@ -60,14 +61,16 @@ export async function fileTables(space: Guid, trees: readonly Tree[]): Promise<F
         Sequence: packed.length
       })
     }
-    const first = files.find(file => file.Component_ === component)
-    if (first !== undefined)
+    const own = files.filter(file => file.Component_ === component)
+    // The service is installed for the key of its component.
+    const key = own.find(({ FileName }) => FileName.endsWith(hostFile)) ?? own[0]
+    if (key !== undefined)
       components.push({
         Component: component,
         ComponentId: guidIn(space, `files ${path}`),
         Directory_: directory,
         Attributes: on64bit,
-        KeyPath: first.File
+        KeyPath: key.File
       })
     for (const entry of entries.filter(it => it.isDirectory())) {
       const below = `${path}/${entry.name}`

@@ -47,7 +47,13 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
   let msi: string
   beforeAll(async () => {
     await mkdir(join(contents, 'app/agent'), { recursive: true })
-    for (const path of [hostFile, 'starling-service.ini', 'app/main.mjs', 'app/agent/a long name.json'])
+    for (const path of [
+      'node.exe',
+      hostFile,
+      'starling-service.ini',
+      'app/main.mjs',
+      'app/agent/a long name.json'
+    ])
       await writeFile(join(contents, path), path)
     msi = await make('one.msi')
   })

@@ -24,6 +24,8 @@ export interface Product {
     readonly value: string
     readonly when: string
   }>
+  /** A fleet's keys lie in its data folder: no installation that fails may take them along. */
+  readonly keepsAll: boolean
   /** Whether a machine joins with one. */
   readonly hasTicket: boolean
   /** Properties that turn the machine's clients to us, with the name for `starling configure --apply`. */
@@ -72,6 +74,7 @@ export const agentProduct: Product = {
   inputs: [],
   // Nobody can be pointed at a cache host that is off.
   follows: [{ property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }],
+  keepsAll: false,
   hasTicket: true,
   clients: [
     { property: 'CONFIGUREDO', target: 'delivery-optimization' },
@@ -95,6 +98,7 @@ export const coordinatorProduct: Product = {
     { property: 'ARGUMENTS', value: '[ARGUMENTS] --listen [LISTEN]', when: 'LISTEN' },
     { property: 'ARGUMENTS', value: '[ARGUMENTS] --site [SITE]', when: 'SITE' }
   ],
+  keepsAll: true,
   hasTicket: false,
   clients: []
 }
