@@ -23,7 +23,8 @@ static DWORD different(HANDLE *list, HANDLE in, HANDLE out, HANDLE err) {
   return count;
 }
 
-BOOL child_start(struct child *child, const struct settings *s, const wchar_t *arguments, HANDLE in, HANDLE out, HANDLE err) {
+BOOL child_start(struct child *child, const struct settings *s, const wchar_t *arguments, const wchar_t *folder, HANDLE in, HANDLE out,
+                 HANDLE err) {
   STARTUPINFOEXW start = {0};
   PROCESS_INFORMATION process;
   HANDLE inherited[3];
@@ -47,7 +48,7 @@ BOOL child_start(struct child *child, const struct settings *s, const wchar_t *a
     if (!UpdateProcThreadAttribute(start.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, inherited,
                                    count * sizeof *inherited, NULL, NULL) ||
         !CreateProcessW(node, line, NULL, NULL, TRUE,
-                        CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT, NULL, s->folder,
+                        CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | EXTENDED_STARTUPINFO_PRESENT, NULL, folder,
                         &start.StartupInfo, &process))
       error = GetLastError();
     DeleteProcThreadAttributeList(start.lpAttributeList);

@@ -11,10 +11,12 @@ struct child {
 };
 
 /*
- * Starts `node.exe <script> <arguments>` with these three as its stdin, stdout and stderr, which must be inheritable.
+ * Starts `node.exe <script> <arguments>` in a folder (NULL: where we are), with these three as its stdin, stdout and stderr, which must be
+ * inheritable.
  * FALSE: the reason is GetLastError().
  */
-BOOL child_start(struct child *child, const struct settings *settings, const wchar_t *arguments, HANDLE in, HANDLE out, HANDLE err);
+BOOL child_start(struct child *child, const struct settings *settings, const wchar_t *arguments, const wchar_t *folder, HANDLE in, HANDLE out,
+                 HANDLE err);
 
 /* Ends it with all that it has started. */
 void child_end(struct child *child);

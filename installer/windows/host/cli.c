@@ -43,7 +43,7 @@ int cli(const struct settings *s) {
   const wchar_t *arguments = past_word(past_word(GetCommandLineW()));
   environment_apply(s);
   SetConsoleCtrlHandler(leave_it_to_the_script, TRUE);
-  if (!child_start(&child, s, arguments, standard(STD_INPUT_HANDLE), standard(STD_OUTPUT_HANDLE), standard(STD_ERROR_HANDLE)))
+  if (!child_start(&child, s, arguments, NULL, standard(STD_INPUT_HANDLE), standard(STD_OUTPUT_HANDLE), standard(STD_ERROR_HANDLE)))
     return say_failed(GetLastError(), L"%ls\\node.exe cannot be started: repair the installation", s->folder);
   WaitForSingleObject(child.process, INFINITE);
   GetExitCodeProcess(child.process, &code);

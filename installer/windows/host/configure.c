@@ -29,12 +29,16 @@ static BOOL set_all(SC_HANDLE service, const struct settings *s) {
   SERVICE_FAILURE_ACTIONS_FLAG only_crashes = {FALSE};
   SERVICE_DELAYED_AUTO_START_INFO late = {TRUE};
   SERVICE_SID_INFO sid = {SERVICE_SID_TYPE_UNRESTRICTED};
+  /* Any more, as to act for whoever connects, is what an attacker wants of a service. */
+  wchar_t privileges[] = L"SeChangeNotifyPrivilege\0";
+  SERVICE_REQUIRED_PRIVILEGES_INFOW least = {privileges};
   SERVICE_PRESHUTDOWN_INFO before_shutdown = {s->stop_ms + margin_ms};
   wchar_t *image = text_format(L"\"%ls\" service", s->program);
   BOOL is_done = set(service, SERVICE_CONFIG_FAILURE_ACTIONS, &recovery, L"recovery");
   is_done &= set(service, SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &only_crashes, L"recovery flag");
   is_done &= set(service, SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &late, L"delayed start");
   is_done &= set(service, SERVICE_CONFIG_SERVICE_SID_INFO, &sid, L"SID");
+  is_done &= set(service, SERVICE_CONFIG_REQUIRED_PRIVILEGES_INFO, &least, L"privileges");
   is_done &= set(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &before_shutdown, L"time before shutdown");
   /* Without quotes C:\Program.exe would be tried first. */
   if (!ChangeServiceConfigW(service, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE, SERVICE_NO_CHANGE, image, NULL, NULL, NULL, NULL, NULL, NULL)) {

@@ -86,8 +86,30 @@ static BOOL purge_folder(const wchar_t *folder, is_kept keeps, const void *conte
   return is_done;
 }
 
+/* What is removed must not be in use: an installation that is taken back may have started the service a moment ago. */
+static void stop_service(const wchar_t *name) {
+  enum { wait_ms_max = 40000 };
+  SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+  SC_HANDLE service = manager ? OpenServiceW(manager, name, SERVICE_QUERY_STATUS | SERVICE_STOP) : NULL;
+  SERVICE_STATUS_PROCESS status;
+  DWORD size;
+  if (service && QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof status, &size) && status.dwProcessId) {
+    SERVICE_STATUS told;
+    HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, status.dwProcessId);
+    /* It may be stopping already. */
+    ControlService(service, SERVICE_CONTROL_STOP, &told);
+    if (process) {
+      WaitForSingleObject(process, wait_ms_max);
+      CloseHandle(process);
+    }
+  }
+  if (service) CloseServiceHandle(service);
+  if (manager) CloseServiceHandle(manager);
+}
+
 int purge(const struct settings *s, BOOL is_cache_wanted) {
   BOOL is_done;
+  stop_service(s->name);
   rights_take_privileges();
   is_done = purge_folder(s->data, is_cache_wanted ? NULL : is_kept_in_data, s);
   if (is_cache_wanted && s->cache) is_done &= purge_folder(s->cache, is_not_content, NULL);

@@ -4,8 +4,8 @@
 #include <sddl.h>
 #include <stdlib.h>
 
-/* "Modify" of the Security page: all but changing rights and owner. */
-static const wchar_t modify[] = L"0x1301bf";
+/* "Modify" of the Security page: all but changing rights and owner; of the folder itself without DELETE, or the service could put another in its place. */
+static const wchar_t modify[] = L"0x1301bf", use[] = L"0x1201bf";
 
 wchar_t *rights_service_sid(const wchar_t *service) {
   BCRYPT_ALG_HANDLE algorithm = NULL;
@@ -27,7 +27,7 @@ PSECURITY_DESCRIPTOR rights_of(const wchar_t *service) {
   PSECURITY_DESCRIPTOR rights = NULL;
   wchar_t *sid = rights_service_sid(service), *text;
   if (!sid) return NULL;
-  text = text_format(L"O:BAG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;%ls;;;%ls)", modify, sid);
+  text = text_format(L"O:BAG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;;%ls;;;%ls)(A;OICIIO;%ls;;;%ls)", use, sid, modify, sid);
   if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(text, SDDL_REVISION_1, &rights, NULL)) rights = NULL;
   free(text);
   free(sid);
@@ -81,8 +81,11 @@ BOOL rights_is_owner_trusted(HANDLE object, const wchar_t *service) {
 }
 
 void rights_take_privileges(void) {
+  /* ProcessRedirectionTrustPolicy, enforced: a junction that somebody without rights has made is not followed. Windows from before 2022 does not know it. */
+  DWORD enforce = 1;
   static const wchar_t *names[] = {L"SeTakeOwnershipPrivilege", L"SeRestorePrivilege", L"SeBackupPrivilege"};
   HANDLE token;
+  SetProcessMitigationPolicy((PROCESS_MITIGATION_POLICY)16, &enforce, sizeof enforce);
   if (!OpenProcessToken(GetCurrentProcess(), TOKEN_ADJUST_PRIVILEGES, &token)) return;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     TOKEN_PRIVILEGES one = {1, {{{0, 0}, SE_PRIVILEGE_ENABLED}}};

@@ -77,7 +77,7 @@ static BOOL start(struct run *run, const struct settings *s) {
   if (CreatePipe(&in, &run->input, &inheritable, 0) && CreatePipe(&run->pump.from, &out, &inheritable, 64 * 1024)) {
     SetHandleInformation(run->input, HANDLE_FLAG_INHERIT, 0);
     SetHandleInformation(run->pump.from, HANDLE_FLAG_INHERIT, 0);
-    is_started = child_start(&run->child, s, arguments, in, out, out);
+    is_started = child_start(&run->child, s, arguments, s->folder, in, out, out);
   }
   error = GetLastError();
   if (in) CloseHandle(in);

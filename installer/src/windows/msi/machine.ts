@@ -72,11 +72,13 @@ export function pathTables(): Tables {
   }
 }
 
-/** Its rights are given by the host's `configure`, which also takes over a folder that somebody made before us. */
+/**
+ * The host's `configure` makes it with its rights, and sets aside one that somebody made before us. Windows Installer must not make it: until it
+ * had its rights, anybody could put files into it.
+ */
 export function dataFolderTables(product: Product): Tables {
   return {
     Component: [ownComponent(product, 'Data', 'R_DataFolder', 'DATADIR')],
-    CreateFolder: [{ Directory_: 'DATADIR', Component_: 'C_Data' }],
     // Whether somebody's cache is there already, from an earlier installation: a failed one then leaves it.
     AppSearch: [{ Property: 'OLDCACHE', Signature_: 'OLDCACHE' }],
     DrLocator: [

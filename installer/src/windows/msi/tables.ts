@@ -34,7 +34,6 @@ export const shapes = {
       KeyPath: 'S72'
     }
   },
-  CreateFolder: { keys: 2, columns: { Directory_: 's72', Component_: 's72' } },
   CustomAction: {
     keys: 1,
     columns: { Action: 's72', Type: 'i2', Source: 'S72', Target: 'S255', ExtendedType: 'I4' }
