@@ -54,7 +54,12 @@ export const winhttp: ItemRules = {
 
 /** An agent asks nothing on private ground, so it must not be asked for it. */
 const directHosts = [
-  ...['<local>', 'localhost', '127.*', '10.*', '192.168.*', '169.254.*'],
+  '<local>',
+  'localhost',
+  '127.*',
+  '10.*',
+  '192.168.*',
+  '169.254.*',
   ...Array.from({ length: 16 }, (_, at) => `172.${16 + at}.*`)
 ]
 
