@@ -4,6 +4,7 @@
  * it is first wanted: `starling status` should not wait for LevelDB and libp2p.
  */
 import './threads.ts'
+import { rm } from 'node:fs/promises'
 import { hostname, networkInterfaces, totalmem } from 'node:os'
 import type { Joined, Services } from './cli/services.ts'
 import { runCommandLine } from './cli/program.ts'
@@ -71,7 +72,8 @@ const services: Services = {
   clientSettings: async dataFolder =>
     (await import('./client-settings/this-machine.ts')).clientSettingsOf(dataFolder, {
       read: readSecretFile,
-      write: writeSecretFile
+      write: writeSecretFile,
+      remove: path => rm(path, { force: true })
     }),
   readConfig: sources =>
     readCheckedConfig({ ...sources, machine: () => machinePolicy.read() }, secrets, upstreamRefusal),

@@ -460,23 +460,26 @@ export type Change = <Result>(
   ) => Promise<{ readonly result: Result; readonly target: string; readonly detail?: string }>
 ) => Promise<Result>
 
+/** Who belongs, as far as a change may touch it. */
+export type MembershipStore = Pick<
+  AgentStore,
+  | 'agent'
+  | 'putAgent'
+  | 'setGroup'
+  | 'setPlacedBy'
+  | 'release'
+  | 'place'
+  | 'joinedAs'
+  | 'outdated'
+  | 'supersede'
+  | 'revoke'
+  | 'decommission'
+>
+
 export type ChangeStore = TicketStore &
   PurgeStore &
   EventStore &
-  Pick<
-    AgentStore,
-    | 'agent'
-    | 'putAgent'
-    | 'setGroup'
-    | 'setPlacedBy'
-    | 'release'
-    | 'place'
-    | 'joinedAs'
-    | 'outdated'
-    | 'supersede'
-    | 'revoke'
-    | 'decommission'
-  > & {
+  MembershipStore & {
     readonly policies: Pick<PolicyStore, 'addVersion' | 'versions' | 'policies' | 'change'>
     readonly orders: Pick<OrderStore, 'give' | 'withdraw' | 'orders'>
     readonly alerts: Pick<AlertStore, 'acknowledge'>

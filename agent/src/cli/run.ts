@@ -5,9 +5,8 @@
 import { mkdir } from 'node:fs/promises'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
-import { configSource } from '../config-reload.ts'
-import { configOf, dataFolderOf, type ConfigReading, type ConfigSources } from '../config-sources.ts'
-import type { AgentConfig } from '../config.ts'
+import { configSource, type ConfigSource } from '../config-reload.ts'
+import { configOf, dataFolderOf, type ConfigSources } from '../config-sources.ts'
 import { createLog } from '../log.ts'
 import { withTicketFile } from '../ticket-file.ts'
 import { removeAgentFile, writeAgentFile } from './agent-file.ts'
@@ -31,60 +30,55 @@ export async function runAgent(options: RunOptions, { services, terminal }: Comm
     services.lookAtMachinePolicy()
   )
   try {
-    const source = await configSource(
+    const given = await configSource(
       sources => services.readConfig(sources),
       options.sources,
       await services.keptPolicy(dataFolderOf(options.sources)),
       changed => services.watchMachinePolicy(changed)
     )
-    let first = source.first
-    let config = configOf(first)
+    // What an agent is made anew with: the last reading that could be used.
+    let usable = given.first
+    const source: ConfigSource = {
+      ...given,
+      async read() {
+        const reading = await given.read()
+        if (reading.problems.every(({ severity }) => severity !== 'error')) usable = reading
+        return reading
+      }
+    }
+    const { dataFolder, logLevel } = configOf(usable)
     // Programs that the agent starts have no business with it.
     delete process.env['STARLING_FLEET_SECRET']
-    await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
-    const log = createLog(config.logLevel, 'agent')
+    await mkdir(dataFolder, { recursive: true, mode: 0o700 })
+    const log = createLog(logLevel, 'agent')
     let notBefore = 0
     for (;;) {
       let running: RunningAgent | null = null
       const anew = anewRequest({ notBefore, isBusy: async () => await servesClients(running) })
-      const withTicket = await withTicketFile(config, path => services.secrets.readFile(path))
-      const agent = await services.createAgent(withTicket, {
+      const config = await withTicketFile(configOf(usable), path => services.secrets.readFile(path))
+      const agent = await services.createAgent(config, {
         log,
-        source: {
-          ...source,
-          first,
-          // What an agent is made anew with: the last that could be used.
-          async read() {
-            const reading = await source.read()
-            if (isUsable(reading)) first = reading
-            return reading
-          }
-        },
+        source: { ...source, first: usable },
         startAnew: anew.ask
       })
       running = agent
       try {
-        await tellReady(agent, config, options.json, terminal)
+        await tellReady(agent, dataFolder, options.json, terminal)
         const why = await Promise.race([stopping.asked, anew.granted])
         log.info({ why }, 'stopping')
       } finally {
         anew.end()
         await stopAgent(agent)
-        await removeAgentFile(config.dataFolder)
+        await removeAgentFile(dataFolder)
       }
       if (!anew.isGranted() || stopping.isAsked()) return
       notBefore = performance.now() + anewEveryMs
-      const reading = await source.read()
-      if (isUsable(reading)) first = reading
-      config = configOf(first)
+      await source.read()
     }
   } finally {
     stopping.end()
   }
 }
-
-const isUsable = ({ problems }: ConfigReading): boolean =>
-  problems.every(({ severity }) => severity !== 'error')
 
 async function servesClients(agent: RunningAgent | null): Promise<boolean> {
   const status = await agent?.status()
@@ -93,7 +87,7 @@ async function servesClients(agent: RunningAgent | null): Promise<boolean> {
 
 async function tellReady(
   agent: RunningAgent,
-  { dataFolder: data }: AgentConfig,
+  data: string,
   json: boolean,
   terminal: Pick<Terminal, 'print'>
 ): Promise<void> {

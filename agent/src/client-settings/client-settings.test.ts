@@ -88,6 +88,9 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
       read: async () => (file.text === null ? null : Buffer.from(file.text)),
       write: async (_, text) => {
         file.text = text
+      },
+      remove: async () => {
+        file.text = null
       }
     }),
     groupPolicy: async () => world.policy,
@@ -140,7 +143,7 @@ describe('an item on Windows', () => {
       })
       await world.undo(item)
       expect(all(world), item).toEqual(before)
-      expect(JSON.parse(world.file.text!), item).toEqual({ version: 1, items: {} })
+      expect(world.file.text, item).toBeNull()
       expect(await world.undo(item), item).toEqual([])
     }
   })
@@ -176,7 +179,7 @@ describe('an item on Windows', () => {
       world.windows.failAt = at
       await expect(world.apply(item), item).rejects.toThrow(/administrator; .* is as it was before/)
       expect(all(world), item).toEqual(before)
-      expect(JSON.parse(world.file.text!).items, item).toEqual({})
+      expect(world.file.text, item).toBeNull()
     }
   })
 
@@ -294,6 +297,24 @@ describe('what somebody else has set', () => {
       state: 'applied',
       values: [{ by: 'somebody-else' }, { by: 'somebody-else' }]
     })
+  })
+
+  it('by Group Policy since it was applied is left to it, also where it is the same', async () => {
+    const world = open(used)
+    await world.apply('delivery-optimization')
+    world.policy = groupPolicyFrom(
+      policyFile([
+        'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
+        'DOCacheHost',
+        '127.0.0.1'
+      ]),
+      'HKLM'
+    )
+    const [undone] = await world.undo()
+    expect(undone!.notes).toEqual([
+      expect.stringMatching(/DOCacheHost is left as it is .*Group Policy sets it now/)
+    ])
+    expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1')
   })
 
   it('by Group Policy to something else is not fought against', async () => {

@@ -40,6 +40,8 @@ export interface FileAccess {
   read(path: string): Promise<Uint8Array | null>
   /** Whole or not at all, and on the disk when it is done. */
   write(path: string, text: string): Promise<void>
+  /** Also when there is none. */
+  remove(path: string): Promise<void>
 }
 
 export function createJournalFile(path: string, files: FileAccess): JournalFile {
@@ -58,6 +60,10 @@ export function createJournalFile(path: string, files: FileAccess): JournalFile 
         )
       }
     },
-    write: journal => files.write(path, `${JSON.stringify({ version: 1, items: journal }, null, 2)}\n`)
+    write: async journal => {
+      // With nothing to put back there is nothing to keep, not even beyond a removal of the program.
+      if (Object.keys(journal).length === 0) await files.remove(path)
+      else await files.write(path, `${JSON.stringify({ version: 1, items: journal }, null, 2)}\n`)
+    }
   }
 }

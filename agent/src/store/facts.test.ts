@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MiB } from '@starling/shared/units.ts'
@@ -29,5 +29,19 @@ it('a log that is written for months does not grow without end, and loses nothin
   expect(again.recall('history')).toBe(`119 ${history}`)
   expect([again.recall('kept'), again.recall('gone'), again.recall('after')]).toEqual([[1], undefined, 'it'])
   expect(again.recall('at once 29')).toBe(history)
+  await again.close()
+})
+
+it('goes on as it was while the log cannot be written anew, and loses nothing', async () => {
+  const path = join(folder, 'facts.log')
+  // Where the new one would be made.
+  await mkdir(`${path}.new`)
+  const history = 'h'.repeat(50_000)
+  const facts = await openFacts(path)
+  for (let minute = 0; minute < 60; minute++) await facts.remember('history', `${minute} ${history}`)
+  expect((await stat(path)).size).toBeGreaterThan(2 * MiB)
+  await facts.close()
+  const again = await openFacts(path)
+  expect(again.recall('history')).toBe(`59 ${history}`)
   await again.close()
 })

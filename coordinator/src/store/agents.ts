@@ -9,7 +9,7 @@ import type { AgentId } from '@starling/shared/ids.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { sql, type Generated } from 'kysely'
 import type { Log } from '../log.ts'
-import type { AgentRecord, AgentStore } from '../ports.ts'
+import type { AgentRecord, AgentStore, MembershipStore } from '../ports.ts'
 import { nextNumber } from './counters.ts'
 import type { Database } from './database.ts'
 import { givenRows } from './rows.ts'
@@ -117,22 +117,7 @@ export function agentStore(database: Database, log: Log): AgentStore & HeardLate
 /** Who belongs, without what is gathered: nothing here outlives its query. */
 export function memberStore(
   database: Database
-): Pick<
-  AgentStore,
-  | 'agent'
-  | 'putAgent'
-  | 'setGroup'
-  | 'setPlacedBy'
-  | 'release'
-  | 'place'
-  | 'joinedAs'
-  | 'outdated'
-  | 'supersede'
-  | 'decommission'
-  | 'revoke'
-  | 'unlist'
-  | 'revocations'
-> {
+): MembershipStore & Pick<AgentStore, 'unlist' | 'revocations'> {
   const { db } = database
   return {
     async agent(agent) {

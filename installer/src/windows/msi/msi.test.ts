@@ -8,7 +8,7 @@ import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hostFile } from '../host.ts'
 import { writeMsi } from './msi.ts'
-import { agentProduct } from './product.ts'
+import { agentProduct, coordinatorProduct } from './product.ts'
 import { readProperty, readSummary, readTable } from './read-msi.ts'
 import { productCode } from './ids.ts'
 
@@ -26,10 +26,15 @@ it.runIf(missing.length > 0 && process.env.CI === 'true')('CI can make an MSI', 
 const folder = house.folder('msi')
 const contents = join(folder, 'program')
 
-const make = async (name: string, version = '0.1.0', programFolder = contents): Promise<string> => {
+const make = async (
+  name: string,
+  version = '0.1.0',
+  programFolder = contents,
+  product = agentProduct
+): Promise<string> => {
   const file = join(folder, name)
   await writeMsi(file, {
-    product: agentProduct,
+    product,
     version,
     madeAt: new Date('2026-01-01T00:00:00Z'),
     isSigned: false,
@@ -70,6 +75,24 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       )
     )
     expect(digests[0]).toBe(digests[1])
+  })
+
+  it("of the coordinator never takes a fleet's keys along when it fails", async () => {
+    const coordinator = await make('coordinator.msi', '0.1.0', contents, coordinatorProduct)
+    const purges = async (file: string) =>
+      (await readTable(file, 'CustomAction'))
+        .filter(row => row['Target']!.startsWith('purge'))
+        .map(row => [row['Action'], row['Target']])
+    expect(await purges(msi)).toContainEqual(['ConfigureUndoAll', 'purge cache'])
+    expect(await purges(coordinator)).toEqual(
+      expect.arrayContaining([
+        ['ConfigureUndo', 'purge'],
+        ['PurgeAll', 'purge cache']
+      ])
+    )
+    expect((await purges(coordinator)).map(([name]) => name)).not.toContain('ConfigureUndoAll')
+    const when = (await by(coordinator, 'InstallExecuteSequence', 'Action')).get('PurgeAll')!['Condition']
+    expect(when).toContain('REMOVECACHE')
   })
 
   it('is another package when a byte of it is another, and another product when its version is', async () => {

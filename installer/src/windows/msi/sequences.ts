@@ -26,8 +26,6 @@ const execute = [
   ['RemoveRegistryValues', 2600],
   ['RemoveEnvironmentStrings', 3300],
   ['RemoveFiles', 3500],
-  ['RemoveFolders', 3600],
-  ['CreateFolders', 3700],
   ['InstallFiles', 4000],
   ['WriteRegistryValues', 5000],
   ['WriteEnvironmentStrings', 5200],
