@@ -27,7 +27,7 @@ const agentAt = (name: string, subnet: string, more: Partial<ReportedAgent> = {}
 })
 
 function placer(agents: ReportedAgent[], reached: (agent: string) => boolean = () => true) {
-  const decide = vi.fn(placementOf)
+  const decide = vi.fn<typeof placementOf>(placementOf)
   const placed: string[] = []
   const document = { siteDefinitions: definitions }
   const look = createPlacer({
