@@ -15,6 +15,14 @@ const wholeSteps = Array.from({ length: 16 }, (_, power) =>
   [1, 2, 5].map(count => count * 10 ** power)
 ).flat()
 
+/** In seconds: what is shown are sums of minutes and more, so a fleet of a minute ago has no ticks between. */
+const [minute, hour, day] = [60, 3600, 86_400]
+const timeSteps = [
+  ...[1, 2, 5, 10, 15, 30].map(count => count * minute),
+  ...[1, 2, 3, 4, 6, 8, 12].map(count => count * hour),
+  ...[1, 2, 3, 5, 7, 14, 30, 60, 90, 180, 365].map(count => count * day)
+]
+
 export interface Line {
   readonly label: string
   /** A CSS custom property of look.css: `--peers`. */
@@ -118,10 +126,16 @@ function Picture(props: TimeChartProps) {
       height: heightPx,
       cursor: { y: false },
       legend: { live: true },
-      fmtDate: template => date => new Intl.DateTimeFormat(locale, partsOf(template)).format(date),
+      // The last label stands half beyond the last tick.
+      padding: [null, 36, null, null],
+      // The day under the time, as the template has it: beside it they would run into the next tick.
+      fmtDate: template => {
+        const written = template.split('\n').map(line => new Intl.DateTimeFormat(locale, partsOf(line)))
+        return date => written.map(line => line.format(date)).join('\n')
+      },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(high, 1)] } },
       axes: [
-        { stroke: quiet, grid, ticks: grid, font: `12px ${css.fontFamily}` },
+        { stroke: quiet, grid, ticks: grid, incrs: timeSteps, space: 64, font: `12px ${css.fontFamily}` },
         {
           stroke: quiet,
           grid,

@@ -106,14 +106,14 @@ describe('starling-coordinator', () => {
     ])
     const site = async (): Promise<string | undefined> =>
       /^site +(.+)$/m.exec((await call('agents', 'show', joined.id, ...data())).out)?.[1]
-    expect(await site()).toBe('office (found)')
+    expect(await site()).toBe('office (not named)')
     await call('agents', 'move', joined.id, '--group', 'pilots', ...data())
-    expect(await site()).toBe('office (found), group pilots')
+    expect(await site()).toBe('office (not named), group pilots')
     await call('agents', 'move', joined.id, '--site', 'hall', ...data())
     expect(await site()).toBe('hall (named), group pilots')
     const released = await call('agents', 'move', '--found-site', '--of-site', 'hall', ...data())
     expect(released.out).toMatch(/^1 agent/)
-    expect(await site()).toBe('hall (found), group pilots')
+    expect(await site()).toBe('hall (not named), group pilots')
     expect((await call('revoke', joined.id, ...data())).out).toContain('is revoked')
     expect((await call('revoke', joined.id, ...data())).out).toContain('was revoked already')
     const status = JSON.parse((await call('status', ...data(), '--json')).out) as {

@@ -107,7 +107,7 @@ export async function showAgent({ data, json }: AdminOptions, agent: AgentId): P
         ['host', rest.hostName],
         [
           'site',
-          `${rest.site} (${rest.placedBy === 'name' ? 'named' : 'found'})${rest.group === null ? '' : `, group ${rest.group}`}`
+          `${rest.site} (${rest.placedBy === 'name' ? 'named' : 'not named'})${rest.group === null ? '' : `, group ${rest.group}`}`
         ],
         ['state', `${rest.online ? 'online' : 'offline'}, heard ${when(rest.lastHeardAt)}, ${rest.version}`],
         ['problems', rest.problems.join(' ') || 'none'],
