@@ -13,12 +13,19 @@ import { readCheckedConfig } from './config-checked.ts'
 import { createFleetSecret, parseFleetSecret } from './identity/secret.ts'
 import { createSecretFile, readSecretFile, writeSecretFile } from './identity/secret-file.ts'
 import { createLog } from './log.ts'
+import { firmwareUuid } from './host/firmware-uuid.ts'
+import { begun, systemReader } from './host/systems.ts'
 import { openBrowser } from './open-browser.ts'
 import { ownVersion } from './own-version.ts'
-import { createMachinePolicy } from './policy-sources/machine-policy.ts'
-import { createRegistryReader, userHives, type RegistryReader } from './registry.ts'
-import { serviceHost, windowsRegistry } from './registry-host.ts'
-import { runProgram, systemProgram } from './run-program.ts'
+import { createMachinePolicy, userKey } from './policy-sources/machine-policy.ts'
+import {
+  createRegistryReader,
+  createUserKeysReader,
+  type RegistryReader,
+  type UserKeysReader
+} from './registry.ts'
+import { serviceHost, windowsRegistry, windowsUserKeys } from './registry-host.ts'
+import { runProgram } from './run-program.ts'
 import { filesIn } from './config.ts'
 import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
 
@@ -27,23 +34,26 @@ const log = createLog('error', 'cli')
 
 const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
 
-/** On other systems there is no registry, and no policy in it; tests have a program that looks like one. */
-const registryProgram =
-  process.platform === 'win32'
-    ? systemProgram('reg.exe', process.env['SystemRoot'])
-    : (process.env['STARLING_DEV_REG'] ?? null)
-
 const isWindows = process.platform === 'win32'
+
+/** On other systems there is no registry, and no policy in it; tests have a program that looks like one. */
+const registryOfTest = isWindows ? null : (process.env['STARLING_DEV_REG'] ?? null)
 
 function registryReader(): RegistryReader {
   if (isWindows) return windowsRegistry(runProgram, process.env)
-  return registryProgram === null ? async () => null : createRegistryReader(runProgram, registryProgram)
+  return registryOfTest === null ? async () => null : createRegistryReader(runProgram, registryOfTest)
 }
 
+function userKeysReader(): UserKeysReader {
+  if (isWindows) return windowsUserKeys(runProgram, process.env)
+  return registryOfTest === null ? async () => [] : createUserKeysReader(runProgram, registryOfTest)
+}
+
+const userKeys = userKeysReader()
 const machinePolicy = createMachinePolicy(registryReader(), {
   isThisMachine,
   isTold: isWindows && serviceHost(process.env) !== null,
-  hives: async () => (registryProgram === null ? [] : await userHives(runProgram, registryProgram))
+  users: () => userKeys(userKey)
 })
 
 function isThisMachine(host: string): boolean {
@@ -56,8 +66,13 @@ function isThisMachine(host: string): boolean {
   )
 }
 
+const argv = process.argv.slice(2)
+const ofThisMachine = systemReader(runProgram, process.env)
+const system = argv[0] === 'run' ? begun(ofThisMachine) : ofThisMachine
+
 const services: Services = {
-  createAgent: async (config, tools) => (await import('./agent.ts')).createAgent(config, tools),
+  createAgent: async (config, tools) =>
+    (await import('./agent.ts')).createAgent(config, { ...tools, system }),
   join,
   openStore: async ({ dataFolder: folder, cache }) =>
     (await import('./store/store.ts')).createStore({ log }, { folder, ...cache }),
@@ -121,7 +136,8 @@ async function join(dataFolder: string, ticket: string): Promise<Joined> {
       },
       trust: createTrust({ self: identity.agentId, clock: Date.now, fleetSecret: null }),
       peers: { hint() {}, forbid() {}, hangUp() {}, list: () => [], addresses: () => [] },
-      machine: async fleet => (await import('./coordinator-link/machine-name.ts')).machineName(fleet),
+      machine: async fleet =>
+        (await import('./coordinator-link/machine-name.ts')).machineName(fleet, firmwareUuid),
       report: () => ({
         counters: {},
         host: { platform: process.platform, memoryBytes: totalmem() },
@@ -140,7 +156,6 @@ async function join(dataFolder: string, ticket: string): Promise<Joined> {
 }
 
 const interrupted = new AbortController()
-const argv = process.argv.slice(2)
 // `run` handles its signals itself; everything else stops what it is doing, and at the second time at once.
 if (argv[0] !== 'run') {
   process.on('SIGINT', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createHostRegistryReader, windowsRegistry } from './registry-host.ts'
+import { createHostRegistryReader, createHostUserKeysReader, windowsRegistry } from './registry-host.ts'
 import type { ProgramResult, ProgramRun } from './run-program.ts'
 
 const key = 'HKLM\\SOFTWARE\\Policies\\Starling'
@@ -57,6 +57,17 @@ describe('the registry, as the service host prints it', () => {
     ]
     for (const failure of failures)
       await expect(reader(failure)(key)).rejects.toMatchObject({ code: 'registry-unreadable' })
+  })
+
+  it("has each user's keys for itself", async () => {
+    const below = 'SOFTWARE\\Policies\\Starling'
+    const path = (user: number, more = '') => `HKEY_USERS\\S-1-5-21-${user}\\${below}${more}`
+    const keys = [path(1), path(1, '\\DOCacheHost'), path(2)].map(one => ({ path: one, values: [] }))
+    const read = createHostUserKeysReader(async (program, args) => {
+      expect([program, ...args]).toEqual(['C:\\host.exe', 'registry', `HKU\\*\\${below}`])
+      return { exitCode: 0, output: JSON.stringify(keys) }
+    }, 'C:\\host.exe')
+    expect(await read(below)).toEqual([keys.slice(0, 2), keys.slice(2)])
   })
 
   it('is asked of reg.exe where there is no host', async () => {

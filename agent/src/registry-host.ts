@@ -5,7 +5,16 @@
 import { messageOf } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
-import { createRegistryReader, unreadable, type RegistryData, type RegistryReader } from './registry.ts'
+import {
+  createRegistryReader,
+  createUserKeysReader,
+  unreadable,
+  type RegistryData,
+  type RegistryKey,
+  type RegistryReader,
+  type UserKeysReader
+} from './registry.ts'
+import { printed } from './printed.ts'
 import { systemProgram, type ProgramRun } from './run-program.ts'
 
 /** The host puts its own path here for what it starts. */
@@ -15,7 +24,8 @@ const queryMsMax: Millis = 10 * secondMs
 /** Of installer/windows/host/registry.h. */
 const exitCodes = { read: 0, noKey: 2, denied: 3 } as const
 
-const keysSchema = z.array(
+/** Keys as it prints them. */
+export const hostKeysSchema = z.array(
   z.object({
     path: z.string(),
     values: z.array(
@@ -28,7 +38,8 @@ const keysSchema = z.array(
   })
 )
 
-type Printed = z.infer<typeof keysSchema>[number]['values'][number]
+type PrintedKeys = z.infer<typeof hostKeysSchema>
+type Printed = PrintedKeys[number]['values'][number]
 
 /** The service host that this process runs under; null: none. */
 export function serviceHost(env: Readonly<Record<string, string | undefined>>): string | null {
@@ -47,6 +58,32 @@ export function windowsRegistry(
     : createHostRegistryReader(run, host)
 }
 
+/** The same of a key that users have. */
+export function windowsUserKeys(
+  run: ProgramRun,
+  env: Readonly<Record<string, string | undefined>>
+): UserKeysReader {
+  const host = serviceHost(env)
+  return host === null
+    ? createUserKeysReader(run, systemProgram('reg.exe', env['SystemRoot']))
+    : createHostUserKeysReader(run, host)
+}
+
+/** @param host the full path of starling-service.exe, which has all users' keys in one list */
+export function createHostUserKeysReader(run: ProgramRun, host: string): UserKeysReader {
+  const read = createHostRegistryReader(run, host)
+  return async below => {
+    const keys = (await read(`HKU\\*\\${below}`)) ?? []
+    const users: RegistryKey[][] = []
+    for (const key of keys) {
+      if (/^HKEY_USERS\\[^\\]+\\(.*)$/.exec(key.path)?.[1]?.toLowerCase() === below.toLowerCase())
+        users.push([])
+      users.at(-1)?.push(key)
+    }
+    return users
+  }
+}
+
 /** @param host the full path of starling-service.exe */
 export function createHostRegistryReader(run: ProgramRun, host: string): RegistryReader {
   return async path => {
@@ -56,24 +93,20 @@ export function createHostRegistryReader(run: ProgramRun, host: string): Registr
     if (exitCode === exitCodes.noKey) return null
     if (exitCode === exitCodes.denied) throw unreadable(path, 'access denied')
     if (exitCode === null) throw unreadable(path, `no answer within ${queryMsMax / secondMs} s`)
-    const keys = exitCode === exitCodes.read ? keysSchema.safeParse(parsed(output)) : null
-    if (keys?.success !== true) throw unreadable(path, `${host} ended with ${exitCode} and no answer`)
-    return keys.data.map(key => ({
-      path: key.path,
-      values: key.values.flatMap(value => {
-        const data = dataOf(value)
-        return data === null ? [] : [{ name: value.name, data }]
-      })
-    }))
+    const keys = exitCode === exitCodes.read ? printed(output, hostKeysSchema) : null
+    if (keys === null) throw unreadable(path, `${host} ended with ${exitCode} and no answer`)
+    return keysFromHost(keys)
   }
 }
 
-function parsed(output: string): unknown {
-  try {
-    return JSON.parse(output)
-  } catch {
-    return null
-  }
+export function keysFromHost(keys: PrintedKeys): readonly RegistryKey[] {
+  return keys.map(({ path, values }) => ({
+    path,
+    values: values.flatMap(value => {
+      const data = dataOf(value)
+      return data === null ? [] : [{ name: value.name, data }]
+    })
+  }))
 }
 
 /** @returns null for a type that no policy has. */

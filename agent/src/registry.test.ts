@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRegistryReader, registryFromText, userHives } from './registry.ts'
+import { createRegistryReader, createUserKeysReader, registryFromText } from './registry.ts'
 import type { ProgramResult, ProgramRun } from './run-program.ts'
 
 const policies = 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies'
@@ -82,8 +82,8 @@ describe('a registry key', () => {
   })
 })
 
-it('users who are signed in have hives, and so have services, which have no wishes', async () => {
-  const output = [
+it('users who are signed in have keys, and so have services, which have no wishes', async () => {
+  const hives = [
     '',
     'HKEY_USERS\\.DEFAULT',
     'HKEY_USERS\\S-1-5-18',
@@ -91,6 +91,16 @@ it('users who are signed in have hives, and so have services, which have no wish
     'HKEY_USERS\\S-1-5-21-1-2-3-1001_Classes',
     'HKEY_USERS\\S-1-12-1-7-8-9-10'
   ].join('\r\n')
-  const run = async () => ({ exitCode: 0, output })
-  expect(await userHives(run, 'reg')).toEqual(['HKU\\S-1-5-21-1-2-3-1001', 'HKU\\S-1-12-1-7-8-9-10'])
+  const asked: string[] = []
+  const run: ProgramRun = async (_, [, path]) => {
+    asked.push(path!)
+    if (path === 'HKU') return { exitCode: 0, output: hives }
+    if (!path!.startsWith('HKU\\S-1-12')) return { exitCode: 1, output: '' }
+    return { exitCode: 0, output: `${path!.replace('HKU', 'HKEY_USERS')}\r\n    a    REG_SZ    b` }
+  }
+  expect(await createUserKeysReader(run, 'reg')('SOFTWARE\\x')).toEqual([
+    [{ path: 'HKEY_USERS\\S-1-12-1-7-8-9-10\\SOFTWARE\\x', values: [{ name: 'a', data: 'b' }] }]
+  ])
+  expect(asked).toContain('HKU\\S-1-5-21-1-2-3-1001\\SOFTWARE\\x')
+  expect(asked.filter(path => /S-1-5-18|_Classes|DEFAULT/.test(path))).toEqual([])
 })

@@ -99,8 +99,24 @@ export function createRegistryReader(run: ProgramRun, program: string): Registry
   }
 }
 
+/** A key of each user who is signed in, as far as it is there and can be read: an agent without rights sees its own user's only. */
+export interface UserKeysReader {
+  /** @param below the hive: `SOFTWARE\...` */
+  (below: string): Promise<ReadonlyArray<readonly RegistryKey[]>>
+}
+
+/** @param program `reg.exe`, or a stand-in of a test */
+export function createUserKeysReader(run: ProgramRun, program: string): UserKeysReader {
+  const read = createRegistryReader(run, program)
+  return async below => {
+    const hives = await userHives(run, program)
+    const found = await Promise.all(hives.map(hive => read(`${hive}\\${below}`).catch(() => null)))
+    return found.filter(keys => keys !== null)
+  }
+}
+
 /** `HKU\S-1-5-21-...` of each user who is signed in; services have hives, too, but no wishes. */
-export async function userHives(run: ProgramRun, program: string): Promise<readonly string[]> {
+async function userHives(run: ProgramRun, program: string): Promise<readonly string[]> {
   const { exitCode, output } = await run(program, ['query', 'HKU'], queryMsMax)
   if (exitCode !== 0) return []
   return output

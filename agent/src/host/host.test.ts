@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path'
 import type { HostFacts } from '@starling/shared/policy/host-facts.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createLog } from '../log.ts'
-import { noBattery } from './battery.ts'
+import { noBattery, type Battery } from './battery.ts'
 import { createHost, type Host } from './host.ts'
 import { linuxNetworks } from './linux-networks.ts'
-import type { SystemReader } from './systems.ts'
+import { unknownSystem, type SystemReader, type SystemReading } from './systems.ts'
 import type { Adapter, Networks } from './windows-network.ts'
 
 const adapter = (change: Partial<Adapter> = {}): Adapter => ({
@@ -35,18 +35,22 @@ afterEach(() => {
 })
 
 function hostOf(
-  system: Partial<SystemReader>,
+  system: Partial<SystemReading> | SystemReader,
   { log = createLog('silent', 'test'), addresses = ['10.1.2.3/24'] } = {}
 ) {
   const told: HostFacts[] = []
   const own = { addresses }
   const host = createHost({
-    system: {
-      battery: async () => noBattery,
-      networks: async () => networks(adapter()),
-      directory: async () => nowhere,
-      ...system
-    },
+    system:
+      typeof system === 'function'
+        ? system
+        : async () => ({
+            battery: noBattery,
+            networks: networks(adapter()),
+            directory: nowhere,
+            problems: [],
+            ...system
+          }),
     cacheFolder: () => tmpdir(),
     changed: facts => told.push(facts),
     log,
@@ -59,9 +63,9 @@ function hostOf(
 describe("the machine's state", () => {
   it('is there after the first look', async () => {
     const { host, told } = hostOf({
-      battery: async () => ({ isPresent: true, onBattery: true, percent: 35 }),
-      networks: async () => networks(adapter({ kind: 'wifi', dnsSuffix: 'corp.example' })),
-      directory: async () => ({ ...nowhere, adSite: 'Berlin', dnsSuffix: 'other.example' })
+      battery: { isPresent: true, onBattery: true, percent: 35 },
+      networks: networks(adapter({ kind: 'wifi', dnsSuffix: 'corp.example' })),
+      directory: { ...nowhere, adSite: 'Berlin', dnsSuffix: 'other.example' }
     })
     await host.start(10_000)
     expect(host.now()).toMatchObject({
@@ -80,7 +84,7 @@ describe("the machine's state", () => {
 
   it('goes by the cable where there is one beside the Wi-Fi', async () => {
     const { host } = hostOf({
-      networks: async () => networks(adapter({ kind: 'wifi' }), adapter({ id: '{B}' }))
+      networks: networks(adapter({ kind: 'wifi' }), adapter({ id: '{B}' }))
     })
     await host.start(10_000)
     expect(host.now().wifi).toBe(false)
@@ -91,33 +95,64 @@ describe("the machine's state", () => {
     const log = createLog('silent', 'test')
     const warnings: unknown[] = []
     vi.spyOn(log, 'warn').mockImplementation((about: unknown) => void warnings.push(about))
-    const networkReads = vi.fn<SystemReader['networks']>(() => Promise.reject(new Error('no such service')))
-    const { host, own } = hostOf({ networks: networkReads }, { log })
+    const system = vi.fn<SystemReader>(() => Promise.reject(new Error('no such service')))
+    const { host, own } = hostOf(system, { log })
     await host.start(10_000)
     expect(host.now()).toMatchObject({ metered: false, vpn: false, adapters: [], subnets: ['10.1.2.3/24'] })
     own.addresses = ['10.9.9.9/24']
     vi.advanceTimersByTime(30_000)
-    await vi.waitFor(() => expect(networkReads).toHaveBeenCalledTimes(2))
+    await vi.waitFor(() => expect(system).toHaveBeenCalledTimes(2))
     await vi.waitFor(() => expect(host.now().subnets).toEqual(['10.9.9.9/24']))
-    expect(warnings).toMatchObject([{ what: 'networks' }])
+    expect(warnings).toMatchObject([{ what: 'system' }])
   })
 
-  it('asks the system for its networks again when an address has changed, not each time', async () => {
+  it('asks the system again when an address has changed, not each time', async () => {
     vi.useFakeTimers({ toFake: ['setInterval'] })
-    const networkReads = vi.fn<SystemReader['networks']>(async () => networks(adapter()))
-    const { host, own } = hostOf({ networks: networkReads })
+    const system = vi.fn<SystemReader>(async () => unknownSystem)
+    const { host, own } = hostOf(system)
     await host.start(10_000)
     vi.advanceTimersByTime(30_000)
-    expect(networkReads).toHaveBeenCalledTimes(1)
+    expect(system).toHaveBeenCalledTimes(1)
     own.addresses = []
     await vi.waitFor(() => {
       vi.advanceTimersByTime(30_000)
-      expect(networkReads).toHaveBeenCalledTimes(2)
+      expect(system).toHaveBeenCalledTimes(2)
     })
   })
 
+  it('is asked of the system each minute where there is a battery to watch, else every five', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'performance'] })
+    const gapWith = async (battery: Battery): Promise<number> => {
+      const readAt: number[] = []
+      const { host } = hostOf(async () => {
+        readAt.push(performance.now())
+        return { ...unknownSystem, battery }
+      })
+      await host.start(10_000)
+      await vi.waitFor(() => {
+        vi.advanceTimersByTime(30_000)
+        expect(readAt.length).toBeGreaterThan(1)
+      })
+      host.stop()
+      return readAt[1]! - readAt[0]!
+    }
+    const watched = await gapWith({ isPresent: true, onBattery: true, percent: 50 })
+    expect(watched).toBeGreaterThanOrEqual(60_000)
+    expect(watched).toBeLessThan(300_000)
+    expect(await gapWith(noBattery)).toBeGreaterThanOrEqual(300_000)
+  })
+
+  it('tells once what of it is unknown', async () => {
+    const log = createLog('silent', 'test')
+    const warn = vi.spyOn(log, 'warn').mockImplementation(() => {})
+    const { host } = hostOf({ battery: null, problems: ['battery: EIO'] }, { log })
+    await host.start(10_000)
+    expect(warn.mock.calls).toMatchObject([[{ problem: 'battery: EIO' }, expect.anything()]])
+    expect(host.now().adapters).not.toEqual([])
+  })
+
   it('is not waited for longer than asked', async () => {
-    const { host } = hostOf({ networks: () => new Promise<never>(() => {}) })
+    const { host } = hostOf(() => new Promise<never>(() => {}))
     await host.start(1)
     await vi.waitFor(() => expect(host.now().subnets).toEqual(['10.1.2.3/24']))
     expect(host.now().adapters).toEqual([])

@@ -1,33 +1,30 @@
 /**
  * The state of this machine, as policies ask for it: read every half minute, each part as often as it costs. What Node tells without
- * starting a program (memory, disk, addresses) is looked at each time; the networks when an address has changed, and every few
- * minutes; the battery every minute where there is one. Nothing waits for it, and a part that cannot be read is unknown.
+ * starting a program (memory, disk, addresses) is looked at each time; the system is asked when an address has changed, every minute where
+ * there is a battery, and every few minutes elsewhere. Nothing waits for it, and a part that cannot be read is unknown.
  */
 import { statfs } from 'node:fs/promises'
 import { networkInterfaces, totalmem } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { messageOf } from '@starling/shared/errors.ts'
 import { unknownHost, type HostFacts } from '@starling/shared/policy/host-facts.ts'
-import { hourMs, minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
+import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import type { Log } from '../log.ts'
 import { factsFrom, nothingRead, type Readings } from './facts.ts'
-import type { SystemReader } from './systems.ts'
+import { unknownSystem, type SystemReader } from './systems.ts'
 
 export interface Host {
   now(): HostFacts
-  /** The first reading, which takes a second on Windows; what takes longer than `withinMs` is not waited for. */
+  /** The first reading; what takes longer than `withinMs` is not waited for. */
   start(withinMs: Millis): Promise<void>
   stop(): void
 }
 
 const lookEveryMs: Millis = 30 * secondMs
-/** A laptop that is unplugged is noticed within this; PowerShell's start is what it costs. */
+/** A laptop that is unplugged is noticed within this. */
 const batteryEveryMs: Millis = minuteMs
-/** Docks and UPSs bring batteries, but not often. */
-const noBatteryEveryMs: Millis = 30 * minuteMs
-/** Who calls his line metered does not change an address. */
-const networksEveryMs: Millis = 5 * minuteMs
-const directoryEveryMs: Millis = hourMs
+/** Who calls his line metered does not change an address; docks and UPSs bring batteries. */
+const systemEveryMs: Millis = 5 * minuteMs
 /** Longer than each program is given. */
 const readingMsMax: Millis = 45 * secondMs
 
@@ -47,9 +44,17 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
   let looking: Promise<void> | null = null
   let stopped = false
   const failing = new Set<string>()
-  const dueAt = { battery: 0, networks: 0, directory: 0 }
+  let systemDueAt = 0
 
-  /** Null when it fails or takes too long; said once, until it works again. */
+  /** Said once, until it works again. */
+  function unknown(what: string, problem: string | null): void {
+    if (problem !== null && !failing.has(what))
+      log.warn({ what, problem }, 'a state of this machine is unknown')
+    if (problem === null) failing.delete(what)
+    else failing.add(what)
+  }
+
+  /** Null when it fails or takes too long. */
   async function reading<Value>(what: string, read: () => Promise<Value>): Promise<Value | null> {
     let late: NodeJS.Timeout | undefined
     try {
@@ -63,12 +68,10 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
           late.unref()
         })
       ])
-      failing.delete(what)
+      unknown(what, null)
       return value
     } catch (error) {
-      if (!failing.has(what))
-        log.warn({ what, problem: messageOf(error) }, 'a state of this machine is unknown')
-      failing.add(what)
+      unknown(what, messageOf(error))
       return null
     } finally {
       clearTimeout(late)
@@ -87,32 +90,20 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
     const now = performance.now()
     const addresses = subnets()
     const isElsewhere = !isDeepStrictEqual(addresses, readings.subnets)
-    const isDue = (what: keyof typeof dueAt): boolean => isElsewhere || dueAt[what] <= now
-    const parts = [
+    await Promise.all([
       reading('disk', async () => {
         const { blocks, bavail, bsize } = await statfs(cacheFolder())
         return { bytes: blocks * bsize, freeBytes: bavail * bsize }
-      }).then(disk => tell({ ramBytes: totalmem(), disk, subnets: addresses }))
-    ]
-    if (dueAt.battery <= now) parts.push(lookAtBattery(now))
-    if (isDue('networks') || isDue('directory')) parts.push(lookAtNetworks(now, isDue('directory')))
-    await Promise.all(parts)
+      }).then(disk => tell({ ramBytes: totalmem(), disk, subnets: addresses })),
+      isElsewhere || systemDueAt <= now ? lookAtSystem(now) : null
+    ])
   }
 
-  async function lookAtBattery(now: Millis): Promise<void> {
-    const battery = await reading('battery', () => system.battery())
-    dueAt.battery = now + (battery?.isPresent === false ? noBatteryEveryMs : batteryEveryMs)
-    tell({ battery })
-  }
-
-  async function lookAtNetworks(now: Millis, withDirectory: boolean): Promise<void> {
-    const networks = await reading('networks', () => system.networks())
-    dueAt.networks = now + networksEveryMs
-    tell({ networks })
-    if (!withDirectory) return
-    const directory = await reading('directory', () => system.directory(networks))
-    dueAt.directory = now + directoryEveryMs
-    tell({ directory })
+  async function lookAtSystem(now: Millis): Promise<void> {
+    const { problems, ...found } = await reading('system', system).then(it => it ?? unknownSystem)
+    systemDueAt = now + (found.battery?.isPresent === true ? batteryEveryMs : systemEveryMs)
+    unknown('part', problems.length === 0 ? null : problems.join('; '))
+    tell(found)
   }
 
   /** One look at a time: on a machine that is hardly alive, a new one would only add to it. */

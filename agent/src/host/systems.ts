@@ -1,96 +1,34 @@
-/** How each thing is read on this system. What a system cannot tell is said as unknown, never guessed. */
+/** How the machine is read on this system. What a system cannot tell is said as unknown, never guessed. */
 import { readFile } from 'node:fs/promises'
-import { secondMs, type Millis } from '@starling/shared/units.ts'
-import type { RegistryReader } from '../registry.ts'
-import { windowsRegistry } from '../registry-host.ts'
-import { systemProgram, type ProgramRun } from '../run-program.ts'
-import { batteryFromJson, noBattery, powerScript, type Battery } from './battery.ts'
+import { messageOf } from '@starling/shared/errors.ts'
+import { serviceHost } from '../registry-host.ts'
+import type { ProgramRun } from '../run-program.ts'
+import { noBattery, type Battery } from './battery.ts'
 import type { Directory } from './facts.ts'
 import { linuxNetworks } from './linux-networks.ts'
-import {
-  adSiteFrom,
-  dhcpAnswersFrom,
-  directoryKeys,
-  dnsSuffixFrom,
-  domainSidFrom,
-  entraTenantFrom
-} from './windows-directory.ts'
-import { networkScript, networksFromJson, powershellArgs, type Networks } from './windows-network.ts'
+import { readWindowsMachine } from './windows-machine.ts'
+import type { Networks } from './windows-network.ts'
 
-export interface SystemReader {
-  battery(): Promise<Battery>
-  networks(): Promise<Networks>
-  directory(networks: Networks | null): Promise<Directory>
+/** Each null: the system does not say, or it could not be read. */
+export interface SystemReading {
+  readonly battery: Battery | null
+  readonly networks: Networks | null
+  readonly directory: Directory | null
+  /** Why something is unknown that should not be. */
+  readonly problems: readonly string[]
 }
 
-/** PowerShell alone needs 0.3 s on a fast machine and several on a busy one that has just started. */
-const programMsMax: Millis = 20 * secondMs
+export type SystemReader = () => Promise<SystemReading>
 
-function windowsReader(
-  run: ProgramRun,
-  readRegistry: RegistryReader,
-  systemRoot: string | undefined
-): SystemReader {
-  const powershell = systemProgram('WindowsPowerShell\\v1.0\\powershell.exe', systemRoot)
-  const nltest = systemProgram('nltest.exe', systemRoot)
-  async function ask<Answer>(script: string, parse: (text: string) => Answer | null): Promise<Answer> {
-    const { exitCode, output } = await run(powershell, powershellArgs(script), programMsMax)
-    const answer = parse(output)
-    if (answer === null)
-      throw new Error(`powershell.exe ended with ${exitCode} and no answer that can be read`)
-    return answer
-  }
+export const unknownSystem: SystemReading = { battery: null, networks: null, directory: null, problems: [] }
 
-  /** Not every Windows has nltest, and only a member of a domain has something to ask. */
-  async function domainSid(): Promise<string | null> {
-    const answer = await run(nltest, ['/domain_trusts', '/v'], programMsMax).catch(() => null)
-    return answer === null ? null : domainSidFrom(answer.output)
-  }
-
-  return {
-    battery: () => ask(powerScript, batteryFromJson),
-    networks: () => ask(networkScript, networksFromJson),
-    async directory(networks) {
-      const [netlogon, tcpip, entra, sid] = await Promise.all([
-        readRegistry(directoryKeys.netlogon),
-        readRegistry(directoryKeys.tcpip),
-        readRegistry(directoryKeys.entra),
-        domainSid()
-      ])
-      const waysOut = (networks?.adapters ?? []).filter(({ isWayOut }) => isWayOut).map(({ id }) => id)
-      return {
-        adSite: netlogon === null ? null : adSiteFrom(netlogon),
-        dnsSuffix: tcpip === null ? null : dnsSuffixFrom(tcpip),
-        domainSid: sid,
-        tenantId: entra === null ? null : entraTenantFrom(entra),
-        dhcp: dhcpAnswersFrom(tcpip ?? [], waysOut)
-      }
-    }
-  }
-}
-
-const nowhere: Directory = {
-  adSite: null,
-  dnsSuffix: null,
-  domainSid: null,
-  tenantId: null,
-  dhcp: { groupId: null, cacheHosts: null }
-}
-
-const noNetworks: Networks = { adapters: [], isMetered: null, hasSystemVpn: null }
-
-/** A machine that a test has made up: a JSON file with what each reading gives. */
+/** A machine that a test has made up: a JSON file with what is read. */
 function madeReader(file: string): SystemReader {
-  const part = async (name: string): Promise<unknown> =>
-    (JSON.parse(await readFile(file, 'utf8')) as Readonly<Record<string, unknown>>)[name]
-  return {
-    battery: async () => ((await part('battery')) as Battery | undefined) ?? noBattery,
-    networks: async () => ((await part('networks')) as Networks | undefined) ?? noNetworks,
-    directory: async () => ((await part('directory')) as Directory | undefined) ?? nowhere
-  }
+  const none: SystemReading = { ...unknownSystem, battery: noBattery }
+  return async () => ({ ...none, ...(JSON.parse(await readFile(file, 'utf8')) as Partial<SystemReading>) })
 }
 
-/** Of this system. */
+/** Of this system. On Windows the service host reads; a trial without an installation has none, and knows nothing of the machine. */
 export function systemReader(
   run: ProgramRun,
   env: Readonly<Record<string, string | undefined>>
@@ -99,19 +37,53 @@ export function systemReader(
     const made = env['STARLING_DEV_HOST']
     return made === undefined ? unixReader(process.platform) : madeReader(made)
   }
-  return windowsReader(run, windowsRegistry(run, env), env['SystemRoot'])
+  const host = serviceHost(env)
+  return host === null
+    ? async () => unknownSystem
+    : async () => {
+        const { battery, networks, directory } = await readWindowsMachine(run, host)
+        return { battery, networks, directory, problems: [] }
+      }
+}
+
+/** Reads at once, so that the first answer comes while others get ready. */
+export function begun(read: SystemReader): SystemReader {
+  let first: Promise<SystemReading> | null = read()
+  // Told to whoever asks for it.
+  first.catch(() => {})
+  return () => {
+    const answer = first ?? read()
+    first = null
+    return answer
+  }
 }
 
 /** Linux, and for the battery every other system too. */
 function unixReader(platform: NodeJS.Platform): SystemReader {
-  return {
-    async battery() {
-      // Loaded when it is first wanted: it is large, and most agents run on Windows.
-      const { battery } = await import('systeminformation')
-      const { hasBattery, acConnected, percent } = await battery()
-      return hasBattery ? { isPresent: true, onBattery: !acConnected, percent } : noBattery
-    },
-    networks: async () => (platform === 'linux' ? await linuxNetworks('/') : noNetworks),
-    directory: async () => nowhere
+  return async () => {
+    const problems: string[] = []
+    const orUnknown = async <Value>(what: string, read: Promise<Value>): Promise<Value | null> => {
+      try {
+        return await read
+      } catch (error) {
+        problems.push(`${what}: ${messageOf(error)}`)
+        return null
+      }
+    }
+    const [battery, networks] = await Promise.all([
+      orUnknown('battery', ownBattery()),
+      platform === 'linux' ? orUnknown('networks', linuxNetworks('/')) : null
+    ])
+    return { ...unknownSystem, battery, networks, problems }
   }
+}
+
+/**
+ * By systeminformation, which is large and so loaded when it is first wanted. (No more of it is used: its list of network interfaces holds up
+ * the whole process, for 0.9 s where it was measured.)
+ */
+async function ownBattery(): Promise<Battery> {
+  const { battery } = await import('systeminformation')
+  const { hasBattery, acConnected, percent } = await battery()
+  return hasBattery ? { isPresent: true, onBattery: !acConnected, percent } : noBattery
 }

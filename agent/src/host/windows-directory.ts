@@ -1,16 +1,6 @@
-/**
- * Where Windows says that this machine belongs: AD site, domain, Entra tenant, DHCP. Read from the registry where it stands there, since
- * that costs a few milliseconds; the domain's SID is nowhere that one may read, so `nltest` is asked.
- */
+/** Where Windows says that this machine belongs: AD site, DNS suffix, Entra tenant, what DHCP gave; from the keys where it notes them. */
 import type { RegistryKey } from '../registry.ts'
 import { dhcpOptionsFrom, dhcpText } from './dhcp-options.ts'
-
-const services = 'HKLM\\SYSTEM\\CurrentControlSet\\Services'
-export const directoryKeys = {
-  netlogon: `${services}\\Netlogon\\Parameters`,
-  tcpip: `${services}\\Tcpip\\Parameters`,
-  entra: 'HKLM\\SYSTEM\\CurrentControlSet\\Control\\CloudDomainJoin\\JoinInfo'
-} as const
 
 /** What an admin has set (SiteName) counts before what the domain found out. */
 export function adSiteFrom(netlogon: readonly RegistryKey[]): string | null {
@@ -50,20 +40,6 @@ export function dhcpAnswersFrom(tcpip: readonly RegistryKey[], adapterIds: reado
   const first = (code: number) =>
     options.map(one => dhcpText(one.get(code))).find(text => text !== null) ?? null
   return { groupId: first(234), cacheHosts: first(235) }
-}
-
-/**
- * `nltest /domain_trusts /v`: each trusted domain in a line, its SID in one of those below. The SID wanted is that of the domain which
- * this machine is a member of. The lines read here are English in other languages of Windows too, those around them are not.
- */
-export function domainSidFrom(output: string): string | null {
-  let isPrimary = false
-  for (const line of output.split(/\r?\n/)) {
-    if (/^\s*\d+: /.test(line)) isPrimary = /\(Primary\s+Domain\)/.test(line)
-    const [, sid] = /^\s+Dom Sid:\s*(S-1-5-21(?:-\d+){3})\s*$/.exec(line) ?? []
-    if (isPrimary && sid !== undefined) return sid
-  }
-  return null
 }
 
 function textOf(key: RegistryKey | undefined, name: string): string | null {

@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { registryFromText } from '../registry.ts'
-import { batteryFromJson } from './battery.ts'
+import type { ProgramResult, ProgramRun } from '../run-program.ts'
+import { batteryFrom, noBattery } from './battery.ts'
 import { dhcpOptionsFrom, dhcpText } from './dhcp-options.ts'
-import {
-  adSiteFrom,
-  dhcpAnswersFrom,
-  dnsSuffixFrom,
-  domainSidFrom,
-  entraTenantFrom
-} from './windows-directory.ts'
-import { networksFromJson, powershellArgs } from './windows-network.ts'
+import { adSiteFrom, dhcpAnswersFrom, dnsSuffixFrom, entraTenantFrom } from './windows-directory.ts'
+import { readWindowsMachine } from './windows-machine.ts'
+import { networksFrom } from './windows-network.ts'
 
 /** As a Windows 10 had it, with the options 1 to 252 that its router gave and did not give. */
 const recordedOptions = Buffer.from(
@@ -102,20 +98,6 @@ describe('where a Windows machine belongs', () => {
     ).toBe('1111aaaa-2222-3333-4444-555555555555')
     expect(entraTenantFrom([])).toBeNull()
   })
-
-  it("is its own domain's SID, not one that it trusts, in any language", () => {
-    const recorded = (heading: string, end: string) => `${heading}\r
-    0: ZSM zsm.local (NT 5) (Direct Outbound) (Direct Inbound) ( Attr: foresttrans )\r
-       Dom Sid: S-1-5-21-2734290894-461713716-141835440\r
-    1: PAINTERS painters.htb (NT 5) (Forest Tree Root) (Primary Domain) (Native)\r
-       Dom Guid: 6991c0e0-b3c3-4ae9-8cd1-53fe69280c14\r
-       Dom Sid: S-1-5-21-1470357062-2280927533-300823338\r
-${end}\r\n`
-    const sid = 'S-1-5-21-1470357062-2280927533-300823338'
-    expect(domainSidFrom(recorded('List of domain trusts:', 'The command completed successfully'))).toBe(sid)
-    expect(domainSidFrom(recorded('域信任的列表:', '此命令成功完成'))).toBe(sid)
-    expect(domainSidFrom('Enumerating domain trusts failed: Status = 1717 0x6b5')).toBeNull()
-  })
 })
 
 describe("what Windows' networks are", () => {
@@ -123,24 +105,13 @@ describe("what Windows' networks are", () => {
     id: '{A}',
     name: 'WLAN',
     description: 'Intel(R) Wi-Fi 6',
-    type: 'Wireless80211',
+    type: 71,
     dnsSuffix: 'Corp.Example',
-    gateways: ['10.1.0.1']
+    isWayOut: true
   }
-  const answer = (change: object) =>
-    networksFromJson(
-      JSON.stringify({
-        costType: 'Unrestricted',
-        roaming: false,
-        overDataLimit: false,
-        vpnConnections: [],
-        adapters: [adapter],
-        ...change
-      })
-    )
 
   it('is told by kind, way out and suffix', () => {
-    expect(answer({})!.adapters).toEqual([
+    expect(networksFrom([adapter], 1).adapters).toEqual([
       {
         id: '{A}',
         name: 'WLAN',
@@ -150,41 +121,107 @@ describe("what Windows' networks are", () => {
         isWayOut: true
       }
     ])
-    expect(answer({ adapters: adapter })!.adapters, 'a list of one is its element').toHaveLength(1)
-    expect(answer({ adapters: null })!.adapters).toEqual([])
+    expect(networksFrom([{ ...adapter, dnsSuffix: '', type: 6 }], 1).adapters[0]).toMatchObject({
+      kind: 'wired',
+      dnsSuffix: null
+    })
   })
 
-  it('is metered when the system says that it costs', () => {
-    expect(answer({})!.isMetered).toBe(false)
-    expect(answer({ costType: 'Fixed' })!.isMetered).toBe(true)
-    expect(answer({ costType: 'Variable' })!.isMetered).toBe(true)
-    expect(answer({ roaming: true })!.isMetered).toBe(true)
-    expect(answer({ costType: 'Unknown' })!.isMetered).toBeNull()
-    expect(answer({ costType: null })!.isMetered).toBeNull()
+  it.each([
+    [0x1, false],
+    [0x2, true],
+    [0x4, true],
+    [0x40001, true],
+    [0x10001, true],
+    [0x80001, false],
+    [0, null],
+    [null, null]
+  ])('costs %s, so it is metered: %s', (cost, isMetered) => {
+    expect(networksFrom([adapter], cost).isMetered).toBe(isMetered)
   })
 
-  it('is a VPN when one is connected, and not when one is merely set up', () => {
-    expect(answer({ vpnConnections: [{ name: 'Corp', status: 'Disconnected' }] })!.hasSystemVpn).toBe(false)
-    expect(answer({ vpnConnections: [{ name: 'Corp', status: 'Connected' }] })!.hasSystemVpn).toBe(true)
-    expect(answer({ adapters: [{ ...adapter, type: 'Ppp' }] })!.hasSystemVpn).toBe(true)
-    expect(answer({ adapters: [{ ...adapter, type: 'Tunnel', name: 'Teredo' }] })!.hasSystemVpn).toBe(false)
-  })
-
-  it('is unknown from what is no answer', () => {
-    expect(networksFromJson('')).toBeNull()
-    expect(networksFromJson('{"adapters": 3}')).toBeNull()
-    expect(powershellArgs('x').at(-1)).toBe('eAA=')
+  it('has a VPN of its own when one is connected, which is a PPP adapter; Teredo is none', () => {
+    expect(networksFrom([adapter], 1).hasSystemVpn).toBe(false)
+    expect(networksFrom([adapter, { ...adapter, type: 23 }], 1).hasSystemVpn).toBe(true)
+    expect(networksFrom([{ ...adapter, type: 131, name: 'Teredo' }], 1).hasSystemVpn).toBe(false)
   })
 })
 
 describe('the battery as Windows tells it', () => {
-  const battery = (line: string, charge: number, share: number) =>
-    batteryFromJson(JSON.stringify({ line, charge, share }))
   it('is none, on mains, or being used', () => {
-    expect(battery('Online', 128, 1)).toEqual({ isPresent: false, onBattery: false, percent: null })
-    expect(battery('Online', 8, 0.8)).toEqual({ isPresent: true, onBattery: false, percent: 80 })
-    expect(battery('Offline', 0, 0.35)).toEqual({ isPresent: true, onBattery: true, percent: 35 })
-    expect(battery('Unknown', 255, 2.55)).toEqual({ isPresent: true, onBattery: false, percent: null })
-    expect(batteryFromJson('Add-Type : ...')).toBeNull()
+    expect(batteryFrom({ line: 1, flags: 128, percent: 255 })).toEqual(noBattery)
+    expect(batteryFrom({ line: 1, flags: 8, percent: 80 })).toEqual({
+      isPresent: true,
+      onBattery: false,
+      percent: 80
+    })
+    expect(batteryFrom({ line: 0, flags: 0, percent: 35 })).toEqual({
+      isPresent: true,
+      onBattery: true,
+      percent: 35
+    })
+    expect(batteryFrom({ line: 255, flags: 255, percent: 255 })).toEqual({
+      isPresent: true,
+      onBattery: false,
+      percent: null
+    })
+  })
+})
+
+describe('the machine, as the service host prints it', () => {
+  const tcpip = 'HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters'
+  const answer = {
+    power: { line: 0, flags: 1, percent: 90 },
+    cost: 2,
+    adapters: [{ id: '{A}', name: 'LAN', description: 'x', type: 6, dnsSuffix: '', isWayOut: true }],
+    domainSid: 'S-1-5-21-1-2-3',
+    uuid: '4c4c4544-0043-3510-8052-b4c04f4e3332',
+    netlogon: [{ path: 'x', values: [{ name: 'DynamicSiteName', type: 'REG_SZ', data: 'Berlin' }] }],
+    tcpip: [{ path: tcpip, values: [{ name: 'Domain', type: 'REG_SZ', data: 'corp.example' }] }],
+    entra: null
+  }
+  const run =
+    (result: ProgramResult): ProgramRun =>
+    async (program, args) => {
+      expect([program, ...args]).toEqual(['C:\\host.exe', 'machine'])
+      return result
+    }
+
+  it('is a machine', async () => {
+    const read = readWindowsMachine(run({ exitCode: 0, output: JSON.stringify(answer) }), 'C:\\host.exe')
+    expect(await read).toEqual({
+      battery: { isPresent: true, onBattery: true, percent: 90 },
+      networks: expect.objectContaining({ isMetered: true, hasSystemVpn: false }),
+      directory: {
+        adSite: 'Berlin',
+        dnsSuffix: 'corp.example',
+        domainSid: 'S-1-5-21-1-2-3',
+        tenantId: null,
+        dhcp: { groupId: null, cacheHosts: null }
+      },
+      uuid: answer.uuid
+    })
+  })
+
+  it('is unknown where Windows says nothing', async () => {
+    const nothing = Object.fromEntries(Object.keys(answer).map(name => [name, null]))
+    const read = readWindowsMachine(run({ exitCode: 0, output: JSON.stringify(nothing) }), 'C:\\host.exe')
+    expect(await read).toMatchObject({
+      battery: null,
+      networks: null,
+      directory: { adSite: null },
+      uuid: null
+    })
+  })
+
+  it('is an error where the host fails', async () => {
+    for (const result of [
+      { exitCode: 1, output: '' },
+      { exitCode: null, output: '' },
+      { exitCode: 0, output: '{"power":3}' }
+    ])
+      await expect(readWindowsMachine(run(result), 'C:\\host.exe')).rejects.toMatchObject({
+        code: 'machine-unreadable'
+      })
   })
 })

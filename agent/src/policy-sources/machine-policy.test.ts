@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { registryFromText, type RegistryReader } from '../registry.ts'
-import { createMachinePolicy, policyKeys } from './machine-policy.ts'
+import { createMachinePolicy, policyKeys, userKey } from './machine-policy.ts'
 
 type Tree = Record<string, string | Error | undefined>
 
@@ -17,7 +17,10 @@ function policyOf(tree: Tree, hives: readonly string[] = [], isTold = false) {
   return createMachinePolicy(read, {
     isThisMachine: host => ['localhost', 'pc-7'].includes(host),
     isTold,
-    hives: async () => hives
+    users: async () =>
+      (await Promise.all(hives.map(hive => read(`${hive}\\${userKey}`).catch(() => null)))).filter(
+        keys => keys !== null
+      )
   })
 }
 const asObject = (values: ReadonlyArray<{ name: string; value: unknown }>) =>
@@ -167,5 +170,27 @@ describe("the machine's policy", () => {
     } finally {
       vi.useRealTimers()
     }
+  })
+
+  it('is not read again as long as nobody has seen it change, where changes are told', async () => {
+    const valuesAfterChange = async (isTold: boolean, change: (look: () => void) => void) => {
+      const tree: Tree = { [policyKeys.starling]: mode(0) }
+      const policy = policyOf(tree, [], isTold)
+      await policy.read()
+      tree[policyKeys.starling] = mode(1)
+      change(() => policy.look())
+      return asObject((await policy.read()).values)
+    }
+    expect(await valuesAfterChange(true, () => {})).toEqual({ DODownloadMode: 0 })
+    expect(await valuesAfterChange(true, look => look())).toEqual({ DODownloadMode: 1 })
+    expect(await valuesAfterChange(false, () => {})).toEqual({ DODownloadMode: 1 })
+  })
+
+  it('that could not be read is tried again', async () => {
+    const tree: Tree = { [policyKeys.starling]: new Error('access denied') }
+    const policy = policyOf(tree, [], true)
+    await policy.read()
+    tree[policyKeys.starling] = mode(1)
+    expect(asObject((await policy.read()).values)).toEqual({ DODownloadMode: 1 })
   })
 })

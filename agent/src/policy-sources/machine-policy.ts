@@ -9,7 +9,7 @@ import { policyField, policyFields } from '@starling/shared/policy/policy.ts'
 import { minuteMs, secondMs, type Millis } from '@starling/shared/units.ts'
 import { isDeepStrictEqual } from 'node:util'
 import type { MachinePolicy, MachinePolicyPort, SourcedValue } from '../ports.ts'
-import type { RegistryReader } from '../registry.ts'
+import type { RegistryKey, RegistryReader } from '../registry.ts'
 import { valuesFrom } from './registry-values.ts'
 
 export const policyKeys = {
@@ -18,7 +18,7 @@ export const policyKeys = {
   mdm: 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization'
 } as const
 /** Below the hive of a user. */
-const userKey = 'SOFTWARE\\Policies\\Starling'
+export const userKey = 'SOFTWARE\\Policies\\Starling'
 
 /** In our key: whether the other two count. */
 const honourName = 'honourDeliveryOptimizationPolicies' satisfies MachineName
@@ -36,13 +36,13 @@ export function createMachinePolicy(
   {
     isThisMachine,
     isTold = false,
-    hives = async () => []
+    users = async () => []
   }: {
     readonly isThisMachine: (host: string) => boolean
     /** Whether somebody calls `look` when the policy of the machine changes. */
     readonly isTold?: boolean
-    /** Of the users who are signed in: `HKU\S-1-5-21-...`. */
-    readonly hives?: () => Promise<readonly string[]>
+    /** Our policy key of each user who is signed in, as far as it can be read. */
+    readonly users?: () => Promise<ReadonlyArray<readonly RegistryKey[]>>
   }
 ): MachinePolicyPort {
   /** By key, as it was read last. */
@@ -72,19 +72,16 @@ export function createMachinePolicy(
 
   /** What cannot be read of a user is no wish of his: an agent without rights sees its own user's only. */
   async function wishes(): Promise<readonly SourcedValue[]> {
-    const read = await hives()
-      .then(found => Promise.all(found.map(hive => readRegistry(`${hive}\\${userKey}`).catch(() => null))))
-      .catch(() => [])
-    return read.flatMap(keys => (keys === null ? [] : valuesFrom(keys, ours).map(switched)))
+    const read = await users().catch(() => [])
+    return read.flatMap(keys => valuesFrom(keys, ours).map(switched))
   }
 
   async function read(): Promise<MachinePolicy> {
     problems = []
-    const users = await wishes()
-    const own = await valuesOf(policyKeys.starling, [...ours, ...onlyHere])
+    const [wanted, own] = await Promise.all([wishes(), valuesOf(policyKeys.starling, [...ours, ...onlyHere])])
     const honour = own.findLast(({ name }) => name === honourName)
     const values = own.filter(one => one !== honour)
-    if (!isOn(honour?.value)) return { values, users, problems }
+    if (!isOn(honour?.value)) return { values, users: wanted, problems }
     const mdm = taken(await valuesOf(policyKeys.mdm, theirs))
     const groupPolicy = taken(await valuesOf(policyKeys.groupPolicy, theirs))
     const names = (list: readonly SourcedValue[]) => new Set(list.map(({ name }) => name))
@@ -95,7 +92,7 @@ export function createMachinePolicy(
         ...groupPolicy.filter(({ name }) => !ownNames.has(name)),
         ...values
       ],
-      users,
+      users: wanted,
       problems
     }
   }
@@ -110,7 +107,9 @@ export function createMachinePolicy(
   let turn: Promise<void> = Promise.resolve()
 
   return {
-    read: readAndKeep,
+    // Nothing has changed that nobody was told of: starting programs for it would hold up everything else.
+    read: async () =>
+      isTold && last !== null && last.problems.length === 0 && !isLookDue ? last : await readAndKeep(),
     watch(changed) {
       const look = (): void => {
         turn = turn.then(async () => {

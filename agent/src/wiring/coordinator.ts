@@ -10,6 +10,7 @@ import {
   type LinkSettings
 } from '../coordinator-link/link.ts'
 import { machineName } from '../coordinator-link/machine-name.ts'
+import { firmwareUuid } from '../host/firmware-uuid.ts'
 import type { PolicyKeeper } from '../coordinator-link/policy.ts'
 import type { TlsIdentity } from '../identity/certificate.ts'
 import { readSecretFile, writeSecretFile } from '../identity/secret-file.ts'
@@ -73,7 +74,7 @@ export function linkToCoordinator(
       },
       ...(policy === null ? {} : { policy }),
       orders: parts.orders,
-      machine: machineName,
+      machine: fleet => machineName(fleet, firmwareUuid),
       report,
       log
     },

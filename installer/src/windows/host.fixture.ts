@@ -21,7 +21,7 @@ import { createInterface } from 'node:readline'
 const { STARLING_DATA: data, STARLING_TEST_DEED: deed = '', ...env } = process.env
 const [command, ...words] = process.argv.slice(2)
 const tell = fact => appendFileSync(data + '\\\\told.jsonl', JSON.stringify(fact) + '\\n')
-const known = Object.entries(env).filter(([name]) => /^(STARLING_|UV_)/.test(name))
+const known = Object.entries(env).filter(([name]) => /^(STARLING_|UV_|NODE_)/.test(name))
 
 if (command !== 'run') {
   if (command === 'copy') process.stdin.pipe(process.stdout)

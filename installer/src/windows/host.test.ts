@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { machineFromJson } from '@starling/agent/host/windows-machine.ts'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import { removeRegistry, writeRegistry } from '../wine/registry.ts'
@@ -97,7 +99,54 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
       })
     })
 
+    describe('machine', () => {
+      it('prints what policies ask of it, as the agent reads it', async () => {
+        await writeRegistry(
+          wine,
+          'HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Netlogon\\Parameters',
+          {
+            DynamicSiteName: 'Z\u00fcrich'
+          }
+        )
+        const { code, stdout } = await installed.host('machine')
+        expect(code).toBe(0)
+        const machine = machineFromJson(stdout)
+        // Wine has a machine on mains, an unmetered line, this machine's adapters, and a firmware without a number.
+        expect(machine).toMatchObject({
+          battery: expect.any(Object),
+          networks: { isMetered: false, hasSystemVpn: false },
+          directory: {
+            adSite: 'Z\u00fcrich',
+            domainSid: expect.stringMatching(/^S-1-5-21-/),
+            tenantId: null
+          },
+          uuid: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+        })
+        const own = Object.keys(networkInterfaces()).filter(name => name !== 'lo')
+        expect(own).toEqual(expect.arrayContaining(machine!.networks!.adapters.map(({ name }) => name)))
+      })
+    })
+
     describe('registry', () => {
+      it('prints a key of all users', async () => {
+        const below = 'Software\\Starling Test'
+        const { stdout: hives } = await installed.host('registry', 'HKU\\*\\Software\\Microsoft\\Windows')
+        const [, user] = /HKEY_USERS\\\\(S-1-5-21-[\d-]+)/.exec(hives)!
+        for (const hive of [user, '.Default'])
+          await writeRegistry(wine, `HKEY_USERS\\${hive}\\${below}`, { one: 1 })
+        const { code, stdout } = await installed.host('registry', `HKU\\*\\${below}`)
+        expect([code, JSON.parse(stdout)]).toEqual([
+          0,
+          [
+            {
+              path: `HKEY_USERS\\${user}\\${below}`,
+              values: [{ name: 'one', type: 'REG_DWORD', data: 1 }]
+            }
+          ]
+        ])
+        expect(JSON.parse((await installed.host('registry', 'HKU\\*\\no such key')).stdout)).toEqual([])
+      })
+
       const key = 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Starling Test'
       it('prints a key and all below it, of every type, with letters of all languages', async () => {
         await writeRegistry(wine, key, {
@@ -208,7 +257,12 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await removeRegistry(wine, settingsKey)
         expect(first).toMatchObject({
           words: ['--stop-on-stdin-end', '--json', '--more', 'x y'],
-          env: { STARLING_SITE: 'berlin', UV_THREADPOOL_SIZE: '16' }
+          // Where only the service writes and reads: what an admin runs has it not (cli, above).
+          env: {
+            STARLING_SITE: 'berlin',
+            UV_THREADPOOL_SIZE: '16',
+            NODE_COMPILE_CACHE: 'C:\\ProgramData\\Starling\\compile-cache'
+          }
         })
         await installed.stop()
         const all = await told(fact => fact['stopped'] === true)
@@ -274,7 +328,8 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
 
     describe('purge', () => {
       const fill = async (): Promise<void> => {
-        await rm(installed.data, { recursive: true, force: true })
+        // The service's last words may still be on their way into it.
+        await rm(installed.data, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })
         for (const folder of ['logs', 'content/ab', 'index', 'orders'])
           await mkdir(join(installed.data, folder), { recursive: true })
         for (const file of ['logs/service.log', 'content/ab/x.data', 'facts.log', 'agent.key', 'orders/a'])

@@ -59,6 +59,14 @@ void json_bytes(const BYTE *bytes, size_t count) {
   json_put("\"");
 }
 
+size_t json_mark(void) {
+  return used;
+}
+
+void json_back(size_t mark) {
+  used = mark;
+}
+
 BOOL json_print(void) {
   size_t at = 0;
   while (at < used) {

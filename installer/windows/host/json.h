@@ -8,5 +8,9 @@ void json_number(ULONGLONG number);
 /* As a text of hexadecimal digits. */
 void json_bytes(const BYTE *bytes, size_t count);
 
+/* Takes back what was put since. */
+size_t json_mark(void);
+void json_back(size_t mark);
+
 /* To stdout. FALSE: GetLastError(). */
 BOOL json_print(void);

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "configure.h"
 #include "firewall.h"
+#include "machine.h"
 #include "purge.h"
 #include "registry.h"
 #include "say.h"
@@ -20,7 +21,8 @@ static int usage(void) {
       L"  firewall add|remove  the rules of Windows' firewall\r\n"
       L"  ticket TICKET        keep a ticket for the next start; - reads it from stdin\r\n"
       L"  purge [cache]        remove what the service has kept, with its content or without\r\n"
-      L"  registry KEY         print a key of the registry and all below it as JSON");
+      L"  registry KEY         print a key of the registry and all below it as JSON\r\n"
+      L"  machine              print what policies ask of this machine as JSON");
   return exit_usage;
 }
 
@@ -30,6 +32,7 @@ int wmain(int count, wchar_t **words) {
   struct settings settings;
   /* Needs no installation around it. */
   if (text_is(command, L"registry")) return has_one ? registry(word) : usage();
+  if (text_is(command, L"machine") && is_alone) return machine();
   if (!*command) return usage();
   if (!settings_load(&settings)) return 1;
   if (text_is(command, L"service") && is_alone) return service(&settings);

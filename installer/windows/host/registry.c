@@ -85,7 +85,7 @@ static LSTATUS put_key(HKEY parent, const wchar_t *name, const wchar_t *path, in
   HKEY key;
   LSTATUS status = RegOpenKeyExW(parent, name, 0, KEY_READ | KEY_WOW64_64KEY, &key);
   if (status != ERROR_SUCCESS) return status;
-  json_put(depth ? ",\n{\"path\":" : "[{\"path\":");
+  json_put(depth ? ",\n{\"path\":" : "{\"path\":");
   json_text(path, wcslen(path));
   json_put(",\"values\":[");
   put_values(key);
@@ -104,23 +104,63 @@ static LSTATUS put_key(HKEY parent, const wchar_t *name, const wchar_t *path, in
   return status;
 }
 
-int registry(const wchar_t *path) {
-  const wchar_t *cut = wcschr(path, L'\\');
-  wchar_t *root = text_format(L"%.*ls", cut ? (int)(cut - path) : (int)wcslen(path), path), *full;
-  LSTATUS status = ERROR_INVALID_NAME;
+/* Services have hives, too, and a user's classes have one beside his own. */
+static BOOL is_person(const wchar_t *hive) {
+  return (wcsncmp(hive, L"S-1-5-21-", 9) == 0 || wcsncmp(hive, L"S-1-12-1-", 9) == 0) && !wcschr(hive, L'_');
+}
+
+/* What cannot be read of one is left out: an agent without rights sees its own user's only. */
+static LSTATUS put_users(const wchar_t *below) {
+  wchar_t hive[256];
+  DWORD length = sizeof hive / sizeof *hive;
+  BOOL is_first = TRUE;
+  json_put("[");
+  for (DWORD i = 0; RegEnumKeyExW(HKEY_USERS, i, hive, &length, NULL, NULL, NULL, NULL) == ERROR_SUCCESS; i++) {
+    const size_t mark = json_mark();
+    wchar_t *from_root = text_format(L"%ls\\%ls", hive, below), *path = text_format(L"HKEY_USERS\\%ls", from_root);
+    if (is_person(hive)) {
+      if (!is_first) json_put(",\n");
+      if (put_key(HKEY_USERS, from_root, path, 0) == ERROR_SUCCESS) is_first = FALSE;
+      else json_back(mark);
+    }
+    free(from_root);
+    free(path);
+    length = sizeof hive / sizeof *hive;
+  }
+  json_put("]\n");
+  return ERROR_SUCCESS;
+}
+
+static LSTATUS put_below(const wchar_t *root, const wchar_t *below) {
   for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+    wchar_t *full;
+    LSTATUS status;
     if (!text_is(root, roots[i].brief) && !text_is(root, roots[i].name)) continue;
-    full = text_format(L"%ls%ls", roots[i].name, cut ? cut : L"");
-    status = put_key(roots[i].key, cut ? cut + 1 : L"", full, 0);
-    free(full);
-    break;
-  }
-  free(root);
-  /* Half of a policy would look like a whole one, so nothing is printed before all of it was read. */
-  if (status == ERROR_SUCCESS) {
+    if (roots[i].key == HKEY_USERS && wcsncmp(below, L"*\\", 2) == 0) return put_users(below + 2);
+    full = text_format(*below ? L"%ls\\%ls" : L"%ls", roots[i].name, below);
+    json_put("[");
+    status = put_key(roots[i].key, below, full, 0);
     json_put("]\n");
-    return json_print() ? 0 : say_failed(GetLastError(), L"the registry key %ls was read, but nobody takes it", path);
+    free(full);
+    return status;
   }
+  return ERROR_INVALID_NAME;
+}
+
+LSTATUS registry_put(const wchar_t *path) {
+  const size_t mark = json_mark();
+  const wchar_t *cut = wcschr(path, L'\\');
+  wchar_t *root = text_format(L"%.*ls", cut ? (int)(cut - path) : (int)wcslen(path), path);
+  const LSTATUS status = put_below(root, cut ? cut + 1 : L"");
+  /* Half of a policy would look like a whole one. */
+  if (status != ERROR_SUCCESS) json_back(mark);
+  free(root);
+  return status;
+}
+
+int registry(const wchar_t *path) {
+  const LSTATUS status = registry_put(path);
+  if (status == ERROR_SUCCESS) return json_print() ? 0 : say_failed(GetLastError(), L"the registry key %ls was read, but nobody takes it", path);
   if (status == ERROR_FILE_NOT_FOUND) {
     say(L"there is no registry key %ls", path);
     return registry_no_key;
