@@ -3,6 +3,7 @@ import {
   connectionBytes,
   createWindowsPrograms,
   systemProxyAt,
+  winHttp32At,
   winHttpAt,
   winHttpBytes,
   type WindowsPrograms
@@ -121,11 +122,13 @@ const ofMachine = ['delivery-optimization', 'wsus', 'winhttp', 'bits', 'pac'] as
 
 describe('an item on Windows', () => {
   it.each([
-    ['a machine that was in use', used],
-    ['a fresh machine', {}]
-  ])('%s: is applied, applied again without a change, and put back to the bit', async (_, values) => {
+    ['a machine that was in use', used, false],
+    ['a fresh machine', {}, false],
+    ['one whose netsh also sets what 32-bit programs read', {}, true]
+  ])('%s: is applied, applied again without a change, and put back to the bit', async (_, values, writesBoth) => {
     for (const item of ofMachine) {
       const world = open(values)
+      world.windows.writesBoth = writesBoth
       const before = all(world)
       const { changes } = await world.apply(item)
       expect(changes.length, item).toBeGreaterThan(0)
@@ -161,7 +164,7 @@ describe('an item on Windows', () => {
     const before = all(world)
     const { changes } = await world.apply('delivery-optimization', { dryRun: true })
     expect(changes).toEqual([
-      { place: `${doKey}\\DOCacheHost`, from: 'old.corp.example', to: '127.0.0.1' },
+      { place: `${doKey}\\DOCacheHost`, from: 'old.corp.example', to: '127.0.0.1,old.corp.example' },
       { place: `${doKey}\\DOCacheHostSource`, from: '(not set)', to: '0' }
     ])
     expect([all(world), world.windows.changes, world.file.text]).toEqual([before, [], null])
@@ -284,6 +287,68 @@ describe('what somebody else has set', () => {
     expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ gateway.corp.example')
   })
 
+  it('in a value of ours stays, and what is ours goes out of it', async () => {
+    const doHost = `${doKey}\\DOCacheHost`.toLowerCase()
+    const past = '*.corp.example'
+    const proxied = `REG_BINARY ${winHttpBytes(3, 3, 'proxy.corp.example:3128', past)}`
+    for (const { item, at, values, since, after } of [
+      {
+        item: 'delivery-optimization',
+        at: doHost,
+        values: used,
+        since: () => 'REG_SZ 127.0.0.1, old.corp.example,new.corp.example',
+        after: 'REG_SZ old.corp.example,new.corp.example'
+      },
+      {
+        item: 'delivery-optimization',
+        at: doHost,
+        values: {},
+        since: () => 'REG_SZ new.corp.example,127.0.0.1',
+        after: 'REG_SZ new.corp.example'
+      },
+      ...[winHttpAt, winHttp32At].flatMap(place => [
+        {
+          item: 'winhttp' as const,
+          at: place.toLowerCase(),
+          values: used,
+          since: () => `REG_BINARY ${winHttpBytes(9, 3, 'http=127.0.0.1:17831', 'x.example')}`,
+          after: place === winHttpAt ? `REG_BINARY ${winHttpBytes(3, 1)}` : undefined
+        },
+        {
+          item: 'winhttp' as const,
+          at: place.toLowerCase(),
+          values: { [winHttpAt]: proxied, [winHttp32At]: proxied },
+          since: () =>
+            `REG_BINARY ${winHttpBytes(9, 3, 'http=127.0.0.1:17831;https=other:1', `10.*;X.example;${past}`)}`,
+          after: `REG_BINARY ${winHttpBytes(0, 3, 'http=proxy.corp.example:3128;https=other:1', `X.example;${past}`)}`
+        }
+      ])
+    ] as const) {
+      const world = open(values)
+      await world.apply(item)
+      world.windows.values.set(at, since())
+      const [{ notes } = { notes: ['not undone'] }] = await world.undo(item)
+      expect([world.windows.values.get(at), notes], `${item} ${at}`).toEqual([after, []])
+      // And the same when it was applied again in between.
+      const again = open(values)
+      await again.apply(item)
+      again.windows.values.set(at, since())
+      await again.apply(item, { agent: { port: 8888 } })
+      await again.undo(item)
+      expect(again.windows.values.get(at), `${item} ${at}, again`).toBe(after)
+    }
+  })
+
+  it('of WinHTTP elsewhere than through us is left alone, and said', async () => {
+    const world = open(used)
+    await world.apply('winhttp')
+    const other = `REG_BINARY ${winHttpBytes(9, 3, 'proxy.corp.example:3128')}`
+    world.windows.values.set(winHttpAt.toLowerCase(), other)
+    const [undone] = await world.undo('winhttp')
+    expect(undone!.notes).toEqual([expect.stringMatching(/left as it is .*somebody has changed it since/)])
+    expect(world.windows.values.get(winHttpAt.toLowerCase())).toBe(other)
+  })
+
   it('and is as wanted already is not taken for ours', async () => {
     const world = open({
       [`${doKey}\\DOCacheHost`]: 'REG_SZ 127.0.0.1',
@@ -306,7 +371,7 @@ describe('what somebody else has set', () => {
       policyFile([
         'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
         'DOCacheHost',
-        '127.0.0.1'
+        '127.0.0.1,old.corp.example'
       ]),
       'HKLM'
     )
@@ -314,7 +379,7 @@ describe('what somebody else has set', () => {
     expect(undone!.notes).toEqual([
       expect.stringMatching(/DOCacheHost is left as it is .*Group Policy sets it now/)
     ])
-    expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1')
+    expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1,old.corp.example')
   })
 
   it('by Group Policy to something else is not fought against', async () => {
@@ -329,7 +394,7 @@ describe('what somebody else has set', () => {
       'HKLM'
     )
     await expect(world.apply('delivery-optimization')).rejects.toThrow(
-      /Group Policy sets .*DOCacheHost to old\.corp\.example .*next gpupdate: set it to 127\.0\.0\.1 in that policy/
+      /Group Policy sets .*DOCacheHost to old\.corp\.example .*next gpupdate: set it to 127\.0\.0\.1,old\.corp\.example in that policy/
     )
     expect(all(world)).toEqual(before)
     const [view] = await world.list()
@@ -408,12 +473,31 @@ describe('an item is refused', () => {
     )
   })
 
-  it('by MDM', async () => {
-    const mdm = 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization\\DOCacheHost'
-    await expect(open({ [mdm]: 'REG_SZ mcc.corp.example' }).apply('delivery-optimization')).rejects.toThrow(
-      /MDM \(Intune\) sets DOCacheHost to mcc\.corp\.example/
+  it('by MDM, where it says something else or has Windows not look at the value', async () => {
+    const mdm = 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization'
+    const apply = (name: string, value: string) =>
+      open({ [`${mdm}\\${name}`]: value }).apply('delivery-optimization')
+    await expect(apply('DOCacheHost', 'REG_SZ mcc.corp.example')).rejects.toThrow(
+      /MDM \(Intune\) sets DOCacheHost to mcc\.corp\.example: set it to 127\.0\.0\.1,mcc\.corp\.example there/
     )
+    for (const forced of ['REG_DWORD 0x2', 'REG_SZ 2'])
+      await expect(apply('DOCacheHostSource', forced)).rejects.toThrow(/ignores DOCacheHost: set it to 0 there/)
+    await apply('DOCacheHostSource', 'REG_DWORD 0x1')
+    await apply('DOCacheHost', 'REG_SZ 127.0.0.1,mcc.corp.example')
   })
+})
+
+it('cache hosts that Windows asked before are asked behind the agent, and it is said of what is not asked any more', async () => {
+  const notesOf = async (values: Readonly<Record<string, string>>): Promise<string> =>
+    (await open(values).apply('delivery-optimization')).notes.join('\n')
+  const [at, source] = [`${doKey}\\DOCacheHost`, `${doKey}\\DOCacheHostSource`]
+  expect(await notesOf({ [at]: 'REG_SZ a.example, b.example' })).toMatch(/asks a\.example, b\.example only when/)
+  expect(await notesOf({ [source]: 'REG_DWORD 0x1' })).toMatch(/DHCP option 235 now \(DOCacheHostSource 1\)/)
+  expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x2' })).toMatch(/DOCacheHostSource 2/)
+  expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x1' })).not.toMatch(/DHCP/)
+  const world = open({ [at]: 'REG_SZ a.example, 127.0.0.1' })
+  await world.apply('delivery-optimization')
+  expect(world.windows.values.get(at.toLowerCase())).toBe('REG_SZ 127.0.0.1,a.example')
 })
 
 it("Microsoft's test file may fail to come: clients do without, and it is said", async () => {

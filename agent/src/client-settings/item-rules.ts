@@ -1,5 +1,6 @@
 /** What an item is: which values it has, what they are to be, and how one sees that it works. Rules are pure; items/ has one file an item. */
 import type { ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import type { KeptValue } from './journal.ts'
 import type { Places, Values } from './places.ts'
 import type { Stored } from './stored.ts'
 
@@ -34,6 +35,11 @@ export interface ItemRules {
   /** @param now of all its places */
   want(now: Values, agent: ServingAgent): Wanted
   checks(agent: ServingAgent): readonly Check[]
+  /**
+   * What somebody made of ours since, without what is ours in it: others' changes stay, and nobody is left pointed to an agent that is gone.
+   * Absent, or undefined: there is nothing of ours in it.
+   */
+  withoutOurs?(name: string, now: Stored, kept: KeptValue): Stored | undefined
 }
 
 /** `http://127.0.0.1:17831` */

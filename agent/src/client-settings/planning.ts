@@ -57,10 +57,13 @@ function keptOf(rules: ItemRules, changes: readonly Change[], now: Values, kept:
       const isOurs = old !== undefined && old.ours.some(value => isSame(place, value, from))
       // A process that ended between two changes of an earlier apply may have left either value.
       const wasBefore = old !== undefined && isSame(place, old.before, from)
+      const rest = old === undefined || isOurs || wasBefore ? undefined : rules.withoutOurs?.(name, from, old)
       const entry =
         old !== undefined && (isOurs || wasBefore)
           ? { before: old.before, ours: [...old.ours.filter(value => !isSame(place, value, to)), to] }
-          : { before: from, ours: [to] }
+          : rest !== undefined && old !== undefined
+            ? { before: rest, ours: [...old.ours, to] }
+            : { before: from, ours: [to] }
       return [name, entry] as const
     }),
     ...followers.map(([name]) => [name, kept?.[name] ?? { before: now.get(name) ?? null, ours: [] }] as const)
@@ -109,7 +112,11 @@ export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: Grou
     else if (entry.ours.some(value => isSame(place, value, from))) {
       moved.add(name)
       changes.push({ name, place, from, to: entry.before })
-    } else left.push({ place, now: from, why: 'somebody has changed it since' })
+    } else {
+      const rest = rules.withoutOurs?.(name, from, entry)
+      if (rest !== undefined) changes.push({ name, place, from, to: rest })
+      else left.push({ place, now: from, why: 'somebody has changed it since' })
+    }
   }
   // Also those that look as before: the program that puts the other one back may change them.
   for (const [name, place] of Object.entries(rules.changed)) {
