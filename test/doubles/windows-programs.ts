@@ -12,6 +12,8 @@ export interface WindowsPrograms {
   readonly run: ProgramRun
   /** Fails instead of making this change, once; the first that has the text in it. */
   failAt: string | null
+  /** A key that this user may not read, nor what is below it. */
+  closed: string | null
   /** A netsh that writes what 32-bit programs read, too. */
   writesBoth: boolean
   /** Says that it has made this change, and has not. */
@@ -99,10 +101,14 @@ export function createWindowsPrograms(given: Readonly<Record<string, string>> = 
     return ok(['', full, ...lines, '', ...(name === null ? below : []), ''].join('\r\n'))
   }
 
+  const isClosed = (key: string): boolean =>
+    programs.closed !== null && `${key}\\`.startsWith(`${programs.closed}\\`)
+
   const programs: WindowsPrograms = {
     values,
     changes: [],
     failAt: null,
+    closed: null,
     writesBoth: false,
     deafTo: null,
     stopAfter: Infinity,
@@ -110,6 +116,7 @@ export function createWindowsPrograms(given: Readonly<Record<string, string>> = 
     async run(file, args) {
       const program = file.split('\\').at(-1)!
       const words = [program.replace(/\.exe$/, ''), ...args].join(' ')
+      if (program === 'reg.exe' && args[0] === 'query' && isClosed(args[1]!)) return failed
       if (program === 'reg.exe' && args[0] === 'query')
         return query(args[1]!, args[2] === '/v' ? args[3]! : null)
       if (programs.failAt !== null && words.includes(programs.failAt)) {

@@ -9,6 +9,7 @@ import {
   type WindowsPrograms
 } from '../../../test/doubles/windows-programs.ts'
 import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import { userHives } from '../registry.ts'
 import type { Answer } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
 import type { GoAccess } from './go-access.ts'
@@ -95,6 +96,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
       }
     }),
     groupPolicy: async () => world.policy,
+    userHives: () => userHives(windows.run, 'C:\\reg.exe'),
     ask: async url => {
       const answer = world.answer(url)
       if (answer instanceof Error) throw answer
@@ -443,6 +445,55 @@ describe('what somebody else has set', () => {
   })
 })
 
+describe('the script of the machine, which takes the place of what users have', () => {
+  const [alice, bob] = ['HKU\\S-1-5-21-1-2-3-1001', 'HKU\\S-1-5-21-1-2-3-1002']
+  const record = `${internet}\\Connections\\DefaultConnectionSettings`
+  const signedIn = {
+    ...used,
+    [`HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\${alice.slice(4)}\\ProfileImagePath`]:
+      'REG_EXPAND_SZ C:\\Users\\alice',
+    [`${alice}\\${internet}\\ProxyEnable`]: 'REG_DWORD 0x0',
+    [`${bob}\\${internet}\\ProxyEnable`]: 'REG_DWORD 0x0'
+  }
+
+  it.each([
+    ['a proxy', { [`${alice}\\${record}`]: `REG_BINARY ${connectionBytes(2, 3, 'proxy.corp.example:3128')}` }],
+    [
+      'a proxy in the plain values',
+      {
+        [`${alice}\\${internet}\\ProxyEnable`]: 'REG_DWORD 0x1',
+        [`${alice}\\${internet}\\ProxyServer`]: 'REG_SZ proxy.corp.example:3128'
+      }
+    ],
+    ['a script', { [`${alice}\\${internet}\\AutoConfigURL`]: 'REG_SZ http://corp.example/a.pac' }]
+  ])('is refused where one who is signed in has %s', async (_, values) => {
+    const world = open({ ...signedIn, ...values })
+    await expect(world.apply('pac')).rejects.toThrow(
+      /take the place of what alice has: .*(proxy\.corp\.example:3128|a\.pac)/
+    )
+    expect(world.windows.changes).toEqual([])
+    const view = (await world.list()).find(({ item, level }) => item === 'pac' && level === 'machine')
+    expect(view!.refusal).toMatch(/what alice has/)
+    // Where they do not count already there is nothing to lose.
+    const perUser = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\ProxySettingsPerUser'
+    await open({ ...signedIn, ...values, [perUser]: 'REG_DWORD 0x0' }).apply('pac')
+  })
+
+  it('names who searches for a proxy, and whom it cannot see', async () => {
+    const searching = `REG_BINARY ${connectionBytes(2, 9)}`
+    const world = open({ ...signedIn, [`${bob}\\${record}`]: searching, [`HKLM\\${record}`]: searching })
+    world.windows.closed = alice
+    const { notes } = await world.apply('pac')
+    expect(notes).toEqual([
+      expect.stringMatching(/^automatic detection/),
+      expect.stringMatching(/do not count any more/),
+      expect.stringMatching(/^what alice has of their own cannot be seen/),
+      expect.stringMatching(/^S-1-5-21-1-2-3-1002 searches for a proxy by WPAD/),
+      expect.stringMatching(/not signed in/)
+    ])
+  })
+})
+
 describe('an item is refused', () => {
   it.each([
     [
@@ -523,6 +574,7 @@ it('on another system only Go can be configured, and only for its user', async (
     places: { read: async () => null, set: async () => {}, putBack: async () => {} },
     journal: { read: async () => ({}), write: async () => {} },
     groupPolicy: async () => ({ at: () => undefined }),
+    userHives: async () => [],
     ask: async () => pac
   })
   const options = { dryRun: true, tell() {} }

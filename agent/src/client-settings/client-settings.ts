@@ -16,7 +16,7 @@ import type {
 } from '../ports.ts'
 import { checkAll, type Asking } from './checks.ts'
 import type { GroupPolicy } from './group-policy.ts'
-import type { ItemRules } from './item-rules.ts'
+import type { ItemRules, UserValues } from './item-rules.ts'
 import { deliveryOptimization } from './items/delivery-optimization.ts'
 import { goOfMachine, goOfUser } from './items/go.ts'
 import { bits, pacOfMachine, pacOfUser } from './items/script.ts'
@@ -24,9 +24,9 @@ import { winhttp } from './items/winhttp.ts'
 import { wsus } from './items/wsus.ts'
 import type { Journal, JournalFile } from './journal.ts'
 import type { PlaceAccess } from './place-access.ts'
-import { isSame, placeText, valueText, type Values } from './places.ts'
-import { planApply, planUndo, viewOf, type Change } from './planning.ts'
-import type { Stored } from './stored.ts'
+import { isSame, placeText, registry, valueText, type Place, type Places, type Values } from './places.ts'
+import { planApply, planUndo, viewOf, type Change, type Seen } from './planning.ts'
+import { textOf, type Stored } from './stored.ts'
 
 /** The first level of an item is the usual one. */
 const onWindows: readonly ItemRules[] = [
@@ -47,6 +47,8 @@ export interface ClientSettingsTools {
   readonly places: PlaceAccess
   readonly journal: JournalFile
   readonly groupPolicy: () => Promise<GroupPolicy>
+  /** `HKU\\S-1-5-21-...` of each user who is signed in. */
+  readonly userHives: () => Promise<readonly string[]>
   readonly ask: Asking
 }
 
@@ -71,12 +73,28 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     )
   }
 
-  async function read(rules: ItemRules): Promise<Values> {
+  async function readAll(named: Places): Promise<Values> {
     const [values, seen] = [new Map<string, Stored>(), new Map<string, string | null>()]
     // One after another: each is a program that runs.
-    for (const [name, place] of Object.entries({ ...rules.looked, ...rules.changed }))
-      values.set(name, await places.read(place, seen))
+    for (const [name, place] of Object.entries(named)) values.set(name, await places.read(place, seen))
     return values
+  }
+
+  const read = (rules: ItemRules): Promise<Values> => readAll({ ...rules.looked, ...rules.changed })
+
+  async function look(rules: ItemRules): Promise<Seen> {
+    const now = await read(rules)
+    const users: UserValues[] = []
+    for (const hive of rules.ofUser === undefined ? [] : await tools.userHives())
+      users.push({ user: await nameOf(hive), values: await readAll(rules.ofUser!(hive)).catch(() => null) })
+    return { now, users }
+  }
+
+  /** By the folder of the profile: names of accounts come in the code page of the console, and from a domain that may be away. */
+  async function nameOf(hive: string): Promise<string> {
+    const sid = hive.slice(hive.indexOf('\\') + 1)
+    const folder = await places.read(profileOf(sid)).catch(() => null)
+    return textOf(folder)?.split('\\').at(-1) || sid
   }
 
   async function change(changes: readonly Change[], how: 'set' | 'putBack'): Promise<void> {
@@ -114,8 +132,9 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
   ): Promise<ClientResult> {
     const rules = rulesOf(item, level)
     const old = await journal.read()
-    const before = await read(rules)
-    const plan = planApply(rules, before, agent, old[keyOf(rules)] ?? null, await tools.groupPolicy())
+    const seen = await look(rules)
+    const before = seen.now
+    const plan = planApply(rules, seen, agent, old[keyOf(rules)] ?? null, await tools.groupPolicy())
     if (plan.refusal !== null) throw new StarlingError('refused', `${item} is not applied: ${plan.refusal}`)
     const changes = shownOf(plan.changes)
     changes.forEach(tell)
@@ -187,8 +206,8 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       const views: ClientItemView[] = []
       for (const rules of known)
         views.push(
-          await read(rules).then(
-            now => viewOf(rules, now, agent, kept[keyOf(rules)] ?? null, policy),
+          await look(rules).then(
+            seen => viewOf(rules, seen, agent, kept[keyOf(rules)] ?? null, policy),
             (error: unknown): ClientItemView => ({
               item: rules.item,
               level: rules.level,
@@ -224,6 +243,12 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     }
   }
 }
+
+const profileOf = (sid: string): Place =>
+  registry(
+    `HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\${sid}`,
+    'ProfileImagePath'
+  )
 
 function shownOf(changes: readonly Change[]): ClientChange[] {
   return changes

@@ -3,7 +3,7 @@
  */
 import type { ClientItemView, ClientValueView, ServingAgent } from '../ports.ts'
 import type { GroupPolicy } from './group-policy.ts'
-import type { ItemRules } from './item-rules.ts'
+import type { ItemRules, UserValues } from './item-rules.ts'
 import type { Kept } from './journal.ts'
 import { isSame, placeText, valueText, type Place, type Values } from './places.ts'
 import type { Stored } from './stored.ts'
@@ -24,15 +24,21 @@ export interface Plan {
   readonly kept: Kept
 }
 
+/** What is there now: in the item's own places, and with the users whom it concerns. */
+export interface Seen {
+  readonly now: Values
+  readonly users: readonly UserValues[]
+}
+
 /** @param kept of the item, when it was applied before */
 export function planApply(
   rules: ItemRules,
-  now: Values,
+  { now, users }: Seen,
   agent: ServingAgent,
   kept: Kept | null,
   policy: GroupPolicy
 ): Plan {
-  const { values, refusal, notes } = rules.want(now, agent)
+  const { values, refusal, notes } = rules.want(now, agent, users)
   const changes = [...values].flatMap(([name, to]): Change[] => {
     const [place, from] = [placeOf(rules, name), now.get(name) ?? null]
     return isSame(place, from, to) ? [] : [{ name, place, from, to }]
@@ -130,13 +136,14 @@ export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: Grou
 /** An item as it is, for people. */
 export function viewOf(
   rules: ItemRules,
-  now: Values,
+  seen: Seen,
   agent: ServingAgent,
   kept: Kept | null,
   policy: GroupPolicy
 ): ClientItemView {
-  const { refusal, notes } = planApply(rules, now, agent, kept, policy)
-  const { values } = rules.want(now, agent)
+  const { now, users } = seen
+  const { refusal, notes } = planApply(rules, seen, agent, kept, policy)
+  const { values } = rules.want(now, agent, users)
   const shown = Object.entries(rules.changed)
     .filter(([, place]) => !('follows' in place))
     .map(([name, place]): ClientValueView => {

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { win32 } from 'node:path'
 import { filesIn } from '../config.ts'
 import type { ClientSettingsPort } from '../ports.ts'
+import { userHives } from '../registry.ts'
 import { runProgram, systemProgram } from '../run-program.ts'
 import { askOverHttp } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
@@ -28,6 +29,7 @@ export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientS
     }),
     journal: createJournalFile(filesIn(dataFolder).clientSettings, files),
     groupPolicy: () => readGroupPolicy(env),
+    userHives: () => userHives(runProgram, program('reg.exe')),
     ask: askOverHttp
   })
 }
