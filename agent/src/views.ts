@@ -143,6 +143,7 @@ export type HealthName =
   | 'clock'
   | 'policy'
   | 'proxy'
+  | 'clients'
 
 export interface HealthCheck {
   readonly name: HealthName

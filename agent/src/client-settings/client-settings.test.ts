@@ -10,13 +10,15 @@ import {
 } from '../../../test/doubles/windows-programs.ts'
 import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
 import { userHives } from '../registry.ts'
+import { strayClients } from './astray.ts'
 import type { Answer } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
 import type { GoAccess } from './go-access.ts'
 import { groupPolicyFrom, type GroupPolicy } from './group-policy.ts'
-import { createJournalFile } from './journal.ts'
+import { createJournalFile, journalFrom } from './journal.ts'
 import { createPlaceAccess } from './place-access.ts'
 import { createRegistryAccess } from './registry-access.ts'
+import { text } from './stored.ts'
 
 const agent: ServingAgent = {
   host: '127.0.0.1',
@@ -557,6 +559,24 @@ it("Microsoft's test file may fail to come: clients do without, and it is said",
   const { notes } = await world.apply('delivery-optimization')
   expect(notes.at(-1)).toMatch(/test file .* did not come through the agent \(502, Starling: no way out\)/)
   await expect(world.apply('wsus')).rejects.toThrow(/WSUS, through the agent does not answer/)
+})
+
+it('clients that were pointed to an earlier port are known by the notes alone', async () => {
+  const world = open(used)
+  for (const item of ofMachine) await world.apply(item)
+  const strayAt = (proxy: number, cacheHost: number | null) =>
+    strayClients(journalFrom(Buffer.from(world.file.text!), 'x'), { proxy, cacheHost })
+  expect(strayAt(17_831, 80)).toEqual([])
+  expect(strayAt(8888, null)).toEqual([
+    { item: 'delivery-optimization', port: 80 },
+    ...['wsus', 'winhttp', 'bits', 'pac'].map(item => ({ item, port: 17_831 }))
+  ])
+  // What counts is where it was pointed to last.
+  await world.apply('wsus', { agent: { port: 8888 } })
+  expect(strayAt(8888, 80).map(({ item }) => item)).toEqual(['winhttp', 'bits', 'pac'])
+  const mirror = { before: null, ours: [text('http://127.0.0.1:17831/m/go|direct'), text('corp.example')] }
+  const go = { 'go@user:alice': { proxy: { ...mirror, ours: mirror.ours.slice(0, 1) }, private: mirror } }
+  expect(strayClients(go, { proxy: 1, cacheHost: null })).toEqual([{ item: 'go', port: 17_831 }])
 })
 
 it('a damaged journal stops everything, and one of strange places moves nothing there', async () => {

@@ -44,22 +44,24 @@ export interface FileAccess {
   remove(path: string): Promise<void>
 }
 
+/** @param content null: there is no such file. @throws StarlingError `journal-damaged` */
+export function journalFrom(content: Uint8Array | null, path: string): Journal {
+  if (content === null) return {}
+  try {
+    return shape.parse(JSON.parse(new TextDecoder().decode(content))).items
+  } catch (cause) {
+    throw new StarlingError(
+      'journal-damaged',
+      `${path} cannot be understood (${messageOf(cause).slice(0, 200)}), so nothing can be put back from it: look at its values yourself, ` +
+        'then move it away',
+      { cause }
+    )
+  }
+}
+
 export function createJournalFile(path: string, files: FileAccess): JournalFile {
   return {
-    async read() {
-      const content = await files.read(path)
-      if (content === null) return {}
-      try {
-        return shape.parse(JSON.parse(new TextDecoder().decode(content))).items
-      } catch (cause) {
-        throw new StarlingError(
-          'journal-damaged',
-          `${path} cannot be understood (${messageOf(cause).slice(0, 200)}), so nothing can be put back from it: look at its values yourself, ` +
-            'then move it away',
-          { cause }
-        )
-      }
-    },
+    read: async () => journalFrom(await files.read(path), path),
     write: async journal => {
       // With nothing to put back there is nothing to keep, not even beyond a removal of the program.
       if (Object.keys(journal).length === 0) await files.remove(path)

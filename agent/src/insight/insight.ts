@@ -34,7 +34,7 @@ import type {
 } from '../views.ts'
 import { ChunkSources } from './chunk-sources.ts'
 import { deliveryStatusOf, GroupBook, perfSnapOf } from './delivery.ts'
-import { healthOf } from './health.ts'
+import { healthOf, type HealthFacts } from './health.ts'
 import { createHistory } from './history.ts'
 import { RateMeter } from './rate-meter.ts'
 import { createRedactor } from './redact.ts'
@@ -66,6 +66,8 @@ export interface InsightParts {
   waiting(): readonly ConfigSetting[]
   /** The coordinator's clock less this machine's. */
   clockOffsetMs(): Millis
+  /** @param proxyPort where this agent's proxy listens */
+  strayClients(proxyPort: number): Promise<HealthFacts['strayClients']>
   readonly mdns: boolean
   readonly bulkPort: () => number
   /** What `remember` was given in an earlier life. */
@@ -215,7 +217,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
       policyWaiting: parts.waiting().map(({ path }) => path),
       peering: parts.effective().peering,
       proxy: await testProxy(status.proxyAddress),
-      proxyAddress: status.proxyAddress
+      proxyAddress: status.proxyAddress,
+      strayClients: await parts.strayClients(Number(new URL(status.proxyAddress).port || '80'))
     })
   }
 
