@@ -9,6 +9,7 @@ import {
   type WindowsPrograms
 } from '../../../test/doubles/windows-programs.ts'
 import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
 import { userHives } from '../registry.ts'
 import { strayClients } from './astray.ts'
 import type { Answer } from './checks.ts'
@@ -41,7 +42,8 @@ const noGo: GoAccess = {
 
 interface World {
   readonly windows: WindowsPrograms
-  readonly file: { text: string | null }
+  readonly file: { text: string | null; closed?: boolean }
+  readonly ofUser: { text: string | null }
   answer: (url: string) => Answer | Error
   policy: GroupPolicy
   readonly told: ClientChange[]
@@ -65,6 +67,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
   const world: World = {
     windows,
     file,
+    ofUser: { text: null },
     answer: url => (url.endsWith('/proxy.pac') ? pac : own(200)),
     policy: { at: () => undefined },
     told: [],
@@ -78,6 +81,20 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
     undo: (item = null) => settings.undo(item, { dryRun: false, tell: change => world.told.push(change) }),
     list: () => settings.list(agent)
   }
+  const journalOf = (kept: World['file']) =>
+    createJournalFile('client-settings.json', {
+      async read() {
+        if (kept.closed === true)
+          throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
+        return kept.text === null ? null : Buffer.from(kept.text)
+      },
+      write: async (_, text) => {
+        kept.text = text
+      },
+      remove: async () => {
+        kept.text = null
+      }
+    })
   const settings = createClientSettings({
     platform: 'win32',
     user: 'alice',
@@ -88,15 +105,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
       env: {},
       program: name => `C:\\${name}`
     }),
-    journal: createJournalFile('client-settings.json', {
-      read: async () => (file.text === null ? null : Buffer.from(file.text)),
-      write: async (_, text) => {
-        file.text = text
-      },
-      remove: async () => {
-        file.text = null
-      }
-    }),
+    journals: { machine: journalOf(file), user: journalOf(world.ofUser) },
     groupPolicy: async () => world.policy,
     userHives: () => userHives(windows.run, 'C:\\reg.exe'),
     ask: async url => {
@@ -129,31 +138,34 @@ describe('an item on Windows', () => {
     ['a machine that was in use', used, false],
     ['a fresh machine', {}, false],
     ['one whose netsh also sets what 32-bit programs read', {}, true]
-  ])('%s: is applied, applied again without a change, and put back to the bit', async (_, values, writesBoth) => {
-    for (const item of ofMachine) {
-      const world = open(values)
-      world.windows.writesBoth = writesBoth
-      const before = all(world)
-      const { changes } = await world.apply(item)
-      expect(changes.length, item).toBeGreaterThan(0)
-      expect(world.told, item).toEqual(changes)
-      expect(all(world), item).not.toEqual(before)
-      const [made, kept] = [world.windows.changes.length, world.file.text]
-      expect((await world.apply(item)).changes, item).toEqual([])
-      expect([world.windows.changes.length, world.file.text], item).toEqual([made, kept])
-      expect(
-        (await world.list()).find(one => one.item === item && one.level === 'machine'),
-        item
-      ).toMatchObject({
-        state: 'applied',
-        refusal: null
-      })
-      await world.undo(item)
-      expect(all(world), item).toEqual(before)
-      expect(world.file.text, item).toBeNull()
-      expect(await world.undo(item), item).toEqual([])
+  ])(
+    '%s: is applied, applied again without a change, and put back to the bit',
+    async (_, values, writesBoth) => {
+      for (const item of ofMachine) {
+        const world = open(values)
+        world.windows.writesBoth = writesBoth
+        const before = all(world)
+        const { changes } = await world.apply(item)
+        expect(changes.length, item).toBeGreaterThan(0)
+        expect(world.told, item).toEqual(changes)
+        expect(all(world), item).not.toEqual(before)
+        const [made, kept] = [world.windows.changes.length, world.file.text]
+        expect((await world.apply(item)).changes, item).toEqual([])
+        expect([world.windows.changes.length, world.file.text], item).toEqual([made, kept])
+        expect(
+          (await world.list()).find(one => one.item === item && one.level === 'machine'),
+          item
+        ).toMatchObject({
+          state: 'applied',
+          refusal: null
+        })
+        await world.undo(item)
+        expect(all(world), item).toEqual(before)
+        expect(world.file.text, item).toBeNull()
+        expect(await world.undo(item), item).toEqual([])
+      }
     }
-  })
+  )
 
   it('all of them are put back together', async () => {
     const world = open(used)
@@ -459,7 +471,10 @@ describe('the script of the machine, which takes the place of what users have', 
   }
 
   it.each([
-    ['a proxy', { [`${alice}\\${record}`]: `REG_BINARY ${connectionBytes(2, 3, 'proxy.corp.example:3128')}` }],
+    [
+      'a proxy',
+      { [`${alice}\\${record}`]: `REG_BINARY ${connectionBytes(2, 3, 'proxy.corp.example:3128')}` }
+    ],
     [
       'a proxy in the plain values',
       {
@@ -477,7 +492,8 @@ describe('the script of the machine, which takes the place of what users have', 
     const view = (await world.list()).find(({ item, level }) => item === 'pac' && level === 'machine')
     expect(view!.refusal).toMatch(/what alice has/)
     // Where they do not count already there is nothing to lose.
-    const perUser = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\ProxySettingsPerUser'
+    const perUser =
+      'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\ProxySettingsPerUser'
     await open({ ...signedIn, ...values, [perUser]: 'REG_DWORD 0x0' }).apply('pac')
   })
 
@@ -534,7 +550,9 @@ describe('an item is refused', () => {
       /MDM \(Intune\) sets DOCacheHost to mcc\.corp\.example: set it to 127\.0\.0\.1,mcc\.corp\.example there/
     )
     for (const forced of ['REG_DWORD 0x2', 'REG_SZ 2'])
-      await expect(apply('DOCacheHostSource', forced)).rejects.toThrow(/ignores DOCacheHost: set it to 0 there/)
+      await expect(apply('DOCacheHostSource', forced)).rejects.toThrow(
+        /ignores DOCacheHost: set it to 0 there/
+      )
     await apply('DOCacheHostSource', 'REG_DWORD 0x1')
     await apply('DOCacheHost', 'REG_SZ 127.0.0.1,mcc.corp.example')
   })
@@ -544,9 +562,13 @@ it('cache hosts that Windows asked before are asked behind the agent, and it is 
   const notesOf = async (values: Readonly<Record<string, string>>): Promise<string> =>
     (await open(values).apply('delivery-optimization')).notes.join('\n')
   const [at, source] = [`${doKey}\\DOCacheHost`, `${doKey}\\DOCacheHostSource`]
-  expect(await notesOf({ [at]: 'REG_SZ a.example, b.example' })).toMatch(/asks a\.example, b\.example only when/)
+  expect(await notesOf({ [at]: 'REG_SZ a.example, b.example' })).toMatch(
+    /asks a\.example, b\.example only when/
+  )
   expect(await notesOf({ [source]: 'REG_DWORD 0x1' })).toMatch(/DHCP option 235 now \(DOCacheHostSource 1\)/)
-  expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x2' })).toMatch(/DOCacheHostSource 2/)
+  expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x2' })).toMatch(
+    /DOCacheHostSource 2/
+  )
   expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x1' })).not.toMatch(/DHCP/)
   const world = open({ [at]: 'REG_SZ a.example, 127.0.0.1' })
   await world.apply('delivery-optimization')
@@ -559,6 +581,22 @@ it("Microsoft's test file may fail to come: clients do without, and it is said",
   const { notes } = await world.apply('delivery-optimization')
   expect(notes.at(-1)).toMatch(/test file .* did not come through the agent \(502, Starling: no way out\)/)
   await expect(world.apply('wsus')).rejects.toThrow(/WSUS, through the agent does not answer/)
+})
+
+it('a user to whom the data folder is closed sets and puts back what is his', async () => {
+  const world = open(used)
+  await world.apply('wsus')
+  world.file.closed = true
+  const before = all(world)
+  await expect(world.apply('delivery-optimization')).rejects.toMatchObject({ code: 'journal-closed' })
+  await world.apply('pac', { level: 'user' })
+  expect(all(world)).not.toEqual(before)
+  const views = await world.list()
+  expect(views.find(({ item, level }) => item === 'pac' && level === 'user')!.state).toBe('applied')
+  expect(views.find(({ item }) => item === 'wsus')!.notes.at(-1)).toMatch(/cannot be seen by this user/)
+  expect((await world.undo('wsus'))[0]!.notes).toEqual([expect.stringMatching(/by an administrator/)])
+  expect(await world.undo()).toHaveLength(1)
+  expect([all(world), world.ofUser.text]).toEqual([before, null])
 })
 
 it('clients that were pointed to an earlier port are known by the notes alone', async () => {
@@ -588,11 +626,12 @@ it('a damaged journal stops everything, and one of strange places moves nothing 
 })
 
 it('on another system only Go can be configured, and only for its user', async () => {
+  const noJournal = { read: async () => ({}), write: async () => {} }
   const settings = createClientSettings({
     platform: 'linux',
     user: 'alice',
     places: { read: async () => null, set: async () => {}, putBack: async () => {} },
-    journal: { read: async () => ({}), write: async () => {} },
+    journals: { machine: noJournal, user: noJournal },
     groupPolicy: async () => ({ at: () => undefined }),
     userHives: async () => [],
     ask: async () => pac

@@ -3,7 +3,7 @@
  * there is on the disk before anything changes, all changes of the item are made, read back and tried out, and if one of these fails
  * all of them are put back.
  */
-import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type {
   ClientChange,
   ClientItem,
@@ -45,7 +45,7 @@ export interface ClientSettingsTools {
   /** Who asks: what is set at the level of a user is his. */
   readonly user: string
   readonly places: PlaceAccess
-  readonly journal: JournalFile
+  readonly journals: Readonly<Record<ClientLevel, JournalFile>>
   readonly groupPolicy: () => Promise<GroupPolicy>
   /** `HKU\\S-1-5-21-...` of each user who is signed in. */
   readonly userHives: () => Promise<readonly string[]>
@@ -53,7 +53,7 @@ export interface ClientSettingsTools {
 }
 
 export function createClientSettings(tools: ClientSettingsTools): ClientSettingsPort {
-  const { platform, places, journal } = tools
+  const { platform, places, journals } = tools
   const known = platform === 'win32' ? onWindows : [goOfUser]
   const keyOf = ({ item, level }: ItemRules): string =>
     level === 'machine' ? `${item}@machine` : `${item}@user:${tools.user}`
@@ -121,7 +121,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       return place === undefined || isAsBefore ? [] : [{ name, place, from, to }]
     })
     await change(back, 'putBack')
-    await journal.write(old)
+    await journals[rules.level].write(old)
   }
 
   async function apply(
@@ -131,6 +131,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     { dryRun, tell }: ClientSettingsOptions
   ): Promise<ClientResult> {
     const rules = rulesOf(item, level)
+    const journal = journals[rules.level]
     const old = await journal.read()
     const seen = await look(rules)
     const before = seen.now
@@ -169,6 +170,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     rules: ItemRules,
     { dryRun, tell }: ClientSettingsOptions
   ): Promise<ClientResult | null> {
+    const journal = journals[rules.level]
     const kept = (await journal.read())[keyOf(rules)]
     if (kept === undefined) return null
     const undoing = planUndo(rules, await read(rules), kept, await tools.groupPolicy())
@@ -185,29 +187,23 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     return { item: rules.item, level: rules.level, changes, notes }
   }
 
-  /** What other users have applied only they can put back. */
-  async function ofOthers(item: ClientItem | null): Promise<ClientResult[]> {
-    return Object.keys(await journal.read()).flatMap((key): ClientResult[] => {
-      const [, name, user] = /^([a-z-]+)@user:(.*)$/.exec(key) ?? []
-      const rules = known.find(one => one.item === name && one.level === 'user')
-      if (rules === undefined || user === tools.user || (item !== null && rules.item !== item)) return []
-      const notes = [
-        `${user} has applied it, and only that user can put it back: starling configure --undo ${rules.item}`
-      ]
-      return [{ item: rules.item, level: 'user', changes: [], notes }]
-    })
-  }
-
   return {
     items: [...new Set(known.map(({ item }) => item))],
     async list(agent) {
-      const kept = await journal.read()
+      const kept = {
+        user: await journals.user.read(),
+        machine: await journals.machine.read().catch(nullWhereClosed)
+      }
       const policy = await tools.groupPolicy()
       const views: ClientItemView[] = []
       for (const rules of known)
         views.push(
           await look(rules).then(
-            seen => viewOf(rules, seen, agent, kept[keyOf(rules)] ?? null, policy),
+            seen => {
+              const own = kept[rules.level]
+              const view = viewOf(rules, seen, agent, own?.[keyOf(rules)] ?? null, policy)
+              return own === null ? { ...view, notes: [...view.notes, closedNote] } : view
+            },
             (error: unknown): ClientItemView => ({
               item: rules.item,
               level: rules.level,
@@ -226,11 +222,17 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       // A name that this system does not know is said to be so.
       if (item !== null) rulesOf(item, null)
       // A damaged one fails before anything is put back.
-      await journal.read()
+      await journals.user.read()
+      const isClosed = (await journals.machine.read().catch(nullWhereClosed)) === null
       const results: ClientResult[] = []
       const failures: string[] = []
       // One that fails keeps none of the others.
       for (const rules of known.filter(one => item === null || one.item === item)) {
+        if (isClosed && rules.level === 'machine') {
+          const notes = ['what is applied for the machine can be put back by an administrator']
+          if (item !== null) results.push({ item: rules.item, level: 'machine', changes: [], notes })
+          continue
+        }
         const result = await undoOne(rules, options).catch((error: unknown) => {
           failures.push(`${rules.item}: ${messageOf(error)}`)
           return null
@@ -239,16 +241,21 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       }
       if (failures.length > 0)
         throw new StarlingError('half-undone', `not everything was put back: ${failures.join('; ')}`)
-      return [...results, ...(await ofOthers(item))]
+      return results
     }
   }
 }
 
 const profileOf = (sid: string): Place =>
-  registry(
-    `HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\${sid}`,
-    'ProfileImagePath'
-  )
+  registry(`HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\${sid}`, 'ProfileImagePath')
+
+/** The data folder of a packaged agent is closed to users, who have settings of their own all the same. */
+function nullWhereClosed(error: unknown): null {
+  if (codeOf(error) === 'journal-closed') return null
+  throw error
+}
+
+const closedNote = 'whether Starling has set it cannot be seen by this user: look as administrator'
 
 function shownOf(changes: readonly Change[]): ClientChange[] {
   return changes

@@ -65,7 +65,9 @@ function withHttpAs(list: string, http: string | null): string {
 
 function withoutBypass(list: string, before: string, ours: readonly ProxySetting[]): string {
   const old = hostsOf(before.toLowerCase())
-  const added = ours.flatMap(({ bypass }) => hostsOf(bypass.toLowerCase())).filter(host => !old.includes(host))
+  const added = ours
+    .flatMap(({ bypass }) => hostsOf(bypass.toLowerCase()))
+    .filter(host => !old.includes(host))
   return hostsOf(list)
     .filter(host => !added.includes(host.toLowerCase()))
     .join(';')

@@ -23,6 +23,7 @@ import type {
   StorePort,
   TransferLook
 } from '../ports.ts'
+import { servingAgentOf } from '../serving.ts'
 import type {
   CopiesView,
   DeliveryStatus,
@@ -315,6 +316,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
       return history.view()
     },
     health: recentHealth,
+    serving: async () => servingAgentOf(parts.showConfig(), (await parts.about()).proxyAddress),
     log: logLines,
     async supportBundle(withNames) {
       const status = await parts.status()

@@ -32,7 +32,8 @@ export const deliveryOptimization: ItemRules = {
   ],
   withoutOurs(name, now, { before }) {
     const hosts = hostsOf(textOf(now) ?? '')
-    if (name !== 'host' || !hosts.includes(host) || hostsOf(textOf(before) ?? '').includes(host)) return undefined
+    if (name !== 'host' || !hosts.includes(host) || hostsOf(textOf(before) ?? '').includes(host))
+      return undefined
     const others = hosts.filter(one => one !== host)
     return others.length === 0 ? before : text(others.join(','))
   }

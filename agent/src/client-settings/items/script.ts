@@ -151,7 +151,9 @@ function withScriptEverywhere(now: Values, agent: ServingAgent): Wanted {
     values: new Map<string, Stored>([['script', text(script)], ...records]),
     refusal: refusalOf(now),
     notes: isDetecting(now)
-      ? ['automatic detection (WPAD) is on there: where the network answers it, its script goes before this one']
+      ? [
+          'automatic detection (WPAD) is on there: where the network answers it, its script goes before this one'
+        ]
       : []
   }
 }
