@@ -58,7 +58,7 @@ describe('a script for admins', () => {
   })
   /** `NAME = 'text'` of a table. */
   const tableIn = (script: string, name: string): Record<string, string> => {
-    const [, body] = new RegExp(`\\$${name} = @\\{\\n([^}]*)\\}`).exec(texts.get(script)!)!
+    const [, body] = new RegExp(`\\$${name} = @\\{\\r?\\n([^}]*)\\}`).exec(texts.get(script)!)!
     return Object.fromEntries(
       [...body!.matchAll(/(\w+)\s+= '([^']+)'/g)].map(([, key, value]) => [key!, value!])
     )
