@@ -11,7 +11,7 @@ import type {
   ServingAgent
 } from '../ports.ts'
 import { servingAgentOf } from '../serving.ts'
-import { findAgent, lookAtPage, requireAgent } from './api.ts'
+import { findAgent, lookAtPage, requireAgent, type Api } from './api.ts'
 import { settingsOf } from './config.ts'
 import { safeText } from './format.ts'
 import type { CommandTools } from './services.ts'
@@ -50,7 +50,7 @@ async function list({ dataFolder, json }: ConfigureOptions, tools: CommandTools)
   const { terminal } = tools
   const clients = await tools.services.clientSettings(dataFolder)
   const found = await findServing(dataFolder, tools)
-  const views = await clients.list(await servingAgent(found, dataFolder, tools))
+  const views = await clients.list(found ?? (await wouldServe(dataFolder, tools)))
   if (json) return terminal.print(JSON.stringify(views))
   terminal.print(views.map(viewText).join('\n\n'))
   if (found === null) terminal.note('No agent runs on this folder: this is for one that would.')
@@ -61,10 +61,9 @@ async function apply(options: ConfigureOptions, tools: CommandTools): Promise<vo
   const items = options.apply.map(itemOf)
   const level = levelOf(options.level)
   const clients = await tools.services.clientSettings(dataFolder)
-  const found = dryRun
-    ? await findServing(dataFolder, tools)
+  const agent = dryRun
+    ? ((await findServing(dataFolder, tools)) ?? (await wouldServe(dataFolder, tools)))
     : await waitForAgent(dataFolder, waitMsOf(options.wait), tools)
-  const agent = await servingAgent(found, dataFolder, tools)
   await eachOf(
     items,
     options,
@@ -125,47 +124,48 @@ async function eachOf<Item extends ClientItem | null>(
 }
 
 /** A service manager says that a service has started a moment before the agent in it is ready. */
-async function waitForAgent(dataFolder: string, waitMs: Millis, tools: CommandTools): Promise<Found> {
+async function waitForAgent(dataFolder: string, waitMs: Millis, tools: CommandTools): Promise<ServingAgent> {
   const deadline = performance.now() + waitMs
   for (;;) {
     const found = await findServing(dataFolder, tools)
     if (found !== null) return found
-    if (performance.now() >= deadline) throw await noAgent(dataFolder, tools)
+    if (performance.now() >= deadline) return await requireServing(dataFolder, tools)
     await sleep(250)
   }
 }
 
-/** @throws StarlingError `no-agent` where the folder can be looked into */
-async function noAgent(dataFolder: string, { services, terminal }: CommandTools): Promise<StarlingError> {
-  await requireAgent(dataFolder).catch((error: unknown) => {
-    if (codeOf(error) !== 'data-folder-closed') throw error
-  })
-  const { draft } = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
-  return new StarlingError(
-    'no-agent',
-    `no agent answers at port ${draft.page.port}, and ${dataFolder}, which tells of others, is closed to this user: start the agent, ` +
-      'or run this as administrator'
-  )
-}
-
-/** What any user of the machine is told by the agent, or what one would be as this folder has it. */
-async function servingAgent(
-  found: Found | null,
+/** @throws StarlingError `no-agent` */
+async function requireServing(
   dataFolder: string,
-  tools: CommandTools
+  { services, terminal }: CommandTools
 ): Promise<ServingAgent> {
-  return found?.serving ?? servingAgentOf(await settingsOf(null, dataFolder, tools), null)
+  try {
+    return await servingBy(await requireAgent(dataFolder))
+  } catch (error) {
+    if (codeOf(error) !== 'data-folder-closed') throw error
+    const { draft } = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
+    throw new StarlingError(
+      'no-agent',
+      `no agent answers at port ${draft.page.port}, and ${dataFolder}, which tells of others, is closed to this user: start the agent, ` +
+        'or run this as administrator',
+      { cause: error }
+    )
+  }
 }
 
-interface Found {
-  readonly serving: ServingAgent
+const servingBy = async (api: Api): Promise<ServingAgent> =>
+  (await api.look('/api/v1/serving')) as ServingAgent
+
+/** The agent as one would be that starts on this folder. */
+async function wouldServe(dataFolder: string, tools: CommandTools): Promise<ServingAgent> {
+  return servingAgentOf(await settingsOf(null, dataFolder, tools), null)
 }
 
 /** Null: there is none, or none that could be found. */
-async function findServing(dataFolder: string, tools: CommandTools): Promise<Found | null> {
+async function findServing(dataFolder: string, tools: CommandTools): Promise<ServingAgent | null> {
   try {
     const api = await findAgent(dataFolder)
-    return api === null ? null : { serving: (await api.look('/api/v1/serving')) as ServingAgent }
+    return api === null ? null : await servingBy(api)
   } catch (error) {
     if (codeOf(error) !== 'data-folder-closed') throw error
     return await findByPage(dataFolder, tools)
@@ -173,12 +173,15 @@ async function findServing(dataFolder: string, tools: CommandTools): Promise<Fou
 }
 
 /** A packaged agent's folder is closed to users, its page is not: they find it by what is set in the environment and by policy. */
-async function findByPage(dataFolder: string, { services, terminal }: CommandTools): Promise<Found | null> {
+async function findByPage(
+  dataFolder: string,
+  { services, terminal }: CommandTools
+): Promise<ServingAgent | null> {
   const reading = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
   const { host, port } = reading.draft.page
   const page = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   return await lookAtPage(page, '/api/v1/serving').then(
-    serving => ({ serving: serving as ServingAgent }),
+    serving => serving as ServingAgent,
     () => null
   )
 }
