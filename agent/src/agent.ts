@@ -329,7 +329,7 @@ async function start(
     live,
     showPolicy: () => actions.showPolicy(),
     trust,
-    mdns: config.mdns,
+    config,
     log
   })
   const loop = runCore(core, {

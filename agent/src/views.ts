@@ -6,7 +6,7 @@
 import type { AgentId, TransferId } from '@starling/shared/ids.ts'
 import type { Peers, Verdict, VerdictParams } from '@starling/shared/policy/peering.ts'
 import type { Bytes, BytesPerSecond, Millis } from '@starling/shared/units.ts'
-import type { PeerLook, PeerView, TransferLook } from './ports.ts'
+import type { PeerLook, PeerView, ServingAgent, TransferLook } from './ports.ts'
 
 /** `GET /api/v1/delivery-status`: one for each content. */
 export interface DeliveryStatus {
@@ -143,6 +143,7 @@ export type HealthName =
   | 'clock'
   | 'policy'
   | 'proxy'
+  | 'clients'
 
 export interface HealthCheck {
   readonly name: HealthName
@@ -217,6 +218,8 @@ export interface Insight {
   copies(): ReadonlyMap<TransferId, CopiesView>
   history(): HistoryView
   health(): Promise<HealthView>
+  /** What clients of this machine are pointed at. */
+  serving(): Promise<ServingAgent>
   log(linesMax: number): readonly LogLine[]
   /** A zip for whoever helps. @param withNames host names of content stay in */
   supportBundle(withNames: boolean): Promise<Uint8Array>

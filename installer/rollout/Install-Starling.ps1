@@ -2,8 +2,9 @@
 .SYNOPSIS
 Brings the Starling agent of this computer into the state that is asked for, and changes nothing that is so already.
 .DESCRIPTION
-For computers without Group Policy, ConfigMgr or Intune: from a logon or start-up script, a scheduled task, or by hand. It looks first (version, settings, service), applies what
+For computers without Group Policy, ConfigMgr or Intune: from a start-up script, a scheduled task, or by hand. It looks first (version, settings, service, clients), applies what
 differs, and reports each item. With -WhatIf it only reports. Exit code: 0 done, 3010 done after the next restart, 1 failed.
+powershell.exe -File hands over texts only, and no -Property: give it with -Command, as in the last example.
 .PARAMETER Msi
 The package, also on a share.
 .PARAMETER Sha256
@@ -11,13 +12,15 @@ What the package must hash to (the file .sha256 beside it). Give it where the sh
 .PARAMETER TicketFile
 A file with the ticket to join with, readable for whom this runs as alone. It is used only where the agent is not installed yet.
 .PARAMETER Property
-Properties of the package, like @{ SITE = 'north'; CACHESIZE = '50GiB' }; docs/DEPLOY.md lists them.
+Properties of the package, like @{ SITE = 'north'; CACHESIZE = '50GiB' }; docs/DEPLOY.md lists them. What this script cannot bring about it refuses by name.
 .PARAMETER Log
 Where Windows Installer writes its log.
 .EXAMPLE
 .\Install-Starling.ps1 -Msi \\files\deploy\starling-0.1.0-x64.msi -WhatIf
 .EXAMPLE
 .\Install-Starling.ps1 -Msi .\starling-0.1.0-x64.msi -TicketFile .\ticket.txt -Property @{ SITE = 'north'; CONFIGUREDO = '1' }
+.EXAMPLE
+powershell.exe -NoProfile -ExecutionPolicy Bypass -Command "& '\\files\deploy\Install-Starling.ps1' -Msi '\\files\deploy\starling-0.1.0-x64.msi' -Property @{ SITE = 'north' }; exit $LASTEXITCODE"
 #>
 [CmdletBinding(SupportsShouldProcess = $true)]
 param(
@@ -30,6 +33,11 @@ param(
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 
+# A 32-bit PowerShell sees another registry, in which nothing is ever installed.
+if ([Environment]::Is64BitOperatingSystem -and -not [Environment]::Is64BitProcess) {
+    throw "This is the 32-bit PowerShell: run it with $env:SystemRoot\Sysnative\WindowsPowerShell\v1.0\powershell.exe."
+}
+
 # What the package remembers in the registry, where the service takes its environment from.
 $variables = @{
     COORDINATOR = 'STARLING_COORDINATOR_ADDRESSES'
@@ -39,10 +47,21 @@ $variables = @{
     CACHESIZE   = 'STARLING_CACHE_QUOTA'
     PROXYPORT   = 'STARLING_PROXY_PORT'
     PAGEPORT    = 'STARLING_PAGE_PORT'
+    CACHEHOST   = 'STARLING_CACHE_HOST_ENABLED'
+    WSUS        = 'STARLING_PROXY_WSUS'
 }
-$settingsKey = 'HKLM:\SOFTWARE\Starling\Environment'
+# What turns clients of this computer to the agent, by the names of `starling configure`.
+$clients = @{
+    CONFIGUREDO    = 'delivery-optimization'
+    CONFIGUREWSUS  = 'wsus'
+    CONFIGUREPROXY = 'winhttp'
+}
+$productKey = 'HKLM:\SOFTWARE\Starling'
+$settingsKey = "$productKey\Environment"
 $script:exitCode = 0
 $script:restartNeeded = $false
+# Ends in a failure, after all that can be done is done.
+$script:failed = $false
 
 function Get-InstalledValue {
     param([string] $Path, [string] $Name)
@@ -74,6 +93,24 @@ function Get-MsiVersion {
     }
 }
 
+# What it wrote, by line, and how it ended. With "Stop" Windows PowerShell would take a first line of stderr for a failure.
+function Invoke-Host {
+    param([string[]] $Arguments)
+    $ErrorActionPreference = 'Continue'
+    $program = Join-Path -Path (Get-InstalledValue -Path $productKey -Name 'InstallDir') -ChildPath 'starling-service.exe'
+    $lines = @(& $program @Arguments 2>&1)
+    $errors = @($lines | Where-Object { $_ -is [System.Management.Automation.ErrorRecord] } | ForEach-Object { $_.Exception.Message.Trim() })
+    $output = @($lines | Where-Object { $_ -isnot [System.Management.Automation.ErrorRecord] })
+    return [pscustomobject] @{ ExitCode = $LASTEXITCODE; Output = $output -join "`n"; Errors = ($errors | Where-Object { $_ }) -join ' ' }
+}
+
+function Set-Registry {
+    param([string] $Path, [string] $Name, [string] $Value)
+    if ($Value -eq '') { Remove-ItemProperty -Path $Path -Name $Name -ErrorAction SilentlyContinue; return }
+    if (-not (Test-Path -Path $Path)) { New-Item -Path $Path -Force | Out-Null }
+    Set-ItemProperty -Path $Path -Name $Name -Value $Value
+}
+
 function Write-Item {
     param([string] $Item, [string] $Was, [string] $Wanted, [string] $Result)
     [pscustomobject] @{ Item = $Item; Was = $Was; Wanted = $Wanted; Result = $Result }
@@ -96,24 +133,50 @@ if ($Sha256) {
     $hash = (Get-FileHash -LiteralPath $package -Algorithm SHA256).Hash
     if ($hash -ne $Sha256) { throw "$package is not the package that is wanted: it hashes to $hash." }
 }
+$wantedVersion = Get-MsiVersion -Path $package
+$installed = Get-InstalledValue -Path $productKey -Name 'Version'
+$isThere = $installed -ne '' -and $null -ne (Get-Service -Name Starling -ErrorAction SilentlyContinue)
+$isCurrent = $isThere -and [version] $installed -ge $wantedVersion
+
+# --- What cannot be brought about is refused before anything is changed ------------------------------------------
 foreach ($name in $Property.Keys) {
-    if ($name -notmatch '^[A-Z][A-Z0-9]*$' -or [string] $Property[$name] -match '"') {
+    $value = [string] $Property[$name]
+    # Windows Installer knows a property by its capitals, and passes over what it does not know.
+    if ($name -cnotmatch '^[A-Z][A-Z0-9]*$' -or $value -match '"') {
         throw "The property $name cannot be given: names are capitals, and values hold no quotes."
     }
     if ($name -eq 'TICKET') { throw 'Give the ticket as a file (-TicketFile), not in -Property.' }
+    if ($name -eq 'REMOVECACHE') { throw 'REMOVECACHE is for a removal (msiexec /x), not for this script.' }
+    if ($clients.ContainsKey($name) -and $value -ne '1') {
+        throw "$name takes 1. To put back what was there before, run: starling configure --undo $($clients[$name])"
+    }
+    if ($name -eq 'NOFIREWALL') {
+        if ($value -ne '1') { throw 'NOFIREWALL takes 1. To make the rules after all, run: starling-service.exe firewall add' }
+        if ($isThere -and (Get-InstalledValue -Path $productKey -Name 'NoFirewall') -ne '1') {
+            throw 'NOFIREWALL is for a first installation, and this computer has the agent and its rules already: uninstall it first (the cache stays), or leave the property out.'
+        }
+    }
+    if ($name -ne 'NOFIREWALL' -and -not $clients.ContainsKey($name) -and -not $variables.ContainsKey($name)) {
+        throw "There is no property $name; docs/DEPLOY.md lists them all. Other settings are values of HKLM\SOFTWARE\Starling\Environment."
+    }
+}
+$wantedSettings = @{}
+foreach ($name in $Property.Keys) { if ($variables.ContainsKey($name)) { $wantedSettings[$name] = [string] $Property[$name] } }
+# As the package does: nobody can be pointed at a cache host that is off.
+if ($Property.ContainsKey('CONFIGUREDO') -and -not $wantedSettings.ContainsKey('CACHEHOST') -and (Get-InstalledValue -Path $settingsKey -Name $variables['CACHEHOST']) -eq '') {
+    $wantedSettings['CACHEHOST'] = 'on'
 }
 
 # --- The version -------------------------------------------------------------------------------------------------
-$wantedVersion = Get-MsiVersion -Path $package
-$installed = Get-InstalledValue -Path 'HKLM:\SOFTWARE\Starling' -Name 'Version'
-$isThere = $installed -ne '' -and $null -ne (Get-Service -Name Starling -ErrorAction SilentlyContinue)
 $arguments = @()
 foreach ($name in $Property.Keys) { $arguments += '{0}="{1}"' -f $name, $Property[$name] }
-if ($isThere -and [version] $installed -ge $wantedVersion) {
+if ($isCurrent) {
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion or newer" -Result 'as wanted'
 } elseif ($PSCmdlet.ShouldProcess("Starling $wantedVersion", 'Install')) {
     if ($TicketFile -and -not $isThere) {
-        $arguments += 'TICKET="{0}"' -f (Get-Content -LiteralPath $TicketFile -Raw).Trim()
+        $ticket = ([string] (Get-Content -LiteralPath $TicketFile -Raw)).Trim()
+        if ($ticket -eq '' -or $ticket -match '[\s"]') { throw "$TicketFile holds no ticket: it is one word, like STARLING1-..." }
+        $arguments += 'TICKET="{0}"' -f $ticket
     }
     Install-Package -File $package -Arguments $arguments
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion" -Result 'installed'
@@ -122,16 +185,27 @@ if ($isThere -and [version] $installed -ge $wantedVersion) {
 }
 
 # --- The settings ------------------------------------------------------------------------------------------------
-foreach ($name in $Property.Keys) {
-    if (-not $variables.ContainsKey($name)) { continue }
+foreach ($name in $wantedSettings.Keys) {
     $variable = $variables[$name]
     $was = Get-InstalledValue -Path $settingsKey -Name $variable
-    $wanted = [string] $Property[$name]
-    if ($was -eq $wanted) {
+    $wanted = $wantedSettings[$name]
+    # The service host has to know the folder of the cache, too: it gives the folder its rights, and empties it in the end.
+    $wasFolder = Get-InstalledValue -Path $productKey -Name 'CacheDir'
+    if ($was -eq $wanted -and ($name -ne 'CACHEDIR' -or $wasFolder -eq $wanted)) {
         Write-Item -Item $name -Was $was -Wanted $wanted -Result 'as wanted'
     } elseif ($PSCmdlet.ShouldProcess("$settingsKey $variable", "Set to $wanted")) {
-        if (-not (Test-Path -Path $settingsKey)) { New-Item -Path $settingsKey -Force | Out-Null }
-        Set-ItemProperty -Path $settingsKey -Name $variable -Value $wanted
+        Set-Registry -Path $settingsKey -Name $variable -Value $wanted
+        if ($name -eq 'CACHEDIR') {
+            Set-Registry -Path $productKey -Name 'CacheDir' -Value $wanted
+            $told = Invoke-Host -Arguments @('configure')
+            if ($told.ExitCode -ne 0) {
+                Set-Registry -Path $settingsKey -Name $variable -Value $was
+                Set-Registry -Path $productKey -Name 'CacheDir' -Value $wasFolder
+                Write-Item -Item $name -Was $was -Wanted $wanted -Result "failed: $($told.Errors) $($told.Output)"
+                $script:failed = $true
+                continue
+            }
+        }
         $script:restartNeeded = $true
         Write-Item -Item $name -Was $was -Wanted $wanted -Result 'set'
     } else {
@@ -149,6 +223,7 @@ if ($null -eq $service) {
         if ($service.StartType -ne 'Automatic') {
             # Delayed, as the package has it; Set-Service knows that only in PowerShell 7.
             & "$env:SystemRoot\System32\sc.exe" config Starling start= delayed-auto | Out-Null
+            if ($LASTEXITCODE -ne 0) { throw "sc.exe ended with $LASTEXITCODE; the service does not start by itself." }
         }
         Restart-Service -Name Starling
         Write-Item -Item 'Service' -Was $was -Wanted 'Automatic, Running' -Result 'started'
@@ -158,4 +233,39 @@ if ($null -eq $service) {
 } else {
     Write-Item -Item 'Service' -Was 'Automatic, Running' -Wanted 'Automatic, Running' -Result 'as wanted'
 }
+
+# --- Clients of this computer ------------------------------------------------------------------------------------
+function Get-ClientState {
+    $told = Invoke-Host -Arguments @('cli', 'configure', '--list', '--json')
+    if ($told.ExitCode -ne 0) { throw "starling configure --list ended with $($told.ExitCode): $($told.Errors)" }
+    # An array comes out of ConvertFrom-Json as one object; in a variable it is its elements.
+    $views = ConvertFrom-Json -InputObject $told.Output
+    return $views
+}
+
+foreach ($name in $Property.Keys) {
+    if (-not $clients.ContainsKey($name)) { continue }
+    $item = $clients[$name]
+    if ((Get-InstalledValue -Path $productKey -Name 'InstallDir') -eq '') {
+        Write-Item -Item $name -Was '' -Wanted $item -Result 'comes with the installation'
+        continue
+    }
+    $view = Get-ClientState | Where-Object { $_.item -eq $item -and $_.level -eq 'machine' } | Select-Object -First 1
+    if ($view.state -eq 'applied') {
+        Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result 'as wanted'
+    } elseif ($PSCmdlet.ShouldProcess($item, 'starling configure --apply')) {
+        $told = Invoke-Host -Arguments @('cli', 'configure', '--apply', $item, '--wait', '60')
+        if ($told.ExitCode -eq 0) {
+            Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result 'applied'
+        } else {
+            Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result "failed: $($told.Errors)"
+            $script:failed = $true
+        }
+    } elseif ($null -ne $view.refusal) {
+        Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result "would be refused: $($view.refusal)"
+    } else {
+        Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result 'would be applied'
+    }
+}
+if ($script:failed) { exit 1 }
 exit $script:exitCode

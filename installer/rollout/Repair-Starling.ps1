@@ -3,6 +3,12 @@
 # ConfigMgr: remediation script of the configuration item. Intune: remediation script.
 $wantedSettings = @{}
 
+# A 32-bit PowerShell sees another registry and other programs: this is done once more by the 64-bit one.
+if ([Environment]::Is64BitOperatingSystem -and -not [Environment]::Is64BitProcess) {
+    & "$env:SystemRoot\Sysnative\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -NonInteractive -ExecutionPolicy Bypass -File $PSCommandPath
+    exit $LASTEXITCODE
+}
+
 $ErrorActionPreference = 'Stop'
 $key = Get-ItemProperty -Path 'HKLM:\SOFTWARE\Starling' -ErrorAction SilentlyContinue
 if ($null -eq $key -or -not $key.InstallDir) {
@@ -27,26 +33,72 @@ if (-not (Test-Path -LiteralPath $serviceHost) -or -not (Test-Path -LiteralPath 
     }
 }
 
-# Recovery, delayed start, service SID, owner and rights of the data folder.
-& $serviceHost configure
-if ($LASTEXITCODE -ne 0) { Write-Output "configure ended with $LASTEXITCODE"; exit 1 }
-& $serviceHost firewall add
-if ($LASTEXITCODE -ne 0) { Write-Output "firewall add ended with $LASTEXITCODE"; exit 1 }
+# What it wrote, and how it ended. With "Stop" a captured first line of stderr would be taken for a failure.
+function Invoke-Program {
+    param([string] $Program, [string[]] $Arguments)
+    $ErrorActionPreference = 'Continue'
+    $lines = @(& $Program @Arguments 2>&1 | ForEach-Object { if ($_ -is [System.Management.Automation.ErrorRecord]) { $_.Exception.Message } else { $_ } })
+    return [pscustomobject] @{ ExitCode = $LASTEXITCODE; Text = ($lines | Where-Object { $_ }) -join ' ' }
+}
 
+function Set-Registry {
+    param([string] $Path, [string] $Name, [string] $Value)
+    if ($Value -eq '') { Remove-ItemProperty -Path $Path -Name $Name -ErrorAction SilentlyContinue; return }
+    if (-not (Test-Path -Path $Path)) { New-Item -Path $Path -Force | Out-Null }
+    Set-ItemProperty -Path $Path -Name $Name -Value $Value
+}
+
+function Get-InstalledValue {
+    param([string] $Path, [string] $Name)
+    $values = Get-ItemProperty -Path $Path -Name $Name -ErrorAction SilentlyContinue
+    if ($null -eq $values) { return '' }
+    return [string] $values.$Name
+}
+
+$productKey = 'HKLM:\SOFTWARE\Starling'
+$settingsKey = "$productKey\Environment"
+$cacheSetting = 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE'
 $changed = $false
+$wasFolder = Get-InstalledValue -Path $productKey -Name 'CacheDir'
+$wasSetting = Get-InstalledValue -Path $settingsKey -Name $cacheSetting
 foreach ($name in $wantedSettings.Keys) {
-    $path = 'HKLM:\SOFTWARE\Starling\Environment'
-    if (-not (Test-Path -Path $path)) { New-Item -Path $path -Force | Out-Null }
-    $settings = Get-ItemProperty -Path $path -Name $name -ErrorAction SilentlyContinue
-    if ($null -eq $settings -or [string] $settings.$name -ne $wantedSettings[$name]) {
-        Set-ItemProperty -Path $path -Name $name -Value $wantedSettings[$name]
+    if ((Get-InstalledValue -Path $settingsKey -Name $name) -ne $wantedSettings[$name]) {
+        Set-Registry -Path $settingsKey -Name $name -Value $wantedSettings[$name]
         $changed = $true
     }
 }
+# The service host gives this folder its rights, so it has to know it, too.
+if ($wantedSettings.ContainsKey($cacheSetting) -and $wasFolder -ne $wantedSettings[$cacheSetting]) {
+    Set-Registry -Path $productKey -Name 'CacheDir' -Value $wantedSettings[$cacheSetting]
+    $changed = $true
+}
 
+# Recovery, delayed start, service SID, owner and rights of the folders.
+$told = Invoke-Program -Program $serviceHost -Arguments @('configure')
+if ($told.ExitCode -ne 0) {
+    if ($wantedSettings.ContainsKey($cacheSetting)) {
+        Set-Registry -Path $productKey -Name 'CacheDir' -Value $wasFolder
+        Set-Registry -Path $settingsKey -Name $cacheSetting -Value $wasSetting
+    }
+    Write-Output "configure ended with $($told.ExitCode): $($told.Text)"
+    exit 1
+}
+# NOFIREWALL=1: somebody else opens the ports.
+if ((Get-InstalledValue -Path $productKey -Name 'NoFirewall') -ne '1') {
+    $told = Invoke-Program -Program $serviceHost -Arguments @('firewall', 'add')
+    if ($told.ExitCode -ne 0) { Write-Output "firewall add ended with $($told.ExitCode): $($told.Text)"; exit 1 }
+}
+
+$sc = Join-Path -Path $env:SystemRoot -ChildPath 'System32\sc.exe'
 $service = Get-CimInstance -ClassName Win32_Service -Filter "Name = 'Starling'"
-if ($service.StartMode -ne 'Auto') { & "$env:SystemRoot\System32\sc.exe" config Starling start= delayed-auto | Out-Null }
-if ($service.StartName -ne 'NT SERVICE\Starling') { & "$env:SystemRoot\System32\sc.exe" config Starling obj= 'NT SERVICE\Starling' | Out-Null }
+if ($service.StartMode -ne 'Auto') {
+    $told = Invoke-Program -Program $sc -Arguments @('config', 'Starling', 'start=', 'delayed-auto')
+    if ($told.ExitCode -ne 0) { Write-Output "sc config start= ended with $($told.ExitCode): $($told.Text)"; exit 1 }
+}
+if ($service.StartName -ne 'NT SERVICE\Starling') {
+    $told = Invoke-Program -Program $sc -Arguments @('config', 'Starling', 'obj=', 'NT SERVICE\Starling')
+    if ($told.ExitCode -ne 0) { Write-Output "sc config obj= ended with $($told.ExitCode): $($told.Text)"; exit 1 }
+}
 if ($changed -or $service.StartName -ne 'NT SERVICE\Starling') { Restart-Service -Name Starling } else { Start-Service -Name Starling }
 Write-Output 'Repaired'
 exit 0

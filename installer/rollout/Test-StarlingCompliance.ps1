@@ -5,6 +5,12 @@ $wantedVersion = [version] '0.1.0'
 # Settings that must be as they were given, by their names in HKLM\SOFTWARE\Starling\Environment; the same list stands in Repair-Starling.ps1.
 $wantedSettings = @{}
 
+# A 32-bit PowerShell sees another registry and other programs: this is done once more by the 64-bit one.
+if ([Environment]::Is64BitOperatingSystem -and -not [Environment]::Is64BitProcess) {
+    & "$env:SystemRoot\Sysnative\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -NonInteractive -ExecutionPolicy Bypass -File $PSCommandPath
+    exit $LASTEXITCODE
+}
+
 $drift = New-Object -TypeName 'System.Collections.Generic.List[string]'
 $key = Get-ItemProperty -Path 'HKLM:\SOFTWARE\Starling' -ErrorAction SilentlyContinue
 if ($null -eq $key -or -not $key.Version) {
@@ -39,16 +45,22 @@ if ($null -eq $key -or -not $key.Version) {
         $drift.Add("the data folder cannot be looked at ($($_.Exception.Message))")
     }
 
-    $node = Join-Path -Path $key.InstallDir -ChildPath 'node.exe'
-    $rules = @(Get-NetFirewallApplicationFilter -Program $node -ErrorAction SilentlyContinue | Get-NetFirewallRule |
-            Where-Object { $_.Direction -eq 'Inbound' -and $_.Enabled -eq 'True' -and $_.Action -eq 'Allow' })
-    if ($rules.Count -lt 2) { $drift.Add('the firewall rules are gone or off') }
+    # NOFIREWALL=1: somebody else opens the ports.
+    if ([string] $key.NoFirewall -ne '1') {
+        $node = Join-Path -Path $key.InstallDir -ChildPath 'node.exe'
+        $rules = @(Get-NetFirewallApplicationFilter -Program $node -ErrorAction SilentlyContinue | Get-NetFirewallRule |
+                Where-Object { $_.Direction -eq 'Inbound' -and $_.Enabled -eq 'True' -and $_.Action -eq 'Allow' })
+        if ($rules.Count -lt 2) { $drift.Add('the firewall rules are gone or off') }
+    }
 
     foreach ($name in $wantedSettings.Keys) {
         $settings = Get-ItemProperty -Path 'HKLM:\SOFTWARE\Starling\Environment' -Name $name -ErrorAction SilentlyContinue
         $value = $(if ($null -ne $settings) { [string] $settings.$name } else { '' })
         if ($value -ne $wantedSettings[$name]) { $drift.Add("$name is '$value'") }
     }
+    # The service host looks here for the folder that it gives its rights.
+    $cacheFolder = $wantedSettings['STARLING_POLICY_DO_MODIFY_CACHE_DRIVE']
+    if ($null -ne $cacheFolder -and [string] $key.CacheDir -ne $cacheFolder) { $drift.Add("CacheDir is '$($key.CacheDir)'") }
 }
 
 if ($drift.Count -eq 0) {

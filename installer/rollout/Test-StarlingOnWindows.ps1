@@ -27,6 +27,9 @@ param(
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
+if ([Environment]::Is64BitOperatingSystem -and -not [Environment]::Is64BitProcess) {
+    throw "This is the 32-bit PowerShell: run it with $env:SystemRoot\Sysnative\WindowsPowerShell\v1.0\powershell.exe."
+}
 $script:failed = 0
 $policyKey = 'HKLM:\SOFTWARE\Policies\Starling'
 
@@ -135,6 +138,7 @@ Test-Point -Name 'other users cannot read the data folder' -Check {
     Assert-That -Condition ($open.Count -eq 0) -Otherwise "open to $($open -join ', ')"
 }
 Test-Point -Name 'the firewall lets the local subnet in, on domain and private' -Check {
+    if ($product.PSObject.Properties['NoFirewall'] -and $product.NoFirewall -eq '1') { return 'skip: installed with NOFIREWALL=1' }
     $rules = @(Get-NetFirewallApplicationFilter -Program $node | Get-NetFirewallRule | Where-Object -Property Direction -EQ -Value 'Inbound')
     Assert-That -Condition ($rules.Count -ge 2) -Otherwise "$($rules.Count) inbound rules for $node"
     foreach ($rule in $rules) {
@@ -210,6 +214,8 @@ Test-Point -Name 'Group Policy arrives without a restart, umlauts whole' -Check 
     }
 }
 Test-Point -Name 'the machine is known: AD site' -Check {
+    # With "Stop" a line of stderr would end this.
+    $ErrorActionPreference = 'Continue'
     $told = (& "$env:SystemRoot\System32\nltest.exe" /dsgetsite 2>$null) -join "`n"
     if ($LASTEXITCODE -ne 0) { return 'skip: this computer is in no domain' }
     $site = $told.Split("`n")[0].Trim()

@@ -72,6 +72,7 @@ async function buildAll(): Promise<void> {
   await rm(out, { recursive: true, force: true })
   for (const product of [agentProduct, coordinatorProduct]) {
     const [msi] = await timed(state, async () => [await buildMsi(product, { out, signer })])
+    console.log(`  product code ${await readProperty(msi!, 'ProductCode')}`)
     if (product === agentProduct && values['msi-url'] !== undefined)
       await writeWinget(out, msi!, values['msi-url'])
   }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, describe, expect, it } from 'vitest'
 import { house } from './house.ts'
+import { agentProduct } from './windows/msi/product.ts'
 
 const install = 'apt-get install -y --no-install-recommends ansible prometheus'
 const missing = ['ansible-playbook', 'ansible-doc', 'promtool'].filter(
@@ -58,7 +59,7 @@ describe.skipIf(missing.length > 0)('the Ansible role', () => {
     for (const [module, given] of used) {
       const options = Object.keys(known[module]?.doc.options ?? {})
       // Its words are its own business.
-      if (module.endsWith('.assert') || module.endsWith('.include_tasks')) continue
+      if (/\.(assert|include_tasks|meta)$/.test(module)) continue
       expect(options, module).toEqual(expect.arrayContaining(given))
     }
   })
@@ -69,6 +70,35 @@ describe.skipIf(missing.length > 0)('the Ansible role', () => {
     }
     const defaults = readYaml(join(ansible, 'roles/starling/defaults/main.yml')) as object
     expect(Object.keys(argument_specs.main.options)).toEqual(Object.keys(defaults))
+  })
+})
+
+describe.skipIf(missing.length > 0)('the Ansible role on Windows', () => {
+  type Task = Readonly<Record<string, unknown>>
+  const tasks = (): readonly Task[] =>
+    missing.length > 0 ? [] : (readYaml(join(ansible, 'roles/starling/tasks/windows.yml')) as Task[])
+
+  it('turns to the agent what `starling configure` knows for a machine', async () => {
+    const { argument_specs } = readYaml(join(ansible, 'roles/starling/meta/argument_specs.yml')) as {
+      argument_specs: { main: { options: { starling_clients: { choices: string[] } } } }
+    }
+    const { choices } = argument_specs.main.options.starling_clients
+    expect(choices).toEqual(expect.arrayContaining(agentProduct.clients.map(({ target }) => target)))
+  })
+
+  it('has the cache given its rights before the agent hears of it', () => {
+    const at = (name: string): number => tasks().findIndex(task => task['name'] === name)
+    expect(at("Tell the service host of the cache's folder")).toBeGreaterThan(-1)
+    expect(at('Give the folders their rights')).toBeGreaterThan(
+      at("Tell the service host of the cache's folder")
+    )
+    expect(at('Set the settings')).toBeGreaterThan(at('Give the folders their rights'))
+    const { starling_cache_variable } = readYaml(join(ansible, 'roles/starling/vars/main.yml')) as Record<
+      string,
+      string
+    >
+    const setting = agentProduct.settings.find(({ property }) => property === 'CACHEDIR')
+    expect(starling_cache_variable).toBe(setting!.variable)
   })
 })
 

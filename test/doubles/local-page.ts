@@ -220,6 +220,7 @@ export async function startLocalPage(
       copies: () => local.insight.copies(),
       history: () => local.insight.history(),
       health: () => local.insight.health(),
+      serving: () => local.insight.serving(),
       log: linesMax => local.insight.log(linesMax),
       supportBundle: withNames => local.insight.supportBundle(withNames)
     },

@@ -118,6 +118,14 @@ export function makeInsight(status: () => AgentStatus): Insight {
     why: async transfer => makeWhy({ transfer }),
     chunks: transfer => makeChunkMap(transfer),
     copies: () => new Map(),
+    serving: async () => ({
+      host: '127.0.0.1',
+      port: Number(new URL(status().proxyAddress).port),
+      cacheHost: { enabled: false, host: '127.0.0.1', port: 80 },
+      wsus: null,
+      goMirrors: [],
+      upstreamProxies: []
+    }),
     peerInfo: async () => ({
       now: Date.now(),
       peers: status().peers.map(one => ({

@@ -12,6 +12,10 @@ export interface WindowsPrograms {
   readonly run: ProgramRun
   /** Fails instead of making this change, once; the first that has the text in it. */
   failAt: string | null
+  /** A key that this user may not read, nor what is below it. */
+  closed: string | null
+  /** A netsh that writes what 32-bit programs read, too. */
+  writesBoth: boolean
   /** Says that it has made this change, and has not. */
   deafTo: string | null
   /** The change after so many is never made nor answered, as when the process ends there. */
@@ -59,6 +63,8 @@ export const connectionBytes = (
 
 const settingsKey = 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings'
 export const winHttpAt = `HKLM\\${settingsKey}\\Connections\\WinHttpSettings`
+/** Of 32-bit programs. */
+export const winHttp32At = winHttpAt.replace('SOFTWARE', 'SOFTWARE\\WOW6432Node')
 export const systemProxyAt = `HKU\\S-1-5-18\\${settingsKey}`
 
 export function createWindowsPrograms(given: Readonly<Record<string, string>> = {}): WindowsPrograms {
@@ -95,16 +101,22 @@ export function createWindowsPrograms(given: Readonly<Record<string, string>> = 
     return ok(['', full, ...lines, '', ...(name === null ? below : []), ''].join('\r\n'))
   }
 
+  const isClosed = (key: string): boolean =>
+    programs.closed !== null && `${key}\\`.startsWith(`${programs.closed}\\`)
+
   const programs: WindowsPrograms = {
     values,
     changes: [],
     failAt: null,
+    closed: null,
+    writesBoth: false,
     deafTo: null,
     stopAfter: Infinity,
     stopped,
     async run(file, args) {
       const program = file.split('\\').at(-1)!
       const words = [program.replace(/\.exe$/, ''), ...args].join(' ')
+      if (program === 'reg.exe' && args[0] === 'query' && isClosed(args[1]!)) return failed
       if (program === 'reg.exe' && args[0] === 'query')
         return query(args[1]!, args[2] === '/v' ? args[3]! : null)
       if (programs.failAt !== null && words.includes(programs.failAt)) {
@@ -131,7 +143,8 @@ export function createWindowsPrograms(given: Readonly<Record<string, string>> = 
     counter++
     if (program === 'netsh.exe') {
       const [proxy, bypass] = args.slice(3).map(part => part.slice(part.indexOf('=') + 1))
-      put(winHttpAt, `REG_BINARY ${winHttpBytes(counter, 3, proxy, bypass)}`)
+      for (const at of programs.writesBoth ? [winHttpAt, winHttp32At] : [winHttpAt])
+        put(at, `REG_BINARY ${winHttpBytes(counter, 3, proxy, bypass)}`)
       return ok()
     }
     const [, , , usage, script = ''] = args

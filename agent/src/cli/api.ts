@@ -62,6 +62,13 @@ export async function requireAgent(dataFolder: string): Promise<Api> {
   )
 }
 
+/** A view that anybody on this machine may see, of whoever has his page there. @throws when that is no agent */
+export async function lookAtPage(page: string, path: string): Promise<unknown> {
+  const response = await open(new URL(path, page), 'GET', {}, {})
+  if (response.statusCode !== 200) throw await refusalOf(response)
+  return JSON.parse(await textOf(response)) as unknown
+}
+
 function createApi(dataFolder: string, agent: AgentFile): Api {
   const token = async () =>
     (

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCommandLine, type CommandLine } from '../../../test/doubles/command-line.ts'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { filesIn } from '../config.ts'
 import type { ClientResult, ClientSettingsPort, ServingAgent } from '../ports.ts'
@@ -91,6 +92,26 @@ describe('starling configure', () => {
     expect([line.notes.join(''), asked]).toEqual([expect.stringMatching(/no agent runs/), []])
     expect(await line.run('configure', '--list')).toBe(0)
     expect(line.notes.join('')).toMatch(/No agent runs/)
+  })
+
+  it('finds an agent whose folder is closed to this user by its page', async () => {
+    const page = await line.startAgent('http://127.0.0.1:8888')
+    // Not a folder, so that it can be read by nobody, whoever runs this test.
+    const closed = join(line.folder, 'closed')
+    await writeFile(closed, '')
+    line.env['STARLING_DATA'] = closed
+    line.env['STARLING_PAGE_PORT'] = new URL(page.address).port
+    expect([
+      await line.run('configure', '--apply', 'delivery-optimization', '--wait', '0'),
+      line.notes
+    ]).toEqual([0, ['delivery-optimization: a note']])
+    expect(served).toMatchObject({ host: '127.0.0.1', port: 8888 })
+    await page.stop()
+    expect(await line.run('configure', '--apply', 'delivery-optimization', '--wait', '0')).toBe(
+      exitCodes.failed
+    )
+    expect(line.notes.join('')).toMatch(/no agent answers at port \d+, and .* is closed to this user/)
+    line.env['STARLING_DATA'] = line.folder
   })
 
   it('knows the agent by its configuration', async () => {

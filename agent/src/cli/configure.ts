@@ -10,7 +10,8 @@ import type {
   ClientResult,
   ServingAgent
 } from '../ports.ts'
-import { findAgent, requireAgent, type Api } from './api.ts'
+import { servingAgentOf } from '../serving.ts'
+import { findAgent, lookAtPage, requireAgent, type Api } from './api.ts'
 import { settingsOf } from './config.ts'
 import { safeText } from './format.ts'
 import type { CommandTools } from './services.ts'
@@ -48,11 +49,11 @@ export async function configureClients(options: ConfigureOptions, tools: Command
 async function list({ dataFolder, json }: ConfigureOptions, tools: CommandTools): Promise<void> {
   const { terminal } = tools
   const clients = await tools.services.clientSettings(dataFolder)
-  const api = await findAgent(dataFolder)
-  const views = await clients.list(await servingAgent(api, dataFolder, tools))
+  const found = await findServing(dataFolder, tools)
+  const views = await clients.list(found ?? (await wouldServe(dataFolder, tools)))
   if (json) return terminal.print(JSON.stringify(views))
   terminal.print(views.map(viewText).join('\n\n'))
-  if (api === null) terminal.note('No agent runs on this folder: this is for one that would.')
+  if (found === null) terminal.note('No agent runs on this folder: this is for one that would.')
 }
 
 async function apply(options: ConfigureOptions, tools: CommandTools): Promise<void> {
@@ -60,8 +61,9 @@ async function apply(options: ConfigureOptions, tools: CommandTools): Promise<vo
   const items = options.apply.map(itemOf)
   const level = levelOf(options.level)
   const clients = await tools.services.clientSettings(dataFolder)
-  const api = dryRun ? await findAgent(dataFolder) : await waitForAgent(dataFolder, waitMsOf(options.wait))
-  const agent = await servingAgent(api, dataFolder, tools)
+  const agent = dryRun
+    ? ((await findServing(dataFolder, tools)) ?? (await wouldServe(dataFolder, tools)))
+    : await waitForAgent(dataFolder, waitMsOf(options.wait), tools)
   await eachOf(
     items,
     options,
@@ -122,48 +124,66 @@ async function eachOf<Item extends ClientItem | null>(
 }
 
 /** A service manager says that a service has started a moment before the agent in it is ready. */
-async function waitForAgent(dataFolder: string, waitMs: Millis): Promise<Api> {
+async function waitForAgent(dataFolder: string, waitMs: Millis, tools: CommandTools): Promise<ServingAgent> {
   const deadline = performance.now() + waitMs
   for (;;) {
-    const api = await findAgent(dataFolder)
-    if (api !== null) return api
-    if (performance.now() >= deadline) return await requireAgent(dataFolder)
+    const found = await findServing(dataFolder, tools)
+    if (found !== null) return found
+    if (performance.now() >= deadline) return await requireServing(dataFolder, tools)
     await sleep(250)
   }
 }
 
-async function servingAgent(api: Api | null, dataFolder: string, tools: CommandTools): Promise<ServingAgent> {
-  const settings = new Map((await settingsOf(api, dataFolder, tools)).map(({ path, value }) => [path, value]))
-  const at = <Value>(path: string): Value => settings.get(path) as Value
-  const address = new URL(
-    api?.agent.proxy ?? `http://${at<string>('proxy.host')}:${at<number>('proxy.port')}`
-  )
-  const host = address.hostname.replace(/^\[(.*)\]$/, '$1')
-  const servers = at<ReadonlyArray<{ readonly url?: string }>>('upstream.servers')
-  const mirrors = at<ServingMirror[]>('mirrors')
-  return {
-    host: host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host,
-    port: Number(address.port || '80'),
-    cacheHost: {
-      enabled: at('cacheHost.enabled'),
-      host: at('cacheHost.host'),
-      port: at('cacheHost.port')
-    },
-    wsus: at('proxy.wsus'),
-    goMirrors: mirrors
-      .filter(({ kind }) => kind === 'go')
-      .map(mirror => ({ ...mirror, private: mirror.private ?? [] })),
-    upstreamProxies: [
-      ...at<readonly string[]>('upstream.proxies'),
-      ...servers.flatMap(({ url }) => url ?? [])
-    ].flatMap(url => URL.parse(url)?.host ?? [])
+/** @throws StarlingError `no-agent` */
+async function requireServing(
+  dataFolder: string,
+  { services, terminal }: CommandTools
+): Promise<ServingAgent> {
+  try {
+    return await servingBy(await requireAgent(dataFolder))
+  } catch (error) {
+    if (codeOf(error) !== 'data-folder-closed') throw error
+    const { draft } = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
+    throw new StarlingError(
+      'no-agent',
+      `no agent answers at port ${draft.page.port}, and ${dataFolder}, which tells of others, is closed to this user: start the agent, ` +
+        'or run this as administrator',
+      { cause: error }
+    )
   }
 }
 
-interface ServingMirror {
-  readonly name: string
-  readonly kind: string
-  readonly private?: readonly string[]
+const servingBy = async (api: Api): Promise<ServingAgent> =>
+  (await api.look('/api/v1/serving')) as ServingAgent
+
+/** The agent as one would be that starts on this folder. */
+async function wouldServe(dataFolder: string, tools: CommandTools): Promise<ServingAgent> {
+  return servingAgentOf(await settingsOf(null, dataFolder, tools), null)
+}
+
+/** Null: there is none, or none that could be found. */
+async function findServing(dataFolder: string, tools: CommandTools): Promise<ServingAgent | null> {
+  try {
+    const api = await findAgent(dataFolder)
+    return api === null ? null : await servingBy(api)
+  } catch (error) {
+    if (codeOf(error) !== 'data-folder-closed') throw error
+    return await findByPage(dataFolder, tools)
+  }
+}
+
+/** A packaged agent's folder is closed to users, its page is not: they find it by what is set in the environment and by policy. */
+async function findByPage(
+  dataFolder: string,
+  { services, terminal }: CommandTools
+): Promise<ServingAgent | null> {
+  const reading = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
+  const { host, port } = reading.draft.page
+  const page = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return await lookAtPage(page, '/api/v1/serving').then(
+    serving => serving as ServingAgent,
+    () => null
+  )
 }
 
 function itemOf(name: string): ClientItem {

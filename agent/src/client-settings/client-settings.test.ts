@@ -3,18 +3,23 @@ import {
   connectionBytes,
   createWindowsPrograms,
   systemProxyAt,
+  winHttp32At,
   winHttpAt,
   winHttpBytes,
   type WindowsPrograms
 } from '../../../test/doubles/windows-programs.ts'
 import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import { StarlingError } from '@starling/shared/errors.ts'
+import { userHives } from '../registry.ts'
+import { strayClients } from './astray.ts'
 import type { Answer } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
 import type { GoAccess } from './go-access.ts'
 import { groupPolicyFrom, type GroupPolicy } from './group-policy.ts'
-import { createJournalFile } from './journal.ts'
+import { createJournalFile, journalFrom } from './journal.ts'
 import { createPlaceAccess } from './place-access.ts'
 import { createRegistryAccess } from './registry-access.ts'
+import { text } from './stored.ts'
 
 const agent: ServingAgent = {
   host: '127.0.0.1',
@@ -37,7 +42,8 @@ const noGo: GoAccess = {
 
 interface World {
   readonly windows: WindowsPrograms
-  readonly file: { text: string | null }
+  readonly file: { text: string | null; closed?: boolean }
+  readonly ofUser: { text: string | null }
   answer: (url: string) => Answer | Error
   policy: GroupPolicy
   readonly told: ClientChange[]
@@ -61,6 +67,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
   const world: World = {
     windows,
     file,
+    ofUser: { text: null },
     answer: url => (url.endsWith('/proxy.pac') ? pac : own(200)),
     policy: { at: () => undefined },
     told: [],
@@ -74,6 +81,20 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
     undo: (item = null) => settings.undo(item, { dryRun: false, tell: change => world.told.push(change) }),
     list: () => settings.list(agent)
   }
+  const journalOf = (kept: World['file']) =>
+    createJournalFile('client-settings.json', {
+      async read() {
+        if (kept.closed === true)
+          throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
+        return kept.text === null ? null : Buffer.from(kept.text)
+      },
+      write: async (_, text) => {
+        kept.text = text
+      },
+      remove: async () => {
+        kept.text = null
+      }
+    })
   const settings = createClientSettings({
     platform: 'win32',
     user: 'alice',
@@ -84,16 +105,9 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
       env: {},
       program: name => `C:\\${name}`
     }),
-    journal: createJournalFile('client-settings.json', {
-      read: async () => (file.text === null ? null : Buffer.from(file.text)),
-      write: async (_, text) => {
-        file.text = text
-      },
-      remove: async () => {
-        file.text = null
-      }
-    }),
+    journals: { machine: journalOf(file), user: journalOf(world.ofUser) },
     groupPolicy: async () => world.policy,
+    userHives: () => userHives(windows.run, 'C:\\reg.exe'),
     ask: async url => {
       const answer = world.answer(url)
       if (answer instanceof Error) throw answer
@@ -121,32 +135,37 @@ const ofMachine = ['delivery-optimization', 'wsus', 'winhttp', 'bits', 'pac'] as
 
 describe('an item on Windows', () => {
   it.each([
-    ['a machine that was in use', used],
-    ['a fresh machine', {}]
-  ])('%s: is applied, applied again without a change, and put back to the bit', async (_, values) => {
-    for (const item of ofMachine) {
-      const world = open(values)
-      const before = all(world)
-      const { changes } = await world.apply(item)
-      expect(changes.length, item).toBeGreaterThan(0)
-      expect(world.told, item).toEqual(changes)
-      expect(all(world), item).not.toEqual(before)
-      const [made, kept] = [world.windows.changes.length, world.file.text]
-      expect((await world.apply(item)).changes, item).toEqual([])
-      expect([world.windows.changes.length, world.file.text], item).toEqual([made, kept])
-      expect(
-        (await world.list()).find(one => one.item === item && one.level === 'machine'),
-        item
-      ).toMatchObject({
-        state: 'applied',
-        refusal: null
-      })
-      await world.undo(item)
-      expect(all(world), item).toEqual(before)
-      expect(world.file.text, item).toBeNull()
-      expect(await world.undo(item), item).toEqual([])
+    ['a machine that was in use', used, false],
+    ['a fresh machine', {}, false],
+    ['one whose netsh also sets what 32-bit programs read', {}, true]
+  ])(
+    '%s: is applied, applied again without a change, and put back to the bit',
+    async (_, values, writesBoth) => {
+      for (const item of ofMachine) {
+        const world = open(values)
+        world.windows.writesBoth = writesBoth
+        const before = all(world)
+        const { changes } = await world.apply(item)
+        expect(changes.length, item).toBeGreaterThan(0)
+        expect(world.told, item).toEqual(changes)
+        expect(all(world), item).not.toEqual(before)
+        const [made, kept] = [world.windows.changes.length, world.file.text]
+        expect((await world.apply(item)).changes, item).toEqual([])
+        expect([world.windows.changes.length, world.file.text], item).toEqual([made, kept])
+        expect(
+          (await world.list()).find(one => one.item === item && one.level === 'machine'),
+          item
+        ).toMatchObject({
+          state: 'applied',
+          refusal: null
+        })
+        await world.undo(item)
+        expect(all(world), item).toEqual(before)
+        expect(world.file.text, item).toBeNull()
+        expect(await world.undo(item), item).toEqual([])
+      }
     }
-  })
+  )
 
   it('all of them are put back together', async () => {
     const world = open(used)
@@ -161,7 +180,7 @@ describe('an item on Windows', () => {
     const before = all(world)
     const { changes } = await world.apply('delivery-optimization', { dryRun: true })
     expect(changes).toEqual([
-      { place: `${doKey}\\DOCacheHost`, from: 'old.corp.example', to: '127.0.0.1' },
+      { place: `${doKey}\\DOCacheHost`, from: 'old.corp.example', to: '127.0.0.1,old.corp.example' },
       { place: `${doKey}\\DOCacheHostSource`, from: '(not set)', to: '0' }
     ])
     expect([all(world), world.windows.changes, world.file.text]).toEqual([before, [], null])
@@ -284,6 +303,68 @@ describe('what somebody else has set', () => {
     expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ gateway.corp.example')
   })
 
+  it('in a value of ours stays, and what is ours goes out of it', async () => {
+    const doHost = `${doKey}\\DOCacheHost`.toLowerCase()
+    const past = '*.corp.example'
+    const proxied = `REG_BINARY ${winHttpBytes(3, 3, 'proxy.corp.example:3128', past)}`
+    for (const { item, at, values, since, after } of [
+      {
+        item: 'delivery-optimization',
+        at: doHost,
+        values: used,
+        since: () => 'REG_SZ 127.0.0.1, old.corp.example,new.corp.example',
+        after: 'REG_SZ old.corp.example,new.corp.example'
+      },
+      {
+        item: 'delivery-optimization',
+        at: doHost,
+        values: {},
+        since: () => 'REG_SZ new.corp.example,127.0.0.1',
+        after: 'REG_SZ new.corp.example'
+      },
+      ...[winHttpAt, winHttp32At].flatMap(place => [
+        {
+          item: 'winhttp' as const,
+          at: place.toLowerCase(),
+          values: used,
+          since: () => `REG_BINARY ${winHttpBytes(9, 3, 'http=127.0.0.1:17831', 'x.example')}`,
+          after: place === winHttpAt ? `REG_BINARY ${winHttpBytes(3, 1)}` : undefined
+        },
+        {
+          item: 'winhttp' as const,
+          at: place.toLowerCase(),
+          values: { [winHttpAt]: proxied, [winHttp32At]: proxied },
+          since: () =>
+            `REG_BINARY ${winHttpBytes(9, 3, 'http=127.0.0.1:17831;https=other:1', `10.*;X.example;${past}`)}`,
+          after: `REG_BINARY ${winHttpBytes(0, 3, 'http=proxy.corp.example:3128;https=other:1', `X.example;${past}`)}`
+        }
+      ])
+    ] as const) {
+      const world = open(values)
+      await world.apply(item)
+      world.windows.values.set(at, since())
+      const [{ notes } = { notes: ['not undone'] }] = await world.undo(item)
+      expect([world.windows.values.get(at), notes], `${item} ${at}`).toEqual([after, []])
+      // And the same when it was applied again in between.
+      const again = open(values)
+      await again.apply(item)
+      again.windows.values.set(at, since())
+      await again.apply(item, { agent: { port: 8888 } })
+      await again.undo(item)
+      expect(again.windows.values.get(at), `${item} ${at}, again`).toBe(after)
+    }
+  })
+
+  it('of WinHTTP elsewhere than through us is left alone, and said', async () => {
+    const world = open(used)
+    await world.apply('winhttp')
+    const other = `REG_BINARY ${winHttpBytes(9, 3, 'proxy.corp.example:3128')}`
+    world.windows.values.set(winHttpAt.toLowerCase(), other)
+    const [undone] = await world.undo('winhttp')
+    expect(undone!.notes).toEqual([expect.stringMatching(/left as it is .*somebody has changed it since/)])
+    expect(world.windows.values.get(winHttpAt.toLowerCase())).toBe(other)
+  })
+
   it('and is as wanted already is not taken for ours', async () => {
     const world = open({
       [`${doKey}\\DOCacheHost`]: 'REG_SZ 127.0.0.1',
@@ -306,7 +387,7 @@ describe('what somebody else has set', () => {
       policyFile([
         'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
         'DOCacheHost',
-        '127.0.0.1'
+        '127.0.0.1,old.corp.example'
       ]),
       'HKLM'
     )
@@ -314,7 +395,7 @@ describe('what somebody else has set', () => {
     expect(undone!.notes).toEqual([
       expect.stringMatching(/DOCacheHost is left as it is .*Group Policy sets it now/)
     ])
-    expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1')
+    expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1,old.corp.example')
   })
 
   it('by Group Policy to something else is not fought against', async () => {
@@ -329,7 +410,7 @@ describe('what somebody else has set', () => {
       'HKLM'
     )
     await expect(world.apply('delivery-optimization')).rejects.toThrow(
-      /Group Policy sets .*DOCacheHost to old\.corp\.example .*next gpupdate: set it to 127\.0\.0\.1 in that policy/
+      /Group Policy sets .*DOCacheHost to old\.corp\.example .*next gpupdate: set it to 127\.0\.0\.1,old\.corp\.example in that policy/
     )
     expect(all(world)).toEqual(before)
     const [view] = await world.list()
@@ -378,6 +459,59 @@ describe('what somebody else has set', () => {
   })
 })
 
+describe('the script of the machine, which takes the place of what users have', () => {
+  const [alice, bob] = ['HKU\\S-1-5-21-1-2-3-1001', 'HKU\\S-1-5-21-1-2-3-1002']
+  const record = `${internet}\\Connections\\DefaultConnectionSettings`
+  const signedIn = {
+    ...used,
+    [`HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\${alice.slice(4)}\\ProfileImagePath`]:
+      'REG_EXPAND_SZ C:\\Users\\alice',
+    [`${alice}\\${internet}\\ProxyEnable`]: 'REG_DWORD 0x0',
+    [`${bob}\\${internet}\\ProxyEnable`]: 'REG_DWORD 0x0'
+  }
+
+  it.each([
+    [
+      'a proxy',
+      { [`${alice}\\${record}`]: `REG_BINARY ${connectionBytes(2, 3, 'proxy.corp.example:3128')}` }
+    ],
+    [
+      'a proxy in the plain values',
+      {
+        [`${alice}\\${internet}\\ProxyEnable`]: 'REG_DWORD 0x1',
+        [`${alice}\\${internet}\\ProxyServer`]: 'REG_SZ proxy.corp.example:3128'
+      }
+    ],
+    ['a script', { [`${alice}\\${internet}\\AutoConfigURL`]: 'REG_SZ http://corp.example/a.pac' }]
+  ])('is refused where one who is signed in has %s', async (_, values) => {
+    const world = open({ ...signedIn, ...values })
+    await expect(world.apply('pac')).rejects.toThrow(
+      /take the place of what alice has: .*(proxy\.corp\.example:3128|a\.pac)/
+    )
+    expect(world.windows.changes).toEqual([])
+    const view = (await world.list()).find(({ item, level }) => item === 'pac' && level === 'machine')
+    expect(view!.refusal).toMatch(/what alice has/)
+    // Where they do not count already there is nothing to lose.
+    const perUser =
+      'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\ProxySettingsPerUser'
+    await open({ ...signedIn, ...values, [perUser]: 'REG_DWORD 0x0' }).apply('pac')
+  })
+
+  it('names who searches for a proxy, and whom it cannot see', async () => {
+    const searching = `REG_BINARY ${connectionBytes(2, 9)}`
+    const world = open({ ...signedIn, [`${bob}\\${record}`]: searching, [`HKLM\\${record}`]: searching })
+    world.windows.closed = alice
+    const { notes } = await world.apply('pac')
+    expect(notes).toEqual([
+      expect.stringMatching(/^automatic detection/),
+      expect.stringMatching(/do not count any more/),
+      expect.stringMatching(/^what alice has of their own cannot be seen/),
+      expect.stringMatching(/^S-1-5-21-1-2-3-1002 searches for a proxy by WPAD/),
+      expect.stringMatching(/not signed in/)
+    ])
+  })
+})
+
 describe('an item is refused', () => {
   it.each([
     [
@@ -408,12 +542,37 @@ describe('an item is refused', () => {
     )
   })
 
-  it('by MDM', async () => {
-    const mdm = 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization\\DOCacheHost'
-    await expect(open({ [mdm]: 'REG_SZ mcc.corp.example' }).apply('delivery-optimization')).rejects.toThrow(
-      /MDM \(Intune\) sets DOCacheHost to mcc\.corp\.example/
+  it('by MDM, where it says something else or has Windows not look at the value', async () => {
+    const mdm = 'HKLM\\SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization'
+    const apply = (name: string, value: string) =>
+      open({ [`${mdm}\\${name}`]: value }).apply('delivery-optimization')
+    await expect(apply('DOCacheHost', 'REG_SZ mcc.corp.example')).rejects.toThrow(
+      /MDM \(Intune\) sets DOCacheHost to mcc\.corp\.example: set it to 127\.0\.0\.1,mcc\.corp\.example there/
     )
+    for (const forced of ['REG_DWORD 0x2', 'REG_SZ 2'])
+      await expect(apply('DOCacheHostSource', forced)).rejects.toThrow(
+        /ignores DOCacheHost: set it to 0 there/
+      )
+    await apply('DOCacheHostSource', 'REG_DWORD 0x1')
+    await apply('DOCacheHost', 'REG_SZ 127.0.0.1,mcc.corp.example')
   })
+})
+
+it('cache hosts that Windows asked before are asked behind the agent, and it is said of what is not asked any more', async () => {
+  const notesOf = async (values: Readonly<Record<string, string>>): Promise<string> =>
+    (await open(values).apply('delivery-optimization')).notes.join('\n')
+  const [at, source] = [`${doKey}\\DOCacheHost`, `${doKey}\\DOCacheHostSource`]
+  expect(await notesOf({ [at]: 'REG_SZ a.example, b.example' })).toMatch(
+    /asks a\.example, b\.example only when/
+  )
+  expect(await notesOf({ [source]: 'REG_DWORD 0x1' })).toMatch(/DHCP option 235 now \(DOCacheHostSource 1\)/)
+  expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x2' })).toMatch(
+    /DOCacheHostSource 2/
+  )
+  expect(await notesOf({ [at]: 'REG_SZ a.example', [source]: 'REG_DWORD 0x1' })).not.toMatch(/DHCP/)
+  const world = open({ [at]: 'REG_SZ a.example, 127.0.0.1' })
+  await world.apply('delivery-optimization')
+  expect(world.windows.values.get(at.toLowerCase())).toBe('REG_SZ 127.0.0.1,a.example')
 })
 
 it("Microsoft's test file may fail to come: clients do without, and it is said", async () => {
@@ -422,6 +581,40 @@ it("Microsoft's test file may fail to come: clients do without, and it is said",
   const { notes } = await world.apply('delivery-optimization')
   expect(notes.at(-1)).toMatch(/test file .* did not come through the agent \(502, Starling: no way out\)/)
   await expect(world.apply('wsus')).rejects.toThrow(/WSUS, through the agent does not answer/)
+})
+
+it('a user to whom the data folder is closed sets and puts back what is his', async () => {
+  const world = open(used)
+  await world.apply('wsus')
+  world.file.closed = true
+  const before = all(world)
+  await expect(world.apply('delivery-optimization')).rejects.toMatchObject({ code: 'journal-closed' })
+  await world.apply('pac', { level: 'user' })
+  expect(all(world)).not.toEqual(before)
+  const views = await world.list()
+  expect(views.find(({ item, level }) => item === 'pac' && level === 'user')!.state).toBe('applied')
+  expect(views.find(({ item }) => item === 'wsus')!.notes.at(-1)).toMatch(/cannot be seen by this user/)
+  expect((await world.undo('wsus'))[0]!.notes).toEqual([expect.stringMatching(/by an administrator/)])
+  expect(await world.undo()).toHaveLength(1)
+  expect([all(world), world.ofUser.text]).toEqual([before, null])
+})
+
+it('clients that were pointed to an earlier port are known by the notes alone', async () => {
+  const world = open(used)
+  for (const item of ofMachine) await world.apply(item)
+  const strayAt = (proxy: number, cacheHost: number | null) =>
+    strayClients(journalFrom(Buffer.from(world.file.text!), 'x'), { proxy, cacheHost })
+  expect(strayAt(17_831, 80)).toEqual([])
+  expect(strayAt(8888, null)).toEqual([
+    { item: 'delivery-optimization', port: 80 },
+    ...['wsus', 'winhttp', 'bits', 'pac'].map(item => ({ item, port: 17_831 }))
+  ])
+  // What counts is where it was pointed to last.
+  await world.apply('wsus', { agent: { port: 8888 } })
+  expect(strayAt(8888, 80).map(({ item }) => item)).toEqual(['winhttp', 'bits', 'pac'])
+  const mirror = { before: null, ours: [text('http://127.0.0.1:17831/m/go|direct'), text('corp.example')] }
+  const go = { 'go@user:alice': { proxy: { ...mirror, ours: mirror.ours.slice(0, 1) }, private: mirror } }
+  expect(strayClients(go, { proxy: 1, cacheHost: null })).toEqual([{ item: 'go', port: 17_831 }])
 })
 
 it('a damaged journal stops everything, and one of strange places moves nothing there', async () => {
@@ -433,12 +626,14 @@ it('a damaged journal stops everything, and one of strange places moves nothing 
 })
 
 it('on another system only Go can be configured, and only for its user', async () => {
+  const noJournal = { read: async () => ({}), write: async () => {} }
   const settings = createClientSettings({
     platform: 'linux',
     user: 'alice',
     places: { read: async () => null, set: async () => {}, putBack: async () => {} },
-    journal: { read: async () => ({}), write: async () => {} },
+    journals: { machine: noJournal, user: noJournal },
     groupPolicy: async () => ({ at: () => undefined }),
+    userHives: async () => [],
     ask: async () => pac
   })
   const options = { dryRun: true, tell() {} }

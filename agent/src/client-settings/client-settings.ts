@@ -3,7 +3,7 @@
  * there is on the disk before anything changes, all changes of the item are made, read back and tried out, and if one of these fails
  * all of them are put back.
  */
-import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type {
   ClientChange,
   ClientItem,
@@ -16,7 +16,7 @@ import type {
 } from '../ports.ts'
 import { checkAll, type Asking } from './checks.ts'
 import type { GroupPolicy } from './group-policy.ts'
-import type { ItemRules } from './item-rules.ts'
+import type { ItemRules, UserValues } from './item-rules.ts'
 import { deliveryOptimization } from './items/delivery-optimization.ts'
 import { goOfMachine, goOfUser } from './items/go.ts'
 import { bits, pacOfMachine, pacOfUser } from './items/script.ts'
@@ -24,9 +24,9 @@ import { winhttp } from './items/winhttp.ts'
 import { wsus } from './items/wsus.ts'
 import type { Journal, JournalFile } from './journal.ts'
 import type { PlaceAccess } from './place-access.ts'
-import { isSame, placeText, valueText, type Values } from './places.ts'
-import { planApply, planUndo, viewOf, type Change } from './planning.ts'
-import type { Stored } from './stored.ts'
+import { isSame, placeText, registry, valueText, type Place, type Places, type Values } from './places.ts'
+import { planApply, planUndo, viewOf, type Change, type Seen } from './planning.ts'
+import { textOf, type Stored } from './stored.ts'
 
 /** The first level of an item is the usual one. */
 const onWindows: readonly ItemRules[] = [
@@ -45,13 +45,15 @@ export interface ClientSettingsTools {
   /** Who asks: what is set at the level of a user is his. */
   readonly user: string
   readonly places: PlaceAccess
-  readonly journal: JournalFile
+  readonly journals: Readonly<Record<ClientLevel, JournalFile>>
   readonly groupPolicy: () => Promise<GroupPolicy>
+  /** `HKU\\S-1-5-21-...` of each user who is signed in. */
+  readonly userHives: () => Promise<readonly string[]>
   readonly ask: Asking
 }
 
 export function createClientSettings(tools: ClientSettingsTools): ClientSettingsPort {
-  const { platform, places, journal } = tools
+  const { platform, places, journals } = tools
   const known = platform === 'win32' ? onWindows : [goOfUser]
   const keyOf = ({ item, level }: ItemRules): string =>
     level === 'machine' ? `${item}@machine` : `${item}@user:${tools.user}`
@@ -71,12 +73,28 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     )
   }
 
-  async function read(rules: ItemRules): Promise<Values> {
+  async function readAll(named: Places): Promise<Values> {
     const [values, seen] = [new Map<string, Stored>(), new Map<string, string | null>()]
     // One after another: each is a program that runs.
-    for (const [name, place] of Object.entries({ ...rules.looked, ...rules.changed }))
-      values.set(name, await places.read(place, seen))
+    for (const [name, place] of Object.entries(named)) values.set(name, await places.read(place, seen))
     return values
+  }
+
+  const read = (rules: ItemRules): Promise<Values> => readAll({ ...rules.looked, ...rules.changed })
+
+  async function look(rules: ItemRules): Promise<Seen> {
+    const now = await read(rules)
+    const users: UserValues[] = []
+    for (const hive of rules.ofUser === undefined ? [] : await tools.userHives())
+      users.push({ user: await nameOf(hive), values: await readAll(rules.ofUser!(hive)).catch(() => null) })
+    return { now, users }
+  }
+
+  /** By the folder of the profile: names of accounts come in the code page of the console, and from a domain that may be away. */
+  async function nameOf(hive: string): Promise<string> {
+    const sid = hive.slice(hive.indexOf('\\') + 1)
+    const folder = await places.read(profileOf(sid)).catch(() => null)
+    return textOf(folder)?.split('\\').at(-1) || sid
   }
 
   async function change(changes: readonly Change[], how: 'set' | 'putBack'): Promise<void> {
@@ -103,7 +121,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       return place === undefined || isAsBefore ? [] : [{ name, place, from, to }]
     })
     await change(back, 'putBack')
-    await journal.write(old)
+    await journals[rules.level].write(old)
   }
 
   async function apply(
@@ -113,9 +131,11 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     { dryRun, tell }: ClientSettingsOptions
   ): Promise<ClientResult> {
     const rules = rulesOf(item, level)
+    const journal = journals[rules.level]
     const old = await journal.read()
-    const before = await read(rules)
-    const plan = planApply(rules, before, agent, old[keyOf(rules)] ?? null, await tools.groupPolicy())
+    const seen = await look(rules)
+    const before = seen.now
+    const plan = planApply(rules, seen, agent, old[keyOf(rules)] ?? null, await tools.groupPolicy())
     if (plan.refusal !== null) throw new StarlingError('refused', `${item} is not applied: ${plan.refusal}`)
     const changes = shownOf(plan.changes)
     changes.forEach(tell)
@@ -150,6 +170,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     rules: ItemRules,
     { dryRun, tell }: ClientSettingsOptions
   ): Promise<ClientResult | null> {
+    const journal = journals[rules.level]
     const kept = (await journal.read())[keyOf(rules)]
     if (kept === undefined) return null
     const undoing = planUndo(rules, await read(rules), kept, await tools.groupPolicy())
@@ -166,29 +187,23 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     return { item: rules.item, level: rules.level, changes, notes }
   }
 
-  /** What other users have applied only they can put back. */
-  async function ofOthers(item: ClientItem | null): Promise<ClientResult[]> {
-    return Object.keys(await journal.read()).flatMap((key): ClientResult[] => {
-      const [, name, user] = /^([a-z-]+)@user:(.*)$/.exec(key) ?? []
-      const rules = known.find(one => one.item === name && one.level === 'user')
-      if (rules === undefined || user === tools.user || (item !== null && rules.item !== item)) return []
-      const notes = [
-        `${user} has applied it, and only that user can put it back: starling configure --undo ${rules.item}`
-      ]
-      return [{ item: rules.item, level: 'user', changes: [], notes }]
-    })
-  }
-
   return {
     items: [...new Set(known.map(({ item }) => item))],
     async list(agent) {
-      const kept = await journal.read()
+      const kept = {
+        user: await journals.user.read(),
+        machine: await journals.machine.read().catch(nullWhereClosed)
+      }
       const policy = await tools.groupPolicy()
       const views: ClientItemView[] = []
       for (const rules of known)
         views.push(
-          await read(rules).then(
-            now => viewOf(rules, now, agent, kept[keyOf(rules)] ?? null, policy),
+          await look(rules).then(
+            seen => {
+              const own = kept[rules.level]
+              const view = viewOf(rules, seen, agent, own?.[keyOf(rules)] ?? null, policy)
+              return own === null ? { ...view, notes: [...view.notes, closedNote] } : view
+            },
             (error: unknown): ClientItemView => ({
               item: rules.item,
               level: rules.level,
@@ -207,11 +222,17 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       // A name that this system does not know is said to be so.
       if (item !== null) rulesOf(item, null)
       // A damaged one fails before anything is put back.
-      await journal.read()
+      await journals.user.read()
+      const isClosed = (await journals.machine.read().catch(nullWhereClosed)) === null
       const results: ClientResult[] = []
       const failures: string[] = []
       // One that fails keeps none of the others.
       for (const rules of known.filter(one => item === null || one.item === item)) {
+        if (isClosed && rules.level === 'machine') {
+          const notes = ['what is applied for the machine can be put back by an administrator']
+          if (item !== null) results.push({ item: rules.item, level: 'machine', changes: [], notes })
+          continue
+        }
         const result = await undoOne(rules, options).catch((error: unknown) => {
           failures.push(`${rules.item}: ${messageOf(error)}`)
           return null
@@ -220,10 +241,21 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       }
       if (failures.length > 0)
         throw new StarlingError('half-undone', `not everything was put back: ${failures.join('; ')}`)
-      return [...results, ...(await ofOthers(item))]
+      return results
     }
   }
 }
+
+const profileOf = (sid: string): Place =>
+  registry(`HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\${sid}`, 'ProfileImagePath')
+
+/** The data folder of a packaged agent is closed to users, who have settings of their own all the same. */
+function nullWhereClosed(error: unknown): null {
+  if (codeOf(error) === 'journal-closed') return null
+  throw error
+}
+
+const closedNote = 'whether Starling has set it cannot be seen by this user: look as administrator'
 
 function shownOf(changes: readonly Change[]): ClientChange[] {
   return changes

@@ -1,7 +1,15 @@
 /** What an item is: which values it has, what they are to be, and how one sees that it works. Rules are pure; items/ has one file an item. */
 import type { ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import type { KeptValue } from './journal.ts'
 import type { Places, Values } from './places.ts'
 import type { Stored } from './stored.ts'
+
+export interface UserValues {
+  /** Who it is: a name, or a SID where that cannot be read. */
+  readonly user: string
+  /** Null: another user's settings, which whoever asks may not see. */
+  readonly values: Values | null
+}
 
 export interface Wanted {
   /** By the words of `changed`; what is not in it stays as it is. */
@@ -31,9 +39,16 @@ export interface ItemRules {
   readonly changed: Places
   /** What it only looks at. */
   readonly looked: Places
-  /** @param now of all its places */
-  want(now: Values, agent: ServingAgent): Wanted
+  /** Looked at for each user who is signed in, by his hive (`HKU\\S-1-5-21-...`); absent: users are of no concern. */
+  readonly ofUser?: (hive: string) => Places
+  /** @param now of all its places @param users what `ofUser` names, as far as it can be read */
+  want(now: Values, agent: ServingAgent, users: readonly UserValues[]): Wanted
   checks(agent: ServingAgent): readonly Check[]
+  /**
+   * What somebody made of ours since, without what is ours in it: others' changes stay, and nobody is left pointed to an agent that is gone.
+   * Absent, or undefined: there is nothing of ours in it.
+   */
+  withoutOurs?(name: string, now: Stored, kept: KeptValue): Stored | undefined
 }
 
 /** `http://127.0.0.1:17831` */

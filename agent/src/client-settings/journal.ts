@@ -1,11 +1,12 @@
 /**
- * What was there before Starling changed it (`<data>/client-settings.json`), by item, level and user. It is written to the disk before
- * anything is changed, so a process that ends at any moment leaves behind how to put it back.
+ * What was there before Starling changed it (`client-settings.json`), by item, level and user. It is written to the disk before
+ * anything is changed, so a process that ends at any moment leaves behind how to put it back. The machine's lies in the agent's data folder, which may be
+ * closed to users; what a user has set for himself lies in a folder of his own.
  *
- * Whoever may write the data folder must not gain more by this file than these settings: it says what the values were, and never
+ * Whoever may write these folders must not gain more by this file than these settings: it says what the values were, and never
  * where. Places come from the items' rules.
  */
-import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { z } from 'zod'
 import { storedSchema, type Stored } from './stored.ts'
 
@@ -30,7 +31,7 @@ const shape = z.strictObject({
 })
 
 export interface JournalFile {
-  /** @throws StarlingError `journal-damaged` */
+  /** @throws StarlingError `journal-damaged`, `journal-closed` */
   read(): Promise<Journal>
   write(journal: Journal): Promise<void>
 }
@@ -44,21 +45,33 @@ export interface FileAccess {
   remove(path: string): Promise<void>
 }
 
+/** @param content null: there is no such file. @throws StarlingError `journal-damaged` */
+export function journalFrom(content: Uint8Array | null, path: string): Journal {
+  if (content === null) return {}
+  try {
+    return shape.parse(JSON.parse(new TextDecoder().decode(content))).items
+  } catch (cause) {
+    throw new StarlingError(
+      'journal-damaged',
+      `${path} cannot be understood (${messageOf(cause).slice(0, 200)}), so nothing can be put back from it: look at its values yourself, ` +
+        'then move it away',
+      { cause }
+    )
+  }
+}
+
 export function createJournalFile(path: string, files: FileAccess): JournalFile {
   return {
     async read() {
-      const content = await files.read(path)
-      if (content === null) return {}
-      try {
-        return shape.parse(JSON.parse(new TextDecoder().decode(content))).items
-      } catch (cause) {
+      const content = await files.read(path).catch((cause: unknown) => {
+        if (codeOf(cause) !== 'secret-file-unreadable') throw cause
         throw new StarlingError(
-          'journal-damaged',
-          `${path} cannot be understood (${messageOf(cause).slice(0, 200)}), so nothing can be put back from it: look at its values yourself, ` +
-            'then move it away',
+          'journal-closed',
+          `what is applied for the machine cannot be seen by this user (${messageOf(cause)}): run this as administrator`,
           { cause }
         )
-      }
+      })
+      return journalFrom(content, path)
     },
     write: async journal => {
       // With nothing to put back there is nothing to keep, not even beyond a removal of the program.

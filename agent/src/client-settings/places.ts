@@ -7,7 +7,7 @@ import { connectionFrom, winHttpFrom } from './proxy-records.ts'
 import { bytesOf, isSameStored, shown, type Stored } from './stored.ts'
 
 export interface RegistryPlace {
-  readonly kind: 'registry' | 'winhttp' | 'connection' | 'bits'
+  readonly kind: 'registry' | 'winhttp' | 'winhttp-32' | 'connection' | 'bits'
   /** `HKLM\...` */
   readonly key: string
   readonly name: string
@@ -53,7 +53,7 @@ export function valueText(place: Place, stored: Stored): string {
 function meaningOf({ kind }: Place, stored: Stored): string | null {
   const record = bytesOf(stored)
   if (record === null || kind === 'registry' || kind === 'go' || kind === 'environment') return null
-  if (kind === 'winhttp') {
+  if (kind === 'winhttp' || kind === 'winhttp-32') {
     const said = winHttpFrom(record)
     return said === null ? null : proxyText(said.proxy, said.bypass)
   }

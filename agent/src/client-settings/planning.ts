@@ -3,7 +3,7 @@
  */
 import type { ClientItemView, ClientValueView, ServingAgent } from '../ports.ts'
 import type { GroupPolicy } from './group-policy.ts'
-import type { ItemRules } from './item-rules.ts'
+import type { ItemRules, UserValues } from './item-rules.ts'
 import type { Kept } from './journal.ts'
 import { isSame, placeText, valueText, type Place, type Values } from './places.ts'
 import type { Stored } from './stored.ts'
@@ -24,15 +24,21 @@ export interface Plan {
   readonly kept: Kept
 }
 
+/** What is there now: in the item's own places, and with the users whom it concerns. */
+export interface Seen {
+  readonly now: Values
+  readonly users: readonly UserValues[]
+}
+
 /** @param kept of the item, when it was applied before */
 export function planApply(
   rules: ItemRules,
-  now: Values,
+  { now, users }: Seen,
   agent: ServingAgent,
   kept: Kept | null,
   policy: GroupPolicy
 ): Plan {
-  const { values, refusal, notes } = rules.want(now, agent)
+  const { values, refusal, notes } = rules.want(now, agent, users)
   const changes = [...values].flatMap(([name, to]): Change[] => {
     const [place, from] = [placeOf(rules, name), now.get(name) ?? null]
     return isSame(place, from, to) ? [] : [{ name, place, from, to }]
@@ -57,10 +63,13 @@ function keptOf(rules: ItemRules, changes: readonly Change[], now: Values, kept:
       const isOurs = old !== undefined && old.ours.some(value => isSame(place, value, from))
       // A process that ended between two changes of an earlier apply may have left either value.
       const wasBefore = old !== undefined && isSame(place, old.before, from)
+      const rest = old === undefined || isOurs || wasBefore ? undefined : rules.withoutOurs?.(name, from, old)
       const entry =
         old !== undefined && (isOurs || wasBefore)
           ? { before: old.before, ours: [...old.ours.filter(value => !isSame(place, value, to)), to] }
-          : { before: from, ours: [to] }
+          : rest !== undefined && old !== undefined
+            ? { before: rest, ours: [...old.ours, to] }
+            : { before: from, ours: [to] }
       return [name, entry] as const
     }),
     ...followers.map(([name]) => [name, kept?.[name] ?? { before: now.get(name) ?? null, ours: [] }] as const)
@@ -109,7 +118,11 @@ export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: Grou
     else if (entry.ours.some(value => isSame(place, value, from))) {
       moved.add(name)
       changes.push({ name, place, from, to: entry.before })
-    } else left.push({ place, now: from, why: 'somebody has changed it since' })
+    } else {
+      const rest = rules.withoutOurs?.(name, from, entry)
+      if (rest !== undefined) changes.push({ name, place, from, to: rest })
+      else left.push({ place, now: from, why: 'somebody has changed it since' })
+    }
   }
   // Also those that look as before: the program that puts the other one back may change them.
   for (const [name, place] of Object.entries(rules.changed)) {
@@ -123,13 +136,14 @@ export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: Grou
 /** An item as it is, for people. */
 export function viewOf(
   rules: ItemRules,
-  now: Values,
+  seen: Seen,
   agent: ServingAgent,
   kept: Kept | null,
   policy: GroupPolicy
 ): ClientItemView {
-  const { refusal, notes } = planApply(rules, now, agent, kept, policy)
-  const { values } = rules.want(now, agent)
+  const { now, users } = seen
+  const { refusal, notes } = planApply(rules, seen, agent, kept, policy)
+  const { values } = rules.want(now, agent, users)
   const shown = Object.entries(rules.changed)
     .filter(([, place]) => !('follows' in place))
     .map(([name, place]): ClientValueView => {

@@ -31,9 +31,53 @@ export function withHttpProxy(list: string, ours: string): string {
   return [['http', ours] as const, ...proxies].map(([protocol, proxy]) => `${protocol}=${proxy}`).join(';')
 }
 
+/** A proxy, and the hosts that are asked past it. */
+export interface ProxySetting {
+  readonly proxy: string
+  readonly bypass: string
+}
+
+/**
+ * What is left when what we had put in goes: http as before, hosts that we added gone, and what others have changed since as they want it.
+ * @param ours all that we wrote there @returns null when http does not go through us
+ */
+export function withoutOurs(
+  now: ProxySetting,
+  before: ProxySetting,
+  ours: readonly ProxySetting[]
+): ProxySetting | null {
+  const http = httpProxyOf(now.proxy)
+  if (http === null || !ours.some(({ proxy }) => httpProxyOf(proxy) === http)) return null
+  return {
+    proxy: ours.some(({ proxy }) => proxy === now.proxy)
+      ? before.proxy
+      : withHttpAs(now.proxy, httpProxyOf(before.proxy)),
+    bypass: withoutBypass(now.bypass, before.bypass, ours)
+  }
+}
+
+function withHttpAs(list: string, http: string | null): string {
+  const proxies = [...proxiesOf(list)].flatMap(([protocol, proxy]) =>
+    protocol !== 'http' ? [[protocol, proxy] as const] : http === null ? [] : [[protocol, http] as const]
+  )
+  return proxies.map(([protocol, proxy]) => (protocol === '*' ? proxy : `${protocol}=${proxy}`)).join(';')
+}
+
+function withoutBypass(list: string, before: string, ours: readonly ProxySetting[]): string {
+  const old = hostsOf(before.toLowerCase())
+  const added = ours
+    .flatMap(({ bypass }) => hostsOf(bypass.toLowerCase()))
+    .filter(host => !old.includes(host))
+  return hostsOf(list)
+    .filter(host => !added.includes(host.toLowerCase()))
+    .join(';')
+}
+
+const hostsOf = (list: string): string[] => list.split(/[;\s]+/).filter(host => host !== '')
+
 /** The hosts of both, each once, without regard to case. */
 export function withBypass(list: string, more: readonly string[]): string {
-  const hosts = list.split(/[;\s]+/).filter(host => host !== '')
+  const hosts = hostsOf(list)
   for (const host of more) if (!hosts.some(one => one.toLowerCase() === host.toLowerCase())) hosts.push(host)
   return hosts.join(';')
 }

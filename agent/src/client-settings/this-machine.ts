@@ -1,9 +1,10 @@
 /** Client settings of the machine that we run on, with its own programs and files. */
-import { readFile } from 'node:fs/promises'
-import { userInfo } from 'node:os'
-import { win32 } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { homedir, userInfo } from 'node:os'
+import { dirname, join, win32 } from 'node:path'
 import { filesIn } from '../config.ts'
 import type { ClientSettingsPort } from '../ports.ts'
+import { userHives } from '../registry.ts'
 import { runProgram, systemProgram } from '../run-program.ts'
 import { askOverHttp } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
@@ -15,6 +16,7 @@ import { createRegistryAccess } from './registry-access.ts'
 
 export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientSettingsPort {
   const { env, platform } = process
+  const own = join(ownFolder(env, platform), 'client-settings.json')
   const program = (name: string): string => systemProgram(name, env['SystemRoot'])
   return createClientSettings({
     platform,
@@ -26,10 +28,27 @@ export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientS
       env,
       program
     }),
-    journal: createJournalFile(filesIn(dataFolder).clientSettings, files),
+    journals: {
+      machine: createJournalFile(filesIn(dataFolder).clientSettings, files),
+      user: createJournalFile(own, {
+        ...files,
+        async write(path, text) {
+          await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+          await files.write(path, text)
+        }
+      })
+    },
     groupPolicy: () => readGroupPolicy(env),
+    userHives: () => userHives(runProgram, program('reg.exe')),
     ask: askOverHttp
   })
+}
+
+/** Of the user who asks, for what outlives a session: https://specifications.freedesktop.org/basedir-spec/latest/ */
+function ownFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
+  if (platform === 'win32')
+    return join(env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local'), 'Starling')
+  return join(env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state'), 'starling')
 }
 
 /** The system's own account has no go: what lies on a machine's PATH may be anybody's, and an MSI puts back settings as that account. */

@@ -26,7 +26,8 @@ const well: HealthFacts = {
   policyWaiting: [],
   peering: { allowed: true, why: '', reason: null },
   proxy: { kind: 'answered', ms: 2 },
-  proxyAddress: 'http://127.0.0.1:17831'
+  proxyAddress: 'http://127.0.0.1:17831',
+  strayClients: []
 }
 const codeOf = (name: string, given: Partial<HealthFacts>) => {
   const { state, code } = healthOf({ ...well, ...given }).checks.find(one => one.name === name)!
@@ -60,7 +61,8 @@ describe('health', () => {
       'disk',
       'clock',
       'policy',
-      'proxy'
+      'proxy',
+      'clients'
     ])
     expect(checks.every(one => one.state === 'ok')).toBe(true)
   })
@@ -110,7 +112,8 @@ describe('health', () => {
     ],
     ['policy', { mode: 0, policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['policy', { policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
-    ['proxy', { proxy: { kind: 'failed', problem: 'refused' } }, 'bad proxy-fails']
+    ['proxy', { proxy: { kind: 'failed', problem: 'refused' } }, 'bad proxy-fails'],
+    ['clients', { strayClients: [{ item: 'wsus', port: 1 }] }, 'warn clients-astray']
   ])('of %s with %j is %s', (name, given, expected) => {
     expect(codeOf(name, given)).toBe(expected)
   })
@@ -132,6 +135,18 @@ describe('health', () => {
   it('the firewall advice names the ports that are listened on', () => {
     const { checks } = healthOf({ ...well, dialled: false })
     expect(checks.find(({ name }) => name === 'firewall')?.advice).toMatch(/17830 and 17833 and UDP 5353/)
+  })
+
+  it('clients that were pointed elsewhere are named, with the command that mends it', () => {
+    const strayClients = [
+      { item: 'wsus', port: 17_831 },
+      { item: 'delivery-optimization', port: 80 }
+    ]
+    const { checks } = healthOf({ ...well, strayClients, proxyAddress: 'http://127.0.0.1:8080' })
+    expect(checks.find(({ name }) => name === 'clients')).toMatchObject({
+      text: 'pointed at ports where this agent does not listen: wsus at 17831, delivery-optimization at 80; the proxy listens on 8080',
+      advice: expect.stringContaining('`starling configure --apply wsus delivery-optimization`')
+    })
   })
 
   it('what cannot be checked is no trouble', () => {

@@ -39,6 +39,8 @@ export interface HealthFacts {
     | { readonly kind: 'answered'; readonly ms: Millis }
     | { readonly kind: 'failed'; readonly problem: string }
   readonly proxyAddress: string
+  /** Programs that `starling configure` has pointed at ports where this agent does not listen now. */
+  readonly strayClients: ReadonlyArray<{ readonly item: string; readonly port: number }>
 }
 
 /** Until then a machine that has just started need not have met anybody. */
@@ -65,7 +67,8 @@ export function healthOf(facts: HealthFacts): HealthView {
     disk(facts),
     clock(facts),
     policy(facts),
-    proxy(facts)
+    proxy(facts),
+    clients(facts)
   ]
   const worst = Math.max(...checks.map(({ state }) => order.indexOf(state)))
   // That something cannot be checked is no trouble.
@@ -335,5 +338,24 @@ function proxy({ proxy: answer, proxyAddress }: HealthFacts): HealthCheck {
     params: { problem: answer.problem },
     text: `did not answer a request at ${proxyAddress}: ${answer.problem}`,
     advice: 'programs on this machine cannot download through it: restart the agent, and see its log'
+  })
+}
+
+function clients({ strayClients, proxyAddress }: HealthFacts): HealthCheck {
+  if (strayClients.length === 0)
+    return check('clients', {
+      state: 'ok',
+      code: 'clients-served',
+      text: 'no program of this machine is pointed at a port where this agent does not listen'
+    })
+  const port = Number(new URL(proxyAddress).port || '80')
+  const astray = strayClients.map(({ item, port: to }) => `${item} at ${to}`).join(', ')
+  const items = [...new Set(strayClients.map(({ item }) => item))].join(' ')
+  return check('clients', {
+    state: 'warn',
+    code: 'clients-astray',
+    params: { clients: astray, port: String(port), items },
+    text: `pointed at ports where this agent does not listen: ${astray}; the proxy listens on ${port}`,
+    advice: `\`starling configure --apply ${items}\` points them at this agent as it listens now, \`starling configure --undo ${items}\` puts back what was there`
   })
 }

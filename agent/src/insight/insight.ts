@@ -23,6 +23,7 @@ import type {
   StorePort,
   TransferLook
 } from '../ports.ts'
+import { servingAgentOf } from '../serving.ts'
 import type {
   CopiesView,
   DeliveryStatus,
@@ -34,7 +35,7 @@ import type {
 } from '../views.ts'
 import { ChunkSources } from './chunk-sources.ts'
 import { deliveryStatusOf, GroupBook, perfSnapOf } from './delivery.ts'
-import { healthOf } from './health.ts'
+import { healthOf, type HealthFacts } from './health.ts'
 import { createHistory } from './history.ts'
 import { RateMeter } from './rate-meter.ts'
 import { createRedactor } from './redact.ts'
@@ -66,6 +67,8 @@ export interface InsightParts {
   waiting(): readonly ConfigSetting[]
   /** The coordinator's clock less this machine's. */
   clockOffsetMs(): Millis
+  /** @param proxyPort where this agent's proxy listens */
+  strayClients(proxyPort: number): Promise<HealthFacts['strayClients']>
   readonly mdns: boolean
   readonly bulkPort: () => number
   /** What `remember` was given in an earlier life. */
@@ -215,7 +218,8 @@ export function createInsight(parts: InsightParts): RunningInsight {
       policyWaiting: parts.waiting().map(({ path }) => path),
       peering: parts.effective().peering,
       proxy: await testProxy(status.proxyAddress),
-      proxyAddress: status.proxyAddress
+      proxyAddress: status.proxyAddress,
+      strayClients: await parts.strayClients(Number(new URL(status.proxyAddress).port || '80'))
     })
   }
 
@@ -312,6 +316,7 @@ export function createInsight(parts: InsightParts): RunningInsight {
       return history.view()
     },
     health: recentHealth,
+    serving: async () => servingAgentOf(parts.showConfig(), (await parts.about()).proxyAddress),
     log: logLines,
     async supportBundle(withNames) {
       const status = await parts.status()

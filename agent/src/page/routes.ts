@@ -135,6 +135,7 @@ export const routes: readonly Route[] = [
   look('/api/v1/peer-info', insight => insight.peerInfo()),
   look('/api/v1/history', insight => insight.history()),
   look('/api/v1/health', insight => insight.health()),
+  look('/api/v1/serving', insight => insight.serving()),
   lookInto('/api/v1/transfers/:id/why', (insight, transfer) => insight.why(transfer)),
   lookInto('/api/v1/transfers/:id/chunks', (insight, transfer) => insight.chunks(transfer)),
   {

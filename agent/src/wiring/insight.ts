@@ -1,10 +1,14 @@
 /** What people may see of the agent beside its status, out of the parts that know it. */
 import type { SiteId } from '@starling/shared/ids.ts'
 import type { BulkTls } from '../bulk/bulk-tls.ts'
+import { strayClients } from '../client-settings/astray.ts'
+import { journalFrom } from '../client-settings/journal.ts'
 import type { LiveConfig } from '../config-reload.ts'
+import { filesIn, type AgentConfig } from '../config.ts'
 import type { AgentCoreMachine } from '../core/agent.ts'
 import type { Flows } from '../flows/flows.ts'
 import type { Host } from '../host/host.ts'
+import { readSecretFile } from '../identity/secret-file.ts'
 import type { Trust } from '../identity/trust.ts'
 import { createInsight, type RunningInsight } from '../insight/insight.ts'
 import type { Log } from '../log.ts'
@@ -33,10 +37,10 @@ export async function openInsight(parts: {
   readonly live: LiveConfig
   readonly showPolicy: PageActions['showPolicy']
   readonly trust: Trust
-  readonly mdns: boolean
+  readonly config: AgentConfig
   readonly log: Log
 }): Promise<RunningInsight> {
-  const { store, live, metPeers, policy, site } = parts
+  const { config, store, live, metPeers, policy, site } = parts
   return createInsight({
     about: parts.about,
     status: parts.status,
@@ -60,10 +64,23 @@ export async function openInsight(parts: {
     configProblems: () => live.problems(),
     waiting: () => live.waiting(),
     clockOffsetMs: () => parts.trust.now() - Date.now(),
-    mdns: parts.mdns,
+    strayClients: port => readStrayClients(config, port),
+    mdns: config.mdns,
     bulkPort: () => parts.bulk.port,
     kept: await store.recall(remembered.history),
     remember: history => store.remember(remembered.history, history),
     log: parts.log
   })
+}
+
+/** Of notes that cannot be read nothing is known: `starling configure --list` tells why. */
+async function readStrayClients(
+  { dataFolder, cacheHost }: AgentConfig,
+  proxy: number
+): Promise<ReturnType<typeof strayClients>> {
+  const path = filesIn(dataFolder).clientSettings
+  const journal = await readSecretFile(path)
+    .then(content => journalFrom(content, path))
+    .catch(() => ({}))
+  return strayClients(journal, { proxy, cacheHost: cacheHost.enabled ? cacheHost.port : null })
 }

@@ -2,7 +2,7 @@
  * The folder that becomes `C:\Program Files\Starling`, and beside it the folders that go elsewhere, laid out as they will be on a
  * machine. What another part of the project makes for Windows is added here and nowhere else.
  */
-import { copyFile, cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bundleProgram } from '../bundle.ts'
@@ -15,6 +15,7 @@ import { serviceIni } from './host-ini.ts'
 import { buildHost, hostFile } from './host.ts'
 import type { Layout } from './msi/layout.ts'
 import type { Product } from './msi/product.ts'
+import { withModuleVersion } from './powershell/manifest.ts'
 
 export interface Contents extends Layout {
   readonly parts: readonly Part[]
@@ -54,6 +55,9 @@ async function addExtras(version: string, programFolder: string, modulesFolder: 
   }
   const module = join(house, 'installer/windows/Starling')
   if (!existsSync(module)) return false
-  await cp(module, join(modulesFolder, 'Starling', version), { recursive: true })
+  const folder = join(modulesFolder, 'Starling', version)
+  await cp(module, folder, { recursive: true })
+  const manifest = join(folder, 'Starling.psd1')
+  await writeFile(manifest, withModuleVersion(await readFile(manifest, 'utf8'), version))
   return true
 }

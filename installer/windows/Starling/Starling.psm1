@@ -296,7 +296,7 @@ function Test-Starling {
     .SYNOPSIS
     Checks what is well with the Starling agent of this computer, and tells what to do about the rest.
     .DESCRIPTION
-    The same checks as `starling doctor`: coordinator, gateway, multicast, firewall, disk, clock, policy, proxy. With -Quiet the answer is $true when nothing is bad,
+    The same checks as `starling doctor`: coordinator, gateway, multicast, firewall, disk, clock, policy, proxy, clients. With -Quiet the answer is $true when nothing is bad,
     and $false also where the agent does not answer: for scripts and for compliance rules.
     .PARAMETER Quiet
     Only whether it is well.

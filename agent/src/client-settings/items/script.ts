@@ -11,6 +11,7 @@ import {
   scriptOf,
   windowsPolicies,
   type ItemRules,
+  type UserValues,
   type Wanted
 } from '../item-rules.ts'
 import { registry, type Places, type Values } from '../places.ts'
@@ -26,21 +27,63 @@ const systemHive = 'HKU\\S-1-5-18'
 const connections = (hive: string): string => `${internetSettings(hive)}\\Connections`
 const follower = (key: string, name: string) => ({ ...registry(key, name), follows: 'record' })
 
-/** For all users. */
+/** For all users: with the switch at 0 Windows reads the machine's settings in the place of each user's, and those count again without it. */
 export const pacOfMachine: ItemRules = {
   ...rules('HKLM'),
   item: 'pac',
   level: 'machine',
   what: "every user's programs ask the agent for what /proxy.pac names (AutoConfigURL, ProxySettingsPerUser 0)",
   changed: { perUser: machineSwitch, ...scriptPlaces('HKLM') },
-  want(now, agent) {
+  ofUser: hive => ({ ...lookedAt(hive), ...scriptPlaces(hive) }),
+  want(now, agent, users) {
     const wanted = withScriptEverywhere(now, agent)
     const values = new Map([['perUser', number(0)] as const, ...wanted.values])
-    const isNew = numberOf(now.get('perUser') ?? null) !== 0
-    const notes = isNew ? ["users' own proxy settings do not count any more, until this is undone"] : []
-    return { ...wanted, values, notes }
+    // Theirs do not count even now.
+    if (numberOf(now.get('perUser') ?? null) === 0) return { ...wanted, values }
+    return {
+      values,
+      refusal: wanted.refusal ?? refusalOfUsers(users),
+      notes: [
+        ...wanted.notes,
+        "users' own proxy settings do not count any more, until this is undone",
+        ...notesOfUsers(users)
+      ]
+    }
   }
 }
+
+/** What a user has needs no other reason to be kept than the machine's own. */
+function refusalOfUsers(users: readonly UserValues[]): string | null {
+  for (const { user, values } of users) {
+    const refusal = values === null ? null : refusalOf(values)
+    if (refusal !== null) return `it would take the place of what ${user} has: ${refusal}`
+  }
+  return null
+}
+
+function notesOfUsers(users: readonly UserValues[]): string[] {
+  const closed = users.filter(({ values }) => values === null).map(({ user }) => user)
+  const detecting = users
+    .filter(({ values }) => values !== null && isDetecting(values))
+    .map(({ user }) => user)
+  return [
+    ...(closed.length === 0
+      ? []
+      : [
+          `what ${closed.join(', ')} ${closed.length === 1 ? 'has' : 'have'} of their own cannot be seen by this user: look as administrator`
+        ]),
+    ...(detecting.length === 0
+      ? []
+      : [
+          `${detecting.join(', ')} ${detecting.length === 1 ? 'searches' : 'search'} for a proxy by WPAD, which ends with this: ` +
+            'leave it alone where that is the way out of this network'
+        ]),
+    'users who are not signed in now cannot be looked at: a proxy or script of their own would not count either'
+  ]
+}
+
+const isDetecting = (now: Values): boolean =>
+  connectionFrom(bytesOf(now.get('record') ?? null) ?? Buffer.alloc(0))?.isDetecting === true
 
 /** For the user who asks. */
 export const pacOfUser: ItemRules = {
@@ -75,8 +118,9 @@ export const bits: ItemRules = {
   },
   looked: {},
   want(now, agent) {
-    const { values, ...rest } = withScriptEverywhere(now, agent)
-    return { ...rest, values: new Map([['record', values.get('record') ?? null]]) }
+    const { values, refusal } = withScriptEverywhere(now, agent)
+    // Bitsadmin turns the search on by itself.
+    return { refusal, notes: [], values: new Map([['record', values.get('record') ?? null]]) }
   }
 }
 
@@ -106,7 +150,11 @@ function withScriptEverywhere(now: Values, agent: ServingAgent): Wanted {
   return {
     values: new Map<string, Stored>([['script', text(script)], ...records]),
     refusal: refusalOf(now),
-    notes: []
+    notes: isDetecting(now)
+      ? [
+          'automatic detection (WPAD) is on there: where the network answers it, its script goes before this one'
+        ]
+      : []
   }
 }
 

@@ -8,7 +8,11 @@ import { openHouse } from '@starling/test/e2e/harness.ts'
 import { fleetSecret, startMembers } from '@starling/test/e2e/site.ts'
 import { MiB } from '@starling/shared/units.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readPackage } from '../../bundle.ts'
+import { house } from '../../house.ts'
 import { elementsIn, parseXml } from '../admx/xml.ts'
+import { agentProduct } from '../msi/product.ts'
+import { withModuleVersion } from './manifest.ts'
 import { nodesIn, openScriptReader, syntaxProblems, type Node, type ScriptReader } from './syntax.ts'
 
 const installer = join(import.meta.dirname, '../../..')
@@ -46,6 +50,85 @@ describe('each script', () => {
   })
 })
 
+describe('a script for admins', () => {
+  const texts = new Map<string, string>()
+  beforeAll(async () => {
+    for (const path of scripts.filter(one => one.startsWith('rollout/')))
+      texts.set(path, await readFile(join(installer, path), 'utf8'))
+  })
+  /** `NAME = 'text'` of a table. */
+  const tableIn = (script: string, name: string): Record<string, string> => {
+    const [, body] = new RegExp(`\\$${name} = @\\{\\r?\\n([^}]*)\\}`).exec(texts.get(script)!)!
+    return Object.fromEntries(
+      [...body!.matchAll(/(\w+)\s+= '([^']+)'/g)].map(([, key, value]) => [key!, value!])
+    )
+  }
+
+  it('that names a version names the one of the package', async () => {
+    const { version } = await readPackage(house)
+    const named = [...texts].flatMap(([path, text]) =>
+      [...text.matchAll(/\[version\] '([^']+)'|starling-(\d[\w.]*)-x64\.msi/g)].map(found => [
+        path,
+        found[1] ?? found[2]
+      ])
+    )
+    expect(new Set(named.map(([path]) => path)).size).toBe(4)
+    expect(named.filter(([, one]) => one !== version)).toEqual([])
+  })
+
+  it('does not take the registry of 32-bit programs for that of the machine', () => {
+    for (const [path, text] of texts)
+      expect(
+        /RegistryView\]::Registry64/.test(text) || /-not \[Environment\]::Is64BitProcess/.test(text),
+        path
+      ).toBe(true)
+  })
+
+  it('takes a line of stderr for no failure: what is redirected is so where errors do not stop', () => {
+    for (const [path, text] of texts) {
+      const blocks = nodesIn(reader.parse(text), 'script_block')
+      const redirecting = blocks.filter(block => /\b2>(&1|\$null)/.test(block.text))
+      const innermost = redirecting.filter(
+        block => !redirecting.some(one => one !== block && isIn(one, block))
+      )
+      if (!/\$ErrorActionPreference = 'Stop'/.test(text)) continue
+      for (const block of innermost) expect(block.text, path).toMatch(/\$ErrorActionPreference = 'Continue'/)
+    }
+    expect(texts.get('rollout/Install-Starling.ps1')).toContain('2>&1')
+  })
+  const isIn = (inner: Node, outer: Node): boolean =>
+    inner.startIndex >= outer.startIndex && inner.endIndex <= outer.endIndex
+
+  it('knows each property of the package, and what becomes of it', async () => {
+    const script = 'rollout/Install-Starling.ps1'
+    expect(tableIn(script, 'variables')).toEqual(
+      Object.fromEntries(agentProduct.settings.map(({ property, variable }) => [property, variable]))
+    )
+    expect(tableIn(script, 'clients')).toEqual(
+      Object.fromEntries(agentProduct.clients.map(({ property, target }) => [property, target]))
+    )
+    for (const other of ['TICKET', 'NOFIREWALL', 'REMOVECACHE'])
+      expect(texts.get(script)).toContain(`-eq '${other}'`)
+    const told = [
+      ...(await readFile(join(installer, '../docs/DEPLOY.md'), 'utf8')).matchAll(/^\| (`[A-Z].*?) \|/gm)
+    ].flatMap(([, cell]) => [...cell!.matchAll(/`([A-Z]+)(?:=1)?`/g)].map(([, name]) => name!))
+    const known = [...agentProduct.settings, ...agentProduct.clients].map(({ property }) => property)
+    expect(told.toSorted()).toEqual(expect.arrayContaining(known.toSorted()))
+  })
+
+  it('leaves a firewall alone that somebody else runs, and tells the service host where the cache is', () => {
+    for (const name of [
+      'Test-StarlingCompliance',
+      'Repair-Starling',
+      'Test-StarlingOnWindows',
+      'Install-Starling'
+    ])
+      expect(texts.get(`rollout/${name}.ps1`), name).toContain('NoFirewall')
+    for (const name of ['Test-StarlingCompliance', 'Repair-Starling', 'Install-Starling'])
+      expect(texts.get(`rollout/${name}.ps1`), name).toContain('CacheDir')
+  })
+})
+
 it('the page about rollouts names scripts that are there, and all of them', async () => {
   const page = await readFile(join(installer, '../docs/ROLLOUT.md'), 'utf8')
   const named = new Set(page.match(/\b[A-Z]\w+-\w+\.ps1/g))
@@ -70,11 +153,14 @@ describe('the module', () => {
     )
   })
 
-  it('has the version of the package', async () => {
-    const { version } = JSON.parse(await readFile(join(installer, 'package.json'), 'utf8')) as {
-      version: string
-    }
-    expect(await read('Starling.psd1')).toContain(`ModuleVersion        = '${version}'`)
+  it('has the version of the package, whatever package it comes with', async () => {
+    const { version } = await readPackage(house)
+    const manifest = await read('Starling.psd1')
+    expect(manifest).toContain(`ModuleVersion        = '${version}'`)
+    const built = withModuleVersion(manifest, '7.8.9')
+    expect(built).toContain("ModuleVersion        = '7.8.9'")
+    expect(built.replace('7.8.9', version)).toBe(manifest)
+    expect(() => withModuleVersion("@{ RootModule = 'x' }", '1')).toThrow(/no line ModuleVersion/)
   })
 
   it('explains each command with each of its parameters, and an example', async () => {
@@ -96,14 +182,14 @@ describe('the module', () => {
 type Json = Readonly<Record<string, unknown>>
 
 describe('what the module reads', () => {
-  const house = openHouse()
+  const agents = openHouse()
   let answers: Record<string, Json>
 
   beforeAll(async () => {
     const origin = await startOrigin()
-    house.keep(() => origin.close())
+    agents.keep(() => origin.close())
     origin.put('/a.msu', seededContent('for the module', 2 * MiB))
-    const [one, two] = await startMembers(house, fleetSecret(), ['module-one', 'module-two'])
+    const [one, two] = await startMembers(agents, fleetSecret(), ['module-one', 'module-two'])
     await download(one!.proxy, `${origin.url}/a.msu`)
     await download(two!.proxy, `${origin.url}/a.msu`)
     const token = (await readFile(join(two!.folder, 'page.token'), 'utf8')).trim()
@@ -132,7 +218,7 @@ describe('what the module reads', () => {
       told: ((await refused.json()) as { error: Json }).error
     }
   }, 60_000)
-  afterAll(() => house.close())
+  afterAll(() => agents.close())
 
   it('is what the agent tells, in every command', () => {
     const read = nodesIn(module, 'member_access').flatMap(node => {
