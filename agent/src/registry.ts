@@ -116,7 +116,7 @@ export function createUserKeysReader(run: ProgramRun, program: string): UserKeys
 }
 
 /** `HKU\S-1-5-21-...` of each user who is signed in; services have hives, too, but no wishes. */
-async function userHives(run: ProgramRun, program: string): Promise<readonly string[]> {
+export async function userHives(run: ProgramRun, program: string): Promise<readonly string[]> {
   const { exitCode, output } = await run(program, ['query', 'HKU'], queryMsMax)
   if (exitCode !== 0) return []
   return output

@@ -1,7 +1,6 @@
 /**
  * The composition root: reads nothing, decides nothing, puts the parts together and takes them apart again.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadAssets } from '@starling/agent/page-files.ts'
 import { createTlsIdentity } from '@starling/agent/identity/certificate.ts'
@@ -48,6 +47,7 @@ import { createOrders } from './orders.ts'
 import type { Policies } from './policies.ts'
 import { startPolicyService } from './policy-service.ts'
 import type { FleetPort, Upkeep } from './ports.ts'
+import { ownVersion } from './own-version.ts'
 import { programFolder } from './program-folder.ts'
 import { createPurges, type Purges } from './purges.ts'
 import { RequestTally } from './request-tally.ts'
@@ -438,13 +438,6 @@ export async function createCoordinator(
     await stop()
     throw error
   }
-}
-
-async function ownVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(new URL('package.json', programFolder), 'utf8')) as {
-    version: string
-  }
-  return version
 }
 
 interface Kept {

@@ -23,7 +23,7 @@ import { addPolicyCommands } from './cli/policy-commands.ts'
 import { addAlertCommands } from './cli/alerts.ts'
 import { addOrderCommands } from './cli/order-commands.ts'
 import { addFleetCommands } from './cli/fleet-commands.ts'
-import { exitCodeOf, exitCodes, printError } from './cli/output.ts'
+import { exitCodeOf, exitCodes, print, printError } from './cli/output.ts'
 import { createConfig, defaultPort, defaultSite, parseDuration } from './config.ts'
 import {
   databaseVariable,
@@ -32,6 +32,7 @@ import {
   type DatabaseInput
 } from './database-access.ts'
 import { masterKeyFileName, masterKeyVariable } from './master-key.ts'
+import { ownVersion } from './own-version.ts'
 
 const dataFolder = new Option('--data <folder>', 'where keys and database live')
   .env('STARLING_COORDINATOR_DATA')
@@ -51,6 +52,7 @@ function createProgram(): Command {
     .description(
       'Decides who belongs to a fleet of Starling agents, tells them of each other, and runs a gateway for its site.'
     )
+    .addHelpText('after', '\n`starling-coordinator --version` prints the version.')
     .showHelpAfterError('(--help tells more)')
     .exitOverride()
 
@@ -309,6 +311,11 @@ function defaultDataFolder(): string {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
+  // No option of the program: commands have one of that name.
+  if (argv[0] === '--version') {
+    print(await ownVersion())
+    return exitCodes.ok
+  }
   try {
     await createProgram().parseAsync(argv, { from: 'user' })
     return exitCodes.ok

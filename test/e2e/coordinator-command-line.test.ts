@@ -189,6 +189,10 @@ describe('starling-coordinator', () => {
       expect(help.code).toBe(0)
       expect(help.out).toContain('Usage: starling-coordinator')
     }
+    expect(await call('--version')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/)
+    })
   })
 
   it('stops when its stdin ends, if it is told to', async () => {

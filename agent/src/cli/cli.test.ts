@@ -64,6 +64,11 @@ describe('help', () => {
     }
   )
 
+  it('has the version', async () => {
+    expect(await line.run('--version')).toBe(0)
+    expect(line.out.join('\n')).toMatch(/^\d+\.\d+\.\d+$/)
+  })
+
   it('of `run` names every setting and every rule of policy', async () => {
     await line.run('run', '--help')
     expect(line.out.join('\n')).toMatch(/--cache-quota <size>.*--log-level.*uploadSlots=8/s)

@@ -6,6 +6,7 @@ import { StarlingError } from '@starling/shared/errors.ts'
 import { Command, CommanderError, Option } from 'commander'
 import { dataFolderOf } from '../config-sources.ts'
 import { settings } from '../config.ts'
+import { ownVersion } from '../own-version.ts'
 import type { TunnelledRequest } from '../ports.ts'
 import { caExport, caInit, caRetry, caShow } from './ca.ts'
 import { cacheLs, cachePin, cachePurge, cacheRebuild, cacheRm, cacheVerify } from './cache.ts'
@@ -62,7 +63,7 @@ interface FetchFlags {
 /** @returns the exit code */
 export async function runCommandLine(argv: readonly string[], tools: CommandTools): Promise<number> {
   try {
-    await createProgram(tools).parseAsync(argv, { from: 'user' })
+    await createProgram(tools, await ownVersion()).parseAsync(argv, { from: 'user' })
     return exitCodes.ok
   } catch (error) {
     // Commander has told it already.
@@ -73,7 +74,7 @@ export async function runCommandLine(argv: readonly string[], tools: CommandTool
   }
 }
 
-function createProgram(tools: CommandTools): Command {
+function createProgram(tools: CommandTools, version: string): Command {
   const { env } = tools.terminal
   const common = ({ data, json }: Common) => ({
     dataFolder: dataFolderOf({ dataFolder: data ?? null, env }),
@@ -84,6 +85,7 @@ function createProgram(tools: CommandTools): Command {
       'Starling delivers a file over the WAN once and shares it among the machines of a LAN, every byte verified.'
     )
     .usage('COMMAND [options]')
+    .version(version, '--version', 'print the version')
     .exitOverride()
     .configureOutput({
       writeOut: text => tools.terminal.print(text.trimEnd()),
