@@ -80,7 +80,6 @@ static void WINAPI service_main(DWORD count, wchar_t **names) {
     return;
   }
   report(SERVICE_RUNNING, 0);
-  say_event(settings->name, MESSAGE_STARTED, settings->display, settings->data);
   code = supervise(settings, stop, still_stopping);
   if (!code) say_event(settings->name, MESSAGE_STOPPED, settings->display, NULL);
   report(SERVICE_STOPPED, code);

@@ -257,7 +257,10 @@ DWORD supervise(const struct settings *s, HANDLE stop, void (*still_stopping)(vo
     struct run run;
     if (start(&run, s)) {
       BOOL is_wanted;
-      const DWORD code = see_through(&run, s, stop, still_stopping, watches, count, &is_wanted);
+      DWORD code;
+      /* Now, because Event Viewer's service may take its time. */
+      if (starts == 0) say_event(s->name, MESSAGE_STARTED, s->display, s->data);
+      code = see_through(&run, s, stop, still_stopping, watches, count, &is_wanted);
       if (!is_wanted && code == exit_configuration) say_configuration(s, &run);
       wait_ms = restart_ms(wait_ms, GetTickCount64() - since);
       if (!is_wanted && code != exit_configuration) say_restart(s, &run, code, wait_ms, is_event_due);
