@@ -459,7 +459,11 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         const content = `content/ab/${'ab'.repeat(32)}`
         await mkdir(join(place, 'content', 'ab'), { recursive: true })
         await mkdir(join(place, 'content', 'films'))
-        const others = ['content/ab/holidays.data', 'content/films/1.data', 'somebody else.txt']
+        const others = [
+          'content/ab/holidays.data',
+          `content/films/${'ab'.repeat(32)}.data`,
+          'somebody else.txt'
+        ]
         for (const file of [`${content}.data`, `${content}.manifest`, ...others])
           await writeFile(join(place, file), '')
         await installed.environment({ STARLING_POLICY_DO_MODIFY_CACHE_DRIVE: 'C:\\Cache of All' })
