@@ -189,18 +189,15 @@ foreach ($name in $wantedSettings.Keys) {
     $variable = $variables[$name]
     $was = Get-InstalledValue -Path $settingsKey -Name $variable
     $wanted = $wantedSettings[$name]
-    # The service host has to know the folder of the cache, too: it gives the folder its rights, and empties it in the end.
-    $wasFolder = Get-InstalledValue -Path $productKey -Name 'CacheDir'
-    if ($was -eq $wanted -and ($name -ne 'CACHEDIR' -or $wasFolder -eq $wanted)) {
+    if ($was -eq $wanted) {
         Write-Item -Item $name -Was $was -Wanted $wanted -Result 'as wanted'
     } elseif ($PSCmdlet.ShouldProcess("$settingsKey $variable", "Set to $wanted")) {
         Set-Registry -Path $settingsKey -Name $variable -Value $wanted
         if ($name -eq 'CACHEDIR') {
-            Set-Registry -Path $productKey -Name 'CacheDir' -Value $wanted
+            # The service must not make folders anywhere: this makes the cache's, with rights for it.
             $told = Invoke-Host -Arguments @('configure')
             if ($told.ExitCode -ne 0) {
                 Set-Registry -Path $settingsKey -Name $variable -Value $was
-                Set-Registry -Path $productKey -Name 'CacheDir' -Value $wasFolder
                 Write-Item -Item $name -Was $was -Wanted $wanted -Result "failed: $($told.Errors) $($told.Output)"
                 $script:failed = $true
                 continue

@@ -59,7 +59,6 @@ $productKey = 'HKLM:\SOFTWARE\Starling'
 $settingsKey = "$productKey\Environment"
 $cacheSetting = 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE'
 $changed = $false
-$wasFolder = Get-InstalledValue -Path $productKey -Name 'CacheDir'
 $wasSetting = Get-InstalledValue -Path $settingsKey -Name $cacheSetting
 foreach ($name in $wantedSettings.Keys) {
     if ((Get-InstalledValue -Path $settingsKey -Name $name) -ne $wantedSettings[$name]) {
@@ -67,19 +66,11 @@ foreach ($name in $wantedSettings.Keys) {
         $changed = $true
     }
 }
-# The service host gives this folder its rights, so it has to know it, too.
-if ($wantedSettings.ContainsKey($cacheSetting) -and $wasFolder -ne $wantedSettings[$cacheSetting]) {
-    Set-Registry -Path $productKey -Name 'CacheDir' -Value $wantedSettings[$cacheSetting]
-    $changed = $true
-}
 
-# Recovery, delayed start, service SID, owner and rights of the folders.
+# Recovery, delayed start, service SID, owner and rights of the folders, the cache's among them.
 $told = Invoke-Program -Program $serviceHost -Arguments @('configure')
 if ($told.ExitCode -ne 0) {
-    if ($wantedSettings.ContainsKey($cacheSetting)) {
-        Set-Registry -Path $productKey -Name 'CacheDir' -Value $wasFolder
-        Set-Registry -Path $settingsKey -Name $cacheSetting -Value $wasSetting
-    }
+    if ($wantedSettings.ContainsKey($cacheSetting)) { Set-Registry -Path $settingsKey -Name $cacheSetting -Value $wasSetting }
     Write-Output "configure ended with $($told.ExitCode): $($told.Text)"
     exit 1
 }

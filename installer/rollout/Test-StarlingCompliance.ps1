@@ -58,9 +58,6 @@ if ($null -eq $key -or -not $key.Version) {
         $value = $(if ($null -ne $settings) { [string] $settings.$name } else { '' })
         if ($value -ne $wantedSettings[$name]) { $drift.Add("$name is '$value'") }
     }
-    # The service host looks here for the folder that it gives its rights.
-    $cacheFolder = $wantedSettings['STARLING_POLICY_DO_MODIFY_CACHE_DRIVE']
-    if ($null -ne $cacheFolder -and [string] $key.CacheDir -ne $cacheFolder) { $drift.Add("CacheDir is '$($key.CacheDir)'") }
 }
 
 if ($drift.Count -eq 0) {

@@ -86,13 +86,11 @@ describe.skipIf(missing.length > 0)('the Ansible role on Windows', () => {
     expect(choices).toEqual(expect.arrayContaining(agentProduct.clients.map(({ target }) => target)))
   })
 
-  it('has the cache given its rights before the agent hears of it', () => {
+  it("has the cache's folder made when the setting is there, and before the service takes it up", () => {
     const at = (name: string): number => tasks().findIndex(task => task['name'] === name)
-    expect(at("Tell the service host of the cache's folder")).toBeGreaterThan(-1)
-    expect(at('Give the folders their rights')).toBeGreaterThan(
-      at("Tell the service host of the cache's folder")
-    )
-    expect(at('Set the settings')).toBeGreaterThan(at('Give the folders their rights'))
+    expect(at('Set the settings')).toBeGreaterThan(-1)
+    expect(at('Give the folders their rights')).toBeGreaterThan(at('Set the settings'))
+    expect(at('Have the service take up its settings')).toBeGreaterThan(at('Give the folders their rights'))
     const { starling_cache_variable } = readYaml(join(ansible, 'roles/starling/vars/main.yml')) as Record<
       string,
       string
