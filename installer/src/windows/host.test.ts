@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
@@ -289,6 +289,21 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         expect(existsSync(installed.data)).toBe(false)
         // Nothing is there any more, and that is as it should be.
         expect((await installed.host('purge', 'cache')).code).toBe(0)
+      })
+
+      it('needs no installation around it when it is told all', async () => {
+        await fill()
+        const alone = inWindows(wine, 'C:\\Alone')
+        await mkdir(alone)
+        await copyFile(host, join(alone, 'MSI1.tmp'))
+        const purge = (...words: readonly string[]): ReturnType<WineSession['run']> =>
+          wine.run('C:\\Alone\\MSI1.tmp', ['purge', ...words])
+        expect((await purge('Starling', 'C:\\.', '')).stderr).toContain('is no folder on a drive')
+        // As Windows Installer writes them, where a folder may end with a backslash or hold variables.
+        expect((await purge('Starling', '#%%ProgramData%\\Starling\\.', 'content|index')).code).toBe(0)
+        expect((await readdir(installed.data)).sort()).toEqual(['content', 'index'])
+        expect((await purge('Starling', 'C:\\ProgramData\\Starling\\\\.', '', '\\.')).code).toBe(0)
+        expect(existsSync(installed.data)).toBe(false)
       })
 
       it('empties a cache that lies elsewhere of what is ours', async () => {

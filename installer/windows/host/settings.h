@@ -27,3 +27,9 @@ struct settings {
 
 /* FALSE: it has said on stderr why not. */
 BOOL settings_load(struct settings *settings);
+
+/*
+ * For `purge` without an installation: name, data, keep (nothing: no content is kept either) and cache, if there is one. Folders may
+ * be given as Windows Installer has them: with variables behind #%, and with `\.` at the end, which keeps a backslash off the quote.
+ */
+BOOL settings_given(struct settings *settings, wchar_t **words, int count);

@@ -33,8 +33,9 @@ export async function writeDatabase(
   try {
     const draft = join(folder, 'draft.msi')
     const imports = await writeTables(folder, tables, summary)
+    await stageStreams(folder, tables, packed)
     // One call for all: each call would write the whole database again.
-    await execute('msibuild', [draft, ...imports.flatMap(it => ['-i', it])])
+    await execute('msibuild', [draft, ...imports.flatMap(it => ['-i', it])], { cwd: folder })
     await execute('msibuild', [draft, '-a', cabinetName, await writeCabinet(folder, packed, summary.madeAt)])
     await writeFile(file, await withoutTimes(draft, summary.madeAt))
   } finally {
@@ -52,6 +53,17 @@ async function writeTables(folder: string, tables: Tables, summary: Summary): Pr
   )
   for (const [name, text] of all) await writeFile(join(folder, `${name}.idt`), text!, 'latin1')
   return all.map(([name]) => join(folder, `${name}.idt`))
+}
+
+/** msibuild takes a stream from a file in the folder that has its table's name. */
+async function stageStreams(
+  folder: string,
+  { Binary = [] }: Tables,
+  packed: readonly Packed[]
+): Promise<void> {
+  await mkdir(join(folder, 'Binary'))
+  for (const { Data } of Binary)
+    await copyFile(packed.find(file => file.key === Data)!.path, join(folder, 'Binary', Data))
 }
 
 /** https://learn.microsoft.com/windows/win32/msi/summary-property-descriptions */

@@ -1,4 +1,5 @@
 /** Who the product is to Windows Installer, which versions it replaces, on which Windows it runs, and what it is told on the way. */
+import { searchedFolders } from './data-folder.ts'
 import { productCode } from './ids.ts'
 import { manufacturer, type Product } from './product.ts'
 import { foundName, localMachine } from './settings.ts'
@@ -63,8 +64,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
     ...product.inputs,
     ...secret,
     ...product.clients.map(it => it.property),
-    'REMOVECACHE',
-    'NOFIREWALL'
+    'REMOVECACHE'
   ]
   return {
     ProductName: product.name,
@@ -84,7 +84,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
       ...product.settings.map(foundName),
       'OLDERVERSION',
       'NEWERVERSION',
-      'OLDCACHE'
+      ...searchedFolders(product)
     ].join(';'),
     ...(secret.length === 0 ? {} : { MsiHiddenProperties: secret.join(';') })
   }

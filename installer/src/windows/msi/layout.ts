@@ -39,11 +39,6 @@ export function directoryTables(product: Product, layout: Layout): Tables {
         Directory_Parent: 'ProgramFiles64Folder',
         DefaultDir: inProgramFiles(product.folder)
       },
-      {
-        Directory: 'DATADIR',
-        Directory_Parent: 'CommonAppDataFolder',
-        DefaultDir: shortNames()(product.folder)
-      },
       ...(layout.modulesFolder === null ? [] : modules)
     ]
   }

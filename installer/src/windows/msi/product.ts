@@ -41,6 +41,18 @@ export interface Setting {
   readonly hostValue: string | null
 }
 
+/** Of both programs; the service host reads them. */
+const common: readonly Setting[] = [
+  { property: 'DATADIR', variable: null, hostValue: 'DataDir' },
+  { property: 'NOFIREWALL', variable: null, hostValue: 'NoFirewall' }
+]
+
+/** An admin may have written a number; and somewhere the data must be. */
+const commonFollows = (folder: string): Product['follows'] => [
+  { property: 'NOFIREWALL', value: '1', when: 'NOFIREWALL="#1"' },
+  { property: 'DATADIR', value: `[CommonAppDataFolder]${folder}`, when: 'NOT DATADIR' }
+]
+
 const variable = (property: string, name: string): Setting => ({ property, variable: name, hostValue: null })
 
 /** Below HKEY_LOCAL_MACHINE. */
@@ -60,6 +72,7 @@ export const agentProduct: Product = {
   file: 'starling',
   command: 'starling',
   settings: [
+    ...common,
     variable('COORDINATOR', 'STARLING_COORDINATOR_ADDRESSES'),
     variable('SITE', 'STARLING_SITE'),
     variable('UPSTREAM', 'STARLING_UPSTREAM_PROXIES'),
@@ -73,7 +86,10 @@ export const agentProduct: Product = {
   ],
   inputs: [],
   // Nobody can be pointed at a cache host that is off.
-  follows: [{ property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }],
+  follows: [
+    ...commonFollows('Starling'),
+    { property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }
+  ],
   keepsAll: false,
   hasTicket: true,
   clients: [
@@ -92,9 +108,10 @@ export const coordinatorProduct: Product = {
   service: { name: 'StarlingCoordinator', displayName: 'Starling Coordinator' },
   file: 'starling-coordinator',
   command: 'starling-coordinator',
-  settings: [{ property: 'ARGUMENTS', variable: null, hostValue: 'Arguments' }],
+  settings: [...common, { property: 'ARGUMENTS', variable: null, hostValue: 'Arguments' }],
   inputs: ['LISTEN', 'SITE'],
   follows: [
+    ...commonFollows('Starling Coordinator'),
     { property: 'ARGUMENTS', value: '[ARGUMENTS] --listen [LISTEN]', when: 'LISTEN' },
     { property: 'ARGUMENTS', value: '[ARGUMENTS] --site [SITE]', when: 'SITE' }
   ],
