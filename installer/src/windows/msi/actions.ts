@@ -4,6 +4,7 @@
  * fails. What cannot be taken back comes after all that can fail.
  */
 import { keptBy } from '../host-ini.ts'
+import { isTurned } from './clients.ts'
 import { flag, inScript, setProperty, type Action, type Flag } from './custom-action.ts'
 import { isNew } from './data-folder.ts'
 import { productKey, type Product } from './product.ts'
@@ -131,8 +132,17 @@ export function productActions(product: Product, hostKey: string): readonly Acti
       ]
     }),
 
-    // Leaving. The machine's clients go back to what they had. That cannot be taken back: to apply it again needs an agent that serves.
-    // So it comes as late as the program is there, when the service has stopped and only files and values are left to remove.
+    // Leaving. The machine's clients go back to what they had, as late as the program is there. To apply it again needs an agent that
+    // serves, so that stands before the stop of the service, at 1900, which a rollback has started by then.
+    ...product.clients.map((client, index) =>
+      host(
+        `ApplyAgain${client.property}`,
+        `cli configure --apply ${client.target}`,
+        { at: 1850 + index, when: `${when.removal} AND ${isTurned(client)}` },
+        'rollback',
+        'continueOnFailure'
+      )
+    ),
     ...(product.clients.length === 0
       ? []
       : [

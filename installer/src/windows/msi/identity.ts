@@ -1,4 +1,5 @@
 /** Who the product is to Windows Installer, which versions it replaces, on which Windows it runs, and what it is told on the way. */
+import { foundClient } from './clients.ts'
 import { searchedFolders } from './data-folder.ts'
 import { productCode } from './ids.ts'
 import { manufacturer, type Product } from './product.ts'
@@ -84,6 +85,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
       ...product.settings.map(foundName),
       'OLDERVERSION',
       'NEWERVERSION',
+      ...product.clients.map(foundClient),
       ...searchedFolders(product)
     ].join(';'),
     ...(secret.length === 0 ? {} : { MsiHiddenProperties: secret.join(';') })

@@ -4,6 +4,9 @@ import { cpSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { settings as agentSettings } from '@starling/agent/config.ts'
+import { deliveryOptimization } from '@starling/agent/client-settings/items/delivery-optimization.ts'
+import { winhttp } from '@starling/agent/client-settings/items/winhttp.ts'
+import { wsus } from '@starling/agent/client-settings/items/wsus.ts'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hostFile } from '../host.ts'
@@ -225,9 +228,16 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       expect(Number(actions.get(deed)!['Type']) & (256 + 1024 + 2048)).toBe(1024 + 2048)
       expect(at(undo)).toBeLessThan(at(deed))
     }
+    const again = actions.get('ApplyAgainCONFIGUREDO')!
+    expect(again['Target']).toBe('cli configure --apply delivery-optimization')
+    expect(Number(again['Type']) & (256 + 1024 + 2048)).toBe(256 + 1024 + 2048)
+    expect(order.get('ApplyAgainCONFIGUREDO')!['Condition']).toMatch(
+      /REMOVE="ALL" .* AND FOUNDCONFIGUREDO="127.0.0.1"$/
+    )
     const inOrder = [
       'InstallInitialize',
       'RemoveExistingProducts',
+      'ApplyAgainCONFIGUREDO',
       'StopServices',
       'DeleteServices',
       // With the program and its settings still there.
@@ -250,9 +260,26 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     expect(inOrder.toSorted((a, b) => at(a) - at(b))).toEqual(inOrder)
   })
 
+  it('sees by what `starling configure` writes which clients are turned to the agent', () => {
+    const rules = [deliveryOptimization, wsus, winhttp]
+    for (const { target, trace } of agentProduct.clients) {
+      const places = Object.values(rules.find(it => it.item === target)!.changed)
+      expect(places).toContainEqual(expect.objectContaining({ key: `HKLM\\${trace.key}`, name: trace.name }))
+    }
+    const digits = /"([0-9A-F]+)"/.exec(agentProduct.clients[2]!.trace.holds)![1]!
+    expect(Buffer.from(digits, 'hex').toString()).toBe('127.0.0.1:')
+  })
+
   it('leaves the machine alone when a new version takes the old one away', async () => {
     const order = await by(msi, 'InstallExecuteSequence', 'Action')
-    const atRemoval = ['UndoClients', 'CloseFirewallUndo', 'CloseFirewall', 'Purge', 'PurgeAll']
+    const atRemoval = [
+      'ApplyAgainCONFIGUREDO',
+      'UndoClients',
+      'CloseFirewallUndo',
+      'CloseFirewall',
+      'Purge',
+      'PurgeAll'
+    ]
     for (const name of [
       ...atRemoval,
       'ForgetSettings',

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { actionTables, binaryTables, productActions } from './actions.ts'
+import { clientTables } from './clients.ts'
 import { dataFolderActions, dataFolderTables } from './data-folder.ts'
 import { writeDatabase } from './database.ts'
 import { fileTables, type Packed } from './files.ts'
@@ -51,6 +52,7 @@ export async function msiTables(
     pathTables(),
     dataFolderTables(product),
     settingTables(product),
+    clientTables(product),
     identityTables(product, version),
     sequenceTables,
     binaryTables(host.key),

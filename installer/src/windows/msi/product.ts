@@ -29,7 +29,12 @@ export interface Product {
   /** Whether a machine joins with one. */
   readonly hasTicket: boolean
   /** Properties that turn the machine's clients to us, with the name for `starling configure --apply`. */
-  readonly clients: ReadonlyArray<{ readonly property: string; readonly target: string }>
+  readonly clients: ReadonlyArray<{
+    readonly property: string
+    readonly target: string
+    /** The value by which that is seen, below HKEY_LOCAL_MACHINE, and what it holds then, as a condition goes on behind it. */
+    readonly trace: { readonly key: string; readonly name: string; readonly holds: string }
+  }>
 }
 
 /** A property of the command line that is remembered in the registry. */
@@ -40,6 +45,8 @@ export interface Setting {
   /** The value of the product's own key that the service host reads; null: it does not. */
   readonly hostValue: string | null
 }
+
+const policies = 'SOFTWARE\\Policies\\Microsoft\\Windows'
 
 /** Of both programs; the service host reads them. */
 const common: readonly Setting[] = [
@@ -93,9 +100,30 @@ export const agentProduct: Product = {
   keepsAll: false,
   hasTicket: true,
   clients: [
-    { property: 'CONFIGUREDO', target: 'delivery-optimization' },
-    { property: 'CONFIGUREWSUS', target: 'wsus' },
-    { property: 'CONFIGUREPROXY', target: 'winhttp' }
+    {
+      property: 'CONFIGUREDO',
+      target: 'delivery-optimization',
+      trace: { key: `${policies}\\DeliveryOptimization`, name: 'DOCacheHost', holds: '="127.0.0.1"' }
+    },
+    {
+      property: 'CONFIGUREWSUS',
+      target: 'wsus',
+      trace: {
+        key: `${policies}\\WindowsUpdate`,
+        name: 'UpdateServiceUrlAlternate',
+        holds: '<<"http://localhost:"'
+      }
+    },
+    {
+      property: 'CONFIGUREPROXY',
+      target: 'winhttp',
+      trace: {
+        key: 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\Connections',
+        name: 'WinHttpSettings',
+        // Bytes are found as hexadecimal digits: 127.0.0.1:
+        holds: '><"3132372E302E302E313A"'
+      }
+    }
   ]
 }
 

@@ -10,7 +10,7 @@ import type { Row, Tables } from './tables.ts'
 /** HKEY_LOCAL_MACHINE */
 export const localMachine = 2
 /** msidbLocatorTypeRawValue, msidbLocatorType64bit */
-const rawIn64bit = 2 + 16
+export const rawIn64bit = 2 + 16
 /** msidbComponentAttributesRegistryKeyPath, msidbComponentAttributes64bit */
 export const registryIn64bit = 4 + 256
 
