@@ -6,7 +6,7 @@ import type { Product } from './product.ts'
 import { localMachine, rawIn64bit } from './settings.ts'
 import type { Tables } from './tables.ts'
 
-export type Client = Product['clients'][number]
+type Client = Product['clients'][number]
 
 export const foundClient = ({ property }: Client): string => `FOUND${property}`
 

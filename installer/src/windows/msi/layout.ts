@@ -33,7 +33,6 @@ export function directoryTables(product: Product, layout: Layout): Tables {
       { Directory: 'TARGETDIR', DefaultDir: 'SourceDir' },
       { Directory: 'ProgramFiles64Folder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
       { Directory: 'System64Folder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
-      { Directory: 'CommonAppDataFolder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
       {
         Directory: 'INSTALLDIR',
         Directory_Parent: 'ProgramFiles64Folder',

@@ -18,9 +18,9 @@ import { productCode } from './ids.ts'
 const house = openHouse()
 afterAll(() => house.close())
 
-const tools = ['msibuild', 'msiinfo', 'gcab']
+const tools = ['msibuild', 'msiinfo']
 const missing = tools.filter(tool => spawnSync(tool, ['--help']).error !== undefined)
-const install = 'apt-get install -y --no-install-recommends msitools gcab'
+const install = 'apt-get install -y --no-install-recommends msitools'
 if (missing.length > 0) console.warn(`\nSKIPPED, no MSI is made here: ${install}\n`)
 it.runIf(missing.length > 0 && process.env.CI === 'true')('CI can make an MSI', () => {
   throw new Error(install)
