@@ -59,8 +59,8 @@ const settings = {
 
 /** Promised are 2 s, and seen on a quiet machine; twice that is for one that does other things beside. */
 const startMsMax = 4000
-/** 0.1 on a quiet machine, and up to five times as much on one that Wine and other tests are busy on. */
-const idleCpuPercentMax = 0.6
+/** Promised are 0.2, and 0.1 is seen on a quiet machine; Wine and what else a machine does make some tenths more of it. */
+const idleCpuPercentMax = 1
 
 describe.skipIf(!isAsked)('the life of an installation', { timeout: 180_000 }, () => {
   describeOnWine('of the MSI', () => {
