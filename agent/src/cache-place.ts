@@ -18,11 +18,12 @@ export function contentFolderOf(
     if (!posix.isAbsolute(expanded)) throw bad(place, 'it is no absolute path')
     return posix.normalize(expanded)
   }
-  const [, drive] = /^([a-z]):?\\?$/i.exec(expanded) ?? []
+  const folder = /^[a-z]:[\\/]/i.test(expanded) ? win32.normalize(expanded) : expanded
+  const [, drive] = /^([a-z]):?\\?$/i.exec(folder) ?? []
   if (drive !== undefined) return `${drive.toUpperCase()}:\\Starling`
   // `\\server\share` would bring the cache over the network, and `C:x` depends on who asks.
-  if (!/^[a-z]:[\\/]/i.test(expanded)) throw bad(place, 'it is neither a drive nor a path on one')
-  return win32.normalize(expanded)
+  if (!/^[a-z]:\\/i.test(folder)) throw bad(place, 'it is neither a drive nor a path on one')
+  return folder
 }
 
 function bad(place: string, why: string): StarlingError {

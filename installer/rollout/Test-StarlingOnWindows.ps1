@@ -166,6 +166,22 @@ Test-Point -Name 'the service stops within 20 s, and what it keeps is whole' -Ch
     Assert-That -Condition ($seconds -lt 20) -Otherwise "it took $seconds s"
     'in {0:N1} s' -f $seconds
 }
+Test-Point -Name 'a data folder that is open to others keeps it from starting' -Check {
+    Stop-Service -Name Starling
+    & "$env:SystemRoot\System32\icacls.exe" $product.DataDir /grant '*S-1-5-32-545:(OI)(CI)M' /q | Out-Null
+    try {
+        try { Start-Service -Name Starling } catch { Write-Verbose -Message $_.Exception.Message }
+        $told = Get-CimInstance -ClassName Win32_Service -Filter "Name = 'Starling'"
+        Assert-That -Condition ($told.State -eq 'Stopped' -and $told.ServiceSpecificExitCode -eq 73) -Otherwise "$($told.State), code $($told.ServiceSpecificExitCode)"
+    } finally {
+        & $serviceHost configure
+        $configured = $LASTEXITCODE
+        Start-Service -Name Starling
+    }
+    Assert-That -Condition ($configured -eq 0) -Otherwise "configure ended with $configured"
+    $open = @(Get-ChildItem -LiteralPath $product.DataDir -Recurse -Force | Get-Acl | Where-Object -Property Sddl -Match -Value ';BU\)')
+    Assert-That -Condition ($open.Count -eq 0) -Otherwise "$($open.Count) things in it are open still"
+}
 Test-Point -Name 'from start to serving it takes less than 2 s' -Check {
     Stop-Service -Name Starling
     $watch = [System.Diagnostics.Stopwatch]::StartNew()

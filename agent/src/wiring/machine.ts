@@ -10,7 +10,7 @@ import type { Log } from '../log.ts'
 import type { StorePort } from '../ports.ts'
 import type { Stops } from '../stops.ts'
 import { createStore } from '../store/store.ts'
-import { contentFolderAt, limitsOf } from './content-folder.ts'
+import { contentFolderAt, contentTrouble, limitsOf } from './content-folder.ts'
 
 /** At the start what takes longer is not waited for: PowerShell on a machine that has just booted. */
 const firstLookMsMax: Millis = 5 * secondMs
@@ -47,7 +47,9 @@ export async function openMachine(
   const store = await createStore(
     { log },
     { folder: config.dataFolder, contentFolder, ...limitsOf(atStart.cache) }
-  )
+  ).catch(error => {
+    throw contentTrouble(error, contentFolder, process.env['STARLING_SERVICE_HOST'])
+  })
   stops.push(() => store.close())
   return { host, store, atStart }
 }

@@ -1,7 +1,7 @@
 /** What starling-service.ini says: whose host it is. ASCII; settings.h has what each line means. */
 import type { Program } from '../bundle.ts'
 
-/** Keys that an agent's policy comes from (agent/src/policy-sources). */
+/** Keys that an agent's policy comes from, who wins first (agent/src/policy-sources). */
 const policies = [
   'SOFTWARE\\Policies\\Starling',
   'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
@@ -16,6 +16,9 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
     'data-variable': 'STARLING_DATA',
     key: 'SOFTWARE\\Starling',
     policies,
+    honour: 'honourDeliveryOptimizationPolicies',
+    'cache-policy': 'DOModifyCacheDrive',
+    'cache-variable': 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE',
     firewall: 'local-subnet',
     // What makes the cache (agent/src/store/layout.ts), and the way back for Windows' settings that could not be put back.
     keep: 'content|index|facts.log|small|client-settings.json'

@@ -37,6 +37,7 @@ if (command !== 'run') {
     process.exit(78)
   }
   if (deed === 'crash') process.exit(3)
+  if (deed === 'hung') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   if (deed === 'much') for (let i = 0; i < 60000; i++) console.log(String(i).padStart(200, '.'))
   if (deed === 'deaf') spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' })
   createInterface({ input: process.stdin })

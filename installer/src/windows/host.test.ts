@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
@@ -24,6 +24,8 @@ test.runIf(!isMingwHere && process.env.CI === 'true')('mingw-w64 is installed, a
   expect.fail(`mingw-w64 is missing: ${mingwInstall}`)
 })
 
+const doPolicyKey = 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization'
+
 const house = openHouse()
 afterAll(() => house.close())
 const sha256Of = async (file: string): Promise<string> =>
@@ -40,7 +42,11 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
   it('is the same program each time it is built, and says in Event Viewer what it means', async () => {
     expect(await sha256Of(await buildHost(house.folder('again')))).toBe(await sha256Of(host))
     const bytes = await readFile(host)
-    for (const text of ['is not started again. Correct what is named here', 'Starling service host'])
+    for (const text of [
+      'is not started again. Correct what is named here',
+      'cannot be set up.',
+      'Starling service host'
+    ])
       expect(bytes.includes(Buffer.from(text, 'utf16le'))).toBe(true)
     expect(bytes.includes('longPathAware')).toBe(true)
     expect(bytes.length).toBeLessThan(150_000)
@@ -170,17 +176,157 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
       expect(value('PreshutdownTimeout')).toBe(7000)
     })
 
-    // Wine shows no links of ours as such, so that a junction is moved aside, and never gone through by purge, only Windows can show.
-    it('configure moves aside what somebody else has put where the data folder belongs', async () => {
-      await rm(installed.data, { recursive: true, force: true })
-      await writeFile(installed.data, 'no folder')
-      const { code, stderr } = await installed.host('configure')
-      expect({ code, stderr }).toMatchObject({ code: 0 })
-      expect(stderr).toContain('was made by somebody else')
-      expect((await stat(installed.data)).isDirectory()).toBe(true)
-      const aside = `${installed.data}.not-ours-1`
-      expect(await readFile(aside, 'utf8')).toBe('no folder')
-      await rm(aside)
+    // Wine keeps no list of rights, but as much as Unix has: an owner, and what all others may. It shows no links of ours as such: that a junction
+    // is moved aside, and never gone through, only Windows can show.
+    describe('the data folder', () => {
+      /** Anybody of this machine who is no administrator. */
+      const somebody = 1000
+      const aside = (number: number): string => `${installed.data}.not-ours-${number}`
+      const configure = async (): Promise<string> => {
+        const { code, stderr } = await installed.host('configure')
+        expect({ code, stderr }).toMatchObject({ code: 0 })
+        return stderr
+      }
+      beforeEach(async () => {
+        await rm(installed.data, { recursive: true, force: true })
+      })
+      afterEach(async () => {
+        for (const number of [1, 2, 3]) await rm(aside(number), { recursive: true, force: true })
+      })
+
+      it('is moved aside when it is no folder, or somebody has made it', async () => {
+        await writeFile(installed.data, 'no folder')
+        expect(await configure()).toContain('was made by somebody else')
+        expect(await readFile(aside(1), 'utf8')).toBe('no folder')
+        await writeFile(join(installed.data, 'config.json'), '{}')
+        await chown(installed.data, somebody, somebody)
+        expect(await configure()).toContain('was made by somebody else')
+        expect(await readdir(installed.data)).toEqual([])
+        expect(await readdir(aside(2))).toEqual(['config.json'])
+      })
+
+      it('that an administrator has made is closed, and keeps what nobody else could have put there', async () => {
+        await mkdir(join(installed.data, 'content', 'ab'), { recursive: true })
+        for (const file of ['ticket', 'config.json', 'open', 'content/ab/x.data'])
+          await writeFile(join(installed.data, file), '')
+        await chmod(installed.data, 0o777)
+        await chown(join(installed.data, 'config.json'), somebody, somebody)
+        await chmod(join(installed.data, 'open'), 0o666)
+        await chown(join(installed.data, 'content', 'ab', 'x.data'), somebody, somebody)
+        await configure()
+        expect(await readdir(installed.data)).toEqual(['ticket'])
+        expect((await stat(installed.data)).mode & 0o002).toBe(0)
+        expect([1, 2, 3].map(aside).every(path => existsSync(path))).toBe(true)
+      })
+
+      it('that is ours keeps all, whoever owns it', async () => {
+        await configure()
+        await writeFile(join(installed.data, 'identity.key'), '')
+        // What the service has made has the service as its owner.
+        await chown(join(installed.data, 'identity.key'), somebody, somebody)
+        expect(await configure()).not.toContain('somebody else')
+        expect(await readdir(installed.data)).toEqual(['identity.key'])
+      })
+
+      it.each(['missing', 'open', "somebody else's"])(
+        'that is %s keeps the service from starting',
+        async how => {
+          if (how !== 'missing') await configure()
+          if (how === 'open') await chmod(installed.data, 0o777)
+          if (how.startsWith('somebody')) await chown(installed.data, somebody, somebody)
+          await installed.start()
+          await vi.waitFor(async () => {
+            // The service-specific code: the data folder cannot be used.
+            expect((await wine.run('sc', ['query', 'Starling'])).stdout).toMatch(
+              /STOPPED[^]*SERVICE_EXIT_CODE +: 73/
+            )
+          }, patience)
+          expect(existsSync(installed.data) ? await readdir(installed.data) : []).toEqual([])
+          expect(existsSync(installed.data)).toBe(how !== 'missing')
+        }
+      )
+    })
+
+    describe('the cache folder', () => {
+      const named = 'C:\\Cache'
+      const place = (): string => join(wine.driveC, 'Cache')
+      const variable = 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE'
+      const configure = async (cache: string): Promise<{ code: number; stderr: string }> => {
+        await installed.environment({ [variable]: cache })
+        return await installed.host('configure')
+      }
+      beforeEach(async () => {
+        await rm(installed.data, { recursive: true, force: true })
+        await rm(place(), { recursive: true, force: true })
+      })
+      afterEach(async () => {
+        await installed.environment({})
+        await removeRegistry(wine, policyKey)
+        await removeRegistry(wine, doPolicyKey)
+      })
+
+      it('is made with its rights, also out of an empty one', async () => {
+        expect((await configure(named)).code).toBe(0)
+        expect((await stat(place())).mode & 0o007).toBe(0)
+        await chmod(place(), 0o777)
+        expect((await configure(`${named}\\`)).code).toBe(0)
+        expect((await stat(place())).mode & 0o002).toBe(0)
+        await chown(place(), 1000, 1000)
+        expect((await configure(named)).code).toBe(0)
+        expect((await stat(place())).uid).toBe(0)
+      })
+
+      it('with things of others in it is refused and left as it is', async () => {
+        await mkdir(join(place(), 'content'), { recursive: true })
+        await writeFile(join(place(), 'diary.txt'), '')
+        await chmod(place(), 0o777)
+        const { code, stderr } = await configure(named)
+        expect(code).toBe(1)
+        expect(stderr).toMatch(
+          /C:\\Cache: what is in it is not Starling's.* name an empty or a new folder, such as C:\\Cache\\Starling/
+        )
+        expect((await stat(place())).mode & 0o777).toBe(0o777)
+        expect((await readdir(place())).sort()).toEqual(['content', 'diary.txt'])
+        await rm(join(place(), 'diary.txt'))
+        await writeFile(join(place(), 'content', 'planted'), '')
+        await chown(join(place(), 'content', 'planted'), 1000, 1000)
+        expect((await configure(named)).code).toBe(1)
+        await chown(join(place(), 'content', 'planted'), 0, 0)
+        // Nothing but a cache, from before.
+        expect((await configure(named)).code).toBe(0)
+        expect(await readdir(place())).toEqual(['content'])
+        await rm(place(), { recursive: true })
+        await writeFile(place(), '')
+        expect((await configure(named)).stderr).toContain('C:\\Cache, which is a link or a file')
+      })
+
+      it('is where the agent has it: Group Policy before the settings, a drive, a variable', async () => {
+        const made = (name: string): boolean => existsSync(join(wine.driveC, name))
+        await configure('c:')
+        expect(made('Starling')).toBe(true)
+        await configure('%SystemDrive%/x/..//By Variable//')
+        expect(made('By Variable')).toBe(true)
+        await writeRegistry(wine, doPolicyKey, { DOModifyCacheDrive: 'C:\\By Windows' })
+        await writeRegistry(wine, policyKey, { DOModifyCacheDrive: ' "C:\\By Policy" ' })
+        await configure(named)
+        expect(made('By Policy')).toBe(true)
+        await removeRegistry(wine, policyKey)
+        await writeRegistry(wine, policyKey, { honourDeliveryOptimizationPolicies: 0 })
+        await configure(named)
+        expect([made('Cache'), made('By Windows')]).toEqual([true, false])
+        await writeRegistry(wine, policyKey, { honourDeliveryOptimizationPolicies: 1 })
+        await configure(named)
+        expect(made('By Windows')).toBe(true)
+      })
+
+      it.each(['%NoSuchThing%\\x', 'cache', 'C:cache', '\\\\server\\share'])(
+        '%s is no place, for the agent neither',
+        async cache => {
+          const { code, stderr } = await configure(cache)
+          expect(code).toBe(0)
+          expect(stderr).toContain(`${cache} is neither a drive nor a folder on one`)
+        }
+      )
     })
 
     it('firewall takes add and remove, and nothing else', async () => {
@@ -193,7 +339,8 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
     describe('service', () => {
       beforeEach(async () => {
         await rm(installed.data, { recursive: true, force: true })
-        await removeRegistry(wine, 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Starling')
+        await removeRegistry(wine, policyKey)
+        await installed.host('configure')
       })
       afterEach(async () => {
         await installed.stop()
@@ -261,6 +408,22 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         )
       })
 
+      it('is stopped in time while it hangs and takes no word', async () => {
+        await installed.environment({ STARLING_TEST_DEED: 'hung' })
+        await installed.start()
+        await told(() => true)
+        await writeRegistry(wine, policyKey, { DODownloadMode: 1 })
+        await vi.waitFor(async () => expect(await installed.log()).toMatch(/policy has changed"/), patience)
+        await writeRegistry(wine, policyKey, { DODownloadMode: 2 })
+        await vi.waitFor(
+          async () => expect(await installed.log()).toMatch(/policy has changed, but/),
+          patience
+        )
+        await installed.stop()
+        const late = /not stopped within 2 s[^]*stopped Starling Agent/
+        await vi.waitFor(async () => expect(await installed.log()).toMatch(late), patience)
+      })
+
       it('begins a new log at 8 MiB', async () => {
         await installed.environment({ STARLING_TEST_DEED: 'much' })
         await installed.start()
@@ -304,18 +467,37 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         expect((await readdir(installed.data)).sort()).toEqual(['content', 'index'])
         expect((await purge('Starling', 'C:\\ProgramData\\Starling\\\\.', '', '\\.')).code).toBe(0)
         expect(existsSync(installed.data)).toBe(false)
+        // Of a drive, as a property has it, it is the folder on it.
+        const place = inWindows(wine, 'C:\\Starling')
+        await mkdir(join(place, 'content'), { recursive: true })
+        expect((await purge('Starling', 'C:\\ProgramData\\Starling\\\\.', '', 'C:\\.')).code).toBe(0)
+        expect(existsSync(place)).toBe(false)
       })
 
       it('empties a cache that lies elsewhere of what is ours', async () => {
         const place = inWindows(wine, 'C:\\Cache of All')
+        const content = `content/ab/${'ab'.repeat(32)}`
         await mkdir(join(place, 'content', 'ab'), { recursive: true })
-        await writeFile(join(place, 'somebody else.txt'), '')
-        await installed.settings({ CacheDir: 'C:\\Cache of All' })
+        await mkdir(join(place, 'content', 'films'))
+        const others = ['content/ab/holidays.data', 'content/films/1.data', 'somebody else.txt']
+        for (const file of [`${content}.data`, `${content}.manifest`, ...others])
+          await writeFile(join(place, file), '')
+        await installed.environment({ STARLING_POLICY_DO_MODIFY_CACHE_DRIVE: 'C:\\Cache of All' })
+        const files = async (): Promise<readonly string[]> =>
+          (await readdir(place, { recursive: true, withFileTypes: true }))
+            .filter(entry => entry.isFile())
+            .map(entry => join(entry.parentPath, entry.name).slice(place.length + 1))
+            .sort()
         expect((await installed.host('purge')).code).toBe(0)
-        expect(existsSync(join(place, 'content', 'ab'))).toBe(true)
-        expect((await installed.host('purge', 'cache')).code).toBe(0)
-        await removeRegistry(wine, settingsKey)
-        expect(await readdir(place)).toEqual(['somebody else.txt'])
+        expect(await files()).toHaveLength(5)
+        expect(await installed.host('purge', 'cache')).toMatchObject({ code: 0, stderr: '' })
+        expect(await files()).toEqual(others)
+        for (const file of others) await rm(join(place, file))
+        await writeFile(join(place, `${content}.data`), '', { mode: 0o444 })
+        await rm(join(place, 'content', 'films'), { recursive: true })
+        expect(await installed.host('purge', 'cache')).toMatchObject({ code: 0, stderr: '' })
+        await installed.environment({})
+        expect(existsSync(place)).toBe(false)
       })
     })
 

@@ -28,7 +28,7 @@ const compilerFlags = [
   ...words('-D_WIN32_WINNT=0x0A00 -DUNICODE -D_UNICODE -DWIN32_LEAN_AND_MEAN -D__USE_MINGW_ANSI_STDIO=0')
 ]
 const linkerFlags = words(
-  '-static -s -Wl,--no-insert-timestamp,--dynamicbase,--nxcompat,--high-entropy-va -lole32 -loleaut32 -ladvapi32 -lbcrypt'
+  '-static -s -Wl,--no-insert-timestamp,--dynamicbase,--nxcompat,--high-entropy-va -lole32 -loleaut32 -ladvapi32 -lbcrypt -lntdll'
 )
 
 export function hasMingw(): boolean {

@@ -1,5 +1,6 @@
 #include "configure.h"
 #include "own_folder.h"
+#include "place.h"
 #include "say.h"
 #include "text.h"
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static BOOL set_all(SC_HANDLE service, const struct settings *s) {
   return is_done;
 }
 
-int configure(const struct settings *s) {
+static BOOL configure_service(const struct settings *s) {
   SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
   /* Restarting is a right of its own in recovery. */
   SC_HANDLE service = manager ? OpenServiceW(manager, s->name, SERVICE_CHANGE_CONFIG | SERVICE_START) : NULL;
@@ -58,7 +59,21 @@ int configure(const struct settings *s) {
   if (!service) say_failed(error, L"the service %ls cannot be opened; do this as an administrator after it was installed", s->name);
   if (service) CloseServiceHandle(service);
   if (manager) CloseServiceHandle(manager);
-  is_done &= own_folder_make(s->data, s->name);
-  if (s->cache) is_done &= own_folder_make(s->cache, s->name);
+  return is_done;
+}
+
+static BOOL configure_folders(const struct settings *s) {
+  wchar_t *cache = place_of_cache(s);
+  BOOL is_done = own_folder_make(s->data, s->name);
+  if (cache && !text_is(cache, s->data)) is_done &= own_folder_make_cache(cache, s->name);
+  free(cache);
+  return is_done;
+}
+
+int configure(const struct settings *s) {
+  BOOL is_done;
+  say_to_events_too(s->name, s->display);
+  is_done = configure_service(s);
+  is_done &= configure_folders(s);
   return is_done ? 0 : 1;
 }

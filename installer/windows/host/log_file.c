@@ -25,12 +25,10 @@ static BOOL reopen(void) {
 
 BOOL log_open(const wchar_t *data_folder) {
   wchar_t *logs = path_join(data_folder, L"logs"), *named = path_join(logs, L"service.log");
-  wchar_t *long_data = path_long(data_folder), *long_logs = path_long(logs);
+  wchar_t *long_logs = path_long(logs);
   InitializeCriticalSection(&lock);
   path = path_long(named);
-  CreateDirectoryW(long_data, NULL);
   CreateDirectoryW(long_logs, NULL);
-  free(long_data);
   free(long_logs);
   free(named);
   free(logs);

@@ -5,7 +5,7 @@
 #pragma once
 #include <windows.h>
 
-/* FALSE: the folder cannot be written (GetLastError()). Nothing is logged then, and nothing else is hindered. */
+/* The data folder must be there. FALSE: it cannot be written (GetLastError()). Nothing is logged then, and nothing else is hindered. */
 BOOL log_open(const wchar_t *data_folder);
 
 void log_write(const char *bytes, DWORD count);

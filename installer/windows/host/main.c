@@ -20,7 +20,7 @@ static int usage(void) {
       L"  firewall add|remove  the rules of Windows' firewall\r\n"
       L"  ticket TICKET        keep a ticket for the next start; - reads it from stdin\r\n"
       L"  purge [cache]        remove what the service has kept, with its content or without\r\n"
-      L"  purge NAME FOLDER KEPT [CONTENT]\r\n"
+      L"  purge NAME FOLDER KEPT [CACHE]\r\n"
       L"                       the same of a service that is not here any more\r\n"
       L"  registry KEY         print a key of the registry and all below it as JSON");
   return exit_usage;

@@ -1,54 +1,86 @@
 #include "purge.h"
 #include "path.h"
+#include "place.h"
 #include "rights.h"
 #include "say.h"
 #include "text.h"
+#include "walk.h"
 #include <stdlib.h>
 
 /* What stays is told, but not all 100,000 of it. */
 enum { told_max = 5 };
 static int told;
 
-static BOOL failed(const wchar_t *path) {
-  const DWORD error = GetLastError();
+/* Folders in folders; the agent makes three, and each costs a handle and some stack. */
+enum { depth_max = 64 };
+
+static const ACCESS_MASK to_remove = DELETE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES;
+
+static BOOL failed(const wchar_t *path, DWORD error) {
   if (told++ < told_max) say_failed(error, L"%ls cannot be removed; stop the service and close what has it open, then remove it", path + 4);
   return FALSE;
 }
 
-static BOOL is_dots(const wchar_t *name) {
-  return wcscmp(name, L".") == 0 || wcscmp(name, L"..") == 0;
+struct plan {
+  /* At depth 0 what is in the folder itself. */
+  BOOL (*keeps)(const wchar_t *name, int depth, const struct settings *settings);
+  const struct settings *settings;
+  /* Whether folders below with something in it that was kept are as they should be. */
+  BOOL is_rest_fine;
+};
+
+/* FileDispositionInfoEx, which mingw-w64 does not name. */
+static const FILE_INFO_BY_HANDLE_CLASS disposition_ex = (FILE_INFO_BY_HANDLE_CLASS)21;
+
+/* Windows before 10 1809, and drives that are not NTFS, do not know the first way, which needs nobody to have closed it. */
+static BOOL remove_opened(HANDLE object) {
+  FILE_DISPOSITION_INFO_EX at_once = {FILE_DISPOSITION_FLAG_DELETE | FILE_DISPOSITION_FLAG_POSIX_SEMANTICS | FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE};
+  FILE_DISPOSITION_INFO when_closed = {TRUE};
+  FILE_BASIC_INFO writable = {.FileAttributes = FILE_ATTRIBUTE_NORMAL};
+  if (SetFileInformationByHandle(object, disposition_ex, &at_once, sizeof at_once)) return TRUE;
+  if (GetLastError() == ERROR_DIR_NOT_EMPTY) return FALSE;
+  SetFileInformationByHandle(object, FileBasicInfo, &writable, sizeof writable);
+  return SetFileInformationByHandle(object, FileDispositionInfo, &when_closed, sizeof when_closed);
 }
 
-typedef BOOL (*is_kept)(const wchar_t *name, const void *context);
+static BOOL is_real_folder(HANDLE object) {
+  FILE_ATTRIBUTE_TAG_INFO info;
+  return GetFileInformationByHandleEx(object, FileAttributeTagInfo, &info, sizeof info) && (info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) &&
+         !path_is_link(info.FileAttributes);
+}
 
-static BOOL remove_one(const wchar_t *path, DWORD attributes);
+static BOOL empty(HANDLE folder, const wchar_t *path, const struct plan *plan, int depth);
 
-static BOOL empty(const wchar_t *folder, is_kept keeps, const void *context) {
-  WIN32_FIND_DATAW found;
-  wchar_t *pattern = path_join(folder, L"*");
-  HANDLE search = FindFirstFileExW(pattern, FindExInfoBasic, &found, FindExSearchNameMatch, NULL, FIND_FIRST_EX_LARGE_FETCH);
-  BOOL is_done = TRUE;
-  free(pattern);
-  if (search == INVALID_HANDLE_VALUE) {
-    const DWORD error = GetLastError();
-    return error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND || failed(folder);
-  }
-  do {
-    wchar_t *path;
-    if (is_dots(found.cFileName) || (keeps && keeps(found.cFileName, context))) continue;
-    path = path_join(folder, found.cFileName);
-    is_done &= remove_one(path, found.dwFileAttributes);
-    free(path);
-  } while (FindNextFileW(search, &found));
-  FindClose(search);
+static BOOL remove_emptied(HANDLE object, const wchar_t *path, const struct plan *plan) {
+  return remove_opened(object) || (plan->is_rest_fine && GetLastError() == ERROR_DIR_NOT_EMPTY) || failed(path, GetLastError());
+}
+
+/* `path` is for messages alone. */
+static BOOL remove_one(HANDLE folder, const struct walk_entry *entry, const wchar_t *path, const struct plan *plan, int depth) {
+  const BOOL is_folder = (entry->attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+  HANDLE object = walk_open(folder, entry->name, is_folder ? to_remove | FILE_LIST_DIRECTORY : to_remove);
+  BOOL is_done;
+  if (!object) return failed(path, GetLastError());
+  is_done = !is_folder || !is_real_folder(object) || empty(object, path, plan, depth + 1);
+  is_done = is_done && remove_emptied(object, path, plan);
+  CloseHandle(object);
   return is_done;
 }
 
-static BOOL remove_one(const wchar_t *path, DWORD attributes) {
-  if (attributes & FILE_ATTRIBUTE_READONLY) SetFileAttributesW(path, attributes & ~(DWORD)FILE_ATTRIBUTE_READONLY);
-  if (!(attributes & FILE_ATTRIBUTE_DIRECTORY)) return DeleteFileW(path) || failed(path);
-  if (!path_is_link(attributes) && !empty(path, NULL, NULL)) return FALSE;
-  return RemoveDirectoryW(path) || failed(path);
+static BOOL empty(HANDLE folder, const wchar_t *path, const struct plan *plan, int depth) {
+  struct walk_entry *entries;
+  BOOL is_done = TRUE;
+  if (depth > depth_max) return failed(path, ERROR_BUFFER_OVERFLOW);
+  if (!walk_list(folder, &entries)) return failed(path, GetLastError());
+  for (struct walk_entry *one = entries; one; one = one->next) {
+    wchar_t *below;
+    if (plan->keeps(one->name, depth, plan->settings)) continue;
+    below = path_join(path, one->name);
+    is_done &= remove_one(folder, one, below, plan, depth);
+    free(below);
+  }
+  walk_free(entries);
+  return is_done;
 }
 
 static BOOL is_in_list(const wchar_t *list, const wchar_t *name) {
@@ -59,28 +91,57 @@ static BOOL is_in_list(const wchar_t *list, const wchar_t *name) {
   return is_there;
 }
 
-static BOOL is_kept_in_data(const wchar_t *name, const void *context) {
-  const struct settings *s = context;
+static BOOL keeps_nothing(const wchar_t *name, int depth, const struct settings *s) {
+  (void)name;
+  (void)depth;
+  (void)s;
+  return FALSE;
+}
+
+static BOOL keeps_cache(const wchar_t *name, int depth, const struct settings *s) {
+  if (depth > 0) return FALSE;
   if (text_is(s->keep, L"*")) return !text_is(name, L"logs");
   return is_in_list(s->keep, name);
 }
 
-/* The content that lies elsewhere, in a folder that an admin has named: only what the agent makes there. */
-static BOOL is_not_content(const wchar_t *name, const void *context) {
-  (void)context;
-  return !text_is(name, L"content");
+static BOOL is_hex(const wchar_t *name, size_t digits, const wchar_t **rest) {
+  size_t length = wcsspn(name, L"0123456789abcdef");
+  *rest = name + length;
+  return length == digits;
 }
 
-/* The folder itself, when nothing is in it any more. Through a link nothing is done at all. */
-static BOOL purge_folder(const wchar_t *folder, is_kept keeps, const void *context) {
+/*
+ * In a folder that an admin has named, and where somebody's files may be by now, or were all the time because `configure` has refused it: only
+ * what the agent makes there, content/<2 hex>/<64 hex>.data and so on (agent/src/store/layout.ts).
+ */
+static BOOL keeps_what_is_not_content(const wchar_t *name, int depth, const struct settings *s) {
+  const wchar_t *rest;
+  (void)s;
+  if (depth == 0) return !text_is(name, L"content");
+  if (depth == 1) return !is_hex(name, 2, &rest) || *rest;
+  return depth > 2 || !is_hex(name, 64, &rest) || !(text_is(rest, L".data") || text_is(rest, L".manifest") || text_is(rest, L".manifest.new"));
+}
+
+/* The folder itself too, when nothing is in it any more. */
+static BOOL purge_opened(HANDLE object, const wchar_t *path, const struct plan *plan) {
+  if (!is_real_folder(object)) {
+    say(L"%ls is a link or a file and is left as it is: it is not known to be ours", path + 4);
+    return TRUE;
+  }
+  if (!empty(object, path, plan, 0)) return FALSE;
+  return remove_opened(object) || GetLastError() == ERROR_DIR_NOT_EMPTY || failed(path, GetLastError());
+}
+
+static BOOL purge_folder(const wchar_t *folder, const struct plan *plan) {
   wchar_t *path = path_long(folder);
-  const DWORD attributes = GetFileAttributesW(path);
+  HANDLE object = walk_open_path(path, to_remove | FILE_LIST_DIRECTORY);
+  const DWORD error = GetLastError();
   BOOL is_done = TRUE;
-  if (path_is_link(attributes)) {
-    say(L"%ls is a link and is left as it is: what it points at is not known to be ours", folder);
-  } else if (attributes != INVALID_FILE_ATTRIBUTES) {
-    is_done = empty(path, keeps, context);
-    if (is_done && !RemoveDirectoryW(path) && GetLastError() != ERROR_DIR_NOT_EMPTY) is_done = failed(path);
+  if (object) {
+    is_done = purge_opened(object, path, plan);
+    CloseHandle(object);
+  } else if (error != ERROR_FILE_NOT_FOUND && error != ERROR_PATH_NOT_FOUND) {
+    is_done = failed(path, error);
   }
   free(path);
   return is_done;
@@ -108,11 +169,15 @@ static void stop_service(const wchar_t *name) {
 }
 
 int purge(const struct settings *s, BOOL is_cache_wanted) {
+  const struct plan in_data = {is_cache_wanted ? keeps_nothing : keeps_cache, s, FALSE};
+  const struct plan in_cache = {keeps_what_is_not_content, s, TRUE};
+  wchar_t *cache = is_cache_wanted ? place_of_cache(s) : NULL;
   BOOL is_done;
   stop_service(s->name);
   rights_take_privileges();
-  is_done = purge_folder(s->data, is_cache_wanted ? NULL : is_kept_in_data, s);
-  if (is_cache_wanted && s->cache) is_done &= purge_folder(s->cache, is_not_content, NULL);
+  is_done = purge_folder(s->data, &in_data);
+  if (cache) is_done &= purge_folder(cache, &in_cache);
+  free(cache);
   if (told > told_max) say(L"and %d more", told - told_max);
   return is_done ? 0 : 1;
 }

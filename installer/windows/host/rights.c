@@ -45,41 +45,6 @@ DWORD rights_set(HANDLE object, PSECURITY_DESCRIPTOR rights) {
   return SetSecurityInfo(object, SE_FILE_OBJECT, what, owner, NULL, list, NULL);
 }
 
-static BOOL is_well_known(PSID sid) {
-  return IsWellKnownSid(sid, WinLocalSystemSid) || IsWellKnownSid(sid, WinBuiltinAdministratorsSid);
-}
-
-/* Who installs: SYSTEM under msiexec, an administrator with a script. */
-static BOOL is_ourselves(PSID sid) {
-  HANDLE token;
-  union { TOKEN_USER user; BYTE bytes[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE]; } found;
-  DWORD size;
-  BOOL is_same = FALSE;
-  if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token)) return FALSE;
-  if (GetTokenInformation(token, TokenUser, &found, sizeof found, &size)) is_same = EqualSid(sid, found.user.User.Sid);
-  CloseHandle(token);
-  return is_same;
-}
-
-static BOOL is_service(PSID sid, const wchar_t *service) {
-  wchar_t *text = rights_service_sid(service);
-  PSID own = NULL;
-  BOOL is_same = text && ConvertStringSidToSidW(text, &own) && EqualSid(sid, own);
-  if (own) LocalFree(own);
-  free(text);
-  return is_same;
-}
-
-BOOL rights_is_owner_trusted(HANDLE object, const wchar_t *service) {
-  PSECURITY_DESCRIPTOR rights = NULL;
-  PSID owner = NULL;
-  BOOL is_trusted;
-  if (GetSecurityInfo(object, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &rights) != ERROR_SUCCESS) return FALSE;
-  is_trusted = owner && (is_well_known(owner) || is_ourselves(owner) || is_service(owner, service));
-  LocalFree(rights);
-  return is_trusted;
-}
-
 void rights_take_privileges(void) {
   /* ProcessRedirectionTrustPolicy, enforced: a junction that somebody without rights has made is not followed. Windows from before 2022 does not know it. */
   DWORD enforce = 1;

@@ -15,8 +15,5 @@ PSECURITY_DESCRIPTOR rights_of(const wchar_t *service);
 /* Gives an open folder or file these rights and the owner Administrators. Gives an error of Windows' back. */
 DWORD rights_set(HANDLE object, PSECURITY_DESCRIPTOR rights);
 
-/* Whether its owner is one that an installation trusts: who is not, may have put anything into it. */
-BOOL rights_is_owner_trusted(HANDLE object, const wchar_t *service);
-
 /* Take ownership and write what rights forbid; without effect for who is no administrator. */
 void rights_take_privileges(void);

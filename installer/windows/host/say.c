@@ -1,4 +1,5 @@
 #include "say.h"
+#include "messages.h"
 #include "text.h"
 #include <stdlib.h>
 
@@ -28,9 +29,17 @@ static void put(const wchar_t *text) {
   free(utf8);
 }
 
-static void put_line(const wchar_t *sentence) {
+static const wchar_t *event_source, *event_about;
+
+void say_to_events_too(const wchar_t *source, const wchar_t *about) {
+  event_source = source;
+  event_about = about;
+}
+
+static void put_line(DWORD message, const wchar_t *sentence) {
   wchar_t *line = text_format(L"starling-service: %ls\r\n", sentence);
   put(line);
+  if (event_source) say_event(event_source, message, event_about, sentence);
   free(line);
 }
 
@@ -42,7 +51,7 @@ int say_failed(DWORD error, const wchar_t *format, ...) {
   va_end(values);
   words = error ? say_system_words(error) : NULL;
   line = words ? text_format(L"%ls: %ls", sentence, words) : text_format(L"%ls", sentence);
-  put_line(line);
+  put_line(MESSAGE_NOT_SET_UP, line);
   free(sentence);
   free(words);
   free(line);
@@ -55,7 +64,7 @@ void say(const wchar_t *format, ...) {
   va_start(values, format);
   sentence = text_format_list(format, values);
   va_end(values);
-  put_line(sentence);
+  put_line(MESSAGE_SET_UP_NOTE, sentence);
   free(sentence);
 }
 

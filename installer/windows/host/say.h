@@ -11,6 +11,9 @@ int say_failed(DWORD error, const wchar_t *format, ...);
 /* A line on stderr. */
 void say(const wchar_t *format, ...);
 
+/* What is said from now on is an entry of Event Viewer as well: Windows Installer shows nobody what a program says on stderr. */
+void say_to_events_too(const wchar_t *source, const wchar_t *about);
+
 /* The system's words for an error, without the line's end. */
 wchar_t *say_system_words(DWORD error);
 

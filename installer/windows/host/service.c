@@ -1,9 +1,11 @@
 #include "service.h"
 #include "log_file.h"
 #include "messages.h"
+#include "own_folder.h"
 #include "say.h"
 #include "supervise.h"
 #include "text.h"
+#include <stdlib.h>
 
 static const struct settings *settings;
 static SERVICE_STATUS_HANDLE handle;
@@ -12,6 +14,8 @@ static CRITICAL_SECTION lock;
 
 /* How long the service manager waits for the next word of ours. */
 enum { hint_ms = 10 * 1000 };
+/* The service-specific code when the data folder cannot be used (EX_CANTCREAT of sysexits.h). */
+enum { exit_folder = 73 };
 
 static void report(DWORD state, DWORD specific_code) {
   static DWORD checkpoint;
@@ -52,19 +56,30 @@ static DWORD WINAPI on_control(DWORD control, DWORD type, void *data, void *cont
   }
 }
 
+/* A folder that we made ourselves would be open to everybody, and one that is open may be somebody's trap: an administrator has to make it. */
+static BOOL can_keep_things(void) {
+  wchar_t *words, *why;
+  if (!own_folder_is_made(settings->data, settings->name)) words = text_format(L"is not there, or not %ls's alone", settings->name);
+  else if (log_open(settings->data)) return TRUE;
+  else words = say_system_words(GetLastError());
+  why = text_format(L"The data folder %ls cannot be used: %ls. Run \"%ls\" configure as an administrator, then start the service.", settings->data, words, settings->program);
+  say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
+  free(why);
+  free(words);
+  return FALSE;
+}
+
 static void WINAPI service_main(DWORD count, wchar_t **names) {
   DWORD code;
   (void)count;
   (void)names;
   handle = RegisterServiceCtrlHandlerExW(settings->name, on_control, NULL);
   if (!handle) return;
-  if (!log_open(settings->data)) {
-    wchar_t *words = say_system_words(GetLastError());
-    wchar_t *why = text_format(L"Nothing can be written to %ls\\logs: %ls. Run \"%ls\" configure as an administrator.", settings->data, words, settings->program);
-    say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
+  if (!can_keep_things()) {
+    report(SERVICE_STOPPED, exit_folder);
+    return;
   }
   report(SERVICE_RUNNING, 0);
-  say_event(settings->name, MESSAGE_STARTED, settings->display, settings->data);
   code = supervise(settings, stop, still_stopping);
   if (!code) say_event(settings->name, MESSAGE_STOPPED, settings->display, NULL);
   report(SERVICE_STOPPED, code);

@@ -34,7 +34,8 @@ static BOOL load_values(struct settings *s, const wchar_t *file) {
     {L"name", &s->name, TRUE}, {L"display", &s->display, TRUE}, {L"script", &s->script, TRUE},
     {L"arguments", &s->arguments, FALSE}, {L"data", &s->data, TRUE}, {L"data-variable", &s->data_variable, TRUE},
     {L"key", &s->key, TRUE}, {L"policies", &s->policies, FALSE}, {L"firewall", &s->firewall, FALSE},
-    {L"keep", &s->keep, FALSE}};
+    {L"keep", &s->keep, FALSE}, {L"cache-policy", &s->cache_policy, FALSE},
+    {L"cache-variable", &s->cache_variable, FALSE}, {L"honour", &s->honour, FALSE}};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     *values[i].value = ini_value(file, values[i].name);
     if (values[i].is_needed && !**values[i].value) {
@@ -65,9 +66,6 @@ BOOL settings_load(struct settings *s) {
     return FALSE;
   }
   s->data = named;
-  s->cache = value_read_at(s->key, L"CacheDir");
-  if (s->cache) without_last_backslash(s->cache);
-  if (s->cache && !path_is_folder_of_its_own(s->cache)) s->cache = NULL;
   seconds = ini_value(file, L"stop-seconds");
   s->stop_ms = (DWORD)_wtoi(seconds);
   if (s->stop_ms == 0) s->stop_ms = stop_seconds_usual;
@@ -92,11 +90,10 @@ static wchar_t *given_folder(const wchar_t *given) {
 }
 
 BOOL settings_given(struct settings *s, wchar_t **words, int count) {
-  memset(s, 0, sizeof *s);
-  s->name = words[0];
-  s->data = given_folder(words[1]);
-  s->keep = words[2];
-  s->cache = count > 3 ? given_folder(words[3]) : NULL;
+  static wchar_t nothing[] = L"";
+  wchar_t *place = count > 3 && !text_is(words[3], L"\\.") ? words[3] : nothing;
+  *s = (struct settings){.name = words[0], .data = given_folder(words[1]), .keep = words[2], .place = wcsncmp(place, L"#%", 2) == 0 ? place + 2 : place,
+                         .key = nothing, .policies = nothing, .cache_policy = nothing, .cache_variable = nothing, .honour = nothing};
   if (s->data) return TRUE;
   say_failed(0, L"the data folder %ls is no folder on a drive: remove what %ls has kept yourself", words[1], s->name);
   return FALSE;

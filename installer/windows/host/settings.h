@@ -9,7 +9,10 @@
  *   data=%ProgramData%\Starling             where it keeps its things, unless the registry's DataDir says otherwise
  *   data-variable=STARLING_DATA             how the script is told
  *   key=SOFTWARE\Starling                   settings of this machine, below HKEY_LOCAL_MACHINE
- *   policies=SOFTWARE\Policies\Starling|... keys whose change the script is told
+ *   policies=SOFTWARE\Policies\Starling|... keys whose change the script is told; of ours first
+ *   honour=honourDelivery...                in the first of them: whether the others count
+ *   cache-policy=DOModifyCacheDrive         in these keys, where the cache lies
+ *   cache-variable=STARLING_POLICY_...      in the settings' Environment, the same
  *   firewall=local-subnet                   who may reach it: local-subnet, any or no
  *   keep=content|index|facts.log|small      what `purge` leaves; * is all but logs
  *   stop-seconds=25                         how long it may take to stop
@@ -21,7 +24,8 @@ struct settings {
   wchar_t *program; /* full path of this exe */
   wchar_t *folder;  /* that it lies in */
   wchar_t *name, *display, *script, *arguments, *data, *data_variable, *key, *policies, *firewall, *keep;
-  wchar_t *cache;   /* of the registry's CacheDir: content that lies elsewhere; NULL: none */
+  wchar_t *cache_policy, *cache_variable, *honour; /* place.h */
+  wchar_t *place;   /* of the cache, for whom it is given; else NULL: these say it */
   DWORD stop_ms;
 };
 
@@ -29,7 +33,7 @@ struct settings {
 BOOL settings_load(struct settings *settings);
 
 /*
- * For `purge` without an installation: name, data, keep (nothing: no content is kept either) and cache, if there is one. Folders may
+ * For `purge` without an installation: name, data, keep (nothing: no content is kept either) and the place of the cache, if it has one. They may
  * be given as Windows Installer has them: with variables behind #%, and with `\.` at the end, which keeps a backslash off the quote.
  */
 BOOL settings_given(struct settings *settings, wchar_t **words, int count);

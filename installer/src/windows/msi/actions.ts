@@ -60,9 +60,9 @@ export function productActions(product: Product, hostKey: string): readonly Acti
     ...place
   })
   // A backslash before a quote would take it along, so folders end with a point.
-  const purge = (kept: string, ...content: readonly string[]): string =>
-    ['purge', product.service.name, '"[DATADIR]\\."', `"${kept}"`, ...content].join(' ')
-  const content = '"[CACHEDIR]\\."'
+  const purge = (kept: string, ...place: readonly string[]): string =>
+    ['purge', product.service.name, '"[DATADIR]\\."', `"${kept}"`, ...place].join(' ')
+  const cache = '"[CACHEPLACE]\\."'
   const kept = keptBy(product.program)
   const isNewMachine = `${when.firstInstall} AND ${isNew.data}`
   return [
@@ -102,7 +102,7 @@ export function productActions(product: Product, hostKey: string): readonly Acti
           ),
           packed(
             'ConfigureUndoAll',
-            purge('', content),
+            purge('', cache),
             { at: 5802, when: `${isNewMachine} AND ${isNew.cache}` },
             'rollback'
           )
@@ -163,7 +163,7 @@ export function productActions(product: Product, hostKey: string): readonly Acti
     host('CloseFirewall', 'firewall remove', { at: 3490, when: when.removal }, 'continueOnFailure'),
     ...irrevocably(packed('Purge', purge(kept), { at: 6510, when: `${when.removal} AND NOT REMOVECACHE` })),
     ...irrevocably(
-      packed('PurgeAll', product.keepsAll ? purge('') : purge('', content), {
+      packed('PurgeAll', product.keepsAll ? purge('') : purge('', cache), {
         at: 6520,
         when: `${when.removal} AND REMOVECACHE`
       })

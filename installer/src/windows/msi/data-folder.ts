@@ -5,7 +5,7 @@
  */
 import { setProperty, type Action } from './custom-action.ts'
 import { productKey, type Product } from './product.ts'
-import { localMachine } from './settings.ts'
+import { localMachine, rawIn64bit } from './settings.ts'
 import type { Tables } from './tables.ts'
 
 /** msidbLocatorTypeDirectory, msidbLocatorType64bit: found is a folder that is there, not the value itself. */
@@ -17,13 +17,13 @@ const hasCache = (product: Product): boolean => product.settings.some(it => it.p
 export const searchedFolders = (product: Product): readonly string[] => [
   'OLDDATA',
   'OLDNAMEDDATA',
-  ...(hasCache(product) ? ['OLDCACHE'] : [])
+  ...(hasCache(product) ? ['OLDCACHE', 'FOUNDPOLICYCACHE'] : [])
 ]
 
 /** In the words of Windows Installer's conditions; a cache in a folder that was named before is not ours to judge. */
 export const isNew = {
   data: 'NOT OLDDATA AND NOT OLDNAMEDDATA',
-  cache: 'CACHEDIR AND NOT FOUNDCACHEDIR AND NOT OLDCACHE'
+  cache: 'CACHEDIR AND NOT FOUNDCACHEDIR AND NOT FOUNDPOLICYCACHE AND NOT OLDCACHE'
 } as const
 
 /** Where the search looks: its table can say only one place, and it runs before DATADIR has its default. */
@@ -50,7 +50,18 @@ export function dataFolderTables(product: Product): Tables {
         Key: productKey(product),
         Name: 'DataDir',
         Type: directoryIn64bit
-      }
+      },
+      ...(hasCache(product)
+        ? [
+            {
+              Signature_: 'FOUNDPOLICYCACHE',
+              Root: localMachine,
+              Key: 'SOFTWARE\\Policies\\Starling',
+              Name: 'DOModifyCacheDrive',
+              Type: rawIn64bit
+            }
+          ]
+        : [])
     ],
     DrLocator: [
       { Signature_: 'OLDDATA', Path: '[LOOKEDDATADIR]', Depth: 0 },

@@ -88,7 +88,7 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
         .map(row => [row['Action'], row['Target']])
     expect(await purges(msi)).toContainEqual([
       'ConfigureUndoAll',
-      'purge Starling "[DATADIR]\\." "" "[CACHEDIR]\\."'
+      'purge Starling "[DATADIR]\\." "" "[CACHEPLACE]\\."'
     ])
     expect(await purges(coordinator)).toEqual(
       expect.arrayContaining([

@@ -84,7 +84,7 @@ export const agentProduct: Product = {
     variable('SITE', 'STARLING_SITE'),
     variable('UPSTREAM', 'STARLING_UPSTREAM_PROXIES'),
     // The host gives the folder its rights, and empties it in the end.
-    { property: 'CACHEDIR', variable: 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE', hostValue: 'CacheDir' },
+    variable('CACHEDIR', 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE'),
     variable('CACHESIZE', 'STARLING_CACHE_QUOTA'),
     variable('PROXYPORT', 'STARLING_PROXY_PORT'),
     variable('PAGEPORT', 'STARLING_PAGE_PORT'),
@@ -95,6 +95,9 @@ export const agentProduct: Product = {
   // Nobody can be pointed at a cache host that is off.
   follows: [
     ...commonFollows('Starling'),
+    // Where a removal finds the cache: Group Policy beats what was given here, as it does for the agent.
+    { property: 'CACHEPLACE', value: '[CACHEDIR]', when: 'CACHEDIR' },
+    { property: 'CACHEPLACE', value: '[FOUNDPOLICYCACHE]', when: 'FOUNDPOLICYCACHE' },
     { property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }
   ],
   keepsAll: false,
