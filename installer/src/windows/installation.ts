@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { copyFile, readFile, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { AgentStatus } from '@starling/agent/ports.ts'
 import { json } from '@starling/test/e2e/client.ts'
@@ -60,7 +60,7 @@ export interface Installation extends Machine {
 
 export function machineOf(wine: WineSession, product: Product): Machine {
   const program = `C:\\Program Files\\${product.folder}\\node.exe`
-  const nodePid = (): Promise<number | null> => pidOf(program, 'run')
+  const nodePid = (): Promise<number | null> => pidOf(wine, program, 'run')
   let logs = 0
   return {
     wine,
@@ -171,15 +171,18 @@ export const failingWhenAsked: readonly string[] = [
   "INSERT INTO `InstallExecuteSequence` (`Action`,`Condition`,`Sequence`) VALUES ('Fail','FAILNOW',6505)"
 ]
 
-/** The process whose command line begins so: Wine shows Windows' own. */
-async function pidOf(program: string, argument: string): Promise<number | null> {
+/** The process of this session whose command line begins so: Wine shows Windows' own, and what is mounted tells whose it is. */
+async function pidOf(wine: WineSession, program: string, argument: string): Promise<number | null> {
+  const prefix = `/${basename(dirname(wine.driveC))} `
   const ids = (await readdir('/proc')).filter(name => /^\d+$/.test(name))
   for (const id of ids) {
     const words = await readFile(`/proc/${id}/cmdline`, 'utf8').then(
       text => text.split('\0'),
       (): string[] => []
     )
-    if (words[0] === program && words.includes(argument)) return Number(id)
+    if (words[0] !== program || !words.includes(argument)) continue
+    const mounts = await readFile(`/proc/${id}/mountinfo`, 'utf8').catch(() => '')
+    if (mounts.includes(prefix)) return Number(id)
   }
   return null
 }
