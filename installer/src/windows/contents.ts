@@ -38,6 +38,8 @@ export async function layOut(
   await buildHost(programFolder)
   await writeFile(join(programFolder, 'starling-service.ini'), serviceIni(product.program))
   await signProgram(join(programFolder, hostFile))
+  // Machines that let only signed code run look at each library, too.
+  await signProgram(join(programFolder, 'app', 'classic-level.node'))
   await writeFile(join(programFolder, `${product.command}.cmd`), `@"%~dp0${hostFile}" cli %*\r\n`)
   const parts = await thirdParties(product.program, 'win32-x64', packages)
   await writeLicences(join(programFolder, 'licences'), parts)

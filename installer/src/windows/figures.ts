@@ -1,5 +1,6 @@
-/** What an agent costs that has nothing to do, as Linux counts it for the process that Wine runs. */
-import { readFile } from 'node:fs/promises'
+/** What an installation costs: on the disk, and while it has nothing to do, as Linux counts that for the process that Wine runs. */
+import { readFile, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KiB, MiB, secondMs, type Millis } from '@starling/shared/units.ts'
 
@@ -12,6 +13,24 @@ export interface IdleFigures {
 
 /** As `getconf CLK_TCK` says on every Linux of today. */
 const ticksPerSecond = 100
+
+export const msiBytesMax = 45e6
+export const installedBytesMax = 115e6
+
+export async function bytesIn(folder: string): Promise<number> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true })
+  const sizes = files
+    .filter(it => it.isFile())
+    .map(async it => (await stat(join(it.parentPath, it.name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
+
+/** The lowest of several: what other programs of the machine add is none of ours, and never makes it less. */
+export async function bestOf(times: number, measure: () => Promise<number>): Promise<readonly number[]> {
+  const all: number[] = []
+  for (let count = 0; count < times; count++) all.push(await measure())
+  return all.toSorted((a, b) => a - b)
+}
 
 /** @param overMs how long it is watched */
 export async function idleFigures(pid: number, overMs: Millis): Promise<IdleFigures> {

@@ -37,6 +37,9 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
   }
 }
 
+/** What stays when the rest goes. */
+export const keptBy = (program: Program): string => said[program]['keep']!
+
 export function serviceIni(program: Program, more: Readonly<Record<string, string>> = {}): string {
   const lines = {
     ...said[program],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { machineFromJson } from '@starling/agent/host/windows-machine.ts'
@@ -507,6 +507,26 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         expect(existsSync(installed.data)).toBe(false)
         // Nothing is there any more, and that is as it should be.
         expect((await installed.host('purge', 'cache')).code).toBe(0)
+      })
+
+      it('needs no installation around it when it is told all', async () => {
+        await fill()
+        const alone = inWindows(wine, 'C:\\Alone')
+        await mkdir(alone)
+        await copyFile(host, join(alone, 'MSI1.tmp'))
+        const purge = (...words: readonly string[]): ReturnType<WineSession['run']> =>
+          wine.run('C:\\Alone\\MSI1.tmp', ['purge', ...words])
+        expect((await purge('Starling', 'C:\\.', '')).stderr).toContain('is no folder on a drive')
+        // As Windows Installer writes them, where a folder may end with a backslash or hold variables.
+        expect((await purge('Starling', '#%%ProgramData%\\Starling\\.', 'content|index')).code).toBe(0)
+        expect((await readdir(installed.data)).sort()).toEqual(['content', 'index'])
+        expect((await purge('Starling', 'C:\\ProgramData\\Starling\\\\.', '', '\\.')).code).toBe(0)
+        expect(existsSync(installed.data)).toBe(false)
+        // Of a drive, as a property has it, it is the folder on it.
+        const place = inWindows(wine, 'C:\\Starling')
+        await mkdir(join(place, 'content'), { recursive: true })
+        expect((await purge('Starling', 'C:\\ProgramData\\Starling\\\\.', '', 'C:\\.')).code).toBe(0)
+        expect(existsSync(place)).toBe(false)
       })
 
       it('empties a cache that lies elsewhere of what is ours', async () => {

@@ -21,6 +21,8 @@ static int usage(void) {
       L"  firewall add|remove  the rules of Windows' firewall\r\n"
       L"  ticket TICKET        keep a ticket for the next start; - reads it from stdin\r\n"
       L"  purge [cache]        remove what the service has kept, with its content or without\r\n"
+      L"  purge NAME FOLDER KEPT [CACHE]\r\n"
+      L"                       the same of a service that is not here any more\r\n"
       L"  registry KEY         print a key of the registry and all below it as JSON\r\n"
       L"  machine              print what policies ask of this machine as JSON");
   return exit_usage;
@@ -30,9 +32,11 @@ int wmain(int count, wchar_t **words) {
   const wchar_t *command = count > 1 ? words[1] : L"", *word = count > 2 ? words[2] : NULL;
   const BOOL is_alone = count == 2, has_one = count == 3;
   struct settings settings;
-  /* Needs no installation around it. */
+  /* Need no installation around them. */
   if (text_is(command, L"registry")) return has_one ? registry(word) : usage();
   if (text_is(command, L"machine") && is_alone) return machine();
+  if (text_is(command, L"purge") && (count == 5 || count == 6))
+    return settings_given(&settings, words + 2, count - 2) ? purge(&settings, !*settings.keep) : 1;
   if (!*command) return usage();
   if (!settings_load(&settings)) return 1;
   if (text_is(command, L"service") && is_alone) return service(&settings);

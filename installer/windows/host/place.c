@@ -101,7 +101,7 @@ static wchar_t *folder_of(const wchar_t *place) {
 }
 
 wchar_t *place_of_cache(const struct settings *s) {
-  wchar_t *said = said_by_policy(s), *folder;
+  wchar_t *said = s->place && *s->place ? bare(s->place) : said_by_policy(s), *folder;
   if (!said) said = said_by_settings(s);
   if (!said) return NULL;
   folder = folder_of(said);

@@ -73,3 +73,28 @@ BOOL settings_load(struct settings *s) {
   s->stop_ms *= 1000;
   return TRUE;
 }
+
+/* NULL: no folder on a drive. */
+static wchar_t *given_folder(const wchar_t *given) {
+  wchar_t *named = wcsncmp(given, L"#%", 2) == 0 ? text_expand(given + 2) : text_format(L"%ls", given), *path = NULL;
+  if (path_is_folder_of_its_own(named)) {
+    const DWORD size = GetFullPathNameW(named, 0, NULL, NULL);
+    path = memory((size + 1) * sizeof *path);
+    GetFullPathNameW(named, size, path, NULL);
+    without_last_backslash(path);
+  }
+  free(named);
+  if (!path || path_is_folder_of_its_own(path)) return path;
+  free(path);
+  return NULL;
+}
+
+BOOL settings_given(struct settings *s, wchar_t **words, int count) {
+  static wchar_t nothing[] = L"";
+  wchar_t *place = count > 3 && !text_is(words[3], L"\\.") ? words[3] : nothing;
+  *s = (struct settings){.name = words[0], .data = given_folder(words[1]), .keep = words[2], .place = wcsncmp(place, L"#%", 2) == 0 ? place + 2 : place,
+                         .key = nothing, .policies = nothing, .cache_policy = nothing, .cache_variable = nothing, .honour = nothing};
+  if (s->data) return TRUE;
+  say_failed(0, L"the data folder %ls is no folder on a drive: remove what %ls has kept yourself", words[1], s->name);
+  return FALSE;
+}

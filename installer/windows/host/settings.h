@@ -25,8 +25,15 @@ struct settings {
   wchar_t *folder;  /* that it lies in */
   wchar_t *name, *display, *script, *arguments, *data, *data_variable, *key, *policies, *firewall, *keep;
   wchar_t *cache_policy, *cache_variable, *honour; /* place.h */
+  wchar_t *place;   /* of the cache, for whom it is given; else NULL: these say it */
   DWORD stop_ms;
 };
 
 /* FALSE: it has said on stderr why not. */
 BOOL settings_load(struct settings *settings);
+
+/*
+ * For `purge` without an installation: name, data, keep (nothing: no content is kept either) and the place of the cache, if it has one. They may
+ * be given as Windows Installer has them: with variables behind #%, and with `\.` at the end, which keeps a backslash off the quote.
+ */
+BOOL settings_given(struct settings *settings, wchar_t **words, int count);

@@ -1,34 +1,17 @@
 /**
  * What an installation does beside copying: commands of the service host, run as SYSTEM while Windows Installer works through its
  * script, each with a place in the sequence and, where it leaves something behind, with one that takes it back when a later step
- * fails.
+ * fails. What cannot be taken back comes after all that can fail.
  */
+import { keptBy } from '../host-ini.ts'
+import { isTurned } from './clients.ts'
+import { flag, inScript, setProperty, type Action, type Flag } from './custom-action.ts'
+import { isNew } from './data-folder.ts'
 import { productKey, type Product } from './product.ts'
 import type { Tables } from './tables.ts'
 
-export interface Action {
-  readonly name: string
-  readonly type: number
-  readonly source: string
-  readonly target: string
-  readonly at: number
-  readonly when: string
-}
-
-/** https://learn.microsoft.com/windows/win32/msi/summary-list-of-all-custom-action-types */
-const flag = {
-  /** A program that is installed as a file. */
-  installedProgram: 18,
-  /** A command line, with a folder that it is run in. */
-  commandIn: 34,
-  setProperty: 51,
-  continueOnFailure: 64,
-  rollback: 256,
-  inScript: 1024,
-  asSystem: 2048,
-  /** The command line stays out of the log. */
-  hideTarget: 8192
-} as const
+/** The host in table Binary: for what must be done when the installed one is not there any more, or not yet. */
+const packedHost = 'Host'
 
 /** Says of a state of the machine, in the words of Windows Installer. */
 export const when = {
@@ -40,100 +23,88 @@ export const when = {
   removal: 'REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE'
 } as const
 
-export function setProperty(
-  property: string,
-  value: string,
-  place: { readonly at: number; readonly when: string }
-): Action {
-  return {
-    name: `Set${property}`,
-    type: flag.setProperty,
-    source: property,
-    target: value,
-    ...place
+type Place = Pick<Action, 'at' | 'when'>
+/**
+ * What cannot be taken back waits until everything else is done: a removal that fails late, or is cancelled, brings the machine back
+ * with its identity. Windows runs no such action where rollback is switched off (DISABLEROLLBACK, or by policy): there is nothing to come back
+ * to then, and it is done within the script, as the last thing in it.
+ */
+const irrevocably = (action: Action): readonly Action[] => [
+  { ...action, type: action.type + flag.commit },
+  {
+    ...action,
+    name: `${action.name}AtOnce`,
+    at: action.at + 1,
+    when: `${action.when} AND RollbackDisabled`
   }
-}
+]
+
+const opensFirewall = 'NOFIREWALL<>"1"'
+const leavesFirewall =
+  'NOFIREWALL="1" AND FOUNDNOFIREWALL<>"1" AND (Installed OR OLDERVERSION) AND NOT REMOVE'
 
 /** @param hostKey the File row of the service host */
 export function productActions(product: Product, hostKey: string): readonly Action[] {
-  const host = (
-    name: string,
-    command: string,
-    place: { readonly at: number; readonly when: string },
-    ...flags: ReadonlyArray<keyof typeof flag>
-  ): Action => ({
+  const host = (name: string, command: string, place: Place, ...flags: readonly Flag[]): Action => ({
     name,
-    type: [flag.installedProgram, flag.inScript, flag.asSystem, ...flags.map(it => flag[it])].reduce<number>(
-      (sum, it) => sum + it,
-      0
-    ),
+    type: inScript('installedProgram', ...flags),
     source: hostKey,
     target: command,
     ...place
   })
+  const packed = (name: string, command: string, place: Place, ...flags: readonly Flag[]): Action => ({
+    name,
+    type: inScript('packedProgram', 'continueOnFailure', ...flags),
+    source: packedHost,
+    target: command,
+    ...place
+  })
+  // A backslash before a quote would take it along, so folders end with a point.
+  const purge = (kept: string, ...place: readonly string[]): string =>
+    ['purge', product.service.name, '"[DATADIR]\\."', `"${kept}"`, ...place].join(' ')
+  const cache = '"[CACHEPLACE]\\."'
+  const kept = keptBy(product.program)
+  const isNewMachine = `${when.firstInstall} AND ${isNew.data}`
   return [
     setProperty('ARPINSTALLLOCATION', '[INSTALLDIR]', { at: 1001, when: when.install }),
-
-    // Leaving, with the program still there: first its clients go back to what they had, last the data goes.
-    ...(product.clients.length === 0
-      ? []
-      : [
-          host(
-            'UndoClients',
-            'cli configure --undo all',
-            { at: 1890, when: when.removal },
-            'continueOnFailure'
-          )
-        ]),
-    host('CloseFirewall', 'firewall remove', { at: 2040, when: when.removal }, 'continueOnFailure'),
-    host('Purge', 'purge', { at: 2050, when: `${when.removal} AND NOT REMOVECACHE` }, 'continueOnFailure'),
-    host(
-      'PurgeAll',
-      'purge cache',
-      { at: 2051, when: `${when.removal} AND REMOVECACHE` },
-      'continueOnFailure'
-    ),
-    // What an admin has written beside our own values, which Windows Installer has taken away by now.
-    {
-      name: 'ForgetSettings',
-      type: flag.commandIn + flag.inScript + flag.asSystem + flag.continueOnFailure,
-      source: 'System64Folder',
-      target: `"[System64Folder]reg.exe" delete "HKLM\\${productKey(product)}" /f /reg:64`,
-      at: 2610,
-      when: when.removal
-    },
 
     // Coming. A machine whose firewall is run by somebody else is no reason to refuse.
     host(
       'OpenFirewallUndo',
       'firewall remove',
-      { at: 4010, when: `${when.firstInstall} AND NOT NOFIREWALL` },
+      { at: 4010, when: `${when.firstInstall} AND ${opensFirewall}` },
       'rollback',
       'continueOnFailure'
     ),
     host(
       'OpenFirewall',
       'firewall add',
-      { at: 4020, when: `${when.install} AND NOT NOFIREWALL` },
+      { at: 4020, when: `${when.install} AND ${opensFirewall}` },
       'continueOnFailure'
     ),
-    // Windows removes what it has copied; what the program wrote meanwhile is ours to remove.
     host(
-      'ConfigureUndo',
-      'purge',
-      { at: 5801, when: product.keepsAll ? when.firstInstall : `${when.firstInstall} AND OLDCACHE` },
+      'LeaveFirewallUndo',
+      'firewall add',
+      { at: 4030, when: leavesFirewall },
       'rollback',
       'continueOnFailure'
     ),
+    host('LeaveFirewall', 'firewall remove', { at: 4040, when: leavesFirewall }, 'continueOnFailure'),
+    // Windows removes what it has copied; what the program wrote meanwhile is ours to remove.
     ...(product.keepsAll
-      ? []
+      ? [packed('ConfigureUndo', purge(kept), { at: 5801, when: isNewMachine }, 'rollback')]
       : [
-          host(
+          packed(
+            'ConfigureUndo',
+            purge(''),
+            { at: 5801, when: `${isNewMachine} AND NOT (${isNew.cache})` },
+            'rollback'
+          ),
+          packed(
             'ConfigureUndoAll',
-            'purge cache',
-            { at: 5802, when: `${when.firstInstall} AND NOT OLDCACHE` },
-            'rollback',
-            'continueOnFailure'
+            purge('', cache),
+            { at: 5802, when: `${isNewMachine} AND ${isNew.cache}` },
+            'rollback'
           )
         ]),
     host('Configure', 'configure', { at: 5810, when: when.install }),
@@ -159,8 +130,59 @@ export function productActions(product: Product, hostKey: string): readonly Acti
         ),
         host(`Apply${property}`, `cli configure --apply ${target}`, { ...place, at: place.at + 1 })
       ]
+    }),
+
+    // Leaving. The machine's clients go back to what they had, as late as the program is there. To apply it again needs an agent that
+    // serves, so that stands before the stop of the service, at 1900, which a rollback has started by then.
+    ...product.clients.map((client, index) =>
+      host(
+        `ApplyAgain${client.property}`,
+        `cli configure --apply ${client.target}`,
+        { at: 1850 + index, when: `${when.removal} AND ${isTurned(client)}` },
+        'rollback',
+        'continueOnFailure'
+      )
+    ),
+    ...(product.clients.length === 0
+      ? []
+      : [
+          host(
+            'UndoClients',
+            'cli configure --undo all',
+            { at: 3470, when: when.removal },
+            'continueOnFailure'
+          )
+        ]),
+    host(
+      'CloseFirewallUndo',
+      'firewall add',
+      { at: 3480, when: `${when.removal} AND ${opensFirewall}` },
+      'rollback',
+      'continueOnFailure'
+    ),
+    host('CloseFirewall', 'firewall remove', { at: 3490, when: when.removal }, 'continueOnFailure'),
+    ...irrevocably(packed('Purge', purge(kept), { at: 6510, when: `${when.removal} AND NOT REMOVECACHE` })),
+    ...irrevocably(
+      packed('PurgeAll', product.keepsAll ? purge('') : purge('', cache), {
+        at: 6520,
+        when: `${when.removal} AND REMOVECACHE`
+      })
+    ),
+    // What an admin has written beside our own values, which Windows Installer has taken away by now.
+    ...irrevocably({
+      name: 'ForgetSettings',
+      type: inScript('commandIn', 'continueOnFailure'),
+      source: 'System64Folder',
+      target: `"[System64Folder]reg.exe" delete "HKLM\\${productKey(product)}" /f /reg:64`,
+      at: 6530,
+      when: when.removal
     })
   ]
+}
+
+/** @param hostKey the packed file that is the service host */
+export function binaryTables(hostKey: string): Tables {
+  return { Binary: [{ Name: packedHost, Data: hostKey }] }
 }
 
 export function actionTables(actions: readonly Action[]): Tables {

@@ -1,11 +1,12 @@
 /**
- * Tables and files as one .msi, through msibuild (msitools) and gcab. The same input gives the same bytes: rows and streams come
+ * Tables and files as one .msi, through msibuild (msitools). The same input gives the same bytes: rows and streams come
  * in a fixed order, every file has the same date, and what the tools add of today's is taken out again.
  */
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { cabinetOf } from './cabinet.ts'
 import { withoutTimes } from './compound-file.ts'
 import { cabinetName, type Packed } from './files.ts'
 import type { Guid } from './ids.ts'
@@ -33,9 +34,12 @@ export async function writeDatabase(
   try {
     const draft = join(folder, 'draft.msi')
     const imports = await writeTables(folder, tables, summary)
+    await stageStreams(folder, tables, packed)
     // One call for all: each call would write the whole database again.
-    await execute('msibuild', [draft, ...imports.flatMap(it => ['-i', it])])
-    await execute('msibuild', [draft, '-a', cabinetName, await writeCabinet(folder, packed, summary.madeAt)])
+    await execute('msibuild', [draft, ...imports.flatMap(it => ['-i', it])], { cwd: folder })
+    const cabinet = join(folder, cabinetName)
+    await writeFile(cabinet, await cabinetOf(packed, summary.madeAt))
+    await execute('msibuild', [draft, '-a', cabinetName, cabinet])
     await writeFile(file, await withoutTimes(draft, summary.madeAt))
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -52,6 +56,17 @@ async function writeTables(folder: string, tables: Tables, summary: Summary): Pr
   )
   for (const [name, text] of all) await writeFile(join(folder, `${name}.idt`), text!, 'latin1')
   return all.map(([name]) => join(folder, `${name}.idt`))
+}
+
+/** msibuild takes a stream from a file in the folder that has its table's name. */
+async function stageStreams(
+  folder: string,
+  { Binary = [] }: Tables,
+  packed: readonly Packed[]
+): Promise<void> {
+  await mkdir(join(folder, 'Binary'))
+  for (const { Data } of Binary)
+    await copyFile(packed.find(file => file.key === Data)!.path, join(folder, 'Binary', Data))
 }
 
 /** https://learn.microsoft.com/windows/win32/msi/summary-property-descriptions */
@@ -76,21 +91,4 @@ function summaryText({ subject, author, comments, packageCode, madeAt }: Summary
   ]
   const head = ['PropertyId\tValue', 'i2\tl255', '_SummaryInformation\tPropertyId']
   return [...head, ...lines.map(([id, value]) => `${id}\t${value}`)].map(line => `${line}\r\n`).join('')
-}
-
-async function writeCabinet(folder: string, packed: readonly Packed[], date: Date): Promise<string> {
-  const staged = join(folder, 'files')
-  await mkdir(staged)
-  for (const { key, path } of packed) {
-    const copy = join(staged, key)
-    await copyFile(path, copy)
-    await utimes(copy, date, date)
-  }
-  const cabinet = join(folder, cabinetName)
-  // A cabinet has local times.
-  await execute('gcab', ['--create', '--zip', '--nopath', cabinet, ...packed.map(file => file.key)], {
-    cwd: staged,
-    env: { ...process.env, TZ: 'UTC' }
-  })
-  return cabinet
 }

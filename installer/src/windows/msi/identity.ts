@@ -1,4 +1,6 @@
 /** Who the product is to Windows Installer, which versions it replaces, on which Windows it runs, and what it is told on the way. */
+import { foundClient } from './clients.ts'
+import { searchedFolders } from './data-folder.ts'
 import { productCode } from './ids.ts'
 import { manufacturer, type Product } from './product.ts'
 import { foundName, localMachine } from './settings.ts'
@@ -63,8 +65,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
     ...product.inputs,
     ...secret,
     ...product.clients.map(it => it.property),
-    'REMOVECACHE',
-    'NOFIREWALL'
+    'REMOVECACHE'
   ]
   return {
     ProductName: product.name,
@@ -84,7 +85,8 @@ function properties(product: Product, version: string): Readonly<Record<string, 
       ...product.settings.map(foundName),
       'OLDERVERSION',
       'NEWERVERSION',
-      'OLDCACHE'
+      ...product.clients.map(foundClient),
+      ...searchedFolders(product)
     ].join(';'),
     ...(secret.length === 0 ? {} : { MsiHiddenProperties: secret.join(';') })
   }

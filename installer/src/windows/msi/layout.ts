@@ -33,16 +33,10 @@ export function directoryTables(product: Product, layout: Layout): Tables {
       { Directory: 'TARGETDIR', DefaultDir: 'SourceDir' },
       { Directory: 'ProgramFiles64Folder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
       { Directory: 'System64Folder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
-      { Directory: 'CommonAppDataFolder', Directory_Parent: 'TARGETDIR', DefaultDir: '.' },
       {
         Directory: 'INSTALLDIR',
         Directory_Parent: 'ProgramFiles64Folder',
         DefaultDir: inProgramFiles(product.folder)
-      },
-      {
-        Directory: 'DATADIR',
-        Directory_Parent: 'CommonAppDataFolder',
-        DefaultDir: shortNames()(product.folder)
       },
       ...(layout.modulesFolder === null ? [] : modules)
     ]

@@ -1,4 +1,4 @@
-/** What an installation leaves on the machine beside files: a service, a few values, a word on the PATH, a folder for data. */
+/** What an installation leaves on the machine beside files: a service, a few values, a word on the PATH. */
 import { guidIn } from './ids.ts'
 import { productKey, type Product } from './product.ts'
 import { localMachine, registryIn64bit } from './settings.ts'
@@ -45,7 +45,6 @@ export function registryTables(product: Product, hostFile: string): Tables {
   const values: ReadonlyArray<readonly [id: string, key: string, name: string, value: string]> = [
     ['Version', own, 'Version', '[ProductVersion]'],
     ['InstallDir', own, 'InstallDir', '[INSTALLDIR]'],
-    ['DataDir', own, 'DataDir', '[DATADIR]'],
     // #% and # are how the Registry table says that a value is expandable and that it is a number.
     ['EventMessages', source, 'EventMessageFile', `#%[INSTALLDIR]${hostFile}`],
     ['EventTypes', source, 'TypesSupported', '#7']
@@ -72,48 +71,11 @@ export function pathTables(): Tables {
   }
 }
 
-/**
- * The host's `configure` makes it with its rights, and sets aside one that somebody made before us. Windows Installer must not make it: until it
- * had its rights, anybody could put files into it.
- */
-export function dataFolderTables(product: Product): Tables {
-  return {
-    Component: [ownComponent(product, 'Data', 'R_DataFolder', 'DATADIR')],
-    // Whether somebody's cache is there already, from an earlier installation: a failed one then leaves it.
-    AppSearch: [{ Property: 'OLDCACHE', Signature_: 'OLDCACHE' }],
-    DrLocator: [
-      { Signature_: 'OLDCACHE', Path: `[CommonAppDataFolder]${product.folder}\\content`, Depth: 0 }
-    ],
-    // A folder that still has a cache stays.
-    RemoveFile: [
-      { FileKey: 'DataFolder', Component_: 'C_Data', DirProperty: 'DATADIR', InstallMode: onRemoval }
-    ],
-    Registry: [
-      {
-        Registry: 'R_DataFolder',
-        Root: localMachine,
-        Key: productKey(product),
-        Name: 'DataFolder',
-        Value: '#1',
-        Component_: 'C_Data'
-      }
-    ]
-  }
-}
-
-/** msidbRemoveFileInstallModeOnRemove */
-const onRemoval = 2
-
-function ownComponent(
-  product: Product,
-  name: string,
-  keyPath: string,
-  directory = 'INSTALLDIR'
-): Row<'Component'> {
+function ownComponent(product: Product, name: string, keyPath: string): Row<'Component'> {
   return {
     Component: `C_${name}`,
     ComponentId: guidIn(product.upgradeCode, `component ${name}`),
-    Directory_: directory,
+    Directory_: 'INSTALLDIR',
     Attributes: registryIn64bit,
     KeyPath: keyPath
   }

@@ -4,6 +4,9 @@ import { cpSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { settings as agentSettings } from '@starling/agent/config.ts'
+import { deliveryOptimization } from '@starling/agent/client-settings/items/delivery-optimization.ts'
+import { winhttp } from '@starling/agent/client-settings/items/winhttp.ts'
+import { wsus } from '@starling/agent/client-settings/items/wsus.ts'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hostFile } from '../host.ts'
@@ -15,9 +18,9 @@ import { productCode } from './ids.ts'
 const house = openHouse()
 afterAll(() => house.close())
 
-const tools = ['msibuild', 'msiinfo', 'gcab']
+const tools = ['msibuild', 'msiinfo']
 const missing = tools.filter(tool => spawnSync(tool, ['--help']).error !== undefined)
-const install = 'apt-get install -y --no-install-recommends msitools gcab'
+const install = 'apt-get install -y --no-install-recommends msitools'
 if (missing.length > 0) console.warn(`\nSKIPPED, no MSI is made here: ${install}\n`)
 it.runIf(missing.length > 0 && process.env.CI === 'true')('CI can make an MSI', () => {
   throw new Error(install)
@@ -83,11 +86,14 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       (await readTable(file, 'CustomAction'))
         .filter(row => row['Target']!.startsWith('purge'))
         .map(row => [row['Action'], row['Target']])
-    expect(await purges(msi)).toContainEqual(['ConfigureUndoAll', 'purge cache'])
+    expect(await purges(msi)).toContainEqual([
+      'ConfigureUndoAll',
+      'purge Starling "[DATADIR]\\." "" "[CACHEPLACE]\\."'
+    ])
     expect(await purges(coordinator)).toEqual(
       expect.arrayContaining([
-        ['ConfigureUndo', 'purge'],
-        ['PurgeAll', 'purge cache']
+        ['ConfigureUndo', 'purge StarlingCoordinator "[DATADIR]\\." "*"'],
+        ['PurgeAll', 'purge StarlingCoordinator "[DATADIR]\\." ""']
       ])
     )
     expect((await purges(coordinator)).map(([name]) => name)).not.toContain('ConfigureUndoAll')
@@ -116,23 +122,18 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     const searches = await by(msi, 'RegLocator', 'Signature_')
     const actions = await by(msi, 'CustomAction', 'Action')
     const order = await by(msi, 'InstallExecuteSequence', 'Action')
-    for (const { property, variable } of agentProduct.settings as ReadonlyArray<{
-      property: string
-      variable: string
-    }>) {
-      expect(names).toContain(variable)
-      const value = registry.get(`R_${property}`)!
+    const variables = agentProduct.settings.flatMap(it => (it.variable === null ? [] : [it.variable]))
+    expect(variables.filter(it => !names.has(it))).toEqual([])
+    for (const { property, variable, hostValue } of agentProduct.settings) {
+      const name = variable ?? hostValue!
+      const value = registry.get(variable === null ? `R_${property}_host` : `R_${property}`)!
       expect(value).toMatchObject({
-        Key: 'SOFTWARE\\Starling\\Environment',
-        Name: variable,
+        Key: variable === null ? 'SOFTWARE\\Starling' : 'SOFTWARE\\Starling\\Environment',
+        Name: name,
         Value: `[${property}]`
       })
       // 64-bit view, as it stands.
-      expect(searches.get(`FOUND${property}`)).toMatchObject({
-        Key: value['Key'],
-        Name: variable,
-        Type: '18'
-      })
+      expect(searches.get(`FOUND${property}`)).toMatchObject({ Key: value['Key'], Name: name, Type: '18' })
       expect(actions.get(`Set${property}`)).toMatchObject({ Type: '51', Target: `[FOUND${property}]` })
       // What the command line says beats what is found.
       expect(order.get(`Set${property}`)!['Condition']).toBe(`NOT ${property} AND FOUND${property}`)
@@ -142,6 +143,44 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     }
     const components = await by(msi, 'Component', 'Component')
     expect(components.get('C_SITE')).toMatchObject({ Condition: 'SITE', KeyPath: 'R_SITE' })
+    expect(registry.get('R_DATADIR_host')).toMatchObject({ Name: 'DataDir' })
+    expect(registry.get('R_NOFIREWALL_host')).toMatchObject({ Name: 'NoFirewall' })
+  })
+
+  it('leaves to an admin the data folder that was there, when it fails, and the firewall that somebody else runs', async () => {
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    const condition = (name: string): string => order.get(name)!['Condition']!
+    for (const name of ['ConfigureUndo', 'ConfigureUndoAll'])
+      expect(condition(name)).toMatch(
+        /NOT Installed AND NOT OLDERVERSION .* NOT OLDDATA AND NOT OLDNAMEDDATA/
+      )
+    const folders = await by(msi, 'DrLocator', 'Signature_')
+    expect(folders.get('OLDDATA')).toMatchObject({ Path: '[LOOKEDDATADIR]' })
+    // 0 and 64 bits: the value names a folder, which must be there.
+    const values = await by(msi, 'RegLocator', 'Signature_')
+    expect(values.get('OLDNAMEDDATA')).toMatchObject({ Name: 'DataDir', Type: '16' })
+    for (const name of ['OpenFirewall', 'OpenFirewallUndo', 'CloseFirewallUndo'])
+      expect(condition(name)).toContain('NOFIREWALL<>"1"')
+  })
+
+  it('does what cannot be taken back once everything else has succeeded, with a program of its own', async () => {
+    const actions = await by(msi, 'CustomAction', 'Action')
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    for (const name of ['Purge', 'PurgeAll', 'ForgetSettings']) {
+      // msidbCustomActionTypeCommit, InScript, NoImpersonate
+      expect(Number(actions.get(name)!['Type']) & (512 + 1024 + 2048)).toBe(512 + 1024 + 2048)
+      // Windows runs no commit action where it cannot roll back.
+      expect(Number(actions.get(`${name}AtOnce`)!['Type']) & (512 + 1024 + 2048)).toBe(1024 + 2048)
+      expect(order.get(`${name}AtOnce`)!['Condition']).toBe(
+        `${order.get(name)!['Condition']} AND RollbackDisabled`
+      )
+    }
+    for (const name of ['Purge', 'PurgeAll', 'ConfigureUndo', 'ConfigureUndoAll']) {
+      expect(actions.get(name)).toMatchObject({ Source: 'Host' })
+      expect(Number(actions.get(name)!['Type']) & 63).toBe(2)
+    }
+    const { stdout } = spawnSync('msiinfo', ['extract', msi, 'Binary.Host'])
+    expect(stdout.toString()).toBe(hostFile)
   })
 
   it('keeps the ticket out of tables and logs', async () => {
@@ -180,7 +219,8 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     const undone = {
       OpenFirewall: 'OpenFirewallUndo',
       Configure: 'ConfigureUndo',
-      ApplyCONFIGUREDO: 'ApplyCONFIGUREDOUndo'
+      ApplyCONFIGUREDO: 'ApplyCONFIGUREDOUndo',
+      CloseFirewall: 'CloseFirewallUndo'
     }
     for (const [deed, undo] of Object.entries(undone)) {
       // In the script, as SYSTEM, and for a rollback only.
@@ -188,29 +228,65 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       expect(Number(actions.get(deed)!['Type']) & (256 + 1024 + 2048)).toBe(1024 + 2048)
       expect(at(undo)).toBeLessThan(at(deed))
     }
+    const again = actions.get('ApplyAgainCONFIGUREDO')!
+    expect(again['Target']).toBe('cli configure --apply delivery-optimization')
+    expect(Number(again['Type']) & (256 + 1024 + 2048)).toBe(256 + 1024 + 2048)
+    expect(order.get('ApplyAgainCONFIGUREDO')!['Condition']).toMatch(
+      /REMOVE="ALL" .* AND FOUNDCONFIGUREDO="127.0.0.1"$/
+    )
     const inOrder = [
       'InstallInitialize',
       'RemoveExistingProducts',
-      'UndoClients',
+      'ApplyAgainCONFIGUREDO',
       'StopServices',
       'DeleteServices',
-      'Purge',
+      // With the program and its settings still there.
+      'UndoClients',
+      'CloseFirewall',
       'RemoveFiles',
+      'RemoveRegistryValues',
       'InstallFiles',
       'InstallServices',
       'Configure',
       'Ticket',
       'StartServices',
       'ApplyCONFIGUREDO',
+      'PublishProduct',
+      'Purge',
+      'ForgetSettings',
       'InstallFinalize',
       'ForgetTicket'
     ]
     expect(inOrder.toSorted((a, b) => at(a) - at(b))).toEqual(inOrder)
   })
 
+  it('sees by what `starling configure` writes which clients are turned to the agent', () => {
+    const rules = [deliveryOptimization, wsus, winhttp]
+    for (const { target, trace } of agentProduct.clients) {
+      const places = Object.values(rules.find(it => it.item === target)!.changed)
+      expect(places).toContainEqual(expect.objectContaining({ key: `HKLM\\${trace.key}`, name: trace.name }))
+    }
+    const digits = /"([0-9A-F]+)"/.exec(agentProduct.clients[2]!.trace.holds)![1]!
+    expect(Buffer.from(digits, 'hex').toString()).toBe('127.0.0.1:')
+  })
+
   it('leaves the machine alone when a new version takes the old one away', async () => {
     const order = await by(msi, 'InstallExecuteSequence', 'Action')
-    for (const name of ['UndoClients', 'CloseFirewall', 'Purge', 'PurgeAll'])
+    const atRemoval = [
+      'ApplyAgainCONFIGUREDO',
+      'UndoClients',
+      'CloseFirewallUndo',
+      'CloseFirewall',
+      'Purge',
+      'PurgeAll'
+    ]
+    for (const name of [
+      ...atRemoval,
+      'ForgetSettings',
+      'PurgeAtOnce',
+      'PurgeAllAtOnce',
+      'ForgetSettingsAtOnce'
+    ])
       expect(order.get(name)!['Condition']).toContain('NOT UPGRADINGPRODUCTCODE')
   })
 

@@ -3,14 +3,16 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { actionTables, productActions } from './actions.ts'
+import { actionTables, binaryTables, productActions } from './actions.ts'
+import { clientTables } from './clients.ts'
+import { dataFolderActions, dataFolderTables } from './data-folder.ts'
 import { writeDatabase } from './database.ts'
 import { fileTables, type Packed } from './files.ts'
 import { featureTables, identityTables } from './identity.ts'
 import { guidOfContent, type Guid } from './ids.ts'
 import { hostFile } from '../host.ts'
 import { directoryTables, treesOf, type Layout } from './layout.ts'
-import { dataFolderTables, pathTables, registryTables, serviceTables } from './machine.ts'
+import { pathTables, registryTables, serviceTables } from './machine.ts'
 import { manufacturer, type Product } from './product.ts'
 import { sequenceTables } from './sequences.ts'
 import { rememberActions, settingTables } from './settings.ts'
@@ -41,7 +43,7 @@ export async function msiTables(
 ): Promise<{ readonly tables: Tables; readonly packed: readonly Packed[] }> {
   const { product, version } = source
   const { tables: files, packed } = await fileTables(product.upgradeCode, treesOf(source))
-  const hostKey = packed.find(it => it.path === join(source.programFolder, hostFile))!.key
+  const host = packed.find(it => it.path === join(source.programFolder, hostFile))!
   const parts = [
     directoryTables(product, source),
     files,
@@ -50,9 +52,15 @@ export async function msiTables(
     pathTables(),
     dataFolderTables(product),
     settingTables(product),
+    clientTables(product),
     identityTables(product, version),
     sequenceTables,
-    actionTables([...rememberActions(product), ...productActions(product, hostKey)])
+    binaryTables(host.key),
+    actionTables([
+      ...dataFolderActions(product),
+      ...rememberActions(product),
+      ...productActions(product, host.key)
+    ])
   ]
   const components = joinTables(parts).Component!.map(it => it.Component)
   return { tables: joinTables([...parts, featureTables(product, components)]), packed }

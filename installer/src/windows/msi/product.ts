@@ -29,7 +29,12 @@ export interface Product {
   /** Whether a machine joins with one. */
   readonly hasTicket: boolean
   /** Properties that turn the machine's clients to us, with the name for `starling configure --apply`. */
-  readonly clients: ReadonlyArray<{ readonly property: string; readonly target: string }>
+  readonly clients: ReadonlyArray<{
+    readonly property: string
+    readonly target: string
+    /** The value by which that is seen, below HKEY_LOCAL_MACHINE, and what it holds then, as a condition goes on behind it. */
+    readonly trace: { readonly key: string; readonly name: string; readonly holds: string }
+  }>
 }
 
 /** A property of the command line that is remembered in the registry. */
@@ -40,6 +45,20 @@ export interface Setting {
   /** The value of the product's own key that the service host reads; null: it does not. */
   readonly hostValue: string | null
 }
+
+const policies = 'SOFTWARE\\Policies\\Microsoft\\Windows'
+
+/** Of both programs; the service host reads them. */
+const common: readonly Setting[] = [
+  { property: 'DATADIR', variable: null, hostValue: 'DataDir' },
+  { property: 'NOFIREWALL', variable: null, hostValue: 'NoFirewall' }
+]
+
+/** An admin may have written a number; and somewhere the data must be. */
+const commonFollows = (folder: string): Product['follows'] => [
+  { property: 'NOFIREWALL', value: '1', when: 'NOFIREWALL="#1"' },
+  { property: 'DATADIR', value: `[CommonAppDataFolder]${folder}`, when: 'NOT DATADIR' }
+]
 
 const variable = (property: string, name: string): Setting => ({ property, variable: name, hostValue: null })
 
@@ -60,11 +79,12 @@ export const agentProduct: Product = {
   file: 'starling',
   command: 'starling',
   settings: [
+    ...common,
     variable('COORDINATOR', 'STARLING_COORDINATOR_ADDRESSES'),
     variable('SITE', 'STARLING_SITE'),
     variable('UPSTREAM', 'STARLING_UPSTREAM_PROXIES'),
     // The host gives the folder its rights, and empties it in the end.
-    { property: 'CACHEDIR', variable: 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE', hostValue: 'CacheDir' },
+    variable('CACHEDIR', 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE'),
     variable('CACHESIZE', 'STARLING_CACHE_QUOTA'),
     variable('PROXYPORT', 'STARLING_PROXY_PORT'),
     variable('PAGEPORT', 'STARLING_PAGE_PORT'),
@@ -73,13 +93,40 @@ export const agentProduct: Product = {
   ],
   inputs: [],
   // Nobody can be pointed at a cache host that is off.
-  follows: [{ property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }],
+  follows: [
+    ...commonFollows('Starling'),
+    // Where a removal finds the cache: Group Policy beats what was given here, as it does for the agent.
+    { property: 'CACHEPLACE', value: '[CACHEDIR]', when: 'CACHEDIR' },
+    { property: 'CACHEPLACE', value: '[FOUNDPOLICYCACHE]', when: 'FOUNDPOLICYCACHE' },
+    { property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }
+  ],
   keepsAll: false,
   hasTicket: true,
   clients: [
-    { property: 'CONFIGUREDO', target: 'delivery-optimization' },
-    { property: 'CONFIGUREWSUS', target: 'wsus' },
-    { property: 'CONFIGUREPROXY', target: 'winhttp' }
+    {
+      property: 'CONFIGUREDO',
+      target: 'delivery-optimization',
+      trace: { key: `${policies}\\DeliveryOptimization`, name: 'DOCacheHost', holds: '="127.0.0.1"' }
+    },
+    {
+      property: 'CONFIGUREWSUS',
+      target: 'wsus',
+      trace: {
+        key: `${policies}\\WindowsUpdate`,
+        name: 'UpdateServiceUrlAlternate',
+        holds: '<<"http://localhost:"'
+      }
+    },
+    {
+      property: 'CONFIGUREPROXY',
+      target: 'winhttp',
+      trace: {
+        key: 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\Connections',
+        name: 'WinHttpSettings',
+        // Bytes are found as hexadecimal digits: 127.0.0.1:
+        holds: '><"3132372E302E302E313A"'
+      }
+    }
   ]
 }
 
@@ -92,9 +139,10 @@ export const coordinatorProduct: Product = {
   service: { name: 'StarlingCoordinator', displayName: 'Starling Coordinator' },
   file: 'starling-coordinator',
   command: 'starling-coordinator',
-  settings: [{ property: 'ARGUMENTS', variable: null, hostValue: 'Arguments' }],
+  settings: [...common, { property: 'ARGUMENTS', variable: null, hostValue: 'Arguments' }],
   inputs: ['LISTEN', 'SITE'],
   follows: [
+    ...commonFollows('Starling Coordinator'),
     { property: 'ARGUMENTS', value: '[ARGUMENTS] --listen [LISTEN]', when: 'LISTEN' },
     { property: 'ARGUMENTS', value: '[ARGUMENTS] --site [SITE]', when: 'SITE' }
   ],

@@ -23,9 +23,10 @@ const execute = [
   ['UnpublishFeatures', 1800],
   ['StopServices', 1900],
   ['DeleteServices', 2000],
-  ['RemoveRegistryValues', 2600],
   ['RemoveEnvironmentStrings', 3300],
   ['RemoveFiles', 3500],
+  // Microsoft suggests 2600; here the program, which is still needed at 3470, finds its settings until it is removed itself.
+  ['RemoveRegistryValues', 3600],
   ['InstallFiles', 4000],
   ['WriteRegistryValues', 5000],
   ['WriteEnvironmentStrings', 5200],

@@ -2,7 +2,7 @@
  * Properties that an admin gives once: written where the service reads its environment, and found there again at the next
  * upgrade. Windows Installer would let what it finds beat what the command line says, so it is found under another name first.
  */
-import { setProperty, type Action } from './actions.ts'
+import { setProperty, type Action } from './custom-action.ts'
 import { guidIn } from './ids.ts'
 import { environmentKey, productKey, type Product, type Setting } from './product.ts'
 import type { Row, Tables } from './tables.ts'
@@ -10,7 +10,7 @@ import type { Row, Tables } from './tables.ts'
 /** HKEY_LOCAL_MACHINE */
 export const localMachine = 2
 /** msidbLocatorTypeRawValue, msidbLocatorType64bit */
-const rawIn64bit = 2 + 16
+export const rawIn64bit = 2 + 16
 /** msidbComponentAttributesRegistryKeyPath, msidbComponentAttributes64bit */
 export const registryIn64bit = 4 + 256
 

@@ -8,7 +8,7 @@
  * (https://learn.microsoft.com/windows/win32/msi/database-tables) and there is one place to look.
  */
 
-/** Name, type as in an .idt file (s: text, l: text for people, i: integer, v: stream; a capital: may be empty; then its size). */
+/** Name, type as in an .idt file (s: text, l: text for people, i: integer, v: stream, as the key of a packed file; a capital: may be empty; then its size). */
 type Columns = Readonly<Record<string, string>>
 
 interface Shape {
@@ -23,6 +23,7 @@ export const shapes = {
   AdminExecuteSequence: sequence,
   AdvtExecuteSequence: sequence,
   AppSearch: { keys: 2, columns: { Property: 's72', Signature_: 's72' } },
+  Binary: { keys: 1, columns: { Name: 's72', Data: 'v0' } },
   Component: {
     keys: 1,
     columns: {
@@ -91,10 +92,6 @@ export const shapes = {
     keys: 1,
     columns: { Registry: 's72', Root: 'i2', Key: 'l255', Name: 'L255', Value: 'L0', Component_: 's72' }
   },
-  RemoveFile: {
-    keys: 1,
-    columns: { FileKey: 's72', Component_: 's72', FileName: 'L255', DirProperty: 's72', InstallMode: 'i2' }
-  },
   ServiceControl: {
     keys: 1,
     columns: {
@@ -142,7 +139,7 @@ export type TableName = keyof typeof shapes
 
 type Cell<Type> = Type extends `${'i' | 'I'}${string}` ? number : string
 type Needed<C extends Columns> = {
-  [Name in keyof C]: C[Name] extends `${'s' | 'i' | 'l'}${string}` ? Name : never
+  [Name in keyof C]: C[Name] extends `${'s' | 'i' | 'l' | 'v'}${string}` ? Name : never
 }[keyof C]
 
 export type Row<Table extends TableName> = {
