@@ -43,27 +43,34 @@ export function keepWhatIsLearnt(parts: {
   readonly log: Log
 }): () => Promise<void> {
   const { store, trust, farUploads, lineMeter, insight, log } = parts
-  let trustKept = trust.snapshot()
-  async function keepTrust(): Promise<void> {
-    const snapshot = trust.snapshot()
-    if (snapshot === trustKept) return
-    trustKept = snapshot
-    await store.remember(remembered.trust, snapshot)
+  const facts = [
+    factOf(remembered.trust, () => trust.snapshot()),
+    factOf(remembered.farUploads, () => farUploads.snapshot()),
+    factOf(remembered.wanLine, () => lineMeter.bytesPerSecond)
+  ]
+
+  /** What is as it was when this began is known from there: an agent that has nothing to do writes nothing. */
+  function factOf(name: string, value: () => unknown): () => Promise<void> {
+    let kept = JSON.stringify(value())
+    return async () => {
+      const now = value()
+      const text = JSON.stringify(now)
+      if (text === kept) return
+      await store.remember(name, now)
+      kept = text
+    }
   }
-  async function keepMeasures(): Promise<void> {
-    await store.remember(remembered.farUploads, farUploads.snapshot())
-    await store.remember(remembered.wanLine, lineMeter.bytesPerSecond)
-    await insight.keep()
+  const keepAll = async (): Promise<void> => {
+    await Promise.all([...facts.map(keep => keep()), insight.keep()])
   }
   const timer = setInterval(() => {
-    Promise.all([keepTrust(), keepMeasures()]).catch((error: unknown) => {
+    keepAll().catch((error: unknown) => {
       log.warn({ problem: messageOf(error) }, 'what is known of issuers and measured could not be kept')
     })
   }, minuteMs)
   timer.unref()
   return async () => {
     clearInterval(timer)
-    await keepTrust()
-    await keepMeasures()
+    await keepAll()
   }
 }
