@@ -18,13 +18,8 @@ import { begun, systemReader } from './host/systems.ts'
 import { openBrowser } from './open-browser.ts'
 import { ownVersion } from './own-version.ts'
 import { createMachinePolicy, userKey } from './policy-sources/machine-policy.ts'
-import {
-  createRegistryReader,
-  createUserKeysReader,
-  type RegistryReader,
-  type UserKeysReader
-} from './registry.ts'
-import { serviceHost, windowsRegistry, windowsUserKeys } from './registry-host.ts'
+import { createRegistryReader, createUserKeysReader, type Registry } from './registry.ts'
+import { serviceHost, windowsRegistry } from './registry-host.ts'
 import { runProgram } from './run-program.ts'
 import { filesIn } from './config.ts'
 import { resolvedRefusal, upstreamRefusal } from './upstream/address-check.ts'
@@ -39,21 +34,21 @@ const isWindows = process.platform === 'win32'
 /** On other systems there is no registry, and no policy in it; tests have a program that looks like one. */
 const registryOfTest = isWindows ? null : (process.env['STARLING_DEV_REG'] ?? null)
 
-function registryReader(): RegistryReader {
+function registryOfThisMachine(): Registry {
   if (isWindows) return windowsRegistry(runProgram, process.env)
-  return registryOfTest === null ? async () => null : createRegistryReader(runProgram, registryOfTest)
+  return registryOfTest === null
+    ? { read: async () => null, userKeys: async () => [] }
+    : {
+        read: createRegistryReader(runProgram, registryOfTest),
+        userKeys: createUserKeysReader(runProgram, registryOfTest)
+      }
 }
 
-function userKeysReader(): UserKeysReader {
-  if (isWindows) return windowsUserKeys(runProgram, process.env)
-  return registryOfTest === null ? async () => [] : createUserKeysReader(runProgram, registryOfTest)
-}
-
-const userKeys = userKeysReader()
-const machinePolicy = createMachinePolicy(registryReader(), {
+const registry = registryOfThisMachine()
+const machinePolicy = createMachinePolicy(registry.read, {
   isThisMachine,
   isTold: isWindows && serviceHost(process.env) !== null,
-  users: () => userKeys(userKey)
+  users: () => registry.userKeys(userKey)
 })
 
 function isThisMachine(host: string): boolean {
@@ -69,6 +64,7 @@ function isThisMachine(host: string): boolean {
 const argv = process.argv.slice(2)
 const ofThisMachine = systemReader(runProgram, process.env)
 const system = argv[0] === 'run' ? begun(ofThisMachine) : ofThisMachine
+if (argv[0] === 'run') void machinePolicy.read()
 
 const services: Services = {
   createAgent: async (config, tools) =>

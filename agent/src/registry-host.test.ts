@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { createHostRegistryReader, createHostUserKeysReader, windowsRegistry } from './registry-host.ts'
+import { createHostRegistry, windowsRegistry } from './registry-host.ts'
 import type { ProgramResult, ProgramRun } from './run-program.ts'
 
 const key = 'HKLM\\SOFTWARE\\Policies\\Starling'
-const reader = (result: ProgramResult | Error) =>
-  createHostRegistryReader(async (program, args) => {
-    expect([program, ...args]).toEqual(['C:\\host.exe', 'registry', key])
-    if (result instanceof Error) throw result
-    return result
+/** @param answers as the host prints them, or what becomes of its run */
+const registryOf = (answers: readonly unknown[] | ProgramResult | Error) =>
+  createHostRegistry(async (program, args) => {
+    expect([program, args[0]]).toEqual(['C:\\host.exe', 'registry'])
+    if (answers instanceof Error) throw answers
+    return 'exitCode' in answers ? answers : { exitCode: 0, output: JSON.stringify(answers) }
   }, 'C:\\host.exe')
+const reader = (answers: Parameters<typeof registryOf>[0]) => registryOf(answers).read
 
 const value = (name: string, type: string, data: unknown) => ({ name, type, data })
 
@@ -24,7 +26,7 @@ describe('the registry, as the service host prints it', () => {
       value('blob', 'REG_BINARY', 'ea00'),
       value('odd', 'REG_LINK', '00')
     ]
-    const read = reader({ exitCode: 0, output: JSON.stringify([{ path, values }]) })
+    const read = reader([[{ path, values }]])
     expect(await read(key)).toEqual([
       {
         path,
@@ -41,10 +43,29 @@ describe('the registry, as the service host prints it', () => {
   })
 
   it('has no such key, or one that must not be read', async () => {
-    expect(await reader({ exitCode: 2, output: '' })(key)).toBeNull()
-    await expect(reader({ exitCode: 3, output: '' })(key)).rejects.toMatchObject({
-      code: 'registry-unreadable'
-    })
+    expect(await reader([2])(key)).toBeNull()
+    await expect(reader([5])(key)).rejects.toMatchObject({ code: 'registry-unreadable' })
+    await expect(reader([123])(key)).rejects.toMatchObject({ code: 'registry-unreadable' })
+  })
+
+  it('is read in one run for all that ask at once, and each has its own answer', async () => {
+    const runs: Array<readonly string[]> = []
+    const { read } = createHostRegistry(async (_, args) => {
+      runs.push(args)
+      return {
+        exitCode: 0,
+        output: JSON.stringify(args.slice(1).map(path => (path === 'b' ? 5 : [{ path, values: [] }])))
+      }
+    }, 'C:\\host.exe')
+    const [a, b, c] = await Promise.allSettled([read('a'), read('b'), read('c')])
+    expect(a).toMatchObject({ value: [{ path: 'a' }] })
+    expect(b).toMatchObject({ reason: { code: 'registry-unreadable' } })
+    expect(c).toMatchObject({ value: [{ path: 'c' }] })
+    await read('d')
+    expect(runs).toEqual([
+      ['registry', 'a', 'b', 'c'],
+      ['registry', 'd']
+    ])
   })
 
   it('is unreadable, and not empty, when the host fails', async () => {
@@ -52,6 +73,7 @@ describe('the registry, as the service host prints it', () => {
       { exitCode: 1, output: '' },
       { exitCode: 0, output: '[{"path":' },
       { exitCode: 0, output: '{}' },
+      { exitCode: 0, output: '[]' },
       { exitCode: null, output: '' },
       new Error('spawn ENOENT')
     ]
@@ -63,21 +85,23 @@ describe('the registry, as the service host prints it', () => {
     const below = 'SOFTWARE\\Policies\\Starling'
     const path = (user: number, more = '') => `HKEY_USERS\\S-1-5-21-${user}\\${below}${more}`
     const keys = [path(1), path(1, '\\DOCacheHost'), path(2)].map(one => ({ path: one, values: [] }))
-    const read = createHostUserKeysReader(async (program, args) => {
-      expect([program, ...args]).toEqual(['C:\\host.exe', 'registry', `HKU\\*\\${below}`])
-      return { exitCode: 0, output: JSON.stringify(keys) }
+    const asked: string[] = []
+    const { userKeys } = createHostRegistry(async (_, args) => {
+      asked.push(...args)
+      return { exitCode: 0, output: JSON.stringify([keys]) }
     }, 'C:\\host.exe')
-    expect(await read(below)).toEqual([keys.slice(0, 2), keys.slice(2)])
+    expect(await userKeys(below)).toEqual([keys.slice(0, 2), keys.slice(2)])
+    expect(asked).toEqual(['registry', `HKU\\*\\${below}`])
   })
 
   it('is asked of reg.exe where there is no host', async () => {
     const asked: string[] = []
     const run: ProgramRun = async program => {
       asked.push(program)
-      return { exitCode: 0, output: '[]' }
+      return { exitCode: 0, output: '[2]' }
     }
-    await windowsRegistry(run, { SystemRoot: 'C:\\Windows' })(key)
-    await windowsRegistry(run, { STARLING_SERVICE_HOST: 'C:\\host.exe' })(key)
+    await windowsRegistry(run, { SystemRoot: 'C:\\Windows' }).read(key)
+    await windowsRegistry(run, { STARLING_SERVICE_HOST: 'C:\\host.exe' }).read(key)
     expect(asked).toEqual(['C:\\Windows\\System32\\reg.exe', 'C:\\host.exe'])
   })
 })

@@ -1,28 +1,28 @@
 /**
- * Windows' registry through the service host, where there is one: `starling-service.exe registry KEY` prints UTF-8, while
- * reg.exe prints in a code page and loses letters that it does not have. It also tells a key that must not be read from one that is not there.
+ * Windows' registry through the service host, where there is one: `starling-service.exe registry KEY...` prints UTF-8, while
+ * reg.exe prints in a code page and loses letters that it does not have. It also tells a key that must not be read from one that is not
+ * there, and reads many in one run.
  */
 import { messageOf } from '@starling/shared/errors.ts'
 import { secondMs, type Millis } from '@starling/shared/units.ts'
 import { z } from 'zod'
+import { printed } from './printed.ts'
 import {
   createRegistryReader,
   createUserKeysReader,
   unreadable,
+  type Registry,
   type RegistryData,
-  type RegistryKey,
-  type RegistryReader,
-  type UserKeysReader
+  type RegistryKey
 } from './registry.ts'
-import { printed } from './printed.ts'
 import { systemProgram, type ProgramRun } from './run-program.ts'
 
 /** The host puts its own path here for what it starts. */
 const hostVariable = 'STARLING_SERVICE_HOST'
 
 const queryMsMax: Millis = 10 * secondMs
-/** Of installer/windows/host/registry.h. */
-const exitCodes = { read: 0, noKey: 2, denied: 3 } as const
+/** Windows' errors, as it prints them in the place of a key. */
+const errors = { noKey: 2, denied: 5 } as const
 
 /** Keys as it prints them. */
 export const hostKeysSchema = z.array(
@@ -38,6 +38,10 @@ export const hostKeysSchema = z.array(
   })
 )
 
+/** Of one key; a number is the error that Windows gave for it. */
+const answersSchema = z.array(z.union([hostKeysSchema, z.number()]))
+type Answer = z.infer<typeof answersSchema>[number]
+
 type PrintedKeys = z.infer<typeof hostKeysSchema>
 type Printed = PrintedKeys[number]['values'][number]
 
@@ -51,52 +55,57 @@ export function serviceHost(env: Readonly<Record<string, string | undefined>>): 
 export function windowsRegistry(
   run: ProgramRun,
   env: Readonly<Record<string, string | undefined>>
-): RegistryReader {
+): Registry {
   const host = serviceHost(env)
-  return host === null
-    ? createRegistryReader(run, systemProgram('reg.exe', env['SystemRoot']))
-    : createHostRegistryReader(run, host)
+  if (host !== null) return createHostRegistry(run, host)
+  const program = systemProgram('reg.exe', env['SystemRoot'])
+  return { read: createRegistryReader(run, program), userKeys: createUserKeysReader(run, program) }
 }
 
-/** The same of a key that users have. */
-export function windowsUserKeys(
-  run: ProgramRun,
-  env: Readonly<Record<string, string | undefined>>
-): UserKeysReader {
-  const host = serviceHost(env)
-  return host === null
-    ? createUserKeysReader(run, systemProgram('reg.exe', env['SystemRoot']))
-    : createHostUserKeysReader(run, host)
-}
+/** What is asked for in one go is read in one run. @param host the full path of starling-service.exe */
+export function createHostRegistry(run: ProgramRun, host: string): Registry {
+  let asked: string[] = []
+  let answers: Promise<readonly Answer[]> | null = null
 
-/** @param host the full path of starling-service.exe, which has all users' keys in one list */
-export function createHostUserKeysReader(run: ProgramRun, host: string): UserKeysReader {
-  const read = createHostRegistryReader(run, host)
-  return async below => {
-    const keys = (await read(`HKU\\*\\${below}`)) ?? []
-    const users: RegistryKey[][] = []
-    for (const key of keys) {
-      if (/^HKEY_USERS\\[^\\]+\\(.*)$/.exec(key.path)?.[1]?.toLowerCase() === below.toLowerCase())
-        users.push([])
-      users.at(-1)?.push(key)
-    }
-    return users
-  }
-}
-
-/** @param host the full path of starling-service.exe */
-export function createHostRegistryReader(run: ProgramRun, host: string): RegistryReader {
-  return async path => {
-    const { exitCode, output } = await run(host, ['registry', path], queryMsMax).catch((error: unknown) => {
-      throw unreadable(path, messageOf(error))
+  const read: Registry['read'] = async path => {
+    const at = asked.push(path) - 1
+    answers ??= Promise.resolve().then(async () => {
+      const paths = asked
+      asked = []
+      answers = null
+      return await askHost(run, host, paths)
     })
-    if (exitCode === exitCodes.noKey) return null
-    if (exitCode === exitCodes.denied) throw unreadable(path, 'access denied')
-    if (exitCode === null) throw unreadable(path, `no answer within ${queryMsMax / secondMs} s`)
-    const keys = exitCode === exitCodes.read ? printed(output, hostKeysSchema) : null
-    if (keys === null) throw unreadable(path, `${host} ended with ${exitCode} and no answer`)
-    return keysFromHost(keys)
+    const answer = (await answers)[at]!
+    if (typeof answer !== 'number') return keysFromHost(answer)
+    if (answer === errors.noKey) return null
+    throw unreadable(path, answer === errors.denied ? 'access denied' : `error ${answer} of Windows`)
   }
+  return {
+    read,
+    // It has all users' keys in one list.
+    async userKeys(below) {
+      const keys = (await read(`HKU\\*\\${below}`)) ?? []
+      const users: RegistryKey[][] = []
+      for (const key of keys) {
+        if (/^HKEY_USERS\\[^\\]+\\(.*)$/.exec(key.path)?.[1]?.toLowerCase() === below.toLowerCase())
+          users.push([])
+        users.at(-1)?.push(key)
+      }
+      return users
+    }
+  }
+}
+
+/** @throws StarlingError `registry-unreadable` */
+async function askHost(run: ProgramRun, host: string, paths: readonly string[]): Promise<readonly Answer[]> {
+  const all = paths.join(', ')
+  const { exitCode, output } = await run(host, ['registry', ...paths], queryMsMax).catch((error: unknown) => {
+    throw unreadable(all, messageOf(error))
+  })
+  if (exitCode === null) throw unreadable(all, `no answer within ${queryMsMax / secondMs} s`)
+  const answers = exitCode === 0 ? printed(output, answersSchema) : null
+  if (answers?.length !== paths.length) throw unreadable(all, `${host} ended with ${exitCode} and no answer`)
+  return answers
 }
 
 export function keysFromHost(keys: PrintedKeys): readonly RegistryKey[] {

@@ -105,6 +105,11 @@ export interface UserKeysReader {
   (below: string): Promise<ReadonlyArray<readonly RegistryKey[]>>
 }
 
+export interface Registry {
+  readonly read: RegistryReader
+  readonly userKeys: UserKeysReader
+}
+
 /** @param program `reg.exe`, or a stand-in of a test */
 export function createUserKeysReader(run: ProgramRun, program: string): UserKeysReader {
   const read = createRegistryReader(run, program)

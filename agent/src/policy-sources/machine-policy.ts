@@ -82,8 +82,9 @@ export function createMachinePolicy(
     const honour = own.findLast(({ name }) => name === honourName)
     const values = own.filter(one => one !== honour)
     if (!isOn(honour?.value)) return { values, users: wanted, problems }
-    const mdm = taken(await valuesOf(policyKeys.mdm, theirs))
-    const groupPolicy = taken(await valuesOf(policyKeys.groupPolicy, theirs))
+    const [mdm, groupPolicy] = (
+      await Promise.all([valuesOf(policyKeys.mdm, theirs), valuesOf(policyKeys.groupPolicy, theirs)])
+    ).map(taken) as [readonly SourcedValue[], readonly SourcedValue[]]
     const names = (list: readonly SourcedValue[]) => new Set(list.map(({ name }) => name))
     const [ownNames, groupNames] = [names(values), names(groupPolicy)]
     return {
@@ -98,6 +99,7 @@ export function createMachinePolicy(
   }
 
   let last: MachinePolicy | null = null
+  let reading: Promise<MachinePolicy> | null = null
   const readAndKeep = async (): Promise<MachinePolicy> => (last = await read())
 
   const watching = new Set<() => void>()
@@ -108,8 +110,14 @@ export function createMachinePolicy(
 
   return {
     // Nothing has changed that nobody was told of: starting programs for it would hold up everything else.
-    read: async () =>
-      isTold && last !== null && last.problems.length === 0 && !isLookDue ? last : await readAndKeep(),
+    async read() {
+      if (!isTold || isLookDue) return await readAndKeep()
+      if (last !== null && last.problems.length === 0) return last
+      reading ??= readAndKeep().finally(() => {
+        reading = null
+      })
+      return await reading
+    },
     watch(changed) {
       const look = (): void => {
         turn = turn.then(async () => {

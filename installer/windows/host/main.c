@@ -23,7 +23,7 @@ static int usage(void) {
       L"  purge [cache]        remove what the service has kept, with its content or without\r\n"
       L"  purge NAME FOLDER KEPT [CACHE]\r\n"
       L"                       the same of a service that is not here any more\r\n"
-      L"  registry KEY         print a key of the registry and all below it as JSON\r\n"
+      L"  registry KEY...      print keys of the registry, each with all below it, as JSON\r\n"
       L"  machine              print what policies ask of this machine as JSON");
   return exit_usage;
 }
@@ -33,7 +33,7 @@ int wmain(int count, wchar_t **words) {
   const BOOL is_alone = count == 2, has_one = count == 3;
   struct settings settings;
   /* Need no installation around them. */
-  if (text_is(command, L"registry")) return has_one ? registry(word) : usage();
+  if (text_is(command, L"registry")) return count > 2 ? registry(words + 2, count - 2) : usage();
   if (text_is(command, L"machine") && is_alone) return machine();
   if (text_is(command, L"purge") && (count == 5 || count == 6))
     return settings_given(&settings, words + 2, count - 2) ? purge(&settings, !*settings.keep) : 1;

@@ -158,13 +158,14 @@ LSTATUS registry_put(const wchar_t *path) {
   return status;
 }
 
-int registry(const wchar_t *path) {
-  const LSTATUS status = registry_put(path);
-  if (status == ERROR_SUCCESS) return json_print() ? 0 : say_failed(GetLastError(), L"the registry key %ls was read, but nobody takes it", path);
-  if (status == ERROR_FILE_NOT_FOUND) {
-    say(L"there is no registry key %ls", path);
-    return registry_no_key;
+int registry(wchar_t **paths, int count) {
+  json_put("[");
+  for (int i = 0; i < count; i++) {
+    LSTATUS status;
+    if (i) json_put(",");
+    status = registry_put(paths[i]);
+    if (status != ERROR_SUCCESS) json_number((ULONGLONG)status);
   }
-  say_failed((DWORD)status, L"the registry key %ls cannot be read", path);
-  return status == ERROR_ACCESS_DENIED ? registry_denied : 1;
+  json_put("]\n");
+  return json_print() ? 0 : say_failed(GetLastError(), L"the registry was read, but nobody takes it");
 }

@@ -10,9 +10,8 @@
 #pragma once
 #include <windows.h>
 
-enum { registry_no_key = 2, registry_denied = 3 };
-
 /* As JSON, for what is printed later. @returns why not: then nothing was put. */
 LSTATUS registry_put(const wchar_t *path);
 
-int registry(const wchar_t *path);
+/* Prints a list with a value for each path: its keys, or the number of Windows' error (2: there is no such key, 5: access denied). */
+int registry(wchar_t **paths, int count);
