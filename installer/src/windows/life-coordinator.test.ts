@@ -128,6 +128,10 @@ describe.skipIf(!isAsked)("the coordinator's MSI", { timeout: 120_000 }, () => {
       expect(await machine.values(`${machine.keys.own}\\Environment`)).toMatchObject(settings)
       expect((await machine.msiexec(`/i ${at('two.msi')} LISTEN=127.0.0.1:${port}`)).code).toBe(0)
       await page()
+      // Given again they are not put behind what was there.
+      expect(await machine.values(machine.keys.own)).toMatchObject({
+        Arguments: ` --listen 127.0.0.1:${port}`
+      })
     })
 
     it('leaves keys and database at a removal and a failed installation, and takes them when that is asked for', async () => {

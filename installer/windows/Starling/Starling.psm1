@@ -17,8 +17,7 @@ function Get-RegistryValue {
 }
 
 function Get-DataFolder {
-    $named = Get-RegistryValue -Path 'HKLM:\SOFTWARE\Starling\Environment' -Name 'STARLING_DATA'
-    if (-not $named) { $named = Get-RegistryValue -Path 'HKLM:\SOFTWARE\Starling' -Name 'DataDir' }
+    $named = Get-RegistryValue -Path 'HKLM:\SOFTWARE\Starling' -Name 'DataDir'
     if ($named) { return $named }
     return (Join-Path -Path $env:ProgramData -ChildPath 'Starling')
 }

@@ -17,6 +17,8 @@ const packedHost = 'Host'
 export const when = {
   /** Also for a repair. */
   install: 'NOT REMOVE',
+  /** An administrator's: what is given counts (settings.ts). */
+  arrival: 'NOT Installed AND NOT REMOVE',
   /** Nothing of us was here, so taking back means to leave nothing. */
   firstInstall: 'NOT Installed AND NOT OLDERVERSION AND NOT REMOVE',
   /** Not when a new version takes the old one away: what belongs to the machine stays then. */
@@ -40,8 +42,7 @@ const irrevocably = (action: Action): readonly Action[] => [
 ]
 
 const opensFirewall = 'NOFIREWALL<>"1"'
-const leavesFirewall =
-  'NOFIREWALL="1" AND FOUNDNOFIREWALL<>"1" AND (Installed OR OLDERVERSION) AND NOT REMOVE'
+const leavesFirewall = `NOFIREWALL="1" AND FOUNDNOFIREWALL<>"1" AND OLDERVERSION AND ${when.arrival}`
 
 /** @param hostKey the File row of the service host */
 export function productActions(product: Product, hostKey: string): readonly Action[] {
@@ -97,7 +98,7 @@ export function productActions(product: Product, hostKey: string): readonly Acti
           packed(
             'ConfigureUndo',
             purge(''),
-            { at: 5801, when: `${isNewMachine} AND NOT (${isNew.cache})` },
+            { at: 5801, when: `${isNewMachine} AND NOT ${isNew.cache}` },
             'rollback'
           ),
           packed(
@@ -110,7 +111,14 @@ export function productActions(product: Product, hostKey: string): readonly Acti
     host('Configure', 'configure', { at: 5810, when: when.install }),
     ...(product.hasTicket
       ? [
-          host('Ticket', 'ticket "[TICKET]"', { at: 5820, when: `TICKET AND ${when.install}` }, 'hideTarget'),
+          // That one fails is an event of the service host's: Windows Installer's own could show the command.
+          host(
+            'Ticket',
+            'ticket "[TICKET]"',
+            { at: 5820, when: `TICKET AND ${when.arrival}` },
+            'hideTarget',
+            'continueOnFailure'
+          ),
           // A log ends with all properties; that this one is hidden there is kept by Windows, but not by everybody who runs an MSI.
           { ...setProperty('TICKET', '', { at: 6601, when: 'TICKET' }), name: 'ForgetTicket' }
         ]
@@ -118,7 +126,7 @@ export function productActions(product: Product, hostKey: string): readonly Acti
 
     // After the start of the service, at 5900: each change is tried out before it stays.
     ...product.clients.flatMap(({ property, target }, index) => {
-      const place = { at: 5910 + 2 * index, when: `${property}="1" AND ${when.install}` }
+      const place = { at: 5910 + 2 * index, when: `${property}="1" AND ${when.arrival}` }
       return [
         host(
           `Apply${property}Undo`,

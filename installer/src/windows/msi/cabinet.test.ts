@@ -5,11 +5,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, expect, it } from 'vitest'
-import { cabinetOf } from './cabinet.ts'
+import { cabinetOf, dataBlock } from './cabinet.ts'
 
 const house = openHouse()
 afterAll(() => house.close())
 const hasGcab = spawnSync('gcab', ['--version']).error === undefined
+it.runIf(!hasGcab && process.env['CI'] === 'true')('CI can read a cabinet', () => {
+  throw new Error('apt-get install -y --no-install-recommends gcab')
+})
 
 const folder = house.folder('cabinet')
 const from = house.folder('from')
@@ -43,4 +46,10 @@ it.skipIf(!hasGcab)('holds files that others read as they were, with their date'
 it('looks back beyond the beginning of a block', async () => {
   // 30,000 bytes that nothing makes smaller, twice, and a text.
   expect((await cabinetOf(await packed(), date)).length).toBeLessThan(31_500)
+})
+
+it('has no block that Windows would not read', () => {
+  // 32 KiB and 12, with two letters before them.
+  expect(dataBlock(Buffer.alloc(32_778), 32_768)).toHaveLength(8 + 32_780)
+  expect(() => dataBlock(Buffer.alloc(32_779), 32_768)).toThrow(/32781 bytes/)
 })

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { deflateRaw } from 'node:zlib'
+import { StarlingError } from '@starling/shared/errors.ts'
 import type { Packed } from './files.ts'
 
 const deflate = promisify(deflateRaw)
@@ -13,6 +14,8 @@ const blockBytes = 32_768
 const headerBytes = 36
 const folderBytes = 8
 const mszip = 1
+/** Of a block, with the two letters before it: 12 more than it holds. Windows reads no larger one. */
+const packedBytesMax = blockBytes + 12
 /** _A_ARCH */
 const archive = 0x20
 
@@ -72,7 +75,13 @@ async function blocksOf(all: Buffer): Promise<readonly Buffer[]> {
   )
 }
 
-function dataBlock(deflated: Buffer, plainBytes: number): Buffer {
+/** @throws StarlingError `block-too-large` */
+export function dataBlock(deflated: Buffer, plainBytes: number): Buffer {
+  if (2 + deflated.length > packedBytesMax)
+    throw new StarlingError(
+      'block-too-large',
+      `a block of the cabinet has ${2 + deflated.length} bytes, and Windows reads ${packedBytesMax} at most: build with another version of Node`
+    )
   const block = Buffer.alloc(8 + 2 + deflated.length)
   block.writeUInt16LE(2 + deflated.length, 4)
   block.writeUInt16LE(plainBytes, 6)

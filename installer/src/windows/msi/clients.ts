@@ -11,7 +11,7 @@ type Client = Product['clients'][number]
 export const foundClient = ({ property }: Client): string => `FOUND${property}`
 
 /** In the words of Windows Installer's conditions. */
-export const isTurned = (client: Client): string => `${foundClient(client)}${client.trace.holds}`
+export const isTurned = (client: Client): string => `(${client.trace.isOurs})`
 
 export function clientTables({ clients }: Product): Tables {
   return {

@@ -13,30 +13,54 @@ const directoryIn64bit = 0 + 16
 
 const hasCache = (product: Product): boolean => product.settings.some(it => it.property === 'CACHEDIR')
 
+const cachePolicy = 'DOModifyCacheDrive'
+/** Who may say where the cache lies, and whether Windows' own may. */
+const cachePolicies = [
+  ['FOUNDPOLICYCACHE', 'SOFTWARE\\Policies\\Starling', cachePolicy],
+  ['FOUNDHONOUR', 'SOFTWARE\\Policies\\Starling', 'honourDeliveryOptimizationPolicies'],
+  ['FOUNDWINDOWSCACHE', 'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization', cachePolicy],
+  ['FOUNDMDMCACHE', 'SOFTWARE\\Microsoft\\PolicyManager\\current\\device\\DeliveryOptimization', cachePolicy]
+] as const
+
 /** Properties that the search sets. */
-export const searchedFolders = (product: Product): readonly string[] => [
+const searchedFolders = (product: Product): readonly string[] => [
   'OLDDATA',
   'OLDNAMEDDATA',
-  ...(hasCache(product) ? ['OLDCACHE', 'FOUNDPOLICYCACHE'] : [])
+  ...(hasCache(product)
+    ? ['OLDCACHE', 'OLDCACHEONDRIVE', ...cachePolicies.map(([property]) => property)]
+    : [])
 ]
 
-/** In the words of Windows Installer's conditions; a cache in a folder that was named before is not ours to judge. */
-export const isNew = {
-  data: 'NOT OLDDATA AND NOT OLDNAMEDDATA',
-  cache: 'CACHEDIR AND NOT FOUNDCACHEDIR AND NOT FOUNDPOLICYCACHE AND NOT OLDCACHE'
-} as const
+/** In the words of Windows Installer's conditions. */
+export const isNew = { data: 'NOT OLDDATA AND NOT OLDNAMEDDATA', cache: 'NewCache' } as const
 
-/** Where the search looks: its table can say only one place, and it runs before DATADIR has its default. */
+/** A cache in a folder that was named before is not ours to judge; nor one where the search sees something else than the agent: a variable. */
+const isNewCache = [
+  'NOT Installed AND CACHEDIR><":"',
+  ...['%', '/'].map(part => `NOT (CACHEDIR><"${part}")`),
+  ...['FOUNDCACHEDIR', 'FOUNDPOLICYCACHE', 'FOUNDWINDOWSCACHE', 'FOUNDMDMCACHE'].map(it => `NOT ${it}`),
+  'NOT OLDCACHE AND NOT OLDCACHEONDRIVE'
+].join(' AND ')
+
+/**
+ * Where the search looks: its table can say only one place, and it runs before DATADIR has its default. What is given to a repair is
+ * not looked at, or any user could send SYSTEM to a server of his.
+ */
 export function dataFolderActions(product: Product): readonly Action[] {
+  const isGiven = (property: string): string => `${property} AND NOT Installed`
+  const usual = `[CommonAppDataFolder]${product.folder}`
+  const look = (property: string, given: string, at: number): readonly Action[] => [
+    { ...setProperty(property, usual, { at, when: `NOT (${isGiven(given)})` }), name: `LookAtUsual${given}` },
+    { ...setProperty(property, `[${given}]`, { at: at + 1, when: isGiven(given) }), name: `LookAt${given}` }
+  ]
   return [
-    {
-      ...setProperty('LOOKEDDATADIR', `[CommonAppDataFolder]${product.folder}`, {
-        at: 41,
-        when: 'NOT DATADIR'
-      }),
-      name: 'LookAtDefault'
-    },
-    { ...setProperty('LOOKEDDATADIR', '[DATADIR]', { at: 42, when: 'DATADIR' }), name: 'LookAtGiven' }
+    ...look('LOOKEDDATADIR', 'DATADIR', 41),
+    ...(hasCache(product)
+      ? [
+          ...look('LOOKEDCACHEDIR', 'CACHEDIR', 43),
+          setProperty('NewCache', '1', { at: 90, when: isNewCache })
+        ]
+      : [])
   ]
 }
 
@@ -52,20 +76,24 @@ export function dataFolderTables(product: Product): Tables {
         Type: directoryIn64bit
       },
       ...(hasCache(product)
-        ? [
-            {
-              Signature_: 'FOUNDPOLICYCACHE',
-              Root: localMachine,
-              Key: 'SOFTWARE\\Policies\\Starling',
-              Name: 'DOModifyCacheDrive',
-              Type: rawIn64bit
-            }
-          ]
+        ? cachePolicies.map(([Signature_, Key, Name]) => ({
+            Signature_,
+            Root: localMachine,
+            Key,
+            Name,
+            Type: rawIn64bit
+          }))
         : [])
     ],
     DrLocator: [
       { Signature_: 'OLDDATA', Path: '[LOOKEDDATADIR]', Depth: 0 },
-      ...(hasCache(product) ? [{ Signature_: 'OLDCACHE', Path: '[CACHEDIR]\\content', Depth: 0 }] : [])
+      // Of a drive it is the folder Starling on it.
+      ...(hasCache(product)
+        ? [
+            { Signature_: 'OLDCACHE', Path: '[LOOKEDCACHEDIR]\\content', Depth: 0 },
+            { Signature_: 'OLDCACHEONDRIVE', Path: '[LOOKEDCACHEDIR]\\Starling\\content', Depth: 0 }
+          ]
+        : [])
     ]
   }
 }

@@ -1,9 +1,7 @@
 /** Who the product is to Windows Installer, which versions it replaces, on which Windows it runs, and what it is told on the way. */
-import { foundClient } from './clients.ts'
-import { searchedFolders } from './data-folder.ts'
 import { productCode } from './ids.ts'
 import { manufacturer, type Product } from './product.ts'
-import { foundName, localMachine } from './settings.ts'
+import { localMachine } from './settings.ts'
 import type { Tables } from './tables.ts'
 
 /** msidbUpgradeAttributesMigrateFeatures, msidbUpgradeAttributesOnlyDetect */
@@ -53,6 +51,11 @@ export function identityTables(product: Product, version: string): Tables {
       {
         Condition: 'Installed OR Privileged',
         Description: `${product.name} is installed for the whole machine: start the installation as an administrator.`
+      },
+      {
+        // It has no value of ours before the costing. Elsewhere, others may have a right to write: what SYSTEM runs must not lie there.
+        Condition: 'Installed OR NOT INSTALLDIR',
+        Description: `${product.name} is installed in Program Files, where only administrators write: leave INSTALLDIR out. What takes room can lie elsewhere (see docs/DEPLOY.md).`
       }
     ]
   }
@@ -62,7 +65,7 @@ function properties(product: Product, version: string): Readonly<Record<string, 
   const secret = product.hasTicket ? ['TICKET'] : []
   const given = [
     ...product.settings.map(it => it.property),
-    ...product.inputs,
+    ...product.settings.flatMap(it => it.madeOf ?? []),
     ...secret,
     ...product.clients.map(it => it.property),
     'REMOVECACHE'
@@ -80,14 +83,8 @@ function properties(product: Product, version: string): Readonly<Record<string, 
     ARPNOMODIFY: '1',
     // Our files are in use by our service alone, which is stopped anyway: nobody need be asked to close it.
     MSIRESTARTMANAGERCONTROL: 'Disable',
-    SecureCustomProperties: [
-      ...given,
-      ...product.settings.map(foundName),
-      'OLDERVERSION',
-      'NEWERVERSION',
-      ...product.clients.map(foundClient),
-      ...searchedFolders(product)
-    ].join(';'),
+    // What is given goes through when an administrator is asked on the way (UAC). What a search finds is not in it: nobody is to give that.
+    SecureCustomProperties: [...given, 'OLDERVERSION', 'NEWERVERSION'].join(';'),
     ...(secret.length === 0 ? {} : { MsiHiddenProperties: secret.join(';') })
   }
 }

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto'
 import { cpSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { settings as agentSettings } from '@starling/agent/config.ts'
+import { agentConfig, settings as agentSettings } from '@starling/agent/config.ts'
 import { deliveryOptimization } from '@starling/agent/client-settings/items/delivery-optimization.ts'
 import { winhttp } from '@starling/agent/client-settings/items/winhttp.ts'
 import { wsus } from '@starling/agent/client-settings/items/wsus.ts'
 import { openHouse } from '@starling/test/e2e/harness.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hostFile } from '../host.ts'
+import { serviceIni } from '../host-ini.ts'
 import { writeMsi } from './msi.ts'
 import { agentProduct, coordinatorProduct } from './product.ts'
 import { readProperty, readSummary, readTable } from './read-msi.ts'
@@ -97,8 +98,12 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       ])
     )
     expect((await purges(coordinator)).map(([name]) => name)).not.toContain('ConfigureUndoAll')
-    const when = (await by(coordinator, 'InstallExecuteSequence', 'Action')).get('PurgeAll')!['Condition']
-    expect(when).toContain('REMOVECACHE')
+    const order = await by(coordinator, 'InstallExecuteSequence', 'Action')
+    expect(order.get('PurgeAll')!['Condition']).toContain('REMOVECACHE')
+    // And its options do not grow with each upgrade that gives them again.
+    expect(order.get('SetARGUMENTS')!['Condition']).toBe(
+      'Installed OR (NOT ARGUMENTS AND NOT LISTEN AND NOT SITE AND FOUNDARGUMENTS)'
+    )
   })
 
   it('is another package when a byte of it is another, and another product when its version is', async () => {
@@ -135,8 +140,10 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       // 64-bit view, as it stands.
       expect(searches.get(`FOUND${property}`)).toMatchObject({ Key: value['Key'], Name: name, Type: '18' })
       expect(actions.get(`Set${property}`)).toMatchObject({ Type: '51', Target: `[FOUND${property}]` })
-      // What the command line says beats what is found.
-      expect(order.get(`Set${property}`)!['Condition']).toBe(`NOT ${property} AND FOUND${property}`)
+      // What the command line says beats what is found, but at a repair, which any user may start.
+      expect(order.get(`Set${property}`)!['Condition']).toBe(
+        `Installed OR (NOT ${property} AND FOUND${property})`
+      )
       expect(Number(order.get(`Set${property}`)!['Sequence'])).toBeGreaterThan(
         Number(order.get('AppSearch')!['Sequence'])
       )
@@ -145,6 +152,66 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     expect(components.get('C_SITE')).toMatchObject({ Condition: 'SITE', KeyPath: 'R_SITE' })
     expect(registry.get('R_DATADIR_host')).toMatchObject({ Name: 'DataDir' })
     expect(registry.get('R_NOFIREWALL_host')).toMatchObject({ Name: 'NoFirewall' })
+  })
+
+  it('takes no word of a user who repairs it', async () => {
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    const secure = (await readProperty(msi, 'SecureCustomProperties'))!.split(';')
+    const searched = (await readTable(msi, 'AppSearch')).map(row => row['Property']!)
+    expect(searched.filter(it => secure.includes(it))).toEqual([])
+    const ofNoUser = ['OLDERVERSION', 'NEWERVERSION', 'REMOVECACHE']
+    const remembered = agentProduct.settings.map(it => it.property)
+    // What is remembered has its own test; everything else that may be given has an effect on an arrival, or on a removal, alone.
+    for (const given of secure.filter(it => ![...ofNoUser, ...remembered].includes(it))) {
+      const users = [...order.values()].filter(row => new RegExp(`\\b${given}\\b`).test(row['Condition']!))
+      expect(users.length, given).toBeGreaterThan(0)
+      for (const row of users.filter(it => !it['Action']!.startsWith('ForgetTicket')))
+        expect(row['Condition'], row['Action']).toMatch(/NOT Installed|^REMOVE="ALL"/)
+    }
+    for (const name of ['DATADIR', 'CACHEDIR'])
+      expect(order.get(`LookAt${name}`)!['Condition']).toBe(`${name} AND NOT Installed`)
+    for (const name of ['LeaveFirewall', 'LeaveFirewallUndo'])
+      expect(order.get(name)!['Condition']).toContain('NOT Installed')
+  })
+
+  it('is in Program Files and nowhere else', async () => {
+    const conditions = await by(msi, 'LaunchCondition', 'Condition')
+    expect(conditions.get('Installed OR NOT INSTALLDIR')!['Description']).toContain('leave INSTALLDIR out')
+    expect(await readProperty(msi, 'INSTALLDIR')).toBeNull()
+  })
+
+  it('has no condition longer than Windows Installer keeps', async () => {
+    const rows = await readTable(msi, 'InstallExecuteSequence')
+    expect(rows.filter(row => row['Condition']!.length > 255)).toEqual([])
+  })
+
+  it('takes a cache along only where it saw that there was none, and finds the one that a policy names', async () => {
+    const order = await by(msi, 'InstallExecuteSequence', 'Action')
+    const folders = await by(msi, 'DrLocator', 'Signature_')
+    expect(folders.get('OLDCACHE')!['Path']).toBe('[LOOKEDCACHEDIR]\\content')
+    // D: is D:\Starling.
+    expect(folders.get('OLDCACHEONDRIVE')!['Path']).toBe('[LOOKEDCACHEDIR]\\Starling\\content')
+    const isNew = order.get('SetNewCache')!['Condition']
+    for (const part of ['CACHEDIR><":"', 'NOT (CACHEDIR><"%")', 'NOT OLDCACHE', 'NOT OLDCACHEONDRIVE'])
+      expect(isNew).toContain(part)
+    expect(order.get('ConfigureUndoAll')!['Condition']).toMatch(/ AND NewCache$/)
+    expect(order.get('ConfigureUndo')!['Condition']).toMatch(/ AND NOT NewCache$/)
+
+    const keys = /policies=(.*)/.exec(serviceIni('agent'))![1]!.trim().split('|')
+    const searches = await by(msi, 'RegLocator', 'Signature_')
+    const actions = [...(await by(msi, 'CustomAction', 'Action')).values()].filter(
+      row => row['Source'] === 'CACHEPLACE'
+    )
+    const places = actions
+      .toSorted(
+        (a, b) => Number(order.get(b['Action']!)!['Sequence']) - Number(order.get(a['Action']!)!['Sequence'])
+      )
+      .map(row => row['Target']!.slice(1, -1))
+    // The last one wins, as the first key does for the service host.
+    expect(places.map(it => searches.get(it)?.['Key'])).toEqual([...keys, undefined])
+    expect(places.at(-1)).toBe('CACHEDIR')
+    for (const { Action } of actions.filter(row => /WINDOWS|MDM/.test(row['Target']!)))
+      expect(order.get(Action!)!['Condition']).toContain('FOUNDHONOUR="#1"')
   })
 
   it('leaves to an admin the data folder that was there, when it fails, and the firewall that somebody else runs', async () => {
@@ -190,8 +257,8 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     const actions = await by(msi, 'CustomAction', 'Action')
     const users = [...actions.values()].filter(row => row['Target']!.includes('[TICKET]'))
     expect(users).toHaveLength(1)
-    // msidbCustomActionTypeHideTarget
-    expect(Number(users[0]!['Type']) & 8192).toBe(8192)
+    // msidbCustomActionTypeHideTarget, msidbCustomActionTypeContinue: error 1722 could name the command.
+    expect(Number(users[0]!['Type']) & (8192 + 64)).toBe(8192 + 64)
   })
 
   it('gives the service an account of its own, and fails without it', async () => {
@@ -232,7 +299,7 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     expect(again['Target']).toBe('cli configure --apply delivery-optimization')
     expect(Number(again['Type']) & (256 + 1024 + 2048)).toBe(256 + 1024 + 2048)
     expect(order.get('ApplyAgainCONFIGUREDO')!['Condition']).toMatch(
-      /REMOVE="ALL" .* AND FOUNDCONFIGUREDO="127.0.0.1"$/
+      /REMOVE="ALL" .* AND \(FOUNDCONFIGUREDO="127.0.0.1" OR FOUNDCONFIGUREDO<<"127.0.0.1,"\)$/
     )
     const inOrder = [
       'InstallInitialize',
@@ -266,8 +333,14 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       const places = Object.values(rules.find(it => it.item === target)!.changed)
       expect(places).toContainEqual(expect.objectContaining({ key: `HKLM\\${trace.key}`, name: trace.name }))
     }
-    const digits = /"([0-9A-F]+)"/.exec(agentProduct.clients[2]!.trace.holds)![1]!
-    expect(Buffer.from(digits, 'hex').toString()).toBe('127.0.0.1:')
+    const digits = /"([0-9A-F]+)"/.exec(agentProduct.clients[2]!.trace.isOurs)![1]!
+    const { port } = new URL('http://' + Buffer.from(digits, 'hex').toString())
+    expect(agentConfig('x').proxy.port).toBe(Number(port))
+    expect(agentProduct.follows).toContainEqual({
+      property: 'OwnAddress',
+      value: `http://localhost:${port}`,
+      when: 'NOT PROXYPORT'
+    })
   })
 
   it('leaves the machine alone when a new version takes the old one away', async () => {

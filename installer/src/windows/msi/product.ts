@@ -16,8 +16,6 @@ export interface Product {
   /** The command that people type. */
   readonly command: string
   readonly settings: readonly Setting[]
-  /** Properties that only others are made of. */
-  readonly inputs: readonly string[]
   /** How properties follow from others, in this order, once those from before are found again. */
   readonly follows: ReadonlyArray<{
     readonly property: string
@@ -32,8 +30,8 @@ export interface Product {
   readonly clients: ReadonlyArray<{
     readonly property: string
     readonly target: string
-    /** The value by which that is seen, below HKEY_LOCAL_MACHINE, and what it holds then, as a condition goes on behind it. */
-    readonly trace: { readonly key: string; readonly name: string; readonly holds: string }
+    /** The value by which that is seen, below HKEY_LOCAL_MACHINE, and the condition that it is ours: others turn clients to this machine, too. */
+    readonly trace: { readonly key: string; readonly name: string; readonly isOurs: string }
   }>
 }
 
@@ -44,9 +42,15 @@ export interface Setting {
   readonly variable: string | null
   /** The value of the product's own key that the service host reads; null: it does not. */
   readonly hostValue: string | null
+  /** Properties that it is made of: with one of them given, what is remembered does not count, or it would grow with each upgrade. */
+  readonly madeOf?: readonly string[]
 }
 
 const policies = 'SOFTWARE\\Policies\\Microsoft\\Windows'
+const proxyPortUsual = 17_831
+/** Whether Windows' own policies count; as a number, or in the words that people write. */
+const isHonoured =
+  'FOUNDHONOUR="#1" OR FOUNDHONOUR="1" OR FOUNDHONOUR~="on" OR FOUNDHONOUR~="yes" OR FOUNDHONOUR~="true"'
 
 /** Of both programs; the service host reads them. */
 const common: readonly Setting[] = [
@@ -91,14 +95,17 @@ export const agentProduct: Product = {
     variable('CACHEHOST', 'STARLING_CACHE_HOST_ENABLED'),
     variable('WSUS', 'STARLING_PROXY_WSUS')
   ],
-  inputs: [],
-  // Nobody can be pointed at a cache host that is off.
   follows: [
     ...commonFollows('Starling'),
-    // Where a removal finds the cache: Group Policy beats what was given here, as it does for the agent.
+    // Where a removal finds the cache: policy beats what was given here, as it does for the service host (place.c).
     { property: 'CACHEPLACE', value: '[CACHEDIR]', when: 'CACHEDIR' },
+    { property: 'CACHEPLACE', value: '[FOUNDMDMCACHE]', when: `FOUNDMDMCACHE AND (${isHonoured})` },
+    { property: 'CACHEPLACE', value: '[FOUNDWINDOWSCACHE]', when: `FOUNDWINDOWSCACHE AND (${isHonoured})` },
     { property: 'CACHEPLACE', value: '[FOUNDPOLICYCACHE]', when: 'FOUNDPOLICYCACHE' },
-    { property: 'CACHEHOST', value: 'on', when: 'CONFIGUREDO="1" AND NOT CACHEHOST' }
+    { property: 'OwnAddress', value: `http://localhost:${proxyPortUsual}`, when: 'NOT PROXYPORT' },
+    { property: 'OwnAddress', value: 'http://localhost:[PROXYPORT]', when: 'PROXYPORT' },
+    // Nobody can be pointed at a cache host that is off.
+    { property: 'CACHEHOST', value: 'on', when: 'NOT Installed AND CONFIGUREDO="1" AND NOT CACHEHOST' }
   ],
   keepsAll: false,
   hasTicket: true,
@@ -106,7 +113,12 @@ export const agentProduct: Product = {
     {
       property: 'CONFIGUREDO',
       target: 'delivery-optimization',
-      trace: { key: `${policies}\\DeliveryOptimization`, name: 'DOCacheHost', holds: '="127.0.0.1"' }
+      trace: {
+        key: `${policies}\\DeliveryOptimization`,
+        name: 'DOCacheHost',
+        // Alone, or before those that were named already.
+        isOurs: 'FOUNDCONFIGUREDO="127.0.0.1" OR FOUNDCONFIGUREDO<<"127.0.0.1,"'
+      }
     },
     {
       property: 'CONFIGUREWSUS',
@@ -114,7 +126,8 @@ export const agentProduct: Product = {
       trace: {
         key: `${policies}\\WindowsUpdate`,
         name: 'UpdateServiceUrlAlternate',
-        holds: '<<"http://localhost:"'
+        // ConfigMgr has one on this machine as well, on another port.
+        isOurs: 'FOUNDCONFIGUREWSUS=OwnAddress'
       }
     },
     {
@@ -123,8 +136,8 @@ export const agentProduct: Product = {
       trace: {
         key: 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings\\Connections',
         name: 'WinHttpSettings',
-        // Bytes are found as hexadecimal digits: 127.0.0.1:
-        holds: '><"3132372E302E302E313A"'
+        // Bytes are found as hexadecimal digits, into which no condition can turn another port; and what else is on 127.0.0.1 is somebody else's.
+        isOurs: `NOT PROXYPORT AND FOUNDCONFIGUREPROXY><"${Buffer.from(`127.0.0.1:${proxyPortUsual}`).toString('hex').toUpperCase()}"`
       }
     }
   ]
@@ -139,12 +152,14 @@ export const coordinatorProduct: Product = {
   service: { name: 'StarlingCoordinator', displayName: 'Starling Coordinator' },
   file: 'starling-coordinator',
   command: 'starling-coordinator',
-  settings: [...common, { property: 'ARGUMENTS', variable: null, hostValue: 'Arguments' }],
-  inputs: ['LISTEN', 'SITE'],
+  settings: [
+    ...common,
+    { property: 'ARGUMENTS', variable: null, hostValue: 'Arguments', madeOf: ['LISTEN', 'SITE'] }
+  ],
   follows: [
     ...commonFollows('Starling Coordinator'),
-    { property: 'ARGUMENTS', value: '[ARGUMENTS] --listen [LISTEN]', when: 'LISTEN' },
-    { property: 'ARGUMENTS', value: '[ARGUMENTS] --site [SITE]', when: 'SITE' }
+    { property: 'ARGUMENTS', value: '[ARGUMENTS] --listen [LISTEN]', when: 'LISTEN AND NOT Installed' },
+    { property: 'ARGUMENTS', value: '[ARGUMENTS] --site [SITE]', when: 'SITE AND NOT Installed' }
   ],
   keepsAll: true,
   hasTicket: false,

@@ -1,6 +1,10 @@
 /**
  * Properties that an admin gives once: written where the service reads its environment, and found there again at the next
  * upgrade. Windows Installer would let what it finds beat what the command line says, so it is found under another name first.
+ *
+ * Any user may start a repair, with properties of his choice, and SYSTEM does it: so at a repair only what is remembered counts, and
+ * somebody who may write there changes a setting in the registry. A first installation and an upgrade are an administrator's; a user can
+ * start one only where an administrator has offered him the package (published or advertised, AlwaysInstallElevated), with his properties.
  */
 import { setProperty, type Action } from './custom-action.ts'
 import { guidIn } from './ids.ts'
@@ -55,12 +59,18 @@ export function settingTables(product: Product): Tables {
   }
 }
 
+const rememberedWhen = (it: Setting): string => {
+  const given = [it.property, ...(it.madeOf ?? [])].map(property => `NOT ${property}`)
+  return `Installed OR (${given.join(' AND ')} AND ${foundName(it)})`
+}
+
 /** Right after the search, at 50; and before the costing, at 800, which looks at the conditions of components. */
 export function rememberActions(product: Product): readonly Action[] {
   const remembered = product.settings.map((it, index) =>
     setProperty(it.property, `[${foundName(it)}]`, {
       at: 51 + index,
-      when: `NOT ${it.property} AND ${foundName(it)}`
+      // With nothing found it is as if nothing had been given.
+      when: rememberedWhen(it)
     })
   )
   const following = product.follows.map(({ property, value, when }, index) => ({

@@ -101,9 +101,13 @@ describe('a script for admins', () => {
 
   it('knows each property of the package, and what becomes of it', async () => {
     const script = 'rollout/Install-Starling.ps1'
+    const variables = agentProduct.settings.filter(({ variable }) => variable !== null)
     expect(tableIn(script, 'variables')).toEqual(
-      Object.fromEntries(agentProduct.settings.map(({ property, variable }) => [property, variable]))
+      Object.fromEntries(variables.map(({ property, variable }) => [property, variable]))
     )
+    // What the service host reads is no variable, and is for a first installation.
+    const others = agentProduct.settings.filter(({ variable }) => variable === null)
+    expect(others.filter(({ property }) => !texts.get(script)!.includes(`'${property}'`))).toEqual([])
     expect(tableIn(script, 'clients')).toEqual(
       Object.fromEntries(agentProduct.clients.map(({ property, target }) => [property, target]))
     )
