@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile
+} from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { machineFromJson } from '@starling/agent/host/windows-machine.ts'
@@ -69,7 +80,11 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
           STARLING_SITE: 'Z\u00fcrich \u65e5',
           STARLING_PROXY_PORT: 17_931,
           STARLING_UPSTREAM_PROXIES: { raw: 'hex(7):61,00,00,00,62,00,00,00,00,00' },
-          STARLING_SERVICE_HOST: 'C:\\elsewhere.exe'
+          STARLING_SERVICE_HOST: 'C:\\elsewhere.exe',
+          STARLING_DATA: 'C:\\elsewhere',
+          // Numbers cut short are none.
+          STARLING_SHORT: { raw: 'hex(b):01,00' },
+          STARLING_SHORTER: { raw: 'hex(4):01' }
         })
         const { code, stdout } = await installed.host('cli', 'say', 'a b', '"q"', '\u65e5', '7')
         expect(code).toBe(7)
@@ -425,6 +440,41 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         expect(waits.slice(0, 3).map(([, seconds]) => seconds)).toEqual(['1', '2', '4'])
       })
 
+      it('does without a log that cannot be opened', async () => {
+        await writeFile(join(installed.data, 'logs'), 'no folder')
+        await installed.environment({})
+        await installed.start()
+        await told(fact => fact['started'] !== undefined)
+        expect(await readFile(join(installed.data, 'logs'), 'utf8')).toBe('no folder')
+      })
+
+      it('waits for the drive of its data folder, and is stopped while it waits', async () => {
+        const drive = join(wine.driveC, '..', 'dosdevices', 'q:')
+        const disk = join(wine.driveC, 'disk of q')
+        await mkdir(disk)
+        const state = async (): Promise<string> => (await wine.run('sc', ['query', 'Starling'])).stdout
+        await installed.environment({})
+        await installed.settings({ DataDir: 'Q:\\Starling' })
+        try {
+          await installed.start()
+          await vi.waitFor(async () => expect(await state()).toContain('RUNNING'), patience)
+          await installed.stop()
+          await isStopped()
+          expect(await state()).toMatch(/SERVICE_EXIT_CODE +: 0/)
+          await installed.start()
+          await vi.waitFor(async () => expect(await state()).toContain('RUNNING'), patience)
+          await symlink('../drive_c/disk of q', drive)
+          expect(await installed.host('configure')).toMatchObject({ code: 0 })
+          const file = join(disk, 'Starling', 'told.jsonl')
+          await vi.waitFor(async () => expect(await readFile(file, 'utf8')).toContain('started'), patience)
+          await installed.stop()
+          await isStopped()
+        } finally {
+          await rm(drive, { force: true })
+          await removeRegistry(wine, settingsKey)
+        }
+      })
+
       it('does not start it again when its configuration cannot be used', async () => {
         await installed.environment({ STARLING_TEST_DEED: 'misconfigured' })
         await installed.start()
@@ -523,9 +573,29 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         expect(existsSync(installed.data)).toBe(false)
         // Of a drive, as a property has it, it is the folder on it.
         const place = inWindows(wine, 'C:\\Starling')
-        await mkdir(join(place, 'content'), { recursive: true })
-        expect((await purge('Starling', 'C:\\ProgramData\\Starling\\\\.', '', 'C:\\.')).code).toBe(0)
-        expect(existsSync(place)).toBe(false)
+        for (const drive of ['C:', 'C', 'c:\\']) {
+          await mkdir(join(place, 'content'), { recursive: true })
+          const words = ['Starling', 'C:\\ProgramData\\Starling\\\\.', '', `${drive}\\.`]
+          expect((await purge(...words)).code).toBe(0)
+          expect(existsSync(place), drive).toBe(false)
+        }
+      })
+
+      it('keeps a cache that was given a place in the data folder, until it is to go', async () => {
+        await fill()
+        const cache = 'c:\\programdata\\Starling\\Cache'
+        await mkdir(join(installed.data, 'Cache', 'content'), { recursive: true })
+        await mkdir(join(installed.data, 'Cache of others'))
+        await installed.environment({ STARLING_POLICY_DO_MODIFY_CACHE_DRIVE: `${cache}\\deep` })
+        expect((await installed.host('purge')).code).toBe(0)
+        const kept = ['Cache', 'content', 'facts.log', 'index']
+        expect((await readdir(installed.data)).sort()).toEqual(kept)
+        await installed.environment({})
+        const alone = ['purge', 'Starling', 'C:\\ProgramData\\Starling\\.', 'content|index', `${cache}\\.`]
+        expect((await installed.host(...alone)).code).toBe(0)
+        expect((await readdir(installed.data)).sort()).toEqual(['Cache', 'content', 'index'])
+        expect((await installed.host('purge', 'cache')).code).toBe(0)
+        expect(existsSync(installed.data)).toBe(false)
       })
 
       it('empties a cache that lies elsewhere of what is ours', async () => {

@@ -42,10 +42,10 @@ static void apply_key(const wchar_t *path) {
 void environment_apply(const struct settings *s) {
   wchar_t *path = text_format(L"%ls\\Environment", s->key);
   forget_before();
-  SetEnvironmentVariableW(s->data_variable, s->data);
   SetEnvironmentVariableW(L"UV_THREADPOOL_SIZE", threads);
   apply_key(path);
-  /* Not to be said by a setting: the script runs what it names. */
+  /* Not to be said by a setting: the folder that we have looked at (DataDir names another), and what the script runs. */
+  SetEnvironmentVariableW(s->data_variable, s->data);
   SetEnvironmentVariableW(L"STARLING_SERVICE_HOST", s->program);
   free(path);
 }

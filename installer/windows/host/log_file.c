@@ -6,15 +6,20 @@
 
 static const LONGLONG bytes_max = 8LL * 1024 * 1024;
 enum { files_max = 5 };
+/* What kept it from being opened may pass: a full disk, a scanner, a file where the folder belongs. */
+enum { again_ms = 60 * 1000 };
 
 static CRITICAL_SECTION lock;
-static wchar_t *path;
+static wchar_t *folder, *path;
+static ULONGLONG tried;
 static HANDLE file = INVALID_HANDLE_VALUE;
 static LONGLONG size;
 static BOOL is_line_open;
 
 static BOOL reopen(void) {
   LARGE_INTEGER found;
+  tried = GetTickCount64();
+  CreateDirectoryW(folder, NULL);
   file = CreateFileW(path, FILE_APPEND_DATA | SYNCHRONIZE, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS,
                      FILE_ATTRIBUTE_NORMAL, NULL);
   size = 0;
@@ -25,11 +30,9 @@ static BOOL reopen(void) {
 
 BOOL log_open(const wchar_t *data_folder) {
   wchar_t *logs = path_join(data_folder, L"logs"), *named = path_join(logs, L"service.log");
-  wchar_t *long_logs = path_long(logs);
   InitializeCriticalSection(&lock);
+  folder = path_long(logs);
   path = path_long(named);
-  CreateDirectoryW(long_logs, NULL);
-  free(long_logs);
   free(named);
   free(logs);
   return reopen();
@@ -49,7 +52,9 @@ static void rotate(void) {
 
 static void write_locked(const char *bytes, DWORD count) {
   DWORD done;
-  if (file == INVALID_HANDLE_VALUE || count == 0) return;
+  if (count == 0) return;
+  if (file == INVALID_HANDLE_VALUE && GetTickCount64() - tried >= again_ms) reopen();
+  if (file == INVALID_HANDLE_VALUE) return;
   /* A line is not torn apart, unless somebody never ends it. */
   if (size + count > bytes_max && (!is_line_open || size > 2 * bytes_max)) rotate();
   if (file == INVALID_HANDLE_VALUE || !WriteFile(file, bytes, count, &done, NULL)) return;

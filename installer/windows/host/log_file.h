@@ -5,7 +5,10 @@
 #pragma once
 #include <windows.h>
 
-/* The data folder must be there. FALSE: it cannot be written (GetLastError()). Nothing is logged then, and nothing else is hindered. */
+/*
+ * The data folder must be there. FALSE: the log cannot be written (GetLastError()). Nothing is logged then, and nothing else is hindered; it is
+ * tried again later, with what there is to log then.
+ */
 BOOL log_open(const wchar_t *data_folder);
 
 void log_write(const char *bytes, DWORD count);

@@ -44,7 +44,10 @@ int wmain(int count, wchar_t **words) {
   if (text_is(command, L"configure") && is_alone) return configure(&settings);
   if (text_is(command, L"firewall") && has_one && text_is(word, L"add")) return firewall(&settings, TRUE);
   if (text_is(command, L"firewall") && has_one && text_is(word, L"remove")) return firewall(&settings, FALSE);
-  if (text_is(command, L"ticket") && has_one) return ticket(&settings, word);
+  if (text_is(command, L"ticket") && has_one) {
+    say_to_events_too(settings.name, settings.display);
+    return ticket(&settings, word);
+  }
   if (text_is(command, L"ticket") && is_alone) return 0;
   if (text_is(command, L"purge") && (is_alone || (has_one && text_is(word, L"cache")))) return purge(&settings, has_one);
   return usage();

@@ -25,6 +25,8 @@ struct plan {
   /* At depth 0 what is in the folder itself. */
   BOOL (*keeps)(const wchar_t *name, int depth, const struct settings *settings);
   const struct settings *settings;
+  /* At depth 0 too; NULL: nothing else. */
+  const wchar_t *kept;
   /* Whether folders below with something in it that was kept are as they should be. */
   BOOL is_rest_fine;
 };
@@ -74,7 +76,7 @@ static BOOL empty(HANDLE folder, const wchar_t *path, const struct plan *plan, i
   if (!walk_list(folder, &entries)) return failed(path, GetLastError());
   for (struct walk_entry *one = entries; one; one = one->next) {
     wchar_t *below;
-    if (plan->keeps(one->name, depth, plan->settings)) continue;
+    if (plan->keeps(one->name, depth, plan->settings) || (depth == 0 && plan->kept && text_is(one->name, plan->kept))) continue;
     below = path_join(path, one->name);
     is_done &= remove_one(folder, one, below, plan, depth);
     free(below);
@@ -168,15 +170,24 @@ static void stop_service(const wchar_t *name) {
   if (manager) CloseServiceHandle(manager);
 }
 
+/* The entry of the data folder in which the cache lies, when it was given a place there; NULL: it lies elsewhere. */
+static wchar_t *entry_with(const wchar_t *cache, const wchar_t *data) {
+  const size_t length = wcslen(data);
+  if (!cache || _wcsnicmp(cache, data, length) != 0 || cache[length] != L'\\') return NULL;
+  cache += length + 1;
+  return text_format(L"%.*ls", (int)wcscspn(cache, L"\\"), cache);
+}
+
 int purge(const struct settings *s, BOOL is_cache_wanted) {
-  const struct plan in_data = {is_cache_wanted ? keeps_nothing : keeps_cache, s, FALSE};
-  const struct plan in_cache = {keeps_what_is_not_content, s, TRUE};
-  wchar_t *cache = is_cache_wanted ? place_of_cache(s) : NULL;
+  wchar_t *cache = place_of_cache(s), *kept = is_cache_wanted ? NULL : entry_with(cache, s->data);
+  const struct plan in_data = {is_cache_wanted ? keeps_nothing : keeps_cache, s, kept, FALSE};
+  const struct plan in_cache = {keeps_what_is_not_content, s, NULL, TRUE};
   BOOL is_done;
   stop_service(s->name);
   rights_take_privileges();
   is_done = purge_folder(s->data, &in_data);
-  if (cache) is_done &= purge_folder(cache, &in_cache);
+  if (cache && is_cache_wanted) is_done &= purge_folder(cache, &in_cache);
+  free(kept);
   free(cache);
   if (told > told_max) say(L"and %d more", told - told_max);
   return is_done ? 0 : 1;

@@ -2,6 +2,7 @@
 #include "log_file.h"
 #include "messages.h"
 #include "own_folder.h"
+#include "restart.h"
 #include "say.h"
 #include "supervise.h"
 #include "text.h"
@@ -56,16 +57,48 @@ static DWORD WINAPI on_control(DWORD control, DWORD type, void *data, void *cont
   }
 }
 
-/* A folder that we made ourselves would be open to everybody, and one that is open may be somebody's trap: an administrator has to make it. */
-static BOOL can_keep_things(void) {
-  wchar_t *words, *why;
-  if (!own_folder_is_made(settings->data, settings->name)) words = text_format(L"is not there, or not %ls's alone", settings->name);
-  else if (log_open(settings->data)) return TRUE;
-  else words = say_system_words(GetLastError());
-  why = text_format(L"The data folder %ls cannot be used: %ls. Run \"%ls\" configure as an administrator, then start the service.", settings->data, words, settings->program);
+static void open_log(void) {
+  wchar_t *words, *what;
+  if (log_open(settings->data)) return;
+  words = say_system_words(GetLastError());
+  what = text_format(L"%ls\\logs\\service.log cannot be opened: %ls. It is tried again each minute.", settings->data, words);
+  say_event(settings->name, MESSAGE_NO_LOG, settings->display, what);
+  free(what);
+  free(words);
+}
+
+static BOOL is_drive_away(void) {
+  const wchar_t root[] = {settings->data[0], L':', L'\\', 0};
+  return GetFileAttributesW(root) == INVALID_FILE_ATTRIBUTES && GetLastError() != ERROR_ACCESS_DENIED;
+}
+
+/*
+ * Of a data folder on a drive that comes later (iSCSI, BitLocker) nothing can be said yet. The machine's start does not wait for it, so we run
+ * by then. FALSE: the service is to stop.
+ */
+static BOOL drive_comes(void) {
+  DWORD wait_ms = 0;
+  wchar_t *why = text_format(L"The drive of its data folder %ls is not there yet; it begins when that is.", settings->data);
+  report(SERVICE_RUNNING, 0);
   say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
   free(why);
-  free(words);
+  do {
+    wait_ms = restart_ms(wait_ms, 0);
+    if (WaitForSingleObject(stop, wait_ms) == WAIT_OBJECT_0) return FALSE;
+  } while (is_drive_away());
+  return TRUE;
+}
+
+/* A folder that we made ourselves would be open to everybody, and one that is open may be somebody's trap: an administrator has to make it. */
+static BOOL can_keep_things(void) {
+  wchar_t *why;
+  if (own_folder_is_made(settings->data, settings->name)) {
+    open_log();
+    return TRUE;
+  }
+  why = text_format(L"The data folder %ls cannot be used: it is not there, or not %ls's alone. Run \"%ls\" configure as an administrator, then start the service.", settings->data, settings->name, settings->program);
+  say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
+  free(why);
   return FALSE;
 }
 
@@ -75,6 +108,10 @@ static void WINAPI service_main(DWORD count, wchar_t **names) {
   (void)names;
   handle = RegisterServiceCtrlHandlerExW(settings->name, on_control, NULL);
   if (!handle) return;
+  if (is_drive_away() && !drive_comes()) {
+    report(SERVICE_STOPPED, 0);
+    return;
+  }
   if (!can_keep_things()) {
     report(SERVICE_STOPPED, exit_folder);
     return;

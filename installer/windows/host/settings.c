@@ -89,10 +89,17 @@ static wchar_t *given_folder(const wchar_t *given) {
   return NULL;
 }
 
+/* What is behind it stays off the quote, but `D` is a drive and `D\.` is none. */
+static wchar_t *given_place(const wchar_t *given) {
+  wchar_t *place = text_format(L"%ls", wcsncmp(given, L"#%", 2) == 0 ? given + 2 : given);
+  const size_t length = wcslen(place);
+  if (length >= 2 && text_is(place + length - 2, L"\\.")) place[length - 2] = 0;
+  return place;
+}
+
 BOOL settings_given(struct settings *s, wchar_t **words, int count) {
   static wchar_t nothing[] = L"";
-  wchar_t *place = count > 3 && !text_is(words[3], L"\\.") ? words[3] : nothing;
-  *s = (struct settings){.name = words[0], .data = given_folder(words[1]), .keep = words[2], .place = wcsncmp(place, L"#%", 2) == 0 ? place + 2 : place,
+  *s = (struct settings){.name = words[0], .data = given_folder(words[1]), .keep = words[2], .place = given_place(count > 3 ? words[3] : nothing),
                          .key = nothing, .policies = nothing, .cache_policy = nothing, .cache_variable = nothing, .honour = nothing};
   if (s->data) return TRUE;
   say_failed(0, L"the data folder %ls is no folder on a drive: remove what %ls has kept yourself", words[1], s->name);

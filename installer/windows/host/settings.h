@@ -33,7 +33,8 @@ struct settings {
 BOOL settings_load(struct settings *settings);
 
 /*
- * For `purge` without an installation: name, data, keep (nothing: no content is kept either) and the place of the cache, if it has one. They may
+ * For `purge` without an installation: name, data, keep (nothing: no content is kept either) and the place of the cache, if it has one: to be
+ * emptied, or kept where it lies in the data folder. They may
  * be given as Windows Installer has them: with variables behind #%, and with `\.` at the end, which keeps a backslash off the quote.
  */
 BOOL settings_given(struct settings *settings, wchar_t **words, int count);

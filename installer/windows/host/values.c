@@ -21,8 +21,8 @@ wchar_t *value_read(HKEY key, const wchar_t *name) {
       case REG_SZ: text = text_format(L"%ls", data); break;
       case REG_EXPAND_SZ: text = text_expand(data); break;
       case REG_MULTI_SZ: text = joined(data, bytes / sizeof *data); break;
-      case REG_DWORD: text = text_format(L"%lu", *(DWORD *)data); break;
-      case REG_QWORD: text = text_format(L"%I64u", *(ULONGLONG *)data); break;
+      case REG_DWORD: if (bytes >= sizeof(DWORD)) text = text_format(L"%lu", *(DWORD *)data); break;
+      case REG_QWORD: if (bytes >= sizeof(ULONGLONG)) text = text_format(L"%I64u", *(ULONGLONG *)data); break;
       default: break;
     }
   }

@@ -2,7 +2,7 @@
 #pragma once
 #include <windows.h>
 
-/* As text, expanded where the type asks for it; a number in decimal, a list joined by commas. NULL: none, or of another type. */
+/* As text, expanded where the type asks for it; a number in decimal, a list joined by commas. NULL: none, or of another type, or a number cut short. */
 wchar_t *value_read(HKEY key, const wchar_t *name);
 
 /* The same below HKEY_LOCAL_MACHINE. */

@@ -63,6 +63,7 @@ export function productActions(product: Product, hostKey: string): readonly Acti
   // A backslash before a quote would take it along, so folders end with a point.
   const purge = (kept: string, ...place: readonly string[]): string =>
     ['purge', product.service.name, '"[DATADIR]\\."', `"${kept}"`, ...place].join(' ')
+  // To be emptied, or to be kept where it lies in the data folder.
   const cache = '"[CACHEPLACE]\\."'
   const kept = keptBy(product.program)
   const isNewMachine = `${when.firstInstall} AND ${isNew.data}`
@@ -169,7 +170,12 @@ export function productActions(product: Product, hostKey: string): readonly Acti
       'continueOnFailure'
     ),
     host('CloseFirewall', 'firewall remove', { at: 3490, when: when.removal }, 'continueOnFailure'),
-    ...irrevocably(packed('Purge', purge(kept), { at: 6510, when: `${when.removal} AND NOT REMOVECACHE` })),
+    ...irrevocably(
+      packed('Purge', product.keepsAll ? purge(kept) : purge(kept, cache), {
+        at: 6510,
+        when: `${when.removal} AND NOT REMOVECACHE`
+      })
+    ),
     ...irrevocably(
       packed('PurgeAll', product.keepsAll ? purge('') : purge('', cache), {
         at: 6520,

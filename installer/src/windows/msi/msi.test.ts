@@ -91,6 +91,8 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
       'ConfigureUndoAll',
       'purge Starling "[DATADIR]\\." "" "[CACHEPLACE]\\."'
     ])
+    // It is told where the cache lies to keep it there, too.
+    expect((await purges(msi)).find(([name]) => name === 'Purge')![1]).toMatch(/" "\[CACHEPLACE\]/)
     expect(await purges(coordinator)).toEqual(
       expect.arrayContaining([
         ['ConfigureUndo', 'purge StarlingCoordinator "[DATADIR]\\." "*"'],
