@@ -106,6 +106,8 @@ describe.skipIf(missing.length > 0)("the agent's MSI", () => {
     expect(order.get('SetARGUMENTS')!['Condition']).toBe(
       'Installed OR (NOT ARGUMENTS AND NOT LISTEN AND NOT SITE AND FOUNDARGUMENTS)'
     )
+    for (const given of ['LISTEN', 'SITE'])
+      expect([...order.values()].map(row => row['Condition'])).toContain(`${given} AND NOT Installed`)
   })
 
   it('is another package when a byte of it is another, and another product when its version is', async () => {
