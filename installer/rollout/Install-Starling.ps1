@@ -98,12 +98,14 @@ function Get-MsiVersion {
     }
 }
 
-# What it wrote, by line, and how it ended. With "Stop" Windows PowerShell would take a first line of stderr for a failure.
+# What it wrote, by line, and how it ended; the text goes to its stdin. With "Stop" Windows PowerShell would take a first line of stderr for a failure.
 function Invoke-Host {
-    param([string[]] $Arguments)
+    param([string[]] $Arguments, [string] $Text = '')
     $ErrorActionPreference = 'Continue'
+    # Others begin what they send with a byte order mark.
+    $OutputEncoding = [System.Text.Encoding]::ASCII
     $program = Join-Path -Path (Get-InstalledValue -Path $productKey -Name 'InstallDir') -ChildPath 'starling-service.exe'
-    $lines = @(& $program @Arguments 2>&1)
+    $lines = @($Text | & $program @Arguments 2>&1)
     $errors = @($lines | Where-Object { $_ -is [System.Management.Automation.ErrorRecord] } | ForEach-Object { $_.Exception.Message.Trim() })
     $output = @($lines | Where-Object { $_ -isnot [System.Management.Automation.ErrorRecord] })
     return [pscustomobject] @{ ExitCode = $LASTEXITCODE; Output = $output -join "`n"; Errors = ($errors | Where-Object { $_ }) -join ' ' }
@@ -184,13 +186,24 @@ foreach ($name in $Property.Keys) { $arguments += '{0}="{1}"' -f $name, $Propert
 if ($isCurrent) {
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion or newer" -Result 'as wanted'
 } elseif ($PSCmdlet.ShouldProcess("Starling $wantedVersion", 'Install')) {
+    $ticket = ''
     if ($TicketFile -and -not $isThere) {
         $ticket = ([string] (Get-Content -LiteralPath $TicketFile -Raw)).Trim()
         if ($ticket -eq '' -or $ticket -match '[\s"]') { throw "$TicketFile holds no ticket: it is one word, like STARLING1-..." }
-        $arguments += 'TICKET="{0}"' -f $ticket
     }
     Install-Package -File $package -Arguments $arguments
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion" -Result 'installed'
+    if ($ticket -ne '') {
+        # By stdin: command lines can be read by others, and are logged.
+        $told = Invoke-Host -Arguments @('ticket', '-') -Text $ticket
+        if ($told.ExitCode -eq 0) {
+            $script:restartNeeded = $true
+            Write-Item -Item 'Ticket' -Was '' -Wanted $TicketFile -Result 'handed over'
+        } else {
+            $script:failed = $true
+            Write-Item -Item 'Ticket' -Was '' -Wanted $TicketFile -Result "failed: $($told.Errors) $($told.Output) Mend that, give the ticket to 'starling-service.exe ticket -' and restart the service."
+        }
+    }
 } else {
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion" -Result 'would be installed'
 }

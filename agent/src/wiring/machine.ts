@@ -12,7 +12,7 @@ import type { Stops } from '../stops.ts'
 import { createStore } from '../store/store.ts'
 import { contentFolderAt, contentTrouble, limitsOf } from './content-folder.ts'
 
-/** At the start what takes longer is not waited for: PowerShell on a machine that has just booted. */
+/** At the start what takes longer is not waited for: a program of Windows on a machine that has just booted. */
 const firstLookMsMax: Millis = 5 * secondMs
 
 /** @throws StarlingError as createStore */

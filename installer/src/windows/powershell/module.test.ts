@@ -120,7 +120,8 @@ describe('a script for admins', () => {
   })
 
   /** Where it ends, or throws what nothing catches. */
-  const endsOf = (script: Node): readonly Node[] => nodesIn(script, 'flow_control_statement').filter(
+  const endsOf = (script: Node): readonly Node[] =>
+    nodesIn(script, 'flow_control_statement').filter(
       end => /^(exit|throw)\b/.test(end.text) && !isInFunction(end)
     )
   const isInFunction = (node: Node): boolean => {
@@ -149,12 +150,19 @@ describe('a script for admins', () => {
 
   it('that installs starts the service anew for settings that it has written, whatever else failed', () => {
     const text = texts.get('rollout/Install-Starling.ps1')!
-    const first = text.indexOf("# --- The settings")
+    const first = text.indexOf('# --- The settings')
     const last = text.indexOf('Restart-Service')
     expect(first).toBeGreaterThan(-1)
     const ends = endsOf(reader.parse(text)).map(end => end.startIndex)
     expect(ends.filter(at => at > first && at < last)).toEqual([])
     expect(ends.filter(at => at > last).length).toBeGreaterThan(1)
+  })
+
+  it('hands a ticket over where no command line shows it', () => {
+    const script = reader.parse(texts.get('rollout/Install-Starling.ps1')!)
+    const commands = nodesIn(script, 'command').map(({ text }) => text)
+    expect(commands).toContain("Invoke-Host -Arguments @('ticket', '-') -Text $ticket")
+    expect(script.text).not.toMatch(/TICKET=/)
   })
 
   it('leaves a firewall alone that somebody else runs, and has the service host make the folder of the cache', () => {
