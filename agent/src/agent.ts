@@ -154,7 +154,7 @@ async function start(
 
   // The machine, and what policy comes to on it; then what is kept here.
   let policyState: PolicyState | null = null
-  const { host, store, atStart } = await openMachine(
+  const { host, store, atStart, trouble } = await openMachine(
     { system, hostChanged: () => policyState?.look(), log, stops },
     config
   )
@@ -173,6 +173,7 @@ async function start(
   const problem = (sentence: string): void => {
     reporter.problem(sentence)
   }
+  if (trouble !== null) problem(trouble)
   const placedElsewhere = (why: string, afterMs: Millis): void => {
     if (startAnew === null) problem(`${why}: restart it to take that up.`)
     else startAnew({ why, afterMs })

@@ -29,6 +29,7 @@ const log = createLog('error', 'cli')
 
 const secrets = { readFile: readSecretFile, parse: parseFleetSecret }
 
+const argv = process.argv.slice(2)
 const isWindows = process.platform === 'win32'
 
 /** On other systems there is no registry, and no policy in it; tests have a program that looks like one. */
@@ -47,7 +48,8 @@ function registryOfThisMachine(): Registry {
 const registry = registryOfThisMachine()
 const machinePolicy = createMachinePolicy(registry.read, {
   isThisMachine,
-  isTold: isWindows && serviceHost(process.env) !== null,
+  // Whom the host has started with a channel to it.
+  isTold: isWindows && serviceHost(process.env) !== null && argv.includes('--stop-on-stdin-end'),
   users: () => registry.userKeys(userKey)
 })
 
@@ -61,7 +63,6 @@ function isThisMachine(host: string): boolean {
   )
 }
 
-const argv = process.argv.slice(2)
 const ofThisMachine = systemReader(runProgram, process.env)
 const system = argv[0] === 'run' ? begun(ofThisMachine) : ofThisMachine
 if (argv[0] === 'run') void machinePolicy.read()

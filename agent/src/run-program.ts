@@ -22,12 +22,21 @@ export interface ProgramRun {
   (file: string, args: readonly string[], timeoutMs: Millis): Promise<ProgramResult>
 }
 
+/** Of what is read of the registry: a server with hundreds of interfaces has a MiB of them. */
+const outputBytesMax = 16 * MiB
+
 export const runProgram: ProgramRun = async (file, args, timeoutMs) =>
   await new Promise((resolve, reject) => {
     execFile(
       file,
       [...args],
-      { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: MiB, windowsHide: true, encoding: 'utf8' },
+      {
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        maxBuffer: outputBytesMax,
+        windowsHide: true,
+        encoding: 'utf8'
+      },
       (error, output) => {
         if (error === null) resolve({ exitCode: 0, output })
         else if (typeof error.code === 'number') resolve({ exitCode: error.code, output })

@@ -50,6 +50,11 @@ $variables = @{
     CACHEHOST   = 'STARLING_CACHE_HOST_ENABLED'
     WSUS        = 'STARLING_PROXY_WSUS'
 }
+# What the service host reads of it, beside the environment: for a first installation, because more than a value must change with it later.
+$hostValues = @{
+    DATADIR    = 'DataDir'
+    NOFIREWALL = 'NoFirewall'
+}
 # What turns clients of this computer to the agent, by the names of `starling configure`.
 $clients = @{
     CONFIGUREDO    = 'delivery-optimization'
@@ -93,12 +98,14 @@ function Get-MsiVersion {
     }
 }
 
-# What it wrote, by line, and how it ended. With "Stop" Windows PowerShell would take a first line of stderr for a failure.
+# What it wrote, by line, and how it ended; the text goes to its stdin. With "Stop" Windows PowerShell would take a first line of stderr for a failure.
 function Invoke-Host {
-    param([string[]] $Arguments)
+    param([string[]] $Arguments, [string] $Text = '')
     $ErrorActionPreference = 'Continue'
+    # Others begin what they send with a byte order mark.
+    $OutputEncoding = [System.Text.Encoding]::ASCII
     $program = Join-Path -Path (Get-InstalledValue -Path $productKey -Name 'InstallDir') -ChildPath 'starling-service.exe'
-    $lines = @(& $program @Arguments 2>&1)
+    $lines = @($Text | & $program @Arguments 2>&1)
     $errors = @($lines | Where-Object { $_ -is [System.Management.Automation.ErrorRecord] } | ForEach-Object { $_.Exception.Message.Trim() })
     $output = @($lines | Where-Object { $_ -isnot [System.Management.Automation.ErrorRecord] })
     return [pscustomobject] @{ ExitCode = $LASTEXITCODE; Output = $output -join "`n"; Errors = ($errors | Where-Object { $_ }) -join ' ' }
@@ -150,13 +157,19 @@ foreach ($name in $Property.Keys) {
     if ($clients.ContainsKey($name) -and $value -ne '1') {
         throw "$name takes 1. To put back what was there before, run: starling configure --undo $($clients[$name])"
     }
-    if ($name -eq 'NOFIREWALL') {
-        if ($value -ne '1') { throw 'NOFIREWALL takes 1. To make the rules after all, run: starling-service.exe firewall add' }
-        if ($isThere -and (Get-InstalledValue -Path $productKey -Name 'NoFirewall') -ne '1') {
-            throw 'NOFIREWALL is for a first installation, and this computer has the agent and its rules already: uninstall it first (the cache stays), or leave the property out.'
+    if ($name -eq 'NOFIREWALL' -and $value -ne '1') {
+        throw "NOFIREWALL takes 1. To make the rules after all, remove the value NoFirewall of $productKey and run: starling-service.exe firewall add"
+    }
+    if ($isThere -and $hostValues.ContainsKey($name)) {
+        $is = Get-InstalledValue -Path $productKey -Name $hostValues[$name]
+        if ($name -eq 'NOFIREWALL' -and $is -ne '1') {
+            throw "NOFIREWALL is for a first installation, and this computer has the agent and its rules already: leave it out, or set the value NoFirewall of $productKey to 1 and run: starling-service.exe firewall remove"
+        }
+        if ($name -eq 'DATADIR' -and $is.TrimEnd('\') -ne $value.TrimEnd('\')) {
+            throw "DATADIR is for a first installation, and this computer has its identity and its cache in ${is}: leave it out, or stop the service, set the value DataDir of $productKey, run: starling-service.exe configure, move what is in ${is} into the new folder, and start the service."
         }
     }
-    if ($name -ne 'NOFIREWALL' -and -not $clients.ContainsKey($name) -and -not $variables.ContainsKey($name)) {
+    if (-not $hostValues.ContainsKey($name) -and -not $clients.ContainsKey($name) -and -not $variables.ContainsKey($name)) {
         throw "There is no property $name; docs/DEPLOY.md lists them all. Other settings are values of HKLM\SOFTWARE\Starling\Environment."
     }
 }
@@ -173,13 +186,24 @@ foreach ($name in $Property.Keys) { $arguments += '{0}="{1}"' -f $name, $Propert
 if ($isCurrent) {
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion or newer" -Result 'as wanted'
 } elseif ($PSCmdlet.ShouldProcess("Starling $wantedVersion", 'Install')) {
+    $ticket = ''
     if ($TicketFile -and -not $isThere) {
         $ticket = ([string] (Get-Content -LiteralPath $TicketFile -Raw)).Trim()
         if ($ticket -eq '' -or $ticket -match '[\s"]') { throw "$TicketFile holds no ticket: it is one word, like STARLING1-..." }
-        $arguments += 'TICKET="{0}"' -f $ticket
     }
     Install-Package -File $package -Arguments $arguments
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion" -Result 'installed'
+    if ($ticket -ne '') {
+        # By stdin: command lines can be read by others, and are logged.
+        $told = Invoke-Host -Arguments @('ticket', '-') -Text $ticket
+        if ($told.ExitCode -eq 0) {
+            $script:restartNeeded = $true
+            Write-Item -Item 'Ticket' -Was '' -Wanted $TicketFile -Result 'handed over'
+        } else {
+            $script:failed = $true
+            Write-Item -Item 'Ticket' -Was '' -Wanted $TicketFile -Result "failed: $($told.Errors) $($told.Output) Mend that, give the ticket to 'starling-service.exe ticket -' and restart the service."
+        }
+    }
 } else {
     Write-Item -Item 'Version' -Was $installed -Wanted "$wantedVersion" -Result 'would be installed'
 }
@@ -217,13 +241,18 @@ if ($null -eq $service) {
 } elseif ($service.StartType -ne 'Automatic' -or $service.Status -ne 'Running' -or $script:restartNeeded) {
     $was = "$($service.StartType), $($service.Status)"
     if ($PSCmdlet.ShouldProcess('Service Starling', 'Start')) {
+        $result = 'started'
         if ($service.StartType -ne 'Automatic') {
             # Delayed, as the package has it; Set-Service knows that only in PowerShell 7.
             & "$env:SystemRoot\System32\sc.exe" config Starling start= delayed-auto | Out-Null
-            if ($LASTEXITCODE -ne 0) { throw "sc.exe ended with $LASTEXITCODE; the service does not start by itself." }
+            # Settings that were written are taken up all the same: the next run would find them as wanted.
+            if ($LASTEXITCODE -ne 0) {
+                $result = "started, but it will not start by itself: sc.exe ended with $LASTEXITCODE"
+                $script:failed = $true
+            }
         }
         Restart-Service -Name Starling
-        Write-Item -Item 'Service' -Was $was -Wanted 'Automatic, Running' -Result 'started'
+        Write-Item -Item 'Service' -Was $was -Wanted 'Automatic, Running' -Result $result
     } else {
         Write-Item -Item 'Service' -Was $was -Wanted 'Automatic, Running' -Result 'would be started'
     }

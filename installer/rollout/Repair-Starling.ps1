@@ -1,5 +1,5 @@
-# Mends the drift that Test-StarlingCompliance.ps1 finds. Each step leaves alone what is right already. What only an installation brings (missing files, an old version) is Windows
-# Installer's: it repairs from the package that it has kept, and the deployment brings a new version.
+# Mends the drift that Test-StarlingCompliance.ps1 finds. Each step leaves alone what is right already, and one that fails keeps no other from its turn. What only an installation brings
+# (missing files, an old version) is Windows Installer's: it repairs from the package that it has kept, and the deployment brings a new version.
 # ConfigMgr: remediation script of the configuration item. Intune: remediation script.
 $wantedSettings = @{}
 
@@ -55,41 +55,65 @@ function Get-InstalledValue {
     return [string] $values.$Name
 }
 
+# Told in the end, all of them.
+$failures = New-Object -TypeName 'System.Collections.Generic.List[string]'
+function Invoke-Step {
+    param([string] $What, [scriptblock] $Step)
+    try { & $Step } catch { $failures.Add("$What failed: $($_.Exception.Message)") }
+}
+
+function Invoke-Needed {
+    param([string] $Program, [string[]] $Arguments)
+    $told = Invoke-Program -Program $Program -Arguments $Arguments
+    if ($told.ExitCode -ne 0) { throw "it ended with $($told.ExitCode). $($told.Text)" }
+}
+
 $productKey = 'HKLM:\SOFTWARE\Starling'
 $settingsKey = "$productKey\Environment"
 $cacheSetting = 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE'
-$changed = $false
+# What the service takes up at its next start only.
+$toTakeUp = New-Object -TypeName 'System.Collections.Generic.List[string]'
 $wasSetting = Get-InstalledValue -Path $settingsKey -Name $cacheSetting
 foreach ($name in $wantedSettings.Keys) {
-    if ((Get-InstalledValue -Path $settingsKey -Name $name) -ne $wantedSettings[$name]) {
+    if ((Get-InstalledValue -Path $settingsKey -Name $name) -eq $wantedSettings[$name]) { continue }
+    Invoke-Step -What $name -Step {
         Set-Registry -Path $settingsKey -Name $name -Value $wantedSettings[$name]
-        $changed = $true
+        $toTakeUp.Add($name)
     }
 }
 
 # Recovery, delayed start, service SID, owner and rights of the folders, the cache's among them.
-$told = Invoke-Program -Program $serviceHost -Arguments @('configure')
-if ($told.ExitCode -ne 0) {
-    if ($wantedSettings.ContainsKey($cacheSetting)) { Set-Registry -Path $settingsKey -Name $cacheSetting -Value $wasSetting }
-    Write-Output "configure ended with $($told.ExitCode): $($told.Text)"
-    exit 1
+Invoke-Step -What 'configure' -Step {
+    try {
+        Invoke-Needed -Program $serviceHost -Arguments @('configure')
+    } catch {
+        # A folder that was refused is named no longer: the service goes on with the one from before, and is not started anew for it.
+        if ($toTakeUp.Remove($cacheSetting)) { Set-Registry -Path $settingsKey -Name $cacheSetting -Value $wasSetting }
+        throw
+    }
 }
 # NOFIREWALL=1: somebody else opens the ports.
 if ((Get-InstalledValue -Path $productKey -Name 'NoFirewall') -ne '1') {
-    $told = Invoke-Program -Program $serviceHost -Arguments @('firewall', 'add')
-    if ($told.ExitCode -ne 0) { Write-Output "firewall add ended with $($told.ExitCode): $($told.Text)"; exit 1 }
+    Invoke-Step -What 'firewall add' -Step { Invoke-Needed -Program $serviceHost -Arguments @('firewall', 'add') }
 }
 
 $sc = Join-Path -Path $env:SystemRoot -ChildPath 'System32\sc.exe'
 $service = Get-CimInstance -ClassName Win32_Service -Filter "Name = 'Starling'"
 if ($service.StartMode -ne 'Auto') {
-    $told = Invoke-Program -Program $sc -Arguments @('config', 'Starling', 'start=', 'delayed-auto')
-    if ($told.ExitCode -ne 0) { Write-Output "sc config start= ended with $($told.ExitCode): $($told.Text)"; exit 1 }
+    Invoke-Step -What 'the start of the service' -Step { Invoke-Needed -Program $sc -Arguments @('config', 'Starling', 'start=', 'delayed-auto') }
 }
 if ($service.StartName -ne 'NT SERVICE\Starling') {
-    $told = Invoke-Program -Program $sc -Arguments @('config', 'Starling', 'obj=', 'NT SERVICE\Starling')
-    if ($told.ExitCode -ne 0) { Write-Output "sc config obj= ended with $($told.ExitCode): $($told.Text)"; exit 1 }
+    Invoke-Step -What 'the account of the service' -Step {
+        Invoke-Needed -Program $sc -Arguments @('config', 'Starling', 'obj=', 'NT SERVICE\Starling')
+        $toTakeUp.Add('account')
+    }
 }
-if ($changed -or $service.StartName -ne 'NT SERVICE\Starling') { Restart-Service -Name Starling } else { Start-Service -Name Starling }
+# After a failure, too: the next run finds the settings as they should be, and would not start it anew for them.
+Invoke-Step -What 'the service' -Step { if ($toTakeUp.Count -gt 0) { Restart-Service -Name Starling } else { Start-Service -Name Starling } }
+
+if ($failures.Count -gt 0) {
+    Write-Output ($failures -join '; ')
+    exit 1
+}
 Write-Output 'Repaired'
 exit 0

@@ -131,15 +131,39 @@ describe("the machine's state", () => {
       await host.start(10_000)
       await vi.waitFor(() => {
         vi.advanceTimersByTime(30_000)
-        expect(readAt.length).toBeGreaterThan(1)
+        expect(readAt.length).toBeGreaterThan(2)
       })
       host.stop()
-      return readAt[1]! - readAt[0]!
+      // The first is asked again soon: a machine that is just starting is another half a minute later.
+      expect(readAt[1]! - readAt[0]!).toBeLessThan(60_000)
+      return readAt[2]! - readAt[1]!
     }
     const watched = await gapWith({ isPresent: true, onBattery: true, percent: 50 })
     expect(watched).toBeGreaterThanOrEqual(60_000)
     expect(watched).toBeLessThan(300_000)
     expect(await gapWith(noBattery)).toBeGreaterThanOrEqual(300_000)
+  })
+
+  it('stays as it was when it cannot be read once, and is unknown from the second time on', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'performance'] })
+    let isBroken = false
+    let reads = 0
+    const { host } = hostOf(async () => {
+      reads++
+      if (isBroken) throw new Error('no answer')
+      return { ...unknownSystem, battery: { isPresent: true, onBattery: true, percent: 50 } }
+    })
+    await host.start(10_000)
+    isBroken = true
+    const until = async (count: number) =>
+      vi.waitFor(() => {
+        if (reads < count) vi.advanceTimersByTime(30_000)
+        expect(reads).toBe(count)
+      })
+    await until(2)
+    expect(host.now().onBattery).toBe(true)
+    await until(3)
+    await vi.waitFor(() => expect(host.now().onBattery).toBe(false))
   })
 
   it('tells once what of it is unknown', async () => {

@@ -25,6 +25,8 @@ const lookEveryMs: Millis = 30 * secondMs
 const batteryEveryMs: Millis = minuteMs
 /** Who calls his line metered does not change an address; docks and UPSs bring batteries. */
 const systemEveryMs: Millis = 5 * minuteMs
+/** Readings that failed one after the other: what was known before holds no longer. */
+const failuresMax = 2
 /** Longer than each program is given. */
 const readingMsMax: Millis = 45 * secondMs
 
@@ -45,6 +47,7 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
   let stopped = false
   const failing = new Set<string>()
   let systemDueAt = 0
+  let failures = 0
 
   /** Said once, until it works again. */
   function unknown(what: string, problem: string | null): void {
@@ -100,8 +103,18 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
   }
 
   async function lookAtSystem(now: Millis): Promise<void> {
-    const { problems, ...found } = await reading('system', system).then(it => it ?? unknownSystem)
-    systemDueAt = now + (found.battery?.isPresent === true ? batteryEveryMs : systemEveryMs)
+    const isFirst = systemDueAt === 0
+    const answer = await reading('system', system)
+    failures = answer === null ? failures + 1 : 0
+    const isOnceMore = isFirst || failures > 0
+    // Once is no reason to take a metered line for one that is not.
+    if (answer === null && failures < failuresMax) {
+      systemDueAt = now + lookEveryMs
+      return
+    }
+    const { problems, ...found } = answer ?? unknownSystem
+    const everyMs = found.battery?.isPresent === true ? batteryEveryMs : systemEveryMs
+    systemDueAt = now + (isOnceMore ? lookEveryMs : everyMs)
     unknown('part', problems.length === 0 ? null : problems.join('; '))
     tell(found)
   }

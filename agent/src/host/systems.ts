@@ -28,6 +28,8 @@ function madeReader(file: string): SystemReader {
   return async () => ({ ...none, ...(JSON.parse(await readFile(file, 'utf8')) as Partial<SystemReading>) })
 }
 
+const onlyInstalled = 'battery, metered lines and VPNs are known to an installed service only'
+
 /** Of this system. On Windows the service host reads; a trial without an installation has none, and knows nothing of the machine. */
 export function systemReader(
   run: ProgramRun,
@@ -39,7 +41,7 @@ export function systemReader(
   }
   const host = serviceHost(env)
   return host === null
-    ? async () => unknownSystem
+    ? async () => ({ ...unknownSystem, problems: [onlyInstalled] })
     : async () => {
         const { battery, networks, directory } = await readWindowsMachine(run, host)
         return { battery, networks, directory, problems: [] }

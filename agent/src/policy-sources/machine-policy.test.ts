@@ -193,4 +193,33 @@ describe("the machine's policy", () => {
     tree[policyKeys.starling] = mode(1)
     expect(asObject((await policy.read()).values)).toEqual({ DODownloadMode: 1 })
   })
+
+  it('that was told to have changed is read to the end before it is given', async () => {
+    const tree: Tree = { [policyKeys.starling]: mode(0) }
+    const policy = policyOf(tree, [], true)
+    await policy.read()
+    const stop = policy.watch(() => {})
+    tree[policyKeys.starling] = mode(1)
+    policy.look()
+    // As when an agent is made anew by what it has just heard.
+    stop()
+    expect(asObject((await policy.read()).values)).toEqual({ DODownloadMode: 1 })
+  })
+
+  it("keeps users' wishes that cannot be read any more, and says so", async () => {
+    let isBroken = false
+    const policy = createMachinePolicy(async () => null, {
+      isThisMachine: () => false,
+      users: async () => {
+        if (isBroken) throw new Error('no answer within 10 s')
+        return [registryFromText(`HKEY_USERS\\a\\${userKey}\n    uploadSlots    REG_DWORD    0x2`)]
+      }
+    })
+    await policy.read()
+    isBroken = true
+    expect(await policy.read()).toMatchObject({
+      users: [{ name: 'uploadSlots', value: 2 }],
+      problems: ['no answer within 10 s']
+    })
+  })
 })

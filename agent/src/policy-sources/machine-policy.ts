@@ -70,10 +70,14 @@ export function createMachinePolicy(
       })
   }
 
-  /** What cannot be read of a user is no wish of his: an agent without rights sees its own user's only. */
+  let wished: readonly SourcedValue[] = []
   async function wishes(): Promise<readonly SourcedValue[]> {
-    const read = await users().catch(() => [])
-    return read.flatMap(keys => valuesFrom(keys, ours).map(switched))
+    try {
+      wished = (await users()).flatMap(keys => valuesFrom(keys, ours).map(switched))
+    } catch (error) {
+      problems.push(messageOf(error))
+    }
+    return wished
   }
 
   async function read(): Promise<MachinePolicy> {
@@ -112,6 +116,8 @@ export function createMachinePolicy(
     // Nothing has changed that nobody was told of: starting programs for it would hold up everything else.
     async read() {
       if (!isTold || isLookDue) return await readAndKeep()
+      // Somebody was told of a change, and it is being read.
+      await turn
       if (last !== null && last.problems.length === 0) return last
       reading ??= readAndKeep().finally(() => {
         reading = null

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { createLayout } from '../store/layout.ts'
-import { contentTrouble } from './content-folder.ts'
+import { contentPlaceAt, contentTrouble } from './content-folder.ts'
 
 it('a cache folder that cannot be made says who has to do what; another error stays as it is', async () => {
   const root = await mkdtemp(join(tmpdir(), 'starling-cache-'))
@@ -25,4 +25,29 @@ it('a cache folder that cannot be made says who has to do what; another error st
   } finally {
     await rm(root, { recursive: true })
   }
+})
+
+it('the content lies in the data folder on a machine without the drive that policy names', async () => {
+  const onWindows = (place: string | null, drives: readonly string[]) =>
+    contentPlaceAt(place, { platform: 'win32', env: {}, isThere: async root => drives.includes(root) })
+  expect(await onWindows('E:', ['C:\\'])).toEqual({
+    folder: null,
+    trouble: expect.stringContaining('no drive E:\\')
+  })
+  expect(await onWindows('E:\\a\\b', ['C:\\', 'E:\\'])).toEqual({ folder: 'E:\\a\\b', trouble: null })
+  expect(await onWindows(null, [])).toEqual({ folder: null, trouble: null })
+  expect(await onWindows('\\\\nas\\cache', [])).toEqual({
+    folder: null,
+    trouble: expect.stringContaining('neither a drive')
+  })
+})
+
+it('another folder with a name that begins so, and a full disk, are another matter', () => {
+  const error = (code: string, path: string) => Object.assign(new Error(code), { code, path })
+  const same = (thrown: Error) => expect(contentTrouble(thrown, '/d/cache', undefined)).toBe(thrown)
+  same(error('EACCES', '/d/cache2/x'))
+  same(error('ENOSPC', '/d/cache/x'))
+  expect(contentTrouble(error('EACCES', '/d/cache/x'), '/d/cache', undefined)).toMatchObject({
+    code: 'cache-folder-unusable'
+  })
 })

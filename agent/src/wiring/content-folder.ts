@@ -1,20 +1,53 @@
 /** Where content lies and how much of it, as policy has it and as the store takes it. */
-import { StarlingError, messageOf } from '@starling/shared/errors.ts'
+import { stat } from 'node:fs/promises'
+import { sep, win32 } from 'node:path'
+import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import type { Effective } from '@starling/shared/policy/effective.ts'
 import type { Bytes } from '@starling/shared/units.ts'
 import { contentFolderOf } from '../cache-place.ts'
-import type { Log } from '../log.ts'
 
-/** Null: in the data folder, where it stays as well when the place cannot be used. */
-export function contentFolderAt(place: string | null, log: Log): string | null {
-  if (place === null) return null
+export interface ContentPlace {
+  /** Null: in the data folder. */
+  readonly folder: string | null
+  /** Why it is not where policy has it, for people; null: it is. */
+  readonly trouble: string | null
+}
+
+/**
+ * A place that cannot be one, or a drive that this machine has not, is no reason to do without an agent: one policy goes to machines of
+ * many kinds. @param isThere whether there is such a drive
+ */
+export async function contentPlaceAt(
+  place: string | null,
+  {
+    platform,
+    env,
+    isThere = hasRoot
+  }: {
+    readonly platform: NodeJS.Platform
+    readonly env: NodeJS.ProcessEnv
+    readonly isThere?: (root: string) => Promise<boolean>
+  }
+): Promise<ContentPlace> {
+  if (place === null) return { folder: null, trouble: null }
   try {
-    return contentFolderOf(place, process.env, process.platform)
+    const folder = contentFolderOf(place, env, platform)
+    const { root } = win32.parse(folder)
+    if (platform !== 'win32' || (await isThere(root))) return { folder, trouble: null }
+    return {
+      folder: null,
+      trouble: `This machine has no drive ${root} (DOModifyCacheDrive ${JSON.stringify(place)}): the content lies in the data folder.`
+    }
   } catch (error) {
-    log.error(messageOf(error))
-    return null
+    return { folder: null, trouble: `${messageOf(error)}.` }
   }
 }
+
+const hasRoot = (root: string): Promise<boolean> =>
+  stat(root).then(
+    () => true,
+    () => false
+  )
 
 /**
  * What opening the store has thrown, in words that help when it was about the folder of the content: on Windows only an administrator can
@@ -27,7 +60,10 @@ export function contentTrouble(
   serviceHost: string | undefined
 ): unknown {
   const path = error instanceof Error && 'path' in error ? String(error.path) : ''
-  if (folder === null || path === '' || !(path.startsWith(folder) || folder.startsWith(path))) return error
+  const isAbout = (one: string, other: string): boolean => `${one}${sep}`.startsWith(`${other}${sep}`)
+  if (folder === null || path === '' || !(isAbout(path, folder) || isAbout(folder, path))) return error
+  // A full disk is another matter.
+  if (!rightsCodes.has(String(codeOf(error)))) return error
   const advice =
     serviceHost === undefined
       ? 'give this account the right to write there'
@@ -38,6 +74,9 @@ export function contentTrouble(
     { cause: error }
   )
 }
+
+/** EEXIST: a file is in its place; Node says ENOTDIR on Unix. */
+const rightsCodes: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOENT', 'EEXIST', 'ENOTDIR'])
 
 /** No quota at all is one that is never reached. */
 export function limitsOf({ quotaBytes, floorBytes }: Effective['cache']): {

@@ -10,9 +10,9 @@ import type { Log } from '../log.ts'
 import type { StorePort } from '../ports.ts'
 import type { Stops } from '../stops.ts'
 import { createStore } from '../store/store.ts'
-import { contentFolderAt, contentTrouble, limitsOf } from './content-folder.ts'
+import { contentPlaceAt, contentTrouble, limitsOf } from './content-folder.ts'
 
-/** At the start what takes longer is not waited for: PowerShell on a machine that has just booted. */
+/** At the start what takes longer is not waited for: a machine that has just booted. */
 const firstLookMsMax: Millis = 5 * secondMs
 
 /** @throws StarlingError as createStore */
@@ -24,7 +24,13 @@ export async function openMachine(
     readonly stops: Stops
   },
   config: AgentConfig
-): Promise<{ readonly host: Host; readonly store: StorePort; readonly atStart: Effective }> {
+): Promise<{
+  readonly host: Host
+  readonly store: StorePort
+  readonly atStart: Effective
+  /** For people: what is not as policy has it. Null: nothing. */
+  readonly trouble: string | null
+}> {
   const { log, stops } = parts
   let contentFolder: string | null = null
   const host = createHost({
@@ -43,7 +49,9 @@ export async function openMachine(
     time: null,
     measured: nothingMeasured
   })
-  contentFolder = contentFolderAt(atStart.cache.place, log)
+  const { folder, trouble } = await contentPlaceAt(atStart.cache.place, process)
+  if (trouble !== null) log.error(trouble)
+  contentFolder = folder
   const store = await createStore(
     { log },
     { folder: config.dataFolder, contentFolder, ...limitsOf(atStart.cache) }
@@ -51,5 +59,5 @@ export async function openMachine(
     throw contentTrouble(error, contentFolder, process.env['STARLING_SERVICE_HOST'])
   })
   stops.push(() => store.close())
-  return { host, store, atStart }
+  return { host, store, atStart, trouble }
 }

@@ -31,8 +31,9 @@ For each name the first that says something wins:
 4. the default.
 
 Over the result comes what the users say who are signed in (\`HKCU\\SOFTWARE\\Policies\\Starling\` of each), where it allows less; names that a user may lower say so below. In the registry a
-value has the name of its policy; numbers are DWORDs, switches too (0 or 1), lists REG_MULTI_SZ or keys with numbered values, the rest texts. It is looked at every half minute. \`starling policy show\` tells value
-and source of each, and which wait for a restart.
+value has the name of its policy; numbers are DWORDs, switches too (0 or 1), lists REG_MULTI_SZ or keys with numbered values, the rest texts. The
+installed service takes a change of the machine's policy at once, and one of a user's within 10 minutes; an agent that was started otherwise looks every half minute.
+\`starling policy show\` tells value and source of each, and which wait for a restart.
 
 In \`config.json\` most names stand under \`policy\`; those that have a key of their own there are named.
 `

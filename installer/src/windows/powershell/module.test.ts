@@ -101,23 +101,68 @@ describe('a script for admins', () => {
 
   it('knows each property of the package, and what becomes of it', async () => {
     const script = 'rollout/Install-Starling.ps1'
-    const variables = agentProduct.settings.filter(({ variable }) => variable !== null)
-    expect(tableIn(script, 'variables')).toEqual(
-      Object.fromEntries(variables.map(({ property, variable }) => [property, variable]))
-    )
-    // What the service host reads is no variable, and is for a first installation.
-    const others = agentProduct.settings.filter(({ variable }) => variable === null)
-    expect(others.filter(({ property }) => !texts.get(script)!.includes(`'${property}'`))).toEqual([])
+    const settings = (stands: 'variable' | 'hostValue'): Record<string, string> =>
+      Object.fromEntries(
+        agentProduct.settings.flatMap(one => (one[stands] === null ? [] : [[one.property, one[stands]]]))
+      )
+    expect(tableIn(script, 'variables')).toEqual(settings('variable'))
+    expect(tableIn(script, 'hostValues')).toEqual(settings('hostValue'))
     expect(tableIn(script, 'clients')).toEqual(
       Object.fromEntries(agentProduct.clients.map(({ property, target }) => [property, target]))
     )
-    for (const other of ['TICKET', 'NOFIREWALL', 'REMOVECACHE'])
+    for (const other of ['TICKET', 'NOFIREWALL', 'DATADIR', 'REMOVECACHE'])
       expect(texts.get(script)).toContain(`-eq '${other}'`)
     const told = [
       ...(await readFile(join(installer, '../docs/DEPLOY.md'), 'utf8')).matchAll(/^\| (`[A-Z].*?) \|/gm)
     ].flatMap(([, cell]) => [...cell!.matchAll(/`([A-Z]+)(?:=1)?`/g)].map(([, name]) => name!))
     const known = [...agentProduct.settings, ...agentProduct.clients].map(({ property }) => property)
     expect(told.toSorted()).toEqual(expect.arrayContaining(known.toSorted()))
+  })
+
+  /** Where it ends, or throws what nothing catches. */
+  const endsOf = (script: Node): readonly Node[] =>
+    nodesIn(script, 'flow_control_statement').filter(
+      end => /^(exit|throw)\b/.test(end.text) && !isInFunction(end)
+    )
+  const isInFunction = (node: Node): boolean => {
+    for (let at = node.parent; at !== null; at = at.parent)
+      if (at.type === 'function_statement' || at.type === 'script_block_expression') return true
+    return false
+  }
+
+  it('that mends goes through all of its steps, whichever of them fails, and starts the service anew for what it has written', () => {
+    const text = texts.get('rollout/Repair-Starling.ps1')!
+    const first = text.indexOf('foreach ($name in $wantedSettings.Keys)')
+    const last = text.indexOf('Restart-Service')
+    expect(first).toBeGreaterThan(-1)
+    expect(last).toBeGreaterThan(first)
+    const script = reader.parse(text)
+    const ends = endsOf(script).map(end => end.startIndex)
+    expect(ends.filter(at => at > first && at < last)).toEqual([])
+    expect(ends.filter(at => at > last)).toHaveLength(2)
+    // What a step does may throw, so it is in the block of one.
+    const calls = nodesIn(script, 'command').filter(call =>
+      /^(Invoke-Needed|Restart-Service|Start-Service)\b/.test(call.text)
+    )
+    expect(calls.length).toBeGreaterThan(4)
+    expect(calls.filter(call => !isInFunction(call)).map(call => call.text)).toEqual([])
+  })
+
+  it('that installs starts the service anew for settings that it has written, whatever else failed', () => {
+    const text = texts.get('rollout/Install-Starling.ps1')!
+    const first = text.indexOf('# --- The settings')
+    const last = text.indexOf('Restart-Service')
+    expect(first).toBeGreaterThan(-1)
+    const ends = endsOf(reader.parse(text)).map(end => end.startIndex)
+    expect(ends.filter(at => at > first && at < last)).toEqual([])
+    expect(ends.filter(at => at > last).length).toBeGreaterThan(1)
+  })
+
+  it('hands a ticket over where no command line shows it', () => {
+    const script = reader.parse(texts.get('rollout/Install-Starling.ps1')!)
+    const commands = nodesIn(script, 'command').map(({ text }) => text)
+    expect(commands).toContain("Invoke-Host -Arguments @('ticket', '-') -Text $ticket")
+    expect(script.text).not.toMatch(/TICKET=/)
   })
 
   it('leaves a firewall alone that somebody else runs, and has the service host make the folder of the cache', () => {
