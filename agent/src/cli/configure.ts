@@ -41,6 +41,7 @@ export async function configureClients(options: ConfigureOptions, tools: Command
   const asked = [options.list, options.apply.length > 0, options.undo.length > 0].filter(Boolean)
   if (asked.length !== 1)
     throw new StarlingError('usage', 'give one of --list, --apply <item> and --undo <item>')
+  levelOf(options.level)
   if (options.list) await list(options, tools)
   else if (options.apply.length > 0) await apply(options, tools)
   else await undo(options, tools)
@@ -71,7 +72,7 @@ async function apply(options: ConfigureOptions, tools: CommandTools): Promise<vo
     async (item, tell) => [await clients.apply(item, level, agent, { dryRun, tell })],
     ({ changes }) =>
       changes.length === 0
-        ? 'nothing to change: it is applied'
+        ? 'nothing to change'
         : dryRun
           ? 'nothing was changed'
           : 'applied and tried out'
@@ -82,12 +83,13 @@ async function undo(options: ConfigureOptions, tools: CommandTools): Promise<voi
   const { dataFolder, dryRun } = options
   const isAll = options.undo.includes('all')
   const items = isAll ? [null] : options.undo.map(itemOf)
+  const level = levelOf(options.level)
   const clients = await tools.services.clientSettings(dataFolder)
   await eachOf(
     items,
     options,
     tools,
-    (item, tell) => clients.undo(item, { dryRun, tell }),
+    (item, tell) => clients.undo(item, level, { dryRun, tell }),
     ({ changes }) =>
       changes.length === 0 ? 'nothing to put back' : dryRun ? 'nothing was changed' : 'put back'
   )

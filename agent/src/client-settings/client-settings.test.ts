@@ -16,8 +16,9 @@ import type { Answer } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
 import type { GoAccess } from './go-access.ts'
 import { groupPolicyFrom, type GroupPolicy } from './group-policy.ts'
-import { createJournalFile, journalFrom } from './journal.ts'
+import { createJournalFile, journalFrom, type JournalFile } from './journal.ts'
 import { createPlaceAccess } from './place-access.ts'
+import { winHttpFrom } from './proxy-records.ts'
 import { createRegistryAccess } from './registry-access.ts'
 import { text } from './stored.ts'
 
@@ -52,7 +53,8 @@ interface World {
     options?: Options
   ): Promise<{ changes: readonly ClientChange[]; notes: readonly string[] }>
   undo(
-    item?: ClientItem | null
+    item?: ClientItem | null,
+    level?: ClientLevel
   ): Promise<readonly { changes: readonly ClientChange[]; notes: readonly string[] }[]>
   list(): ReturnType<ReturnType<typeof createClientSettings>['list']>
 }
@@ -78,12 +80,14 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
         { ...agent, ...part },
         { dryRun, tell: change => world.told.push(change) }
       ),
-    undo: (item = null) => settings.undo(item, { dryRun: false, tell: change => world.told.push(change) }),
+    undo: (item = null, level) =>
+      settings.undo(item, level ?? null, { dryRun: false, tell: change => world.told.push(change) }),
     list: () => settings.list(agent)
   }
   const journalOf = (kept: World['file']) =>
     createJournalFile('client-settings.json', {
-      async read() {
+      async read(path) {
+        if (path.endsWith('.lock')) return Buffer.from(JSON.stringify({ pid: 2, at: 0 }))
         if (kept.closed === true)
           throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
         return kept.text === null ? null : Buffer.from(kept.text)
@@ -91,10 +95,16 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
       write: async (_, text) => {
         kept.text = text
       },
-      remove: async () => {
-        kept.text = null
+      async create() {
+        if (locked.has(kept)) return false
+        locked.add(kept)
+        return true
+      },
+      async remove(path) {
+        if (path.endsWith('.lock')) locked.delete(kept)
+        else kept.text = null
       }
-    })
+    }, { pid: 1, isAlive: () => true, now: () => 0, pause: () => new Promise(resolve => setImmediate(resolve)) })
   const settings = createClientSettings({
     platform: 'win32',
     user: 'alice',
@@ -116,6 +126,9 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
   })
   return world
 }
+
+/** Journals that a process is at. */
+const locked = new WeakSet<object>()
 
 const all = ({ windows }: World): Record<string, string> => Object.fromEntries(windows.values)
 /** As the registry of a machine that was in use. */
@@ -251,7 +264,9 @@ describe('an item on Windows', () => {
     await world.apply('wsus')
     const applied = all(world)
     world.answer = () => new Error('connect ECONNREFUSED')
-    await expect(world.apply('wsus')).rejects.toThrow(/applied already, but .*ECONNREFUSED.*--undo wsus/)
+    expect((await world.apply('wsus')).notes.at(-1)).toMatch(
+      /applied already, but .*ECONNREFUSED.*--undo wsus/
+    )
     expect(all(world)).toEqual(applied)
   })
 
@@ -287,6 +302,48 @@ describe('an item on Windows', () => {
       await world.undo(item)
       expect(all(world), item).toEqual(before)
     }
+  })
+})
+
+describe('two processes', () => {
+  it("lose none of each other's notes", async () => {
+    const file: World['file'] = { text: null }
+    const [one, other] = [open(used, file), open(used, file)]
+    await Promise.all([one.apply('delivery-optimization'), other.apply('wsus')])
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x')).toSorted()).toEqual([
+      'delivery-optimization@machine',
+      'wsus@machine'
+    ])
+    // Also when one of them is put back as it fails, and the other undone.
+    one.answer = () => new Error('connect ECONNREFUSED')
+    await Promise.all([
+      expect(one.apply('bits')).rejects.toThrow(/as it was before/),
+      other.apply('pac'),
+      other.undo('wsus')
+    ])
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x')).toSorted()).toEqual([
+      'delivery-optimization@machine',
+      'pac@machine'
+    ])
+  })
+
+  it('write their own entries only, where one has come past the lock', async () => {
+    const file: World['file'] = { text: null }
+    const [one, other] = [open(used, file), open(used, file)]
+    one.answer = url => {
+      locked.delete(file)
+      return url.endsWith('/proxy.pac') ? pac : own(200)
+    }
+    await one.apply('wsus')
+    let among: Promise<unknown> | null = null
+    one.answer = () => {
+      locked.delete(file)
+      among ??= other.apply('delivery-optimization')
+      return new Error('connect ECONNREFUSED')
+    }
+    await expect(one.apply('bits')).rejects.toThrow(/as it was before/)
+    await among
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x'))).toContain('delivery-optimization@machine')
   })
 })
 
@@ -355,6 +412,65 @@ describe('what somebody else has set', () => {
     }
   })
 
+  it('of WinHTTP by hand to us for every protocol ends with us, too', async () => {
+    for (const [first, since, after] of [
+      [
+        winHttpBytes(3, 3, 'proxy.corp.example:3128'),
+        winHttpBytes(9, 3, '127.0.0.1:17831', '<local>'),
+        winHttpBytes(0, 3, 'proxy.corp.example:3128')
+      ],
+      [winHttpBytes(3, 1), winHttpBytes(9, 3, '127.0.0.1:17831', '<local>'), winHttpBytes(3, 1)],
+      [
+        winHttpBytes(3, 3, 'https=b:2'),
+        winHttpBytes(9, 3, 'http=other:1;127.0.0.1:17831'),
+        winHttpBytes(0, 3, 'http=other:1;https=b:2')
+      ],
+      [
+        winHttpBytes(3, 3, 'proxy.corp.example:3128'),
+        winHttpBytes(9, 3, 'http=127.0.0.1:17831;https=a:1;https=b:2'),
+        winHttpBytes(0, 3, 'http=proxy.corp.example:3128;https=a:1;https=b:2')
+      ]
+    ] as const) {
+      const world = open({ [winHttpAt]: `REG_BINARY ${first}` })
+      await world.apply('winhttp')
+      world.windows.values.set(winHttpAt.toLowerCase(), `REG_BINARY ${since}`)
+      const [undone] = await world.undo('winhttp')
+      expect(undone!.notes).toEqual([])
+      expect(winHttpFrom(recordAt(world, winHttpAt))).toEqual(winHttpFrom(Buffer.from(after, 'hex')))
+    }
+  })
+
+  it.each([
+    ['pac', `HKLM\\${internet}`, 'searching'],
+    ['bits', systemProxyAt, 'on its own']
+  ] as const)(
+    'in a record with the script of %s stays, and the script goes, also after another port',
+    async (item, hive, search) => {
+      const at = `${hive}\\Connections\\DefaultConnectionSettings`
+      const ours = 'http://127.0.0.1:17831/proxy.pac'
+      for (const again of [false, true])
+        for (const [before, since, after] of [
+          // Automatic detection turned on, as bitsadmin does it by itself.
+          [connectionBytes(5, 1), connectionBytes(9, 13, '', '', ours), search === 'searching' ? 9 : 1],
+          [connectionBytes(5, 9), connectionBytes(9, 13, 'other:1', 'x', ours), 9],
+          [connectionBytes(5, 1), connectionBytes(9, 7, 'other:1', 'x', ours), 3],
+          [null, connectionBytes(9, 13, '', '', ours), search === 'searching' ? 9 : null]
+        ] as const) {
+          const world = open(before === null ? {} : { [at]: `REG_BINARY ${before}` })
+          await world.apply(item)
+          world.windows.values.set(at.toLowerCase(), `REG_BINARY ${since}`)
+          // A proxy beside the script would be refused.
+          if (again && after !== 3) await world.apply(item, { agent: { port: 8888 } })
+          const [undone] = await world.undo(item)
+          expect([undone!.notes, world.file.text]).toEqual([[], null])
+          if (after === null) expect(world.windows.values.get(at.toLowerCase())).toBeUndefined()
+          else expect(recordAt(world, at).readUInt32LE(8), `${before} ${since}`).toBe(after)
+          expect([...world.windows.values.values()].join('\n')).not.toMatch(/127\.0\.0\.1/)
+          expect(Buffer.concat(recordsOf(world)).toString('latin1')).not.toMatch(/127\.0\.0\.1/)
+        }
+    }
+  )
+
   it('of WinHTTP elsewhere than through us is left alone, and said', async () => {
     const world = open(used)
     await world.apply('winhttp')
@@ -396,6 +512,20 @@ describe('what somebody else has set', () => {
       expect.stringMatching(/DOCacheHost is left as it is .*Group Policy sets it now/)
     ])
     expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1,old.corp.example')
+  })
+
+  it('by Group Policy to something else since it was applied is said, and no failure', async () => {
+    const world = open(used)
+    await world.apply('delivery-optimization')
+    world.windows.values.set(`${doKey}\\DOCacheHost`.toLowerCase(), 'REG_SZ gw.corp.example')
+    world.policy = groupPolicyFrom(
+      policyFile(['SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization', 'DOCacheHost', 'gw.corp.example']),
+      'HKLM'
+    )
+    const made = world.windows.changes.length
+    const { changes, notes } = await world.apply('delivery-optimization')
+    expect([changes, notes]).toEqual([[], [expect.stringMatching(/^not any more: Group Policy sets .*DOCacheHost/)]])
+    expect(world.windows.changes).toHaveLength(made)
   })
 
   it('by Group Policy to something else is not fought against', async () => {
@@ -449,6 +579,44 @@ describe('what somebody else has set', () => {
       )
       expect([...proxied.windows.changes, ...scripted.windows.changes]).toEqual([])
     }
+  })
+
+  it('on a port of this machine that we have never set is not taken for ours', async () => {
+    const record = (bytes: string): string => `REG_BINARY ${bytes}`
+    const script = 'http://127.0.0.1:9000/proxy.pac'
+    const wsusAt = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate\\UpdateServiceUrlAlternate'
+    for (const [item, at, value, why] of [
+      ['winhttp', winHttpAt, record(winHttpBytes(3, 3, '127.0.0.1:3128')), /goes through 127\.0\.0\.1:3128/],
+      [
+        'pac',
+        `HKLM\\${internet}\\Connections\\DefaultConnectionSettings`,
+        record(connectionBytes(3, 5, '', '', script)),
+        /another script \(http:\/\/127\.0\.0\.1:9000/
+      ],
+      [
+        'bits',
+        `${systemProxyAt}\\Connections\\DefaultConnectionSettings`,
+        record(connectionBytes(3, 5, '', '', script)),
+        /another script/
+      ],
+      ['wsus', wsusAt, 'REG_SZ http://localhost:8005', /http:\/\/localhost:8005; Configuration Manager/]
+    ] as const) {
+      const world = open({ ...used, [at]: value })
+      await expect(world.apply(item), item).rejects.toThrow(why)
+      expect(world.windows.changes, item).toEqual([])
+    }
+    // Where it is the agent's, by whatever name of this machine, it is.
+    await open({ [wsusAt]: 'REG_SZ http://127.0.0.1:17831/' }).apply('wsus')
+    await open({ [winHttpAt]: record(winHttpBytes(3, 3, 'localhost:17831')) }).apply('winhttp')
+  })
+
+  it('as several proxies that stand in for each other is not cut to one', async () => {
+    const value = `REG_BINARY ${winHttpBytes(3, 3, 'p1.corp:8080;p2.corp:8080')}`
+    const world = open({ [winHttpAt]: value })
+    await expect(
+      world.apply('winhttp', { agent: { upstreamProxies: ['p1.corp:8080', 'p2.corp:8080'] } })
+    ).rejects.toThrow(/several proxies now \(p1\.corp:8080, p2\.corp:8080\)/)
+    expect(world.windows.changes).toEqual([])
   })
 
   it('and cannot be put back exactly is not overwritten', async () => {
@@ -626,7 +794,7 @@ it('a damaged journal stops everything, and one of strange places moves nothing 
 })
 
 it('on another system only Go can be configured, and only for its user', async () => {
-  const noJournal = { read: async () => ({}), write: async () => {} }
+  const noJournal: JournalFile = { read: async () => ({}), put: async () => {}, alone: work => work() }
   const settings = createClientSettings({
     platform: 'linux',
     user: 'alice',
@@ -639,9 +807,18 @@ it('on another system only Go can be configured, and only for its user', async (
   const options = { dryRun: true, tell() {} }
   expect(settings.items).toEqual(['go'])
   await expect(settings.apply('winhttp', null, agent, options)).rejects.toThrow(/setting of Windows/)
-  await expect(settings.undo('bits', options)).rejects.toThrow(/setting of Windows/)
+  await expect(settings.undo('bits', null, options)).rejects.toThrow(/setting of Windows/)
   await expect(settings.apply('go', 'machine', agent, options)).rejects.toThrow(/\/etc\/environment/)
 })
+
+function recordAt({ windows }: World, at: string): Buffer {
+  return Buffer.from(windows.values.get(at.toLowerCase())!.split(' ')[1]!, 'hex')
+}
+
+const recordsOf = ({ windows }: World): Buffer[] =>
+  [...windows.values.values()].flatMap(value =>
+    value.startsWith('REG_BINARY ') ? Buffer.from(value.slice('REG_BINARY '.length), 'hex') : []
+  )
 
 /** Registry.pol with one text. */
 function policyFile([key, name, value]: readonly [string, string, string]): Buffer {
