@@ -15,6 +15,7 @@ import { findAgent, lookAtPage, requireAgent, type Api } from './api.ts'
 import { settingsOf } from './config.ts'
 import { safeText } from './format.ts'
 import type { CommandTools } from './services.ts'
+import { askServing, servingPath } from './serving.ts'
 
 export interface ConfigureOptions {
   readonly dataFolder: string
@@ -155,8 +156,7 @@ async function requireServing(
   }
 }
 
-const servingBy = async (api: Api): Promise<ServingAgent> =>
-  (await api.look('/api/v1/serving')) as ServingAgent
+const servingBy = (api: Api): Promise<ServingAgent> => askServing(() => api.look(servingPath))
 
 /** The agent as one would be that starts on this folder. */
 async function wouldServe(dataFolder: string, tools: CommandTools): Promise<ServingAgent> {
@@ -182,10 +182,10 @@ async function findByPage(
   const reading = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
   const { host, port } = reading.draft.page
   const page = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  return await lookAtPage(page, '/api/v1/serving').then(
-    serving => serving as ServingAgent,
-    () => null
-  )
+  return await askServing(() => lookAtPage(page, servingPath)).catch((error: unknown) => {
+    if (codeOf(error) === 'agent-differs') throw error
+    return null
+  })
 }
 
 function itemOf(name: string): ClientItem {

@@ -8,7 +8,7 @@ import {
   winHttpBytes,
   type WindowsPrograms
 } from '../../../test/doubles/windows-programs.ts'
-import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import type { ClientChange, ClientItem, ClientLevel, ClientResult, ServingAgent } from '../ports.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { userHives } from '../registry.ts'
 import { strayClients } from './astray.ts'
@@ -20,7 +20,7 @@ import { createJournalFile, journalFrom, type JournalFile } from './journal.ts'
 import { createPlaceAccess } from './place-access.ts'
 import { winHttpFrom } from './proxy-records.ts'
 import { createRegistryAccess } from './registry-access.ts'
-import { text } from './stored.ts'
+import { text, textOf, type Stored } from './stored.ts'
 
 const agent: ServingAgent = {
   host: '127.0.0.1',
@@ -32,19 +32,15 @@ const agent: ServingAgent = {
 }
 const doKey = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization'
 const internet = 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings'
-const pac: Answer = { status: 200, starling: null, body: 'function FindProxyForURL(url, host) {' }
+const pac: Answer = { status: 200, starling: 'own; script', body: 'function FindProxyForURL(url, host) {' }
 const own = (status: number, body = ''): Answer => ({ status, starling: 'own', body })
-const noGo: GoAccess = {
-  read: async () => {
-    throw new Error('no go')
-  },
-  write: async () => {}
-}
 
 interface World {
   readonly windows: WindowsPrograms
   readonly file: { text: string | null; closed?: boolean }
   readonly ofUser: { text: string | null }
+  /** What the go command keeps. */
+  readonly go: Map<string, Stored>
   answer: (url: string) => Answer | Error
   policy: GroupPolicy
   readonly told: ClientChange[]
@@ -55,7 +51,7 @@ interface World {
   undo(
     item?: ClientItem | null,
     level?: ClientLevel
-  ): Promise<readonly { changes: readonly ClientChange[]; notes: readonly string[] }[]>
+  ): Promise<readonly ClientResult[]>
   list(): ReturnType<ReturnType<typeof createClientSettings>['list']>
 }
 interface Options {
@@ -70,6 +66,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
     windows,
     file,
     ofUser: { text: null },
+    go: new Map(),
     answer: url => (url.endsWith('/proxy.pac') ? pac : own(200)),
     policy: { at: () => undefined },
     told: [],
@@ -111,7 +108,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
     places: createPlaceAccess({
       run: windows.run,
       registry: createRegistryAccess(windows.run, 'C:\\reg.exe'),
-      go: noGo,
+      go: goIn(world.go),
       env: {},
       program: name => `C:\\${name}`
     }),
@@ -126,6 +123,14 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
   })
   return world
 }
+
+const goIn = (kept: Map<string, Stored>): GoAccess => ({
+  read: async name => kept.get(name) ?? null,
+  async write(name, value) {
+    if (value === null) kept.delete(name)
+    else kept.set(name, value)
+  }
+})
 
 /** Journals that a process is at. */
 const locked = new WeakSet<object>()
@@ -218,7 +223,11 @@ describe('an item on Windows', () => {
   it('is put back when the agent does not answer there, or another program does', async () => {
     for (const [answer, why] of [
       [new Error('connect ECONNREFUSED'), /ECONNREFUSED/],
-      [{ status: 404, starling: null, body: 'IIS' }, /another program answers there, with 404/]
+      [{ status: 404, starling: null, body: 'IIS' }, /another program answers there, with 404/],
+      [{ ...pac, starling: null }, /another program answers there, with 200/],
+      // Behind a proxy that an agent is beyond of.
+      [{ ...pac, starling: 'pass; reason=x' }, /another program answers there/],
+      [{ ...pac, status: 404 }, /another program answers there, with 404/]
     ] as const)
       for (const item of ofMachine) {
         const world = open(used)
@@ -400,7 +409,7 @@ describe('what somebody else has set', () => {
       const world = open(values)
       await world.apply(item)
       world.windows.values.set(at, since())
-      const [{ notes } = { notes: ['not undone'] }] = await world.undo(item)
+      const notes = (await world.undo(item))[0]?.notes
       expect([world.windows.values.get(at), notes], `${item} ${at}`).toEqual([after, []])
       // And the same when it was applied again in between.
       const again = open(values)
@@ -627,6 +636,51 @@ describe('what somebody else has set', () => {
   })
 })
 
+describe('the list of proxies of the go command', () => {
+  const ours = 'http://127.0.0.1:17831/m/go'
+  it.each([
+    ['', `${ours}|direct`],
+    ['off', `${ours}|off`],
+    [
+      'https://athens.corp,https://proxy.golang.org,direct',
+      `${ours}|https://athens.corp,https://proxy.golang.org,direct`
+    ],
+    ['https://athens.corp', `${ours}|https://athens.corp`],
+    // Somebody else's on this machine, and a mirror of another one.
+    ['http://127.0.0.1:3000|https://gw.corp/m/go,direct', `${ours}|http://127.0.0.1:3000|https://gw.corp/m/go,direct`],
+    [`https://athens.corp,${ours}|direct`, `${ours}|https://athens.corp,direct`]
+  ])('%j: ours goes before it, and away again', async (before, after) => {
+    const world = open()
+    if (before !== '') world.go.set('GOPROXY', text(before))
+    await world.apply('go')
+    const now = () => textOf(world.go.get('GOPROXY') ?? null) ?? ''
+    expect(now()).toBe(after)
+    expect((await world.apply('go')).changes).toEqual([])
+    await world.apply('go', { agent: { port: 8888 } })
+    expect(now()).toBe(after.replace('17831', '8888'))
+    await world.undo('go')
+    expect(now()).toBe(before)
+  })
+
+  it('that somebody has changed since loses ours and nothing else', async () => {
+    const world = open()
+    await world.apply('go')
+    world.go.set('GOPROXY', text(`${ours}|https://athens.corp,direct`))
+    expect((await world.undo('go'))[0]!.notes).toEqual([])
+    expect(world.go.get('GOPROXY')).toEqual(text('https://athens.corp,direct'))
+  })
+
+  it('is put back for the level that is named', async () => {
+    const world = open()
+    await world.apply('go')
+    await world.apply('go', { level: 'machine' })
+    expect((await world.undo('go', 'machine')).map(({ level }) => level)).toEqual(['machine'])
+    expect(world.go.has('GOPROXY')).toBe(true)
+    expect((await world.undo(null, 'user')).map(({ item }) => item)).toEqual(['go'])
+    expect(world.go.has('GOPROXY')).toBe(false)
+  })
+})
+
 describe('the script of the machine, which takes the place of what users have', () => {
   const [alice, bob] = ['HKU\\S-1-5-21-1-2-3-1001', 'HKU\\S-1-5-21-1-2-3-1002']
   const record = `${internet}\\Connections\\DefaultConnectionSettings`
@@ -781,8 +835,9 @@ it('clients that were pointed to an earlier port are known by the notes alone', 
   await world.apply('wsus', { agent: { port: 8888 } })
   expect(strayAt(8888, 80).map(({ item }) => item)).toEqual(['winhttp', 'bits', 'pac'])
   const mirror = { before: null, ours: [text('http://127.0.0.1:17831/m/go|direct'), text('corp.example')] }
-  const go = { 'go@user:alice': { proxy: { ...mirror, ours: mirror.ours.slice(0, 1) }, private: mirror } }
+  const go = { 'go@machine': { proxy: { ...mirror, ours: mirror.ours.slice(0, 1) }, private: mirror } }
   expect(strayClients(go, { proxy: 1, cacheHost: null })).toEqual([{ item: 'go', port: 17_831 }])
+  expect(strayClients({ 'go@user:alice': { proxy: mirror } }, { proxy: 1, cacheHost: null })).toEqual([])
 })
 
 it('a damaged journal stops everything, and one of strange places moves nothing there', async () => {
