@@ -72,11 +72,7 @@ async function apply(options: ConfigureOptions, tools: CommandTools): Promise<vo
     tools,
     async (item, tell) => [await clients.apply(item, level, agent, { dryRun, tell })],
     ({ changes }) =>
-      changes.length === 0
-        ? 'nothing to change'
-        : dryRun
-          ? 'nothing was changed'
-          : 'applied and tried out'
+      changes.length === 0 ? 'nothing to change' : dryRun ? 'nothing was changed' : 'applied and tried out'
   )
 }
 

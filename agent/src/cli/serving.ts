@@ -42,6 +42,8 @@ function differs(why: string, cause: unknown): StarlingError {
 
 function isOfThisMachine(host: string): boolean {
   if (isIP(host) === 0) return host === 'localhost'
-  if (host === '::1' || /^127\./.test(host)) return true
-  return Object.values(networkInterfaces()).some(addresses => addresses?.some(({ address }) => address === host))
+  if (host === '::1' || host.startsWith('127.')) return true
+  return Object.values(networkInterfaces()).some(addresses =>
+    addresses?.some(({ address }) => address === host)
+  )
 }

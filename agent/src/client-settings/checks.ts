@@ -50,7 +50,8 @@ function problemOf(url: string, answer: Answer | string): string | null {
   return `another program answers there, with ${answer.status}`
 }
 
-const isOwn = ({ status, starling }: Answer): boolean => status === 200 && starling?.startsWith('own;') === true
+const isOwn = ({ status, starling }: Answer): boolean =>
+  status === 200 && starling?.startsWith('own;') === true
 
 const firstLine = (body: string): string => (body.split('\n')[0] ?? '').slice(0, 200)
 

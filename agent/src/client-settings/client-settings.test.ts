@@ -48,10 +48,7 @@ interface World {
     item: ClientItem,
     options?: Options
   ): Promise<{ changes: readonly ClientChange[]; notes: readonly string[] }>
-  undo(
-    item?: ClientItem | null,
-    level?: ClientLevel
-  ): Promise<readonly ClientResult[]>
+  undo(item?: ClientItem | null, level?: ClientLevel): Promise<readonly ClientResult[]>
   list(): ReturnType<ReturnType<typeof createClientSettings>['list']>
 }
 interface Options {
@@ -82,26 +79,35 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
     list: () => settings.list(agent)
   }
   const journalOf = (kept: World['file']) =>
-    createJournalFile('client-settings.json', {
-      async read(path) {
-        if (path.endsWith('.lock')) return Buffer.from(JSON.stringify({ pid: 2, at: 0 }))
-        if (kept.closed === true)
-          throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
-        return kept.text === null ? null : Buffer.from(kept.text)
+    createJournalFile(
+      'client-settings.json',
+      {
+        async read(path) {
+          if (path.endsWith('.lock')) return Buffer.from(JSON.stringify({ pid: 2, at: 0 }))
+          if (kept.closed === true)
+            throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
+          return kept.text === null ? null : Buffer.from(kept.text)
+        },
+        write: async (_, text) => {
+          kept.text = text
+        },
+        async create() {
+          if (locked.has(kept)) return false
+          locked.add(kept)
+          return true
+        },
+        async remove(path) {
+          if (path.endsWith('.lock')) locked.delete(kept)
+          else kept.text = null
+        }
       },
-      write: async (_, text) => {
-        kept.text = text
-      },
-      async create() {
-        if (locked.has(kept)) return false
-        locked.add(kept)
-        return true
-      },
-      async remove(path) {
-        if (path.endsWith('.lock')) locked.delete(kept)
-        else kept.text = null
+      {
+        pid: 1,
+        isAlive: () => true,
+        now: () => 0,
+        pause: () => new Promise(resolve => setImmediate(resolve))
       }
-    }, { pid: 1, isAlive: () => true, now: () => 0, pause: () => new Promise(resolve => setImmediate(resolve)) })
+    )
   const settings = createClientSettings({
     platform: 'win32',
     user: 'alice',
@@ -339,20 +345,19 @@ describe('two processes', () => {
   it('write their own entries only, where one has come past the lock', async () => {
     const file: World['file'] = { text: null }
     const [one, other] = [open(used, file), open(used, file)]
-    one.answer = url => {
-      locked.delete(file)
-      return url.endsWith('/proxy.pac') ? pac : own(200)
-    }
     await one.apply('wsus')
-    let among: Promise<unknown> | null = null
+    const among: Array<Promise<unknown>> = []
     one.answer = () => {
       locked.delete(file)
-      among ??= other.apply('delivery-optimization')
+      if (among.length === 0) among.push(other.apply('delivery-optimization'))
       return new Error('connect ECONNREFUSED')
     }
     await expect(one.apply('bits')).rejects.toThrow(/as it was before/)
-    await among
-    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x'))).toContain('delivery-optimization@machine')
+    await Promise.all(among)
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x')).toSorted()).toEqual([
+      'delivery-optimization@machine',
+      'wsus@machine'
+    ])
   })
 })
 
@@ -472,8 +477,8 @@ describe('what somebody else has set', () => {
           if (again && after !== 3) await world.apply(item, { agent: { port: 8888 } })
           const [undone] = await world.undo(item)
           expect([undone!.notes, world.file.text]).toEqual([[], null])
-          if (after === null) expect(world.windows.values.get(at.toLowerCase())).toBeUndefined()
-          else expect(recordAt(world, at).readUInt32LE(8), `${before} ${since}`).toBe(after)
+          const isThere = world.windows.values.has(at.toLowerCase())
+          expect(isThere ? recordAt(world, at).readUInt32LE(8) : null, `${before} ${since}`).toBe(after)
           expect([...world.windows.values.values()].join('\n')).not.toMatch(/127\.0\.0\.1/)
           expect(Buffer.concat(recordsOf(world)).toString('latin1')).not.toMatch(/127\.0\.0\.1/)
         }
@@ -528,12 +533,19 @@ describe('what somebody else has set', () => {
     await world.apply('delivery-optimization')
     world.windows.values.set(`${doKey}\\DOCacheHost`.toLowerCase(), 'REG_SZ gw.corp.example')
     world.policy = groupPolicyFrom(
-      policyFile(['SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization', 'DOCacheHost', 'gw.corp.example']),
+      policyFile([
+        'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
+        'DOCacheHost',
+        'gw.corp.example'
+      ]),
       'HKLM'
     )
     const made = world.windows.changes.length
     const { changes, notes } = await world.apply('delivery-optimization')
-    expect([changes, notes]).toEqual([[], [expect.stringMatching(/^not any more: Group Policy sets .*DOCacheHost/)]])
+    expect([changes, notes]).toEqual([
+      [],
+      [expect.stringMatching(/^not any more: Group Policy sets .*DOCacheHost/)]
+    ])
     expect(world.windows.changes).toHaveLength(made)
   })
 
@@ -647,7 +659,10 @@ describe('the list of proxies of the go command', () => {
     ],
     ['https://athens.corp', `${ours}|https://athens.corp`],
     // Somebody else's on this machine, and a mirror of another one.
-    ['http://127.0.0.1:3000|https://gw.corp/m/go,direct', `${ours}|http://127.0.0.1:3000|https://gw.corp/m/go,direct`],
+    [
+      'http://127.0.0.1:3000|https://gw.corp/m/go,direct',
+      `${ours}|http://127.0.0.1:3000|https://gw.corp/m/go,direct`
+    ],
     [`https://athens.corp,${ours}|direct`, `${ours}|https://athens.corp,direct`]
   ])('%j: ours goes before it, and away again', async (before, after) => {
     const world = open()

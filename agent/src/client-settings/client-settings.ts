@@ -159,7 +159,10 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     if (dryRun) return result
     const check = () => checkAll(rules.checks(agent), tools.ask)
     if (changes.length === 0)
-      return { ...result, notes: [...plan.notes, ...(await check().catch(error => [notServed(item, error)]))] }
+      return {
+        ...result,
+        notes: [...plan.notes, ...(await check().catch(error => [notServed(item, error)]))]
+      }
     try {
       await journal.put(keyOf(rules), plan.kept)
       await change(plan.changes, 'set')

@@ -39,8 +39,7 @@ export async function whileLocked<Result>(
   const deadline = tools.now() + waitMs
   while (!(await files.create(path, JSON.stringify({ pid: tools.pid, at: tools.now() })))) {
     const holder = holderOf(await files.read(path))
-    const isLive =
-      holder !== null && tools.isAlive(holder.pid) && Math.abs(tools.now() - holder.at) < staleMs
+    const isLive = holder !== null && tools.isAlive(holder.pid) && Math.abs(tools.now() - holder.at) < staleMs
     if (!isLive) await files.remove(path)
     else if (tools.now() < deadline) await tools.pause()
     else

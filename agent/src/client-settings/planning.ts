@@ -66,7 +66,8 @@ function keptOf(rules: ItemRules, changes: readonly Change[], now: Values, kept:
       const isOurs = old !== undefined && old.ours.some(value => isSame(place, value, from))
       // A process that ended between two changes of an earlier apply may have left either value.
       const wasBefore = old !== undefined && isSame(place, old.before, from)
-      const rest = kept === null || old === undefined || isOurs || wasBefore
+      const rest =
+        kept === null || old === undefined || isOurs || wasBefore
           ? undefined
           : rules.withoutOurs?.(name, from, kept)
       const entry =

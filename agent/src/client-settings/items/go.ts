@@ -36,7 +36,9 @@ export const goOfUser: ItemRules = {
   }
 }
 
-function rules(place: (name: string) => Place): Pick<ItemRules, 'item' | 'changed' | 'checks' | 'withoutOurs'> {
+function rules(
+  place: (name: string) => Place
+): Pick<ItemRules, 'item' | 'changed' | 'checks' | 'withoutOurs'> {
   return {
     item: 'go',
     changed: { proxy: place('GOPROXY'), private: place('GOPRIVATE') },

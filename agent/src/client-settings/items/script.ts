@@ -129,7 +129,12 @@ export const bits: ItemRules = {
   },
   // What bitsadmin turned on ends with the script.
   withoutOurs: (name, now, kept) =>
-    withoutScript(name, now, kept, isDetectingIn(kept[name]?.before ?? null) ? record => record : withoutDetecting)
+    withoutScript(
+      name,
+      now,
+      kept,
+      isDetectingIn(kept[name]?.before ?? null) ? record => record : withoutDetecting
+    )
 }
 
 function rules(hive: string): Pick<ItemRules, 'looked' | 'checks' | 'withoutOurs'> {
