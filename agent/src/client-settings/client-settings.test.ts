@@ -342,6 +342,21 @@ describe('two processes', () => {
     ])
   })
 
+  it('wait for each other, to apply and to undo', async () => {
+    const world = open(used)
+    await world.apply('wsus')
+    const made = world.windows.changes.length
+    locked.add(world.file)
+    const waiting = [world.apply('delivery-optimization'), world.undo('wsus')]
+    // All that they do otherwise is done by then.
+    await new Promise(resolve => setImmediate(resolve))
+    await new Promise(resolve => setImmediate(resolve))
+    expect(world.windows.changes).toHaveLength(made)
+    locked.delete(world.file)
+    await Promise.all(waiting)
+    expect([world.windows.changes.length > made, locked.has(world.file)]).toEqual([true, false])
+  })
+
   it('write their own entries only, where one has come past the lock', async () => {
     const file: World['file'] = { text: null }
     const [one, other] = [open(used, file), open(used, file)]
