@@ -330,6 +330,8 @@ async function start(
     live,
     showPolicy: () => actions.showPolicy(),
     trust,
+    cacheHostPort: () =>
+      config.cacheHost.enabled && proxy?.cacheHostProblem === null ? config.cacheHost.port : null,
     config,
     log
   })

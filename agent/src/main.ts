@@ -85,6 +85,7 @@ const services: Services = {
     (await import('./client-settings/this-machine.ts')).clientSettingsOf(dataFolder, {
       read: readSecretFile,
       write: writeSecretFile,
+      create: createSecretFile,
       remove: path => rm(path, { force: true })
     }),
   readConfig: sources =>

@@ -269,6 +269,8 @@ function Get-ClientState {
     return $views
 }
 
+# Those are left in a WhatIf: the agent that runs does not know them yet.
+$unset = @($wantedSettings.Keys | Where-Object { (Get-InstalledValue -Path $settingsKey -Name $variables[$_]) -ne $wantedSettings[$_] })
 foreach ($name in $Property.Keys) {
     if (-not $clients.ContainsKey($name)) { continue }
     $item = $clients[$name]
@@ -287,6 +289,9 @@ foreach ($name in $Property.Keys) {
             Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result "failed: $($told.Errors)"
             $script:failed = $true
         }
+    } elseif ($null -ne $view.refusal -and $unset.Count -gt 0) {
+        # What it is refused for now may be what this run would set.
+        Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result "would be applied after the restart, if not refused then too (now: $($view.refusal))"
     } elseif ($null -ne $view.refusal) {
         Write-Item -Item $name -Was $view.state -Wanted 'applied' -Result "would be refused: $($view.refusal)"
     } else {

@@ -75,7 +75,7 @@ describe.skipIf(!isGoHere)('starling configure, for the go command', () => {
     expect([whatIf.code, await go('env', 'GOPROXY')]).toEqual([0, 'https://proxy.corp.example,off'])
     expect(existsSync(join(agent.folder, 'client-settings.json'))).toBe(false)
 
-    const ours = `${agent.proxy}/m/modules|off`
+    const ours = `${agent.proxy}/m/modules|https://proxy.corp.example,off`
     const applied = await starling('--apply', 'go')
     expect([applied.code, applied.stderr]).toEqual([0, ''])
     expect(applied.stdout).toContain(`go env GOPROXY: https://proxy.corp.example,off -> ${ours}`)

@@ -36,8 +36,8 @@ beforeEach(async () => {
       tell(change)
       return done([change])
     },
-    undo: async (item, { dryRun }) => {
-      asked.push([item, dryRun])
+    undo: async (item, level, { dryRun }) => {
+      asked.push([item, level, dryRun])
       return item === null ? [done([change])] : []
     }
   }
@@ -53,6 +53,8 @@ describe('starling configure', () => {
       ['--apply', 'bit'],
       ['--apply', 'toString'],
       ['--apply', 'pac', '--level', 'me'],
+      ['--undo', 'all', '--level', 'nonsense'],
+      ['--list', '--level', 'nonsense'],
       ['--apply', 'pac', '--wait', 'x']
     ])
       expect(await line.run('configure', ...words), words.join(' ')).toBe(exitCodes.usage)
@@ -73,6 +75,8 @@ describe('starling configure', () => {
     expect(line.out).toEqual(['delivery-optimization: put back'])
     expect(await line.run('configure', '--undo', 'wsus')).toBe(0)
     expect(line.out).toEqual(['wsus: Starling has changed nothing there'])
+    await line.run('configure', '--undo', 'pac', '--level', 'user')
+    expect(asked.at(-1)).toEqual(['pac', 'user', false])
   })
 
   it('stops at the first that cannot be, with exit code 1, and as JSON with all that was done', async () => {

@@ -15,6 +15,7 @@ import { findAgent, lookAtPage, requireAgent, type Api } from './api.ts'
 import { settingsOf } from './config.ts'
 import { safeText } from './format.ts'
 import type { CommandTools } from './services.ts'
+import { askServing, servingPath } from './serving.ts'
 
 export interface ConfigureOptions {
   readonly dataFolder: string
@@ -41,6 +42,7 @@ export async function configureClients(options: ConfigureOptions, tools: Command
   const asked = [options.list, options.apply.length > 0, options.undo.length > 0].filter(Boolean)
   if (asked.length !== 1)
     throw new StarlingError('usage', 'give one of --list, --apply <item> and --undo <item>')
+  levelOf(options.level)
   if (options.list) await list(options, tools)
   else if (options.apply.length > 0) await apply(options, tools)
   else await undo(options, tools)
@@ -70,11 +72,7 @@ async function apply(options: ConfigureOptions, tools: CommandTools): Promise<vo
     tools,
     async (item, tell) => [await clients.apply(item, level, agent, { dryRun, tell })],
     ({ changes }) =>
-      changes.length === 0
-        ? 'nothing to change: it is applied'
-        : dryRun
-          ? 'nothing was changed'
-          : 'applied and tried out'
+      changes.length === 0 ? 'nothing to change' : dryRun ? 'nothing was changed' : 'applied and tried out'
   )
 }
 
@@ -82,12 +80,13 @@ async function undo(options: ConfigureOptions, tools: CommandTools): Promise<voi
   const { dataFolder, dryRun } = options
   const isAll = options.undo.includes('all')
   const items = isAll ? [null] : options.undo.map(itemOf)
+  const level = levelOf(options.level)
   const clients = await tools.services.clientSettings(dataFolder)
   await eachOf(
     items,
     options,
     tools,
-    (item, tell) => clients.undo(item, { dryRun, tell }),
+    (item, tell) => clients.undo(item, level, { dryRun, tell }),
     ({ changes }) =>
       changes.length === 0 ? 'nothing to put back' : dryRun ? 'nothing was changed' : 'put back'
   )
@@ -153,8 +152,7 @@ async function requireServing(
   }
 }
 
-const servingBy = async (api: Api): Promise<ServingAgent> =>
-  (await api.look('/api/v1/serving')) as ServingAgent
+const servingBy = (api: Api): Promise<ServingAgent> => askServing(() => api.look(servingPath))
 
 /** The agent as one would be that starts on this folder. */
 async function wouldServe(dataFolder: string, tools: CommandTools): Promise<ServingAgent> {
@@ -180,10 +178,10 @@ async function findByPage(
   const reading = await services.readConfig({ dataFolder, env: terminal.env, commandLine: new Map() })
   const { host, port } = reading.draft.page
   const page = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  return await lookAtPage(page, '/api/v1/serving').then(
-    serving => serving as ServingAgent,
-    () => null
-  )
+  return await askServing(() => lookAtPage(page, servingPath)).catch((error: unknown) => {
+    if (codeOf(error) === 'agent-differs') throw error
+    return null
+  })
 }
 
 function itemOf(name: string): ClientItem {

@@ -18,7 +18,9 @@ export function strayClients(
   agent: { readonly proxy: number; readonly cacheHost: number | null }
 ): readonly StrayClient[] {
   return Object.entries(journal).flatMap(([key, kept]): StrayClient[] => {
-    const item = key.slice(0, key.indexOf('@'))
+    const [item = '', level] = key.split('@')
+    // What users set lies with them; what else may stand here is none of this version's.
+    if (level !== 'machine') return []
     if (item === 'delivery-optimization') return agent.cacheHost === 80 ? [] : [{ item, port: 80 }]
     const ports = Object.values(kept).flatMap(({ ours }) => portOf(ours.at(-1) ?? null) ?? [])
     const stray = ports.find(port => port !== agent.proxy)

@@ -44,10 +44,14 @@ export async function checkAll(checks: readonly Check[], ask: Asking): Promise<r
 /** Null: it is an answer that our agent gave or passed on. */
 function problemOf(url: string, answer: Answer | string): string | null {
   if (typeof answer === 'string') return answer
-  if (answer.starling !== null) return null
-  if (new URL(url).pathname === '/proxy.pac' && answer.body.includes('FindProxyForURL')) return null
+  // What stands behind us may be ours as well, but nobody else says this of an address of his own.
+  const isOurs = new URL(url).pathname === '/proxy.pac' ? isOwn(answer) : answer.starling !== null
+  if (isOurs) return null
   return `another program answers there, with ${answer.status}`
 }
+
+const isOwn = ({ status, starling }: Answer): boolean =>
+  status === 200 && starling?.startsWith('own;') === true
 
 const firstLine = (body: string): string => (body.split('\n')[0] ?? '').slice(0, 200)
 

@@ -8,7 +8,7 @@ import {
   winHttpBytes,
   type WindowsPrograms
 } from '../../../test/doubles/windows-programs.ts'
-import type { ClientChange, ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
+import type { ClientChange, ClientItem, ClientLevel, ClientResult, ServingAgent } from '../ports.ts'
 import { StarlingError } from '@starling/shared/errors.ts'
 import { userHives } from '../registry.ts'
 import { strayClients } from './astray.ts'
@@ -16,10 +16,11 @@ import type { Answer } from './checks.ts'
 import { createClientSettings } from './client-settings.ts'
 import type { GoAccess } from './go-access.ts'
 import { groupPolicyFrom, type GroupPolicy } from './group-policy.ts'
-import { createJournalFile, journalFrom } from './journal.ts'
+import { createJournalFile, journalFrom, type JournalFile } from './journal.ts'
 import { createPlaceAccess } from './place-access.ts'
+import { winHttpFrom } from './proxy-records.ts'
 import { createRegistryAccess } from './registry-access.ts'
-import { text } from './stored.ts'
+import { text, textOf, type Stored } from './stored.ts'
 
 const agent: ServingAgent = {
   host: '127.0.0.1',
@@ -31,19 +32,15 @@ const agent: ServingAgent = {
 }
 const doKey = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization'
 const internet = 'SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Internet Settings'
-const pac: Answer = { status: 200, starling: null, body: 'function FindProxyForURL(url, host) {' }
+const pac: Answer = { status: 200, starling: 'own; script', body: 'function FindProxyForURL(url, host) {' }
 const own = (status: number, body = ''): Answer => ({ status, starling: 'own', body })
-const noGo: GoAccess = {
-  read: async () => {
-    throw new Error('no go')
-  },
-  write: async () => {}
-}
 
 interface World {
   readonly windows: WindowsPrograms
   readonly file: { text: string | null; closed?: boolean }
   readonly ofUser: { text: string | null }
+  /** What the go command keeps. */
+  readonly go: Map<string, Stored>
   answer: (url: string) => Answer | Error
   policy: GroupPolicy
   readonly told: ClientChange[]
@@ -51,9 +48,7 @@ interface World {
     item: ClientItem,
     options?: Options
   ): Promise<{ changes: readonly ClientChange[]; notes: readonly string[] }>
-  undo(
-    item?: ClientItem | null
-  ): Promise<readonly { changes: readonly ClientChange[]; notes: readonly string[] }[]>
+  undo(item?: ClientItem | null, level?: ClientLevel): Promise<readonly ClientResult[]>
   list(): ReturnType<ReturnType<typeof createClientSettings>['list']>
 }
 interface Options {
@@ -68,6 +63,7 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
     windows,
     file,
     ofUser: { text: null },
+    go: new Map(),
     answer: url => (url.endsWith('/proxy.pac') ? pac : own(200)),
     policy: { at: () => undefined },
     told: [],
@@ -78,30 +74,47 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
         { ...agent, ...part },
         { dryRun, tell: change => world.told.push(change) }
       ),
-    undo: (item = null) => settings.undo(item, { dryRun: false, tell: change => world.told.push(change) }),
+    undo: (item = null, level) =>
+      settings.undo(item, level ?? null, { dryRun: false, tell: change => world.told.push(change) }),
     list: () => settings.list(agent)
   }
   const journalOf = (kept: World['file']) =>
-    createJournalFile('client-settings.json', {
-      async read() {
-        if (kept.closed === true)
-          throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
-        return kept.text === null ? null : Buffer.from(kept.text)
+    createJournalFile(
+      'client-settings.json',
+      {
+        async read(path) {
+          if (path.endsWith('.lock')) return Buffer.from(JSON.stringify({ pid: 2, at: 0 }))
+          if (kept.closed === true)
+            throw new StarlingError('secret-file-unreadable', 'client-settings.json cannot be read (EPERM)')
+          return kept.text === null ? null : Buffer.from(kept.text)
+        },
+        write: async (_, text) => {
+          kept.text = text
+        },
+        async create() {
+          if (locked.has(kept)) return false
+          locked.add(kept)
+          return true
+        },
+        async remove(path) {
+          if (path.endsWith('.lock')) locked.delete(kept)
+          else kept.text = null
+        }
       },
-      write: async (_, text) => {
-        kept.text = text
-      },
-      remove: async () => {
-        kept.text = null
+      {
+        pid: 1,
+        isAlive: () => true,
+        now: () => 0,
+        pause: () => new Promise(resolve => setImmediate(resolve))
       }
-    })
+    )
   const settings = createClientSettings({
     platform: 'win32',
     user: 'alice',
     places: createPlaceAccess({
       run: windows.run,
       registry: createRegistryAccess(windows.run, 'C:\\reg.exe'),
-      go: noGo,
+      go: goIn(world.go),
       env: {},
       program: name => `C:\\${name}`
     }),
@@ -116,6 +129,17 @@ function open(values: Readonly<Record<string, string>> = {}, file: World['file']
   })
   return world
 }
+
+const goIn = (kept: Map<string, Stored>): GoAccess => ({
+  read: async name => kept.get(name) ?? null,
+  async write(name, value) {
+    if (value === null) kept.delete(name)
+    else kept.set(name, value)
+  }
+})
+
+/** Journals that a process is at. */
+const locked = new WeakSet<object>()
 
 const all = ({ windows }: World): Record<string, string> => Object.fromEntries(windows.values)
 /** As the registry of a machine that was in use. */
@@ -205,7 +229,11 @@ describe('an item on Windows', () => {
   it('is put back when the agent does not answer there, or another program does', async () => {
     for (const [answer, why] of [
       [new Error('connect ECONNREFUSED'), /ECONNREFUSED/],
-      [{ status: 404, starling: null, body: 'IIS' }, /another program answers there, with 404/]
+      [{ status: 404, starling: null, body: 'IIS' }, /another program answers there, with 404/],
+      [{ ...pac, starling: null }, /another program answers there, with 200/],
+      // Behind a proxy that an agent is beyond of.
+      [{ ...pac, starling: 'pass; reason=x' }, /another program answers there/],
+      [{ ...pac, status: 404 }, /another program answers there, with 404/]
     ] as const)
       for (const item of ofMachine) {
         const world = open(used)
@@ -251,7 +279,9 @@ describe('an item on Windows', () => {
     await world.apply('wsus')
     const applied = all(world)
     world.answer = () => new Error('connect ECONNREFUSED')
-    await expect(world.apply('wsus')).rejects.toThrow(/applied already, but .*ECONNREFUSED.*--undo wsus/)
+    expect((await world.apply('wsus')).notes.at(-1)).toMatch(
+      /applied already, but .*ECONNREFUSED.*--undo wsus/
+    )
     expect(all(world)).toEqual(applied)
   })
 
@@ -287,6 +317,62 @@ describe('an item on Windows', () => {
       await world.undo(item)
       expect(all(world), item).toEqual(before)
     }
+  })
+})
+
+describe('two processes', () => {
+  it("lose none of each other's notes", async () => {
+    const file: World['file'] = { text: null }
+    const [one, other] = [open(used, file), open(used, file)]
+    await Promise.all([one.apply('delivery-optimization'), other.apply('wsus')])
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x')).toSorted()).toEqual([
+      'delivery-optimization@machine',
+      'wsus@machine'
+    ])
+    // Also when one of them is put back as it fails, and the other undone.
+    one.answer = () => new Error('connect ECONNREFUSED')
+    await Promise.all([
+      expect(one.apply('bits')).rejects.toThrow(/as it was before/),
+      other.apply('pac'),
+      other.undo('wsus')
+    ])
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x')).toSorted()).toEqual([
+      'delivery-optimization@machine',
+      'pac@machine'
+    ])
+  })
+
+  it('wait for each other, to apply and to undo', async () => {
+    const world = open(used)
+    await world.apply('wsus')
+    const made = world.windows.changes.length
+    locked.add(world.file)
+    const waiting = [world.apply('delivery-optimization'), world.undo('wsus')]
+    // All that they do otherwise is done by then.
+    await new Promise(resolve => setImmediate(resolve))
+    await new Promise(resolve => setImmediate(resolve))
+    expect(world.windows.changes).toHaveLength(made)
+    locked.delete(world.file)
+    await Promise.all(waiting)
+    expect([world.windows.changes.length > made, locked.has(world.file)]).toEqual([true, false])
+  })
+
+  it('write their own entries only, where one has come past the lock', async () => {
+    const file: World['file'] = { text: null }
+    const [one, other] = [open(used, file), open(used, file)]
+    await one.apply('wsus')
+    const among: Array<Promise<unknown>> = []
+    one.answer = () => {
+      locked.delete(file)
+      if (among.length === 0) among.push(other.apply('delivery-optimization'))
+      return new Error('connect ECONNREFUSED')
+    }
+    await expect(one.apply('bits')).rejects.toThrow(/as it was before/)
+    await Promise.all(among)
+    expect(Object.keys(journalFrom(Buffer.from(file.text!), 'x')).toSorted()).toEqual([
+      'delivery-optimization@machine',
+      'wsus@machine'
+    ])
   })
 })
 
@@ -343,7 +429,7 @@ describe('what somebody else has set', () => {
       const world = open(values)
       await world.apply(item)
       world.windows.values.set(at, since())
-      const [{ notes } = { notes: ['not undone'] }] = await world.undo(item)
+      const notes = (await world.undo(item))[0]?.notes
       expect([world.windows.values.get(at), notes], `${item} ${at}`).toEqual([after, []])
       // And the same when it was applied again in between.
       const again = open(values)
@@ -354,6 +440,65 @@ describe('what somebody else has set', () => {
       expect(again.windows.values.get(at), `${item} ${at}, again`).toBe(after)
     }
   })
+
+  it('of WinHTTP by hand to us for every protocol ends with us, too', async () => {
+    for (const [first, since, after] of [
+      [
+        winHttpBytes(3, 3, 'proxy.corp.example:3128'),
+        winHttpBytes(9, 3, '127.0.0.1:17831', '<local>'),
+        winHttpBytes(0, 3, 'proxy.corp.example:3128')
+      ],
+      [winHttpBytes(3, 1), winHttpBytes(9, 3, '127.0.0.1:17831', '<local>'), winHttpBytes(3, 1)],
+      [
+        winHttpBytes(3, 3, 'https=b:2'),
+        winHttpBytes(9, 3, 'http=other:1;127.0.0.1:17831'),
+        winHttpBytes(0, 3, 'http=other:1;https=b:2')
+      ],
+      [
+        winHttpBytes(3, 3, 'proxy.corp.example:3128'),
+        winHttpBytes(9, 3, 'http=127.0.0.1:17831;https=a:1;https=b:2'),
+        winHttpBytes(0, 3, 'http=proxy.corp.example:3128;https=a:1;https=b:2')
+      ]
+    ] as const) {
+      const world = open({ [winHttpAt]: `REG_BINARY ${first}` })
+      await world.apply('winhttp')
+      world.windows.values.set(winHttpAt.toLowerCase(), `REG_BINARY ${since}`)
+      const [undone] = await world.undo('winhttp')
+      expect(undone!.notes).toEqual([])
+      expect(winHttpFrom(recordAt(world, winHttpAt))).toEqual(winHttpFrom(Buffer.from(after, 'hex')))
+    }
+  })
+
+  it.each([
+    ['pac', `HKLM\\${internet}`, 'searching'],
+    ['bits', systemProxyAt, 'on its own']
+  ] as const)(
+    'in a record with the script of %s stays, and the script goes, also after another port',
+    async (item, hive, search) => {
+      const at = `${hive}\\Connections\\DefaultConnectionSettings`
+      const ours = 'http://127.0.0.1:17831/proxy.pac'
+      for (const again of [false, true])
+        for (const [before, since, after] of [
+          // Automatic detection turned on, as bitsadmin does it by itself.
+          [connectionBytes(5, 1), connectionBytes(9, 13, '', '', ours), search === 'searching' ? 9 : 1],
+          [connectionBytes(5, 9), connectionBytes(9, 13, 'other:1', 'x', ours), 9],
+          [connectionBytes(5, 1), connectionBytes(9, 7, 'other:1', 'x', ours), 3],
+          [null, connectionBytes(9, 13, '', '', ours), search === 'searching' ? 9 : null]
+        ] as const) {
+          const world = open(before === null ? {} : { [at]: `REG_BINARY ${before}` })
+          await world.apply(item)
+          world.windows.values.set(at.toLowerCase(), `REG_BINARY ${since}`)
+          // A proxy beside the script would be refused.
+          if (again && after !== 3) await world.apply(item, { agent: { port: 8888 } })
+          const [undone] = await world.undo(item)
+          expect([undone!.notes, world.file.text]).toEqual([[], null])
+          const isThere = world.windows.values.has(at.toLowerCase())
+          expect(isThere ? recordAt(world, at).readUInt32LE(8) : null, `${before} ${since}`).toBe(after)
+          expect([...world.windows.values.values()].join('\n')).not.toMatch(/127\.0\.0\.1/)
+          expect(Buffer.concat(recordsOf(world)).toString('latin1')).not.toMatch(/127\.0\.0\.1/)
+        }
+    }
+  )
 
   it('of WinHTTP elsewhere than through us is left alone, and said', async () => {
     const world = open(used)
@@ -396,6 +541,27 @@ describe('what somebody else has set', () => {
       expect.stringMatching(/DOCacheHost is left as it is .*Group Policy sets it now/)
     ])
     expect(all(world)[`${doKey}\\DOCacheHost`.toLowerCase()]).toBe('REG_SZ 127.0.0.1,old.corp.example')
+  })
+
+  it('by Group Policy to something else since it was applied is said, and no failure', async () => {
+    const world = open(used)
+    await world.apply('delivery-optimization')
+    world.windows.values.set(`${doKey}\\DOCacheHost`.toLowerCase(), 'REG_SZ gw.corp.example')
+    world.policy = groupPolicyFrom(
+      policyFile([
+        'SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization',
+        'DOCacheHost',
+        'gw.corp.example'
+      ]),
+      'HKLM'
+    )
+    const made = world.windows.changes.length
+    const { changes, notes } = await world.apply('delivery-optimization')
+    expect([changes, notes]).toEqual([
+      [],
+      [expect.stringMatching(/^not any more: Group Policy sets .*DOCacheHost/)]
+    ])
+    expect(world.windows.changes).toHaveLength(made)
   })
 
   it('by Group Policy to something else is not fought against', async () => {
@@ -451,11 +617,97 @@ describe('what somebody else has set', () => {
     }
   })
 
+  it('on a port of this machine that we have never set is not taken for ours', async () => {
+    const record = (bytes: string): string => `REG_BINARY ${bytes}`
+    const script = 'http://127.0.0.1:9000/proxy.pac'
+    const wsusAt = 'HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate\\UpdateServiceUrlAlternate'
+    for (const [item, at, value, why] of [
+      ['winhttp', winHttpAt, record(winHttpBytes(3, 3, '127.0.0.1:3128')), /goes through 127\.0\.0\.1:3128/],
+      [
+        'pac',
+        `HKLM\\${internet}\\Connections\\DefaultConnectionSettings`,
+        record(connectionBytes(3, 5, '', '', script)),
+        /another script \(http:\/\/127\.0\.0\.1:9000/
+      ],
+      [
+        'bits',
+        `${systemProxyAt}\\Connections\\DefaultConnectionSettings`,
+        record(connectionBytes(3, 5, '', '', script)),
+        /another script/
+      ],
+      ['wsus', wsusAt, 'REG_SZ http://localhost:8005', /http:\/\/localhost:8005; Configuration Manager/]
+    ] as const) {
+      const world = open({ ...used, [at]: value })
+      await expect(world.apply(item), item).rejects.toThrow(why)
+      expect(world.windows.changes, item).toEqual([])
+    }
+    // Where it is the agent's, by whatever name of this machine, it is.
+    await open({ [wsusAt]: 'REG_SZ http://127.0.0.1:17831/' }).apply('wsus')
+    await open({ [winHttpAt]: record(winHttpBytes(3, 3, 'localhost:17831')) }).apply('winhttp')
+  })
+
+  it('as several proxies that stand in for each other is not cut to one', async () => {
+    const value = `REG_BINARY ${winHttpBytes(3, 3, 'p1.corp:8080;p2.corp:8080')}`
+    const world = open({ [winHttpAt]: value })
+    await expect(
+      world.apply('winhttp', { agent: { upstreamProxies: ['p1.corp:8080', 'p2.corp:8080'] } })
+    ).rejects.toThrow(/several proxies now \(p1\.corp:8080, p2\.corp:8080\)/)
+    expect(world.windows.changes).toEqual([])
+  })
+
   it('and cannot be put back exactly is not overwritten', async () => {
     const world = open({ ...used, [`${doKey}\\DOCacheHost`]: 'REG_MULTI_SZ a\\0b' })
     await expect(world.apply('delivery-optimization')).rejects.toMatchObject({ code: 'registry-unreadable' })
     expect(world.windows.changes).toEqual([])
     expect((await world.list())[0]).toMatchObject({ state: 'unreadable' })
+  })
+})
+
+describe('the list of proxies of the go command', () => {
+  const ours = 'http://127.0.0.1:17831/m/go'
+  it.each([
+    ['', `${ours}|direct`],
+    ['off', `${ours}|off`],
+    [
+      'https://athens.corp,https://proxy.golang.org,direct',
+      `${ours}|https://athens.corp,https://proxy.golang.org,direct`
+    ],
+    ['https://athens.corp', `${ours}|https://athens.corp`],
+    // Somebody else's on this machine, and a mirror of another one.
+    [
+      'http://127.0.0.1:3000|https://gw.corp/m/go,direct',
+      `${ours}|http://127.0.0.1:3000|https://gw.corp/m/go,direct`
+    ],
+    [`https://athens.corp,${ours}|direct`, `${ours}|https://athens.corp,direct`]
+  ])('%j: ours goes before it, and away again', async (before, after) => {
+    const world = open()
+    if (before !== '') world.go.set('GOPROXY', text(before))
+    await world.apply('go')
+    const now = () => textOf(world.go.get('GOPROXY') ?? null) ?? ''
+    expect(now()).toBe(after)
+    expect((await world.apply('go')).changes).toEqual([])
+    await world.apply('go', { agent: { port: 8888 } })
+    expect(now()).toBe(after.replace('17831', '8888'))
+    await world.undo('go')
+    expect(now()).toBe(before)
+  })
+
+  it('that somebody has changed since loses ours and nothing else', async () => {
+    const world = open()
+    await world.apply('go')
+    world.go.set('GOPROXY', text(`${ours}|https://athens.corp,direct`))
+    expect((await world.undo('go'))[0]!.notes).toEqual([])
+    expect(world.go.get('GOPROXY')).toEqual(text('https://athens.corp,direct'))
+  })
+
+  it('is put back for the level that is named', async () => {
+    const world = open()
+    await world.apply('go')
+    await world.apply('go', { level: 'machine' })
+    expect((await world.undo('go', 'machine')).map(({ level }) => level)).toEqual(['machine'])
+    expect(world.go.has('GOPROXY')).toBe(true)
+    expect((await world.undo(null, 'user')).map(({ item }) => item)).toEqual(['go'])
+    expect(world.go.has('GOPROXY')).toBe(false)
   })
 })
 
@@ -613,8 +865,9 @@ it('clients that were pointed to an earlier port are known by the notes alone', 
   await world.apply('wsus', { agent: { port: 8888 } })
   expect(strayAt(8888, 80).map(({ item }) => item)).toEqual(['winhttp', 'bits', 'pac'])
   const mirror = { before: null, ours: [text('http://127.0.0.1:17831/m/go|direct'), text('corp.example')] }
-  const go = { 'go@user:alice': { proxy: { ...mirror, ours: mirror.ours.slice(0, 1) }, private: mirror } }
+  const go = { 'go@machine': { proxy: { ...mirror, ours: mirror.ours.slice(0, 1) }, private: mirror } }
   expect(strayClients(go, { proxy: 1, cacheHost: null })).toEqual([{ item: 'go', port: 17_831 }])
+  expect(strayClients({ 'go@user:alice': { proxy: mirror } }, { proxy: 1, cacheHost: null })).toEqual([])
 })
 
 it('a damaged journal stops everything, and one of strange places moves nothing there', async () => {
@@ -626,7 +879,7 @@ it('a damaged journal stops everything, and one of strange places moves nothing 
 })
 
 it('on another system only Go can be configured, and only for its user', async () => {
-  const noJournal = { read: async () => ({}), write: async () => {} }
+  const noJournal: JournalFile = { read: async () => ({}), put: async () => {}, alone: work => work() }
   const settings = createClientSettings({
     platform: 'linux',
     user: 'alice',
@@ -639,9 +892,18 @@ it('on another system only Go can be configured, and only for its user', async (
   const options = { dryRun: true, tell() {} }
   expect(settings.items).toEqual(['go'])
   await expect(settings.apply('winhttp', null, agent, options)).rejects.toThrow(/setting of Windows/)
-  await expect(settings.undo('bits', options)).rejects.toThrow(/setting of Windows/)
+  await expect(settings.undo('bits', null, options)).rejects.toThrow(/setting of Windows/)
   await expect(settings.apply('go', 'machine', agent, options)).rejects.toThrow(/\/etc\/environment/)
 })
+
+function recordAt({ windows }: World, at: string): Buffer {
+  return Buffer.from(windows.values.get(at.toLowerCase())!.split(' ')[1]!, 'hex')
+}
+
+const recordsOf = ({ windows }: World): Buffer[] =>
+  [...windows.values.values()].flatMap(value =>
+    value.startsWith('REG_BINARY ') ? Buffer.from(value.slice('REG_BINARY '.length), 'hex') : []
+  )
 
 /** Registry.pol with one text. */
 function policyFile([key, name, value]: readonly [string, string, string]): Buffer {

@@ -22,7 +22,7 @@ import { goOfMachine, goOfUser } from './items/go.ts'
 import { bits, pacOfMachine, pacOfUser } from './items/script.ts'
 import { winhttp } from './items/winhttp.ts'
 import { wsus } from './items/wsus.ts'
-import type { Journal, JournalFile } from './journal.ts'
+import type { JournalFile, Kept } from './journal.ts'
 import type { PlaceAccess } from './place-access.ts'
 import { isSame, placeText, registry, valueText, type Place, type Places, type Values } from './places.ts'
 import { planApply, planUndo, viewOf, type Change, type Seen } from './planning.ts'
@@ -111,51 +111,65 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
   }
 
   /** As it was a moment ago, whatever had been done of it. */
-  async function takeBack(rules: ItemRules, before: Values, changed: Journal, old: Journal): Promise<void> {
+  async function takeBack(rules: ItemRules, before: Values, changed: Kept, old: Kept | null): Promise<void> {
     const now = await read(rules)
-    const names = Object.keys(changed[keyOf(rules)] ?? {})
-    const back = names.flatMap((name): Change[] => {
+    const back = Object.keys(changed).flatMap((name): Change[] => {
       const place = rules.changed[name]
       const [from, to] = [now.get(name) ?? null, before.get(name) ?? null]
       const isAsBefore = place !== undefined && !('follows' in place) && isSame(place, from, to)
       return place === undefined || isAsBefore ? [] : [{ name, place, from, to }]
     })
     await change(back, 'putBack')
-    await journals[rules.level].write(old)
+    await journals[rules.level].put(keyOf(rules), old)
   }
 
   async function apply(
     item: ClientItem,
     level: ClientLevel | null,
     agent: ServingAgent,
-    { dryRun, tell }: ClientSettingsOptions
+    options: ClientSettingsOptions
   ): Promise<ClientResult> {
     const rules = rulesOf(item, level)
     const journal = journals[rules.level]
-    const old = await journal.read()
+    // Closed or damaged it would be no better behind a lock.
+    await journal.read()
+    const work = () => applyTo(rules, agent, options)
+    return options.dryRun ? work() : journal.alone(work)
+  }
+
+  async function applyTo(
+    rules: ItemRules,
+    agent: ServingAgent,
+    { dryRun, tell }: ClientSettingsOptions
+  ): Promise<ClientResult> {
+    const { item, level } = rules
+    const journal = journals[level]
+    const old = (await journal.read())[keyOf(rules)] ?? null
     const seen = await look(rules)
-    const before = seen.now
-    const plan = planApply(rules, seen, agent, old[keyOf(rules)] ?? null, await tools.groupPolicy())
+    const plan = planApply(rules, seen, agent, old, await tools.groupPolicy())
     if (plan.refusal !== null) throw new StarlingError('refused', `${item} is not applied: ${plan.refusal}`)
+    if (plan.overruled !== null) {
+      // Whoever installs again what was well is to hear of it, and not to fail.
+      if (old !== null) return { item, level, changes: [], notes: [`not any more: ${plan.overruled}`] }
+      throw new StarlingError('refused', `${item} is not applied: ${plan.overruled}`)
+    }
     const changes = shownOf(plan.changes)
     changes.forEach(tell)
-    const result = { item, level: rules.level, changes, notes: plan.notes }
+    const result = { item, level, changes, notes: plan.notes }
     if (dryRun) return result
-    const isChanging = changes.length > 0
-    const written = isChanging ? { ...old, [keyOf(rules)]: plan.kept } : old
+    const check = () => checkAll(rules.checks(agent), tools.ask)
+    if (changes.length === 0)
+      return {
+        ...result,
+        notes: [...plan.notes, ...(await check().catch(error => [notServed(item, error)]))]
+      }
     try {
-      if (isChanging) await journal.write(written)
+      await journal.put(keyOf(rules), plan.kept)
       await change(plan.changes, 'set')
-      return { ...result, notes: [...plan.notes, ...(await checkAll(rules.checks(agent), tools.ask))] }
+      return { ...result, notes: [...plan.notes, ...(await check())] }
     } catch (cause) {
       const why = messageOf(cause)
-      if (!isChanging)
-        throw new StarlingError(
-          'not-serving',
-          `${item} is applied already, but ${why}: \`starling doctor\` tells more, \`starling configure --undo ${item}\` puts back what was there`,
-          { cause }
-        )
-      await takeBack(rules, before, written, old).catch((error: unknown) => {
+      await takeBack(rules, seen.now, plan.kept, old).catch((error: unknown) => {
         throw new StarlingError(
           'half-done',
           `${why}, and not everything could be put back (${messageOf(error)}): run \`starling configure --undo ${item}\``,
@@ -166,13 +180,21 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     }
   }
 
-  async function undoOne(
-    rules: ItemRules,
-    { dryRun, tell }: ClientSettingsOptions
-  ): Promise<ClientResult | null> {
+  async function undoOne(rules: ItemRules, options: ClientSettingsOptions): Promise<ClientResult | null> {
     const journal = journals[rules.level]
-    const kept = (await journal.read())[keyOf(rules)]
-    if (kept === undefined) return null
+    const work = async (): Promise<ClientResult | null> => {
+      const kept = (await journal.read())[keyOf(rules)]
+      return kept === undefined ? null : undoTo(rules, kept, options)
+    }
+    const isThere = keyOf(rules) in (await journal.read())
+    return isThere && !options.dryRun ? journal.alone(work) : work()
+  }
+
+  async function undoTo(
+    rules: ItemRules,
+    kept: Kept,
+    { dryRun, tell }: ClientSettingsOptions
+  ): Promise<ClientResult> {
     const undoing = planUndo(rules, await read(rules), kept, await tools.groupPolicy())
     const changes = shownOf(undoing.changes)
     const notes = undoing.left.map(
@@ -181,8 +203,7 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
     changes.forEach(tell)
     if (!dryRun) {
       await change(undoing.changes, 'putBack')
-      const { [keyOf(rules)]: _, ...others } = await journal.read()
-      await journal.write(others)
+      await journals[rules.level].put(keyOf(rules), null)
     }
     return { item: rules.item, level: rules.level, changes, notes }
   }
@@ -218,16 +239,18 @@ export function createClientSettings(tools: ClientSettingsTools): ClientSettings
       return views
     },
     apply,
-    async undo(item, options) {
-      // A name that this system does not know is said to be so.
-      if (item !== null) rulesOf(item, null)
+    async undo(item, level, options) {
+      // What this system does not know is said to be so.
+      if (item !== null) rulesOf(item, level)
       // A damaged one fails before anything is put back.
       await journals.user.read()
       const isClosed = (await journals.machine.read().catch(nullWhereClosed)) === null
       const results: ClientResult[] = []
       const failures: string[] = []
+      const isMeant = (one: ItemRules): boolean =>
+        (item === null || one.item === item) && (level === null || one.level === level)
       // One that fails keeps none of the others.
-      for (const rules of known.filter(one => item === null || one.item === item)) {
+      for (const rules of known.filter(isMeant)) {
         if (isClosed && rules.level === 'machine') {
           const notes = ['what is applied for the machine can be put back by an administrator']
           if (item !== null) results.push({ item: rules.item, level: 'machine', changes: [], notes })
@@ -256,6 +279,13 @@ function nullWhereClosed(error: unknown): null {
 }
 
 const closedNote = 'whether Starling has set it cannot be seen by this user: look as administrator'
+
+function notServed(item: ClientItem, error: unknown): string {
+  return (
+    `it is applied already, but ${messageOf(error)}: \`starling doctor\` tells more, ` +
+    `\`starling configure --undo ${item}\` puts back what was there`
+  )
+}
 
 function shownOf(changes: readonly Change[]): ClientChange[] {
   return changes

@@ -1,6 +1,6 @@
 /** What an item is: which values it has, what they are to be, and how one sees that it works. Rules are pure; items/ has one file an item. */
 import type { ClientItem, ClientLevel, ServingAgent } from '../ports.ts'
-import type { KeptValue } from './journal.ts'
+import type { Kept } from './journal.ts'
 import type { Places, Values } from './places.ts'
 import type { Stored } from './stored.ts'
 
@@ -41,19 +41,31 @@ export interface ItemRules {
   readonly looked: Places
   /** Looked at for each user who is signed in, by his hive (`HKU\\S-1-5-21-...`); absent: users are of no concern. */
   readonly ofUser?: (hive: string) => Places
-  /** @param now of all its places @param users what `ofUser` names, as far as it can be read */
-  want(now: Values, agent: ServingAgent, users: readonly UserValues[]): Wanted
+  /**
+   * @param now of all its places @param kept what we wrote there: nothing else is taken for ours
+   * @param users what `ofUser` names, as far as it can be read
+   */
+  want(now: Values, agent: ServingAgent, kept: Kept, users: readonly UserValues[]): Wanted
   checks(agent: ServingAgent): readonly Check[]
   /**
    * What somebody made of ours since, without what is ours in it: others' changes stay, and nobody is left pointed to an agent that is gone.
    * Absent, or undefined: there is nothing of ours in it.
    */
-  withoutOurs?(name: string, now: Stored, kept: KeptValue): Stored | undefined
+  withoutOurs?(name: string, now: Stored, kept: Kept): Stored | undefined
 }
 
 /** `http://127.0.0.1:17831` */
 export const addressOf = ({ host, port }: ServingAgent): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** `http://localhost:17831/` is the same as `http://127.0.0.1:17831`. */
+export const isSameAddress = (a: string, b: string): boolean => plainAddress(a) === plainAddress(b)
+
+const plainAddress = (address: string): string =>
+  address
+    .toLowerCase()
+    .replace(/^(http:\/\/)?localhost(?=[:/]|$)/, '$1127.0.0.1')
+    .replace(/\/$/, '')
 
 export const scriptOf = (agent: ServingAgent): string => `${addressOf(agent)}/proxy.pac`
 

@@ -8,6 +8,7 @@
  */
 import { StarlingError, codeOf, messageOf } from '@starling/shared/errors.ts'
 import { z } from 'zod'
+import { thisProcess, whileLocked, type LockFiles, type LockTools } from './journal-lock.ts'
 import { storedSchema, type Stored } from './stored.ts'
 
 export interface KeptValue {
@@ -33,16 +34,15 @@ const shape = z.strictObject({
 export interface JournalFile {
   /** @throws StarlingError `journal-damaged`, `journal-closed` */
   read(): Promise<Journal>
-  write(journal: Journal): Promise<void>
+  /** This entry and no other, whatever else has come into the file meanwhile. @param kept null: it goes */
+  put(key: string, kept: Kept | null): Promise<void>
+  /** While no other process changes anything. @throws StarlingError `configure-busy` */
+  alone<Result>(work: () => Promise<Result>): Promise<Result>
 }
 
-export interface FileAccess {
-  /** Null when there is no such file. */
-  read(path: string): Promise<Uint8Array | null>
+export interface FileAccess extends LockFiles {
   /** Whole or not at all, and on the disk when it is done. */
   write(path: string, text: string): Promise<void>
-  /** Also when there is none. */
-  remove(path: string): Promise<void>
 }
 
 /** @param content null: there is no such file. @throws StarlingError `journal-damaged` */
@@ -60,20 +60,29 @@ export function journalFrom(content: Uint8Array | null, path: string): Journal {
   }
 }
 
-export function createJournalFile(path: string, files: FileAccess): JournalFile {
+export function createJournalFile(
+  path: string,
+  files: FileAccess,
+  locking: LockTools = thisProcess
+): JournalFile {
+  async function read(): Promise<Journal> {
+    const content = await files.read(path).catch((cause: unknown) => {
+      if (codeOf(cause) !== 'secret-file-unreadable') throw cause
+      throw new StarlingError(
+        'journal-closed',
+        `what is applied for the machine cannot be seen by this user (${messageOf(cause)}): run this as administrator`,
+        { cause }
+      )
+    })
+    return journalFrom(content, path)
+  }
+
   return {
-    async read() {
-      const content = await files.read(path).catch((cause: unknown) => {
-        if (codeOf(cause) !== 'secret-file-unreadable') throw cause
-        throw new StarlingError(
-          'journal-closed',
-          `what is applied for the machine cannot be seen by this user (${messageOf(cause)}): run this as administrator`,
-          { cause }
-        )
-      })
-      return journalFrom(content, path)
-    },
-    write: async journal => {
+    read,
+    alone: work => whileLocked(`${path}.lock`, files, locking, work),
+    async put(key, kept) {
+      const { [key]: _, ...others } = await read()
+      const journal = kept === null ? others : { ...others, [key]: kept }
       // With nothing to put back there is nothing to keep, not even beyond a removal of the program.
       if (Object.keys(journal).length === 0) await files.remove(path)
       else await files.write(path, `${JSON.stringify({ version: 1, items: journal }, null, 2)}\n`)

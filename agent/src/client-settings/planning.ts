@@ -18,6 +18,8 @@ export interface Change {
 
 export interface Plan {
   readonly refusal: string | null
+  /** Why a Group Policy would undo it, and what to set there; null: none does. */
+  readonly overruled: string | null
   readonly notes: readonly string[]
   readonly changes: readonly Change[]
   /** For the journal, before the changes are made. */
@@ -38,13 +40,14 @@ export function planApply(
   kept: Kept | null,
   policy: GroupPolicy
 ): Plan {
-  const { values, refusal, notes } = rules.want(now, agent, users)
+  const { values, refusal, notes } = rules.want(now, agent, kept ?? {}, users)
   const changes = [...values].flatMap(([name, to]): Change[] => {
     const [place, from] = [placeOf(rules, name), now.get(name) ?? null]
     return isSame(place, from, to) ? [] : [{ name, place, from, to }]
   })
   return {
-    refusal: refusal ?? enforcedElse(rules, values, policy),
+    refusal,
+    overruled: enforcedElse(rules, values, policy),
     notes,
     changes,
     kept: { ...kept, ...keptOf(rules, changes, now, kept) }
@@ -63,7 +66,10 @@ function keptOf(rules: ItemRules, changes: readonly Change[], now: Values, kept:
       const isOurs = old !== undefined && old.ours.some(value => isSame(place, value, from))
       // A process that ended between two changes of an earlier apply may have left either value.
       const wasBefore = old !== undefined && isSame(place, old.before, from)
-      const rest = old === undefined || isOurs || wasBefore ? undefined : rules.withoutOurs?.(name, from, old)
+      const rest =
+        kept === null || old === undefined || isOurs || wasBefore
+          ? undefined
+          : rules.withoutOurs?.(name, from, kept)
       const entry =
         old !== undefined && (isOurs || wasBefore)
           ? { before: old.before, ours: [...old.ours.filter(value => !isSame(place, value, to)), to] }
@@ -107,7 +113,7 @@ export interface Undoing {
 export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: GroupPolicy): Undoing {
   const changes: Change[] = []
   const left: Left[] = []
-  const moved = new Set<string>()
+  const [moved, parted] = [new Set<string>(), new Set<string>()]
   for (const [name, place] of Object.entries(rules.changed)) {
     const entry = kept[name]
     if (entry === undefined || 'follows' in place) continue
@@ -119,16 +125,23 @@ export function planUndo(rules: ItemRules, now: Values, kept: Kept, policy: Grou
       moved.add(name)
       changes.push({ name, place, from, to: entry.before })
     } else {
-      const rest = rules.withoutOurs?.(name, from, entry)
-      if (rest !== undefined) changes.push({ name, place, from, to: rest })
-      else left.push({ place, now: from, why: 'somebody has changed it since' })
+      const rest = rules.withoutOurs?.(name, from, kept)
+      if (rest !== undefined) {
+        parted.add(name)
+        changes.push({ name, place, from, to: rest })
+      } else left.push({ place, now: from, why: 'somebody has changed it since' })
     }
   }
   // Also those that look as before: the program that puts the other one back may change them.
   for (const [name, place] of Object.entries(rules.changed)) {
     const entry = kept[name]
-    if (entry === undefined || !('follows' in place) || !moved.has(place.follows ?? '')) continue
-    changes.push({ name, place, from: now.get(name) ?? null, to: entry.before })
+    if (entry === undefined || !('follows' in place)) continue
+    const [lead, from] = [place.follows ?? '', now.get(name) ?? null]
+    if (moved.has(lead)) changes.push({ name, place, from, to: entry.before })
+    else if (parted.has(lead)) {
+      const rest = rules.withoutOurs?.(name, from, kept)
+      changes.push({ name, place, from, to: rest === undefined ? from : rest })
+    }
   }
   return { changes, left }
 }
@@ -142,8 +155,8 @@ export function viewOf(
   policy: GroupPolicy
 ): ClientItemView {
   const { now, users } = seen
-  const { refusal, notes } = planApply(rules, seen, agent, kept, policy)
-  const { values } = rules.want(now, agent, users)
+  const { refusal, overruled, notes } = planApply(rules, seen, agent, kept, policy)
+  const { values } = rules.want(now, agent, kept ?? {}, users)
   const shown = Object.entries(rules.changed)
     .filter(([, place]) => !('follows' in place))
     .map(([name, place]): ClientValueView => {
@@ -157,7 +170,15 @@ export function viewOf(
     })
   const fitting = [...values].filter(([name, to]) => isSame(placeOf(rules, name), now.get(name) ?? null, to))
   const state = fitting.length === 0 ? 'not-applied' : fitting.length === values.size ? 'applied' : 'partly'
-  return { item: rules.item, level: rules.level, what: rules.what, state, refusal, notes, values: shown }
+  return {
+    item: rules.item,
+    level: rules.level,
+    what: rules.what,
+    state,
+    refusal: refusal ?? overruled,
+    notes,
+    values: shown
+  }
 }
 
 function ownerOf(

@@ -81,17 +81,24 @@ export function connectionFrom(record: Buffer): ConnectionRecord | null {
   }
 }
 
-/** The record with this script in it, whatever else it says. @param before null: there was none */
+/** The record with this script in it (empty: with none), whatever else it says. @param before null: there was none */
 export function withScript(before: Buffer | null, script: string): Buffer {
   const old = before === null ? null : fieldsOf(before, 3)
   const [proxy = '', bypass = ''] = old?.texts ?? []
   return recordOf(
     before === null ? newest.connection : before.readUInt32LE(0),
     before === null ? 1 : (before.readUInt32LE(4) + 1) >>> 0,
-    (old?.flags ?? flags.direct) | flags.script,
+    ((old?.flags ?? flags.direct) & ~flags.script) | (script === '' ? 0 : flags.script),
     [proxy, bypass, script],
     old === null || old.rest.length === 0 ? Buffer.alloc(32) : old.rest
   )
+}
+
+/** The record with the search by WPAD turned off. */
+export function withoutDetecting(record: Buffer): Buffer {
+  const changed = Buffer.from(record)
+  changed.writeUInt32LE(record.readUInt32LE(flagsAt) & ~flags.detect, flagsAt)
+  return changed
 }
 
 function recordOf(

@@ -32,9 +32,9 @@ export function clientSettingsOf(dataFolder: string, files: FileAccess): ClientS
       machine: createJournalFile(filesIn(dataFolder).clientSettings, files),
       user: createJournalFile(own, {
         ...files,
-        async write(path, text) {
+        async create(path, text) {
           await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-          await files.write(path, text)
+          return files.create(path, text)
         }
       })
     },

@@ -113,7 +113,8 @@ describe('health', () => {
     ['policy', { mode: 0, policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['policy', { policyWaiting: ['cache.quotaBytes'] }, 'warn policy-waits'],
     ['proxy', { proxy: { kind: 'failed', problem: 'refused' } }, 'bad proxy-fails'],
-    ['clients', { strayClients: [{ item: 'wsus', port: 1 }] }, 'warn clients-astray']
+    ['clients', { strayClients: [{ item: 'wsus', port: 1 }] }, 'warn clients-astray'],
+    ['clients', { strayClients: 'notes cannot be read' }, 'unknown clients-unknown']
   ])('of %s with %j is %s', (name, given, expected) => {
     expect(codeOf(name, given)).toBe(expected)
   })
@@ -144,7 +145,7 @@ describe('health', () => {
     ]
     const { checks } = healthOf({ ...well, strayClients, proxyAddress: 'http://127.0.0.1:8080' })
     expect(checks.find(({ name }) => name === 'clients')).toMatchObject({
-      text: 'pointed at ports where this agent does not listen: wsus at 17831, delivery-optimization at 80; the proxy listens on 8080',
+      text: 'set for the machine at ports where this agent does not listen: wsus at 17831, delivery-optimization at 80; the proxy listens on 8080',
       advice: expect.stringContaining('`starling configure --apply wsus delivery-optimization`')
     })
   })

@@ -39,8 +39,8 @@ export interface HealthFacts {
     | { readonly kind: 'answered'; readonly ms: Millis }
     | { readonly kind: 'failed'; readonly problem: string }
   readonly proxyAddress: string
-  /** Programs that `starling configure` has pointed at ports where this agent does not listen now. */
-  readonly strayClients: ReadonlyArray<{ readonly item: string; readonly port: number }>
+  /** What `starling configure` has pointed, for the machine, at ports where this agent does not listen now; a text: why that cannot be told. */
+  readonly strayClients: ReadonlyArray<{ readonly item: string; readonly port: number }> | string
 }
 
 /** Until then a machine that has just started need not have met anybody. */
@@ -341,12 +341,21 @@ function proxy({ proxy: answer, proxyAddress }: HealthFacts): HealthCheck {
   })
 }
 
+/** By our notes alone: what stands there by now, and what users have set for themselves, is not seen from here. */
 function clients({ strayClients, proxyAddress }: HealthFacts): HealthCheck {
+  if (typeof strayClients === 'string')
+    return check('clients', {
+      state: 'unknown',
+      code: 'clients-unknown',
+      params: { problem: strayClients },
+      text: `what \`starling configure\` has set for the machine cannot be told: ${strayClients}`,
+      advice: '`starling configure --list`, as administrator, tells what is set'
+    })
   if (strayClients.length === 0)
     return check('clients', {
       state: 'ok',
       code: 'clients-served',
-      text: 'no program of this machine is pointed at a port where this agent does not listen'
+      text: 'nothing that `starling configure` has set for the machine names a port where this agent does not listen'
     })
   const port = Number(new URL(proxyAddress).port || '80')
   const astray = strayClients.map(({ item, port: to }) => `${item} at ${to}`).join(', ')
@@ -355,7 +364,9 @@ function clients({ strayClients, proxyAddress }: HealthFacts): HealthCheck {
     state: 'warn',
     code: 'clients-astray',
     params: { clients: astray, port: String(port), items },
-    text: `pointed at ports where this agent does not listen: ${astray}; the proxy listens on ${port}`,
-    advice: `\`starling configure --apply ${items}\` points them at this agent as it listens now, \`starling configure --undo ${items}\` puts back what was there`
+    text: `set for the machine at ports where this agent does not listen: ${astray}; the proxy listens on ${port}`,
+    advice:
+      `\`starling configure --apply ${items}\` points them at this agent as it listens now; \`starling configure --undo ${items}\` puts back ` +
+      'what was there, and ends this warning also where somebody has set something else since'
   })
 }

@@ -74,6 +74,10 @@ export interface ClientSettingsPort {
     agent: ServingAgent,
     options: ClientSettingsOptions
   ): Promise<ClientResult>
-  /** What was there before `apply`, unless somebody changed it since. @param item null: all */
-  undo(item: ClientItem | null, options: ClientSettingsOptions): Promise<readonly ClientResult[]>
+  /** What was there before `apply`, unless somebody changed it since. @param item null: all @param level null: both */
+  undo(
+    item: ClientItem | null,
+    level: ClientLevel | null,
+    options: ClientSettingsOptions
+  ): Promise<readonly ClientResult[]>
 }

@@ -39,9 +39,10 @@ describe('CONNECT', () => {
     closers.push(() => socket.destroy())
     socket.write(asked)
     expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1\.1 200 /)
-    expect(await say(proxy, 'GET /proxy.pac HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toContain(
-      'files.example'
-    )
+    const script = await say(proxy, 'GET /proxy.pac HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    expect(script).toContain('files.example')
+    // So that `starling configure` knows it from another program's.
+    expect(script).toMatch(/^x-starling: own;/im)
     proxy.reconfigure({ ...rules, connectPorts: [] })
     expect(await say(proxy, asked)).toMatch(/^HTTP\/1\.1 403 /)
   })

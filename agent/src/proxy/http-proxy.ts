@@ -36,7 +36,7 @@ import { answerConnect } from './connect.ts'
 import { createDoor, type DoorOptions } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { faceOf, isStrict } from './face.ts'
-import { endToEnd, hasPassed, headersOf } from './fields.ts'
+import { endToEnd, explanation, hasPassed, headersOf } from './fields.ts'
 import { createFilters } from './filters.ts'
 import { framingProblem } from './framing.ts'
 import { createGets } from './get.ts'
@@ -347,7 +347,8 @@ export async function createProxy(given: ProxyParts, options: ProxyOptions): Pro
     res.writeHead(200, {
       'content-type': 'application/x-ns-proxy-autoconfig',
       'content-length': body.length,
-      'cache-control': 'max-age=300'
+      'cache-control': 'max-age=300',
+      'x-starling': explanation('own', 'script')
     })
     res.end(req.method === 'HEAD' ? undefined : body)
   }

@@ -1,4 +1,5 @@
 /** What people may see of the agent beside its status, out of the parts that know it. */
+import { messageOf } from '@starling/shared/errors.ts'
 import type { SiteId } from '@starling/shared/ids.ts'
 import type { BulkTls } from '../bulk/bulk-tls.ts'
 import { strayClients } from '../client-settings/astray.ts'
@@ -10,6 +11,7 @@ import type { Flows } from '../flows/flows.ts'
 import type { Host } from '../host/host.ts'
 import { readSecretFile } from '../identity/secret-file.ts'
 import type { Trust } from '../identity/trust.ts'
+import type { HealthFacts } from '../insight/health.ts'
 import { createInsight, type RunningInsight } from '../insight/insight.ts'
 import type { Log } from '../log.ts'
 import type { MetPeers } from '../met-peers.ts'
@@ -37,6 +39,8 @@ export async function openInsight(parts: {
   readonly live: LiveConfig
   readonly showPolicy: PageActions['showPolicy']
   readonly trust: Trust
+  /** Where it listens as a cache host; null: it does not. */
+  readonly cacheHostPort: () => number | null
   readonly config: AgentConfig
   readonly log: Log
 }): Promise<RunningInsight> {
@@ -64,7 +68,7 @@ export async function openInsight(parts: {
     configProblems: () => live.problems(),
     waiting: () => live.waiting(),
     clockOffsetMs: () => parts.trust.now() - Date.now(),
-    strayClients: port => readStrayClients(config, port),
+    strayClients: port => readStrayClients(config.dataFolder, port, parts.cacheHostPort()),
     mdns: config.mdns,
     bulkPort: () => parts.bulk.port,
     kept: await store.recall(remembered.history),
@@ -73,14 +77,16 @@ export async function openInsight(parts: {
   })
 }
 
-/** Of notes that cannot be read nothing is known: `starling configure --list` tells why. */
+/** As a sentence why it cannot be told, where notes cannot be read. */
 async function readStrayClients(
-  { dataFolder, cacheHost }: AgentConfig,
-  proxy: number
-): Promise<ReturnType<typeof strayClients>> {
+  dataFolder: string,
+  proxy: number,
+  cacheHost: number | null
+): Promise<HealthFacts['strayClients']> {
   const path = filesIn(dataFolder).clientSettings
-  const journal = await readSecretFile(path)
-    .then(content => journalFrom(content, path))
-    .catch(() => ({}))
-  return strayClients(journal, { proxy, cacheHost: cacheHost.enabled ? cacheHost.port : null })
+  try {
+    return strayClients(journalFrom(await readSecretFile(path), path), { proxy, cacheHost })
+  } catch (error) {
+    return messageOf(error)
+  }
 }

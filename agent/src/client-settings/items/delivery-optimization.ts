@@ -30,7 +30,8 @@ export const deliveryOptimization: ItemRules = {
     answersAt(`http://${host}`),
     { url: `http://${host}/${testFile}`, proves: 'hope', what: "Microsoft's test file of a cache host" }
   ],
-  withoutOurs(name, now, { before }) {
+  withoutOurs(name, now, kept) {
+    const before = kept[name]?.before ?? null
     const hosts = hostsOf(textOf(now) ?? '')
     if (name !== 'host' || !hosts.includes(host) || hostsOf(textOf(before) ?? '').includes(host))
       return undefined

@@ -8,14 +8,16 @@ import {
   addressOf,
   answersAt,
   internetSettings,
+  isSameAddress,
   scriptOf,
   windowsPolicies,
   type ItemRules,
   type UserValues,
   type Wanted
 } from '../item-rules.ts'
+import type { Kept } from '../journal.ts'
 import { registry, type Places, type Values } from '../places.ts'
-import { connectionFrom, withScript } from '../proxy-records.ts'
+import { connectionFrom, withoutDetecting, withScript } from '../proxy-records.ts'
 import { bytes, bytesOf, number, numberOf, text, textOf, type Stored } from '../stored.ts'
 
 const machineSwitch = registry(
@@ -35,14 +37,15 @@ export const pacOfMachine: ItemRules = {
   what: "every user's programs ask the agent for what /proxy.pac names (AutoConfigURL, ProxySettingsPerUser 0)",
   changed: { perUser: machineSwitch, ...scriptPlaces('HKLM') },
   ofUser: hive => ({ ...lookedAt(hive), ...scriptPlaces(hive) }),
-  want(now, agent, users) {
-    const wanted = withScriptEverywhere(now, agent)
+  want(now, agent, kept, users) {
+    const own = ownScripts(agent, kept)
+    const wanted = withScriptEverywhere(now, agent, own)
     const values = new Map([['perUser', number(0)] as const, ...wanted.values])
     // Theirs do not count even now.
     if (numberOf(now.get('perUser') ?? null) === 0) return { ...wanted, values }
     return {
       values,
-      refusal: wanted.refusal ?? refusalOfUsers(users),
+      refusal: wanted.refusal ?? refusalOfUsers(users, own),
       notes: [
         ...wanted.notes,
         "users' own proxy settings do not count any more, until this is undone",
@@ -53,9 +56,9 @@ export const pacOfMachine: ItemRules = {
 }
 
 /** What a user has needs no other reason to be kept than the machine's own. */
-function refusalOfUsers(users: readonly UserValues[]): string | null {
+function refusalOfUsers(users: readonly UserValues[], own: readonly string[]): string | null {
   for (const { user, values } of users) {
-    const refusal = values === null ? null : refusalOf(values)
+    const refusal = values === null ? null : refusalOf(values, own)
     if (refusal !== null) return `it would take the place of what ${user} has: ${refusal}`
   }
   return null
@@ -82,8 +85,10 @@ function notesOfUsers(users: readonly UserValues[]): string[] {
   ]
 }
 
-const isDetecting = (now: Values): boolean =>
-  connectionFrom(bytesOf(now.get('record') ?? null) ?? Buffer.alloc(0))?.isDetecting === true
+const isDetecting = (now: Values): boolean => isDetectingIn(now.get('record') ?? null)
+
+const isDetectingIn = (stored: Stored): boolean =>
+  connectionFrom(bytesOf(stored) ?? Buffer.alloc(0))?.isDetecting === true
 
 /** For the user who asks. */
 export const pacOfUser: ItemRules = {
@@ -93,8 +98,8 @@ export const pacOfUser: ItemRules = {
   what: "this user's programs ask the agent for what /proxy.pac names (AutoConfigURL)",
   changed: scriptPlaces('HKCU'),
   looked: { ...lookedAt('HKCU'), perUser: machineSwitch },
-  want(now, agent) {
-    const wanted = withScriptEverywhere(now, agent)
+  want(now, agent, kept) {
+    const wanted = withScriptEverywhere(now, agent, ownScripts(agent, kept))
     if (numberOf(now.get('perUser') ?? null) !== 0) return wanted
     const refusal =
       "on this machine users' proxy settings do not count (ProxySettingsPerUser is 0): apply it to the machine"
@@ -117,15 +122,27 @@ export const bits: ItemRules = {
     override: follower(internetSettings(systemHive), 'ProxyOverride')
   },
   looked: {},
-  want(now, agent) {
-    const { values, refusal } = withScriptEverywhere(now, agent)
+  want(now, agent, kept) {
+    const { values, refusal } = withScriptEverywhere(now, agent, ownScripts(agent, kept))
     // Bitsadmin turns the search on by itself.
     return { refusal, notes: [], values: new Map([['record', values.get('record') ?? null]]) }
-  }
+  },
+  // What bitsadmin turned on ends with the script.
+  withoutOurs: (name, now, kept) =>
+    withoutScript(
+      name,
+      now,
+      kept,
+      isDetectingIn(kept[name]?.before ?? null) ? record => record : withoutDetecting
+    )
 }
 
-function rules(hive: string): Pick<ItemRules, 'looked' | 'checks'> {
-  return { looked: lookedAt(hive), checks: agent => [answersAt(addressOf(agent))] }
+function rules(hive: string): Pick<ItemRules, 'looked' | 'checks' | 'withoutOurs'> {
+  return {
+    looked: lookedAt(hive),
+    checks: agent => [answersAt(addressOf(agent))],
+    withoutOurs: (name, now, kept) => withoutScript(name, now, kept, record => record)
+  }
 }
 
 function lookedAt(hive: string): Places {
@@ -144,12 +161,12 @@ function scriptPlaces(hive: string): Places {
   }
 }
 
-function withScriptEverywhere(now: Values, agent: ServingAgent): Wanted {
+function withScriptEverywhere(now: Values, agent: ServingAgent, own: readonly string[]): Wanted {
   const script = scriptOf(agent)
   const records = ['record', 'legacy'].map(name => [name, recordWith(now.get(name) ?? null, script)] as const)
   return {
     values: new Map<string, Stored>([['script', text(script)], ...records]),
-    refusal: refusalOf(now),
+    refusal: refusalOf(now, own),
     notes: isDetecting(now)
       ? [
           'automatic detection (WPAD) is on there: where the network answers it, its script goes before this one'
@@ -166,7 +183,7 @@ function recordWith(now: Stored, script: string): Stored {
     : bytes(withScript(record, script))
 }
 
-function refusalOf(now: Values): string | null {
+function refusalOf(now: Values, own: readonly string[]): string | null {
   const record = now.get('record') ?? null
   const said = record === null ? null : connectionFrom(bytesOf(record) ?? Buffer.alloc(0))
   if (record !== null && said === null)
@@ -174,7 +191,7 @@ function refusalOf(now: Values): string | null {
   const isOn = numberOf(now.get('enable') ?? null) === 1
   const proxy = said?.proxy || (isOn ? (textOf(now.get('server') ?? null) ?? '') : '')
   const script = said?.script || (textOf(now.get('script') ?? null) ?? '')
-  if (script !== '' && !isOurs(script))
+  if (script !== '' && !own.some(one => isSameAddress(one, script)))
     return `there is another script (${script}): add what /proxy.pac says to that one, or take it away and apply again`
   if (proxy !== '')
     return (
@@ -184,6 +201,33 @@ function refusalOf(now: Values): string | null {
   return null
 }
 
-/** An earlier port of the agent's. */
-const isOurs = (script: string): boolean =>
-  /^http:\/\/(127\.0\.0\.1|localhost):\d+\/proxy\.pac$/i.test(script)
+/** Where the agent's is now, and where we have put it before. Other programs have scripts on this machine, too. */
+const ownScripts = (agent: ServingAgent, kept: Kept): readonly string[] => [scriptOf(agent), ...notedIn(kept)]
+
+function notedIn(kept: Kept): readonly string[] {
+  return Object.values(kept).flatMap(({ ours }) => ours.flatMap(one => scriptIn(one) ?? []))
+}
+
+/** Of a record or a plain value; null: there is none. */
+function scriptIn(stored: Stored): string | null {
+  const record = bytesOf(stored)
+  return (record === null ? textOf(stored) : connectionFrom(record)?.script) || null
+}
+
+/** The script of before in the place of ours; a proxy or a search that somebody has turned on since stays. */
+function withoutScript(
+  name: string,
+  now: Stored,
+  kept: Kept,
+  also: (record: Buffer) => Buffer
+): Stored | undefined {
+  const script = scriptIn(now)
+  if (script === null || !notedIn(kept).some(own => isSameAddress(own, script))) return undefined
+  const before = kept[name]?.before ?? null
+  const record = bytesOf(now)
+  if (record === null) return before
+  const rest = also(withScript(record, scriptIn(before) ?? ''))
+  const said = connectionFrom(rest)
+  const isEmpty = said?.script === '' && said.proxy === '' && !said.isDetecting
+  return before === null && isEmpty ? null : bytes(rest)
+}

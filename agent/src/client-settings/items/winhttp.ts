@@ -6,9 +6,24 @@
  * put back.
  */
 import type { ServingAgent } from '../../ports.ts'
-import { answersAt, addressOf, internetSettings, type ItemRules, type Wanted } from '../item-rules.ts'
+import {
+  answersAt,
+  addressOf,
+  internetSettings,
+  isSameAddress,
+  type ItemRules,
+  type Wanted
+} from '../item-rules.ts'
+import type { Kept } from '../journal.ts'
 import { registry, type RegistryPlace, type Values } from '../places.ts'
-import { httpProxyOf, withBypass, withHttpProxy, withoutOurs, type ProxySetting } from '../proxy-lists.ts'
+import {
+  httpProxyOf,
+  severalIn,
+  withBypass,
+  withHttpProxy,
+  withoutOurs,
+  type ProxySetting
+} from '../proxy-lists.ts'
 import { winHttpFrom, winHttpRecord } from '../proxy-records.ts'
 import { bytes, bytesOf, textOf, type Stored } from '../stored.ts'
 
@@ -32,8 +47,10 @@ export const winhttp: ItemRules = {
     domain: registry('HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters', 'Domain'),
     wsus: registry('HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate', 'WUServer')
   },
-  want(now, agent): Wanted {
-    const wanted = names.map(name => [name, wantOf(now.get(name) ?? null, internal(now), agent)] as const)
+  want(now, agent, kept): Wanted {
+    const wanted = names.map(
+      name => [name, wantOf(now.get(name) ?? null, kept, internal(now), agent)] as const
+    )
     return {
       values: new Map(wanted.flatMap(([name, { value }]) => (value === null ? [] : [[name, value]]))),
       refusal: wanted.map(([, { refusal }]) => refusal).find(refusal => refusal !== null) ?? null,
@@ -43,7 +60,8 @@ export const winhttp: ItemRules = {
     }
   },
   checks: agent => [answersAt(addressOf(agent))],
-  withoutOurs(_, now, { before, ours }) {
+  withoutOurs(name, now, kept) {
+    const { before, ours } = kept[name] ?? { before: null, ours: [] }
     const [there, old] = [settingOf(now), settingOf(before)]
     if (there === null || old === null) return undefined
     const rest = withoutOurs(
@@ -68,6 +86,7 @@ function settingOf(stored: Stored): ProxySetting | null {
 
 function wantOf(
   now: Stored,
+  kept: Kept,
   past: readonly string[],
   agent: ServingAgent
 ): { readonly value: Stored; readonly refusal: string | null } {
@@ -79,8 +98,18 @@ function wantOf(
     return { value: null, refusal }
   }
   const ours = new URL(addressOf(agent)).host
+  const several = severalIn(before.proxy)
+  if (several.length > 0) {
+    const refusal =
+      `WinHTTP goes through one of several proxies now (${several.join(', ')}), of which none would stand in for another any more: ` +
+      'set the one that is needed with `netsh winhttp set proxy`, then apply again'
+    return { value: null, refusal }
+  }
   const there = httpProxyOf(before.proxy)
-  const isForeign = there !== null && there !== ours && !isOurOwn(there)
+  const noted = Object.values(kept).flatMap(({ ours: them }) =>
+    them.flatMap(one => httpProxyOf(settingOf(one)?.proxy ?? '') ?? [])
+  )
+  const isForeign = there !== null && ![ours, ...noted].some(own => isSameAddress(own, there))
   const refusal =
     isForeign && !agent.upstreamProxies.includes(there)
       ? `WinHTTP goes through ${there} now, and the agent would not: put http://${there} into upstream.proxies, then apply again`
@@ -111,6 +140,3 @@ function internal(now: Values): string[] {
     .flat()
     .filter(host => /^[a-z0-9.*_-]+$/i.test(host))
 }
-
-/** An earlier port of the agent's. */
-const isOurOwn = (proxy: string): boolean => /^(127\.0\.0\.1|localhost):\d+$/i.test(proxy)

@@ -3,7 +3,8 @@
  * asks the WSUS.
  */
 import type { ServingAgent } from '../../ports.ts'
-import { answersAt, windowsPolicies, type ItemRules } from '../item-rules.ts'
+import { answersAt, isSameAddress, windowsPolicies, type ItemRules } from '../item-rules.ts'
+import type { Kept } from '../journal.ts'
 import { registry, type Values } from '../places.ts'
 import { numberOf, text, textOf } from '../stored.ts'
 
@@ -15,13 +16,9 @@ export const wsus: ItemRules = {
   what: 'a client of a WSUS fetches its files through the agent (UpdateServiceUrlAlternate)',
   changed: { alternate: registry(key, 'UpdateServiceUrlAlternate') },
   looked: { server: registry(key, 'WUServer'), use: registry(`${key}\\AU`, 'UseWUServer') },
-  want: (now, agent) => ({
+  want: (now, agent, kept) => ({
     values: new Map([['alternate', text(alternateOf(agent))]]),
-    refusal:
-      agent.wsus === null
-        ? `the agent knows no WSUS: set proxy.wsus to its address (${textOf(now.get('server') ?? null) ?? 'http://wsus.corp.example:8530'}), ` +
-          'and its host in upstream.allowPrivate if it has a private address'
-        : null,
+    refusal: refusalOf(now, agent, kept),
     notes: notesOf(now, agent)
   }),
   checks: agent => [
@@ -36,6 +33,21 @@ export const wsus: ItemRules = {
 
 const alternateOf = ({ host, port }: ServingAgent): string =>
   `http://${host === '127.0.0.1' ? 'localhost' : host}:${port}`
+
+function refusalOf(now: Values, agent: ServingAgent, kept: Kept): string | null {
+  if (agent.wsus === null)
+    return (
+      `the agent knows no WSUS: set proxy.wsus to its address (${textOf(now.get('server') ?? null) ?? 'http://wsus.corp.example:8530'}), ` +
+      'and its host in upstream.allowPrivate if it has a private address'
+    )
+  const there = textOf(now.get('alternate') ?? null) ?? ''
+  const own = [alternateOf(agent), ...(kept['alternate']?.ours ?? []).flatMap(one => textOf(one) ?? [])]
+  if (there === '' || own.some(address => isSameAddress(address, there))) return null
+  return (
+    `another program is the alternate download server now (UpdateServiceUrlAlternate is ${there}; Configuration Manager sets one of its own): ` +
+    'leave it to that one, or take the value away there and apply again'
+  )
+}
 
 function notesOf(now: Values, agent: ServingAgent): string[] {
   const server = textOf(now.get('server') ?? null)
