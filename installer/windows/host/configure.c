@@ -62,10 +62,20 @@ static BOOL configure_service(const struct settings *s) {
   return is_done;
 }
 
+/* One policy is for machines of many kinds: what one of them cannot do is no reason to do without Starling there. */
+static BOOL configure_cache(const struct settings *s, const wchar_t *folder) {
+  wchar_t *why = own_folder_make_cache(folder, s->name);
+  const BOOL is_fine = !why || place_is_by_policy(s);
+  if (why && is_fine) say(L"Group Policy (%ls) has the cache in %ls, and this machine cannot have it there: %ls", s->cache_policy, folder, why);
+  else if (why) say_failed(0, L"%ls", why);
+  free(why);
+  return is_fine;
+}
+
 static BOOL configure_folders(const struct settings *s) {
   wchar_t *cache = place_of_cache(s);
-  BOOL is_done = own_folder_make(s->data, s->name);
-  if (cache && !text_is(cache, s->data)) is_done &= own_folder_make_cache(cache, s->name);
+  BOOL is_done = own_folder_make(s);
+  if (cache && !text_is(cache, s->data)) is_done &= configure_cache(s, cache);
   free(cache);
   return is_done;
 }

@@ -56,16 +56,29 @@ static DWORD WINAPI on_control(DWORD control, DWORD type, void *data, void *cont
   }
 }
 
+/* Only an administrator can have done that to a folder of ours, so it is for one to know, and no reason to stop. Always TRUE. */
+static BOOL tell_of_open_folder(wchar_t *whom) {
+  wchar_t *what;
+  if (!whom) return TRUE;
+  what = text_format(L"The data folder %ls is open to %ls. Run \"%ls\" configure as an administrator, which closes it again.", settings->data, whom, settings->program);
+  log_line(L"%ls", what);
+  say_event(settings->name, MESSAGE_FOLDER_OPEN, settings->display, what);
+  free(what);
+  free(whom);
+  return TRUE;
+}
+
 /* A folder that we made ourselves would be open to everybody, and one that is open may be somebody's trap: an administrator has to make it. */
 static BOOL can_keep_things(void) {
-  wchar_t *words, *why;
-  if (!own_folder_is_made(settings->data, settings->name)) words = text_format(L"is not there, or not %ls's alone", settings->name);
-  else if (log_open(settings->data)) return TRUE;
+  wchar_t *words, *why, *whom;
+  if (!own_folder_is_made(settings->data, settings->name, &whom)) words = text_format(L"is not there, or not %ls's alone", settings->name);
+  else if (log_open(settings->data)) return tell_of_open_folder(whom);
   else words = say_system_words(GetLastError());
   why = text_format(L"The data folder %ls cannot be used: %ls. Run \"%ls\" configure as an administrator, then start the service.", settings->data, words, settings->program);
   say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
   free(why);
   free(words);
+  free(whom);
   return FALSE;
 }
 
