@@ -24,9 +24,9 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
     keep: 'content|index|facts.log|small|client-settings.json',
     // What an admin puts there beforehand, or brings back from a copy.
     known: [
-      ...['config.json', 'ticket', 'fleet.secret', 'intercept-ca.json', 'client-settings.json'],
-      ...['identity.key', 'membership.cbor', 'revocations.cbor', 'policy.cbor', 'reported.cbor', 'handout.cbor'],
-      ...['content', 'index', 'facts.log', 'small', 'logs', 'compile-cache', 'agent.json', 'page.token', '*.new']
+      'config.json|ticket|fleet.secret|intercept-ca.json|client-settings.json',
+      'identity.key|membership.cbor|revocations.cbor|policy.cbor|reported.cbor|handout.cbor',
+      'content|index|facts.log|small|logs|compile-cache|agent.json|page.token|*.new'
     ].join('|')
   },
   coordinator: {
@@ -41,9 +41,9 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
     // The fleet's keys are in it: who removes the program may want them on the next server.
     keep: '*',
     known: [
-      ...['config.json', 'fleet.key', 'coordinator.key', 'master.key', 'master.key.dpapi', 'page.crt', 'page.key'],
-      ...['coordinator.db', 'coordinator.db-wal', 'coordinator.db-shm', 'coordinator.db-journal', 'gateway'],
-      ...['first-admin.code', 'admin.token', 'running.json', 'logs', 'compile-cache', '*.new']
+      'config.json|fleet.key|coordinator.key|master.key|master.key.dpapi|page.crt|page.key',
+      'coordinator.db|coordinator.db-wal|coordinator.db-shm|coordinator.db-journal|gateway',
+      'first-admin.code|admin.token|running.json|logs|compile-cache|*.new'
     ].join('|')
   }
 }

@@ -1,6 +1,18 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { chmod, chown, copyFile, link, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  copyFile,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile
+} from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { machineFromJson } from '@starling/agent/host/windows-machine.ts'
@@ -274,8 +286,17 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
 
       it('that an administrator has made is closed, and keeps what nobody else could have put there', async () => {
         await mkdir(join(installed.data, 'content', 'ab'), { recursive: true })
-        for (const file of ['ticket', 'config.json', 'fleet.secret', 'content/ab/x.data', 'content/ab/y.data'])
+        for (const file of [
+          'ticket',
+          'config.json',
+          'fleet.secret',
+          'content/ab/x.data',
+          'content/ab/y.data'
+        ])
           await writeFile(join(installed.data, file), '')
+        const long = `${'x'.repeat(250)}.new`
+        await writeFile(join(installed.data, long), '')
+        await chown(join(installed.data, long), somebody, somebody)
         await chmod(installed.data, 0o777)
         await chmod(join(installed.data, 'content'), 0o777)
         await chown(join(installed.data, 'config.json'), somebody, somebody)
@@ -286,7 +307,12 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         expect(await readdir(join(installed.data, 'content', 'ab'))).toEqual(['y.data'])
         for (const path of ['', 'content', 'ticket'])
           expect((await stat(join(installed.data, path))).mode & 0o007).toBe(0)
-        expect(await allAside()).toEqual(['1-config.json', '1-fleet.secret', '1-x.data'])
+        expect(await allAside()).toEqual([
+          '1-config.json',
+          '1-fleet.secret',
+          '1-x.data',
+          `1-${'x'.repeat(100)}`
+        ])
       })
 
       it('with a file that lies elsewhere too does not give it our rights', async () => {
@@ -449,7 +475,9 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await writeRegistry(wine, policyKey, { DOModifyCacheDrive: 'Q:\\Cache' })
         const { code, stderr } = await installed.host('configure')
         expect(code).toBe(0)
-        expect(stderr).toMatch(/Group Policy \(DOModifyCacheDrive\) has the cache in Q:\\Cache, and this machine cannot/)
+        expect(stderr).toMatch(
+          /Group Policy \(DOModifyCacheDrive\) has the cache in Q:\\Cache, and this machine cannot/
+        )
         await removeRegistry(wine, policyKey)
         await mkdir(place())
         await writeFile(join(place(), 'diary.txt'), '')

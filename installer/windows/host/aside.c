@@ -14,12 +14,13 @@ static DWORD number_of(DWORD try) {
   return random;
 }
 
+/* Of a long name only the beginning: the new one is longer, and must be none that Windows refuses. */
 DWORD aside_move(const wchar_t *path, const wchar_t *beside, const wchar_t *name) {
   wchar_t *aside = NULL;
   DWORD error = ERROR_SUCCESS;
   for (DWORD try = 1; try <= tries_max; try++) {
     free(aside);
-    aside = text_format(L"%ls.not-ours-%lu%ls%ls", beside, number_of(try), name ? L"-" : L"", name ? name : L"");
+    aside = text_format(L"%ls.not-ours-%lu%ls%.100ls", beside, number_of(try), name ? L"-" : L"", name ? name : L"");
     error = MoveFileExW(path, aside, 0) ? ERROR_SUCCESS : GetLastError();
     if (error != ERROR_ALREADY_EXISTS && error != ERROR_FILE_EXISTS) break;
   }

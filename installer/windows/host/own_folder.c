@@ -60,14 +60,16 @@ static void make_parents(const wchar_t *path) {
   free(part);
 }
 
-/* FALSE: a drive with FAT or exFAT. What cannot be told shows itself later. */
+/* FALSE: a drive with FAT or exFAT. Asked of the folder above: what lies at the path may be a link. What cannot be told shows itself later. */
 static BOOL keeps_rights(const wchar_t *path) {
+  wchar_t *above = text_format(L"%.*ls", (int)(wcsrchr(path, L'\\') + 1 - path), path);
   const DWORD size = (DWORD)wcslen(path) + 2;
   wchar_t *root = memory(size * sizeof *root);
   DWORD flags;
-  const BOOL does = !GetVolumePathNameW(path, root, size) || !GetVolumeInformationW(root, NULL, 0, NULL, NULL, &flags, NULL, 0) ||
+  const BOOL does = !GetVolumePathNameW(above, root, size) || !GetVolumeInformationW(root, NULL, 0, NULL, NULL, &flags, NULL, 0) ||
                     (flags & FILE_PERSISTENT_ACLS) != 0;
   free(root);
+  free(above);
   return does;
 }
 
