@@ -66,13 +66,16 @@ export async function writeBackup(
   }
 }
 
+/** The service host keeps it in each data folder (installer/windows/host/pin.h). */
+const pinOfWindowsService = 'folder.pin'
+
 /**
  * Everything is written beside its place and checked, and takes its place only then.
  * @throws StarlingError `folder-not-empty`, `backup-damaged`
  */
 export async function restoreBackup(path: string, folder: string): Promise<BackupHead> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  if ((await readdir(folder)).length > 0) {
+  if ((await readdir(folder)).some(name => name !== pinOfWindowsService)) {
     throw new StarlingError(
       'folder-not-empty',
       `${folder} is not empty, and a backup is restored into an empty folder only: move it away, or give another --data`

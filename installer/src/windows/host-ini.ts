@@ -21,7 +21,13 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
     'cache-variable': 'STARLING_POLICY_DO_MODIFY_CACHE_DRIVE',
     firewall: 'local-subnet',
     // What makes the cache (agent/src/store/layout.ts), and the way back for Windows' settings that could not be put back.
-    keep: 'content|index|facts.log|small|client-settings.json'
+    keep: 'content|index|facts.log|small|client-settings.json',
+    // What an admin puts there beforehand, or brings back from a copy.
+    known: [
+      'config.json|ticket|fleet.secret|intercept-ca.json|client-settings.json',
+      'identity.key|membership.cbor|revocations.cbor|policy.cbor|reported.cbor|handout.cbor',
+      'content|index|facts.log|small|logs|compile-cache|agent.json|page.token|*.new'
+    ].join('|')
   },
   coordinator: {
     name: 'StarlingCoordinator',
@@ -33,7 +39,12 @@ const said: Record<Program, Readonly<Record<string, string>>> = {
     // Agents of all sites reach it.
     firewall: 'any',
     // The fleet's keys are in it: who removes the program may want them on the next server.
-    keep: '*'
+    keep: '*',
+    known: [
+      'config.json|fleet.key|coordinator.key|master.key|master.key.dpapi|page.crt|page.key',
+      'coordinator.db|coordinator.db-wal|coordinator.db-shm|coordinator.db-journal|gateway',
+      'first-admin.code|admin.token|running.json|logs|compile-cache|*.new'
+    ].join('|')
   }
 }
 

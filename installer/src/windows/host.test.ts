@@ -4,7 +4,9 @@ import {
   chmod,
   chown,
   copyFile,
+  link,
   mkdir,
+  open,
   readdir,
   readFile,
   rm,
@@ -37,6 +39,8 @@ test.runIf(!isMingwHere && process.env.CI === 'true')('mingw-w64 is installed, a
   expect.fail(`mingw-w64 is missing: ${mingwInstall}`)
 })
 
+/** Ours in a data folder (installer/windows/host/pin.h). */
+const pin = 'folder.pin'
 const doPolicyKey = 'HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies\\Microsoft\\Windows\\DeliveryOptimization'
 
 const house = openHouse()
@@ -244,7 +248,16 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
     describe('the data folder', () => {
       /** Anybody of this machine who is no administrator. */
       const somebody = 1000
-      const aside = (number: number): string => `${installed.data}.not-ours-${number}`
+      const mark = 'Starling.not-ours-'
+      const above = (): string => join(installed.data, '..')
+      const aside = (rest: number | string): string => join(above(), `${mark}${rest}`)
+      const allAside = async (): Promise<readonly string[]> =>
+        (await readdir(above()))
+          .filter(name => name.startsWith(mark))
+          .map(name => name.slice(mark.length))
+          .sort()
+      const kept = async (): Promise<readonly string[]> =>
+        (await readdir(installed.data)).filter(name => name !== pin).sort()
       const configure = async (): Promise<string> => {
         const { code, stderr } = await installed.host('configure')
         expect({ code, stderr }).toMatchObject({ code: 0 })
@@ -254,7 +267,7 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await rm(installed.data, { recursive: true, force: true })
       })
       afterEach(async () => {
-        for (const number of [1, 2, 3]) await rm(aside(number), { recursive: true, force: true })
+        for (const name of await allAside()) await rm(aside(name), { recursive: true, force: true })
       })
 
       it('is moved aside when it is no folder, or somebody has made it', async () => {
@@ -264,22 +277,101 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await writeFile(join(installed.data, 'config.json'), '{}')
         await chown(installed.data, somebody, somebody)
         expect(await configure()).toContain('was made by somebody else')
-        expect(await readdir(installed.data)).toEqual([])
-        expect(await readdir(aside(2))).toEqual(['config.json'])
+        expect(await kept()).toEqual([])
+        expect((await readdir(aside(2))).sort()).toEqual(['config.json', pin])
+      })
+
+      it('goes aside under a name that nobody could take beforehand', async () => {
+        for (let number = 1; number <= 16; number++) await writeFile(aside(number), '')
+        await mkdir(installed.data)
+        await chown(installed.data, somebody, somebody)
+        await configure()
+        expect((await allAside()).filter(name => !/^([1-9]|1[0-6])$/.test(name))).toHaveLength(1)
       })
 
       it('that an administrator has made is closed, and keeps what nobody else could have put there', async () => {
         await mkdir(join(installed.data, 'content', 'ab'), { recursive: true })
-        for (const file of ['ticket', 'config.json', 'open', 'content/ab/x.data'])
+        for (const file of [
+          'ticket',
+          'config.json',
+          'fleet.secret',
+          'content/ab/x.data',
+          'content/ab/y.data'
+        ])
           await writeFile(join(installed.data, file), '')
+        const long = `${'x'.repeat(250)}.new`
+        await writeFile(join(installed.data, long), '')
+        await chown(join(installed.data, long), somebody, somebody)
         await chmod(installed.data, 0o777)
+        await chmod(join(installed.data, 'content'), 0o777)
         await chown(join(installed.data, 'config.json'), somebody, somebody)
-        await chmod(join(installed.data, 'open'), 0o666)
+        await chmod(join(installed.data, 'fleet.secret'), 0o666)
         await chown(join(installed.data, 'content', 'ab', 'x.data'), somebody, somebody)
         await configure()
-        expect(await readdir(installed.data)).toEqual(['ticket'])
-        expect((await stat(installed.data)).mode & 0o002).toBe(0)
-        expect([1, 2, 3].map(aside).every(path => existsSync(path))).toBe(true)
+        expect(await kept()).toEqual(['content', 'ticket'])
+        expect(await readdir(join(installed.data, 'content', 'ab'))).toEqual(['y.data'])
+        for (const path of ['', 'content', 'ticket'])
+          expect((await stat(join(installed.data, path))).mode & 0o007).toBe(0)
+        expect(await allAside()).toEqual([
+          '1-config.json',
+          '1-fleet.secret',
+          '1-x.data',
+          `1-${'x'.repeat(100)}`
+        ])
+      })
+
+      it('with a file that lies elsewhere too does not give it our rights', async () => {
+        const elsewhere = join(wine.driveC, 'elsewhere.txt')
+        await writeFile(elsewhere, '', { mode: 0o644 })
+        await mkdir(installed.data)
+        await link(elsewhere, join(installed.data, 'ticket'))
+        await configure()
+        expect((await stat(elsewhere)).mode & 0o777).toBe(0o644)
+        expect(await allAside()).toEqual(['1-ticket'])
+      })
+
+      it('that an administrator has for other things as well is refused and left as it is', async () => {
+        await mkdir(join(installed.data, 'films'), { recursive: true })
+        await writeFile(join(installed.data, 'config.json'), '{}')
+        await chown(join(installed.data, 'config.json'), somebody, somebody)
+        await chmod(installed.data, 0o777)
+        const { code, stderr } = await installed.host('configure')
+        expect(code).toBe(1)
+        expect(stderr).toMatch(/films there is nothing of its.* such as C:\\ProgramData\\Starling\\Starling/)
+        expect((await stat(installed.data)).mode & 0o777).toBe(0o777)
+        expect((await readdir(installed.data)).sort()).toEqual(['config.json', 'films'])
+        expect(await allAside()).toEqual([])
+      })
+
+      it('that an administrator has made empty is made anew, with a pin', async () => {
+        await mkdir(installed.data)
+        const before = await open(installed.data)
+        await configure()
+        expect(await readdir(installed.data)).toEqual([pin])
+        expect((await stat(join(installed.data, pin))).mode & 0o007).toBe(0)
+        // Who has it open from before, has something that is gone.
+        expect((await before.stat()).nlink).toBe(0)
+        await before.close()
+      })
+
+      it('that is ours, opened by an administrator since, starts and is closed again with all that is in it', async () => {
+        await configure()
+        await mkdir(join(installed.data, 'content'))
+        for (const file of ['identity.key', 'content/x.data', 'planted'])
+          await writeFile(join(installed.data, file), '')
+        for (const path of ['', 'content', 'identity.key', 'content/x.data'])
+          await chmod(join(installed.data, path), 0o777)
+        await chown(join(installed.data, 'planted'), somebody, somebody)
+        await installed.start()
+        await told(() => true)
+        await installed.stop()
+        await isStopped()
+        expect(await installed.log()).toMatch(/is open to .*Everyone.* configure as an administrator/)
+        await configure()
+        expect(await kept()).toEqual(expect.arrayContaining(['content', 'identity.key', 'told.jsonl']))
+        for (const path of ['', 'content', 'identity.key', 'content/x.data'])
+          expect((await stat(join(installed.data, path))).mode & 0o007).toBe(0)
+        expect(await allAside()).toEqual(['1-planted'])
       })
 
       it('that is ours keeps all, whoever owns it', async () => {
@@ -288,13 +380,15 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         // What the service has made has the service as its owner.
         await chown(join(installed.data, 'identity.key'), somebody, somebody)
         expect(await configure()).not.toContain('somebody else')
-        expect(await readdir(installed.data)).toEqual(['identity.key'])
+        expect(await kept()).toEqual(['identity.key'])
       })
 
       it.each(['missing', 'open', "somebody else's"])(
         'that is %s keeps the service from starting',
         async how => {
           if (how !== 'missing') await configure()
+          // Nothing says that it was made by us: Wine does not keep the service's name in its rights.
+          if (how === 'open') await rm(join(installed.data, pin))
           if (how === 'open') await chmod(installed.data, 0o777)
           if (how.startsWith('somebody')) await chown(installed.data, somebody, somebody)
           await installed.start()
@@ -304,7 +398,7 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
               /STOPPED[^]*SERVICE_EXIT_CODE +: 73/
             )
           }, patience)
-          expect(existsSync(installed.data) ? await readdir(installed.data) : []).toEqual([])
+          expect(existsSync(installed.data) ? await kept() : []).toEqual([])
           expect(existsSync(installed.data)).toBe(how !== 'missing')
         }
       )
@@ -380,6 +474,23 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await writeRegistry(wine, policyKey, { honourDeliveryOptimizationPolicies: 1 })
         await configure(named)
         expect(made('By Windows')).toBe(true)
+      })
+
+      it('that Group Policy has where this machine cannot have it is a warning', async () => {
+        await writeRegistry(wine, policyKey, { DOModifyCacheDrive: 'Q:\\Cache' })
+        const { code, stderr } = await installed.host('configure')
+        expect(code).toBe(0)
+        expect(stderr).toMatch(
+          /Group Policy \(DOModifyCacheDrive\) has the cache in Q:\\Cache, and this machine cannot/
+        )
+        await removeRegistry(wine, policyKey)
+        await mkdir(place())
+        await writeFile(join(place(), 'diary.txt'), '')
+        await writeRegistry(wine, policyKey, { DOModifyCacheDrive: named })
+        expect((await installed.host('configure')).code).toBe(0)
+        await removeRegistry(wine, policyKey)
+        // An admin who names one for this machine is told.
+        expect((await configure('Q:\\Cache')).code).toBe(1)
       })
 
       it.each(['%NoSuchThing%\\x', 'cache', 'C:cache', '\\\\server\\share'])(

@@ -62,10 +62,28 @@ static BOOL configure_service(const struct settings *s) {
   return is_done;
 }
 
+/* One policy is for machines of many kinds: what one of them cannot do is no reason to do without Starling there. */
+static BOOL configure_cache(const struct settings *s, const wchar_t *folder) {
+  wchar_t *why = own_folder_make_cache(folder, s->name);
+  const BOOL is_fine = !why || place_is_by_policy(s);
+  if (why && is_fine) say(L"Group Policy (%ls) has the cache in %ls, and this machine cannot have it there: %ls", s->cache_policy, folder, why);
+  else if (why) say_failed(0, L"%ls", why);
+  free(why);
+  return is_fine;
+}
+
+static BOOL is_within(const wchar_t *inner, const wchar_t *outer) {
+  const size_t length = wcslen(outer);
+  return _wcsnicmp(inner, outer, length) == 0 && inner[length] == L'\\';
+}
+
+/* The outer one first where one is in the other: what lies in a folder when we first take it has to be known to us. */
 static BOOL configure_folders(const struct settings *s) {
   wchar_t *cache = place_of_cache(s);
-  BOOL is_done = own_folder_make(s->data, s->name);
-  if (cache && !text_is(cache, s->data)) is_done &= own_folder_make_cache(cache, s->name);
+  const BOOL is_elsewhere = cache && !text_is(cache, s->data), is_cache_first = is_elsewhere && is_within(s->data, cache);
+  BOOL is_done = !is_cache_first || configure_cache(s, cache);
+  is_done &= own_folder_make(s);
+  if (is_elsewhere && !is_cache_first) is_done &= configure_cache(s, cache);
   free(cache);
   return is_done;
 }

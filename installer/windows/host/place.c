@@ -109,3 +109,10 @@ wchar_t *place_of_cache(const struct settings *s) {
   free(said);
   return folder;
 }
+
+BOOL place_is_by_policy(const struct settings *s) {
+  wchar_t *said = said_by_policy(s);
+  const BOOL is = said != NULL;
+  free(said);
+  return is;
+}

@@ -8,3 +8,6 @@
 
 /* NULL: in the data folder. What the agent could not use it does not use either, and says so on stderr. */
 wchar_t *place_of_cache(const struct settings *settings);
+
+/* Whether that place is Group Policy's: for many machines, of which some have no such drive. */
+BOOL place_is_by_policy(const struct settings *settings);

@@ -89,16 +89,29 @@ static BOOL drive_comes(void) {
   return TRUE;
 }
 
+/* Only an administrator can have done that to a folder of ours, so it is for one to know, and no reason to stop. Always TRUE. */
+static BOOL tell_of_open_folder(wchar_t *whom) {
+  wchar_t *what;
+  if (!whom) return TRUE;
+  what = text_format(L"The data folder %ls is open to %ls. Run \"%ls\" configure as an administrator, which closes it again.", settings->data, whom, settings->program);
+  log_line(L"%ls", what);
+  say_event(settings->name, MESSAGE_FOLDER_OPEN, settings->display, what);
+  free(what);
+  free(whom);
+  return TRUE;
+}
+
 /* A folder that we made ourselves would be open to everybody, and one that is open may be somebody's trap: an administrator has to make it. */
 static BOOL can_keep_things(void) {
-  wchar_t *why;
-  if (own_folder_is_made(settings->data, settings->name)) {
+  wchar_t *why, *whom;
+  if (own_folder_is_made(settings->data, settings->name, &whom)) {
     open_log();
-    return TRUE;
+    return tell_of_open_folder(whom);
   }
   why = text_format(L"The data folder %ls cannot be used: it is not there, or not %ls's alone. Run \"%ls\" configure as an administrator, then start the service.", settings->data, settings->name, settings->program);
   say_event(settings->name, MESSAGE_NOT_STARTED, settings->display, why);
   free(why);
+  free(whom);
   return FALSE;
 }
 

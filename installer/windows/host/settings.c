@@ -34,7 +34,7 @@ static BOOL load_values(struct settings *s, const wchar_t *file) {
     {L"name", &s->name, TRUE}, {L"display", &s->display, TRUE}, {L"script", &s->script, TRUE},
     {L"arguments", &s->arguments, FALSE}, {L"data", &s->data, TRUE}, {L"data-variable", &s->data_variable, TRUE},
     {L"key", &s->key, TRUE}, {L"policies", &s->policies, FALSE}, {L"firewall", &s->firewall, FALSE},
-    {L"keep", &s->keep, FALSE}, {L"cache-policy", &s->cache_policy, FALSE},
+    {L"keep", &s->keep, FALSE}, {L"known", &s->known, FALSE}, {L"cache-policy", &s->cache_policy, FALSE},
     {L"cache-variable", &s->cache_variable, FALSE}, {L"honour", &s->honour, FALSE}};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     *values[i].value = ini_value(file, values[i].name);

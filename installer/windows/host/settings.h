@@ -15,6 +15,7 @@
  *   cache-variable=STARLING_POLICY_...      in the settings' Environment, the same
  *   firewall=local-subnet                   who may reach it: local-subnet, any or no
  *   keep=content|index|facts.log|small      what `purge` leaves; * is all but logs
+ *   known=config.json|*.new|...             and what else may lie in the data folder; * stands for any beginning
  *   stop-seconds=25                         how long it may take to stop
  */
 #pragma once
@@ -23,7 +24,7 @@
 struct settings {
   wchar_t *program; /* full path of this exe */
   wchar_t *folder;  /* that it lies in */
-  wchar_t *name, *display, *script, *arguments, *data, *data_variable, *key, *policies, *firewall, *keep;
+  wchar_t *name, *display, *script, *arguments, *data, *data_variable, *key, *policies, *firewall, *keep, *known;
   wchar_t *cache_policy, *cache_variable, *honour; /* place.h */
   wchar_t *place;   /* of the cache, for whom it is given; else NULL: these say it */
   DWORD stop_ms;

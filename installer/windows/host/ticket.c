@@ -54,7 +54,7 @@ int ticket(const struct settings *s, const wchar_t *given) {
   length = without_space_at_end(text, length);
   if (length >= ticket_bytes_max)
     error = ERROR_BAD_LENGTH;
-  else if (length > 0 && (is_made = own_folder_make(s->data, s->name)) != FALSE)
+  else if (length > 0 && (is_made = own_folder_make(s)) != FALSE)
     error = write_with_rights(path, s, text, length);
   SecureZeroMemory(text, length);
   free(text);

@@ -1,6 +1,7 @@
 #include "trust.h"
 #include "path.h"
 #include "rights.h"
+#include "text.h"
 #include <sddl.h>
 #include <stdlib.h>
 
@@ -49,7 +50,14 @@ static void look_at_entry(const ACE_HEADER *entry, const wchar_t *service, struc
     return;
   }
   if (is_same(sid, service_sid(service))) trust->is_marked = TRUE;
-  if ((allowed->Mask & changes) && !is_trusted(sid, service)) trust->is_closed = FALSE;
+  if (!(allowed->Mask & changes) || is_trusted(sid, service)) return;
+  if (trust->is_closed) CopySid(sizeof trust->whom, trust->whom, sid);
+  trust->is_closed = FALSE;
+}
+
+static BOOL is_linked(HANDLE object) {
+  FILE_STANDARD_INFO info;
+  return !GetFileInformationByHandleEx(object, FileStandardInfo, &info, sizeof info) || (!info.Directory && info.NumberOfLinks > 1);
 }
 
 BOOL trust_of(HANDLE object, const wchar_t *service, struct trust *trust) {
@@ -63,6 +71,7 @@ BOOL trust_of(HANDLE object, const wchar_t *service, struct trust *trust) {
   if (!GetFileInformationByHandleEx(object, FileAttributeTagInfo, &info, sizeof info)) return FALSE;
   trust->is_link = path_is_link(info.FileAttributes);
   trust->is_folder = !trust->is_link && (info.FileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+  trust->is_linked = is_linked(object);
   error = GetSecurityInfo(object, SE_FILE_OBJECT, what, &owner, NULL, &list, NULL, &rights);
   if (error != ERROR_SUCCESS) {
     SetLastError(error);
@@ -77,4 +86,17 @@ BOOL trust_of(HANDLE object, const wchar_t *service, struct trust *trust) {
   }
   LocalFree(rights);
   return TRUE;
+}
+
+wchar_t *trust_whom(const struct trust *trust) {
+  wchar_t name[256], domain[256], *text = NULL, *whom;
+  DWORD name_length = 256, domain_length = 256;
+  SID_NAME_USE use;
+  PSID sid = (PSID)trust->whom;
+  if (!trust->whom[0]) return text_format(L"everybody");
+  if (LookupAccountSidW(NULL, sid, name, &name_length, domain, &domain_length, &use))
+    return text_format(L"%ls%ls%ls", domain, *domain ? L"\\" : L"", name);
+  whom = text_format(L"%ls", ConvertSidToStringSidW(sid, &text) ? text : L"somebody");
+  LocalFree(text);
+  return whom;
 }

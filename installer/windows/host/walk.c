@@ -5,6 +5,9 @@
 
 static const DWORD shares = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
 
+/* OBJ_DONT_REPARSE: no link on the way is gone through. Windows before 10 1607 does not know it. */
+static const ULONG dont_reparse = 0x1000;
+
 static BOOL is_dots(const wchar_t *name, size_t length) {
   return name[0] == L'.' && (length == 1 || (length == 2 && name[1] == L'.'));
 }
@@ -59,8 +62,12 @@ HANDLE walk_open(HANDLE folder, const wchar_t *name, ACCESS_MASK access) {
   HANDLE opened = NULL;
   NTSTATUS status;
   RtlInitUnicodeString(&text, name);
-  InitializeObjectAttributes(&object, &text, 0, folder, NULL);
+  InitializeObjectAttributes(&object, &text, dont_reparse, folder, NULL);
   status = NtOpenFile(&opened, access | SYNCHRONIZE, &object, &done, shares, options);
+  if (status == (NTSTATUS)STATUS_INVALID_PARAMETER) {
+    object.Attributes = 0;
+    status = NtOpenFile(&opened, access | SYNCHRONIZE, &object, &done, shares, options);
+  }
   if (status >= 0) return opened;
   SetLastError(RtlNtStatusToDosError(status));
   return NULL;
