@@ -417,6 +417,7 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await rm(place(), { recursive: true, force: true })
       })
       afterEach(async () => {
+        await removeRegistry(wine, settingsKey)
         await installed.environment({})
         await removeRegistry(wine, policyKey)
         await removeRegistry(wine, doPolicyKey)
@@ -431,6 +432,20 @@ describe.skipIf(!isMingwHere)('the service host', { timeout: 120_000 }, () => {
         await chown(place(), 1000, 1000)
         expect((await configure(named)).code).toBe(0)
         expect((await stat(place())).uid).toBe(0)
+      })
+
+      it('may have the data folder in it', async () => {
+        await installed.settings({ DataDir: `${named}\\Data` })
+        expect(await configure(named)).toMatchObject({ code: 0 })
+        expect(await readdir(place())).toEqual(['Data'])
+      })
+
+      it('may lie in the data folder', async () => {
+        await installed.settings({ DataDir: named })
+        // An upgrade or a repair does it again.
+        for (const _ of ['at first', 'again'])
+          expect(await configure(`${named}\\Store`)).toMatchObject({ code: 0 })
+        expect((await readdir(place())).sort()).toEqual(['Store', 'folder.pin'])
       })
 
       it('with things of others in it is refused and left as it is', async () => {
