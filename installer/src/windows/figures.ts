@@ -45,13 +45,24 @@ export async function idleFigures(pid: number, overMs: Millis): Promise<IdleFigu
   }
 }
 
+/** How long ago a process was begun; to 10 ms. */
+export async function ageMs(pid: number): Promise<Millis> {
+  const [fields, uptime] = await Promise.all([statFields(pid), readFile('/proc/uptime', 'utf8')])
+  return Math.round(
+    (Number(uptime.split(' ')[0]) - Number(fields[startTimeField]) / ticksPerSecond) * secondMs
+  )
+}
+
+/** Of `/proc/PID/stat`, behind the name in parentheses, which may hold anything. */
+async function statFields(pid: number): Promise<readonly string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+const startTimeField = 19
+
 async function counters(pid: number): Promise<{ readonly ticks: number; readonly written: number }> {
-  const [stat, io] = await Promise.all([
-    readFile(`/proc/${pid}/stat`, 'utf8'),
-    readFile(`/proc/${pid}/io`, 'utf8')
-  ])
-  // The name in parentheses may hold anything; utime and stime are the 12th and 13th after it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  // utime and stime are the 12th and 13th.
+  const [fields, io] = await Promise.all([statFields(pid), readFile(`/proc/${pid}/io`, 'utf8')])
   return {
     ticks: Number(fields[11]) + Number(fields[12]),
     written: Number(/^write_bytes: (\d+)$/m.exec(io)![1])

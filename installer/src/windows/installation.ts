@@ -46,6 +46,8 @@ export interface Machine {
   stop(): Promise<void>
   /** Of the service's Node, as this machine counts it; null: it does not run. */
   nodePid(): Promise<number | null>
+  /** Of the service itself. */
+  hostPid(): Promise<number | null>
   line(line: string): ReturnType<typeof runLine>
 }
 
@@ -95,6 +97,7 @@ export function machineOf(wine: WineSession, product: Product): Machine {
         throw new StarlingError('not-stopped', `the service did not stop within ${stopMs / secondMs} s`)
     },
     nodePid,
+    hostPid: () => pidOf(wine, program.replace('node.exe', 'starling-service.exe'), 'service'),
     line: line => runLine(wine, line)
   }
 }

@@ -24,7 +24,7 @@ import { readRegistry, removeRegistry, writeRegistry, type RegistryValue } from 
 import { describeOnWine, firstWineMs } from '../wine/requirement.ts'
 import { openWine, type WineSession } from '../wine/session.ts'
 import { windowsNode } from '../node-win.ts'
-import { bestOf, bytesIn, idleFigures, installedBytesMax, msiBytesMax } from './figures.ts'
+import { ageMs, bestOf, bytesIn, idleFigures, installedBytesMax, msiBytesMax } from './figures.ts'
 import {
   changePackage,
   failingWhenAsked,
@@ -59,10 +59,10 @@ const settings = {
 
 /** Promised; 2 s are seen on a quiet machine. */
 const installMsMax = 15_000
-/** Promised are 2 s, and seen on a quiet machine; twice that is for one that does other things beside. */
-const startMsMax = 4000
-/** Promised are 0.2, and 0.1 is seen on a quiet machine; Wine and what else a machine does make some tenths more of it. */
-const idleCpuPercentMax = 1
+/** Promised are 2 s, and 1.7 are seen on a quiet machine; half as much again is for one that does other things beside. */
+const startMsMax = 3000
+/** As promised, in the best of three times; 0.1 is seen. */
+const idleCpuPercentMax = 0.2
 
 describe.skipIf(!isAsked)('the life of an installation', { timeout: 180_000 }, () => {
   describeOnWine('of the MSI', () => {
@@ -204,10 +204,12 @@ describe.skipIf(!isAsked)('the life of an installation', { timeout: 180_000 }, (
     it('stops when it is told to, and is there again at once', async () => {
       const times = await bestOf(3, async () => {
         await machine.stop()
-        const began = performance.now()
-        await wine.run('net', ['start', 'Starling'])
+        // It goes on for a while after it has said what is to be started.
+        const told = wine.run('net', ['start', 'Starling'])
         await machine.status()
-        return Math.round(performance.now() - began)
+        const ms = await ageMs((await machine.hostPid())!)
+        await told
+        return ms
       })
       console.log(`figures: start of the service until it serves ${times.join(', ')} ms`)
       expect(times[0]).toBeLessThan(startMsMax)
@@ -282,18 +284,18 @@ describe.skipIf(!isAsked)('the life of an installation', { timeout: 180_000 }, (
     })
 
     it('costs next to nothing while nobody wants anything', async () => {
-      // What a start leaves to be tidied up is over by then.
-      await sleep(30_000)
+      // What a start leaves to be done and tidied up is over by then.
+      await sleep(45_000)
       const pid = (await machine.nodePid())!
       const all = [
-        await idleFigures(pid, 15_000),
-        await idleFigures(pid, 15_000),
-        await idleFigures(pid, 15_000)
+        await idleFigures(pid, 20_000),
+        await idleFigures(pid, 20_000),
+        await idleFigures(pid, 20_000)
       ]
       console.log(`figures: idle ${JSON.stringify(all)}`)
       expect(Math.max(...all.map(it => it.privateMiB))).toBeLessThan(90)
-      expect(Math.min(...all.map(it => it.cpuPercent))).toBeLessThan(idleCpuPercentMax)
-      expect(all.filter(it => it.writtenKiB > 0).length).toBeLessThanOrEqual(1)
+      expect(Math.min(...all.map(it => it.cpuPercent))).toBeLessThanOrEqual(idleCpuPercentMax)
+      expect(Math.max(...all.map(it => it.writtenKiB))).toBe(0)
     })
 
     it('keeps everything when its removal belongs to an upgrade', async () => {
