@@ -10,7 +10,7 @@ import type { Log } from '../log.ts'
 import type { StorePort } from '../ports.ts'
 import type { Stops } from '../stops.ts'
 import { createStore } from '../store/store.ts'
-import { contentPlaceAt, contentTrouble, limitsOf } from './content-folder.ts'
+import { contentPlaceAt, limitsOf } from './content-folder.ts'
 
 /** At the start what takes longer is not waited for: a machine that has just booted. */
 const firstLookMsMax: Millis = 5 * secondMs
@@ -55,9 +55,7 @@ export async function openMachine(
   const store = await createStore(
     { log },
     { folder: config.dataFolder, contentFolder, ...limitsOf(atStart.cache) }
-  ).catch(error => {
-    throw contentTrouble(error, contentFolder, process.env['STARLING_SERVICE_HOST'])
-  })
+  )
   stops.push(() => store.close())
   return { host, store, atStart, trouble }
 }
