@@ -39,15 +39,14 @@ test('three agents, coordinator and gateway: one copy crosses the WAN, and most 
 })
 
 test('a fleet secret and no coordinator: still one copy', async () => {
-  // Extents that several begin in the same moment are fetched by each of them; on a machine that is busy with other tests their words
-  // come late, and that happens more than once. Without sharing it would be three copies; what is promised, test/lab and test/bench hold.
+  // Large enough that one extent fetched twice, which happens when all begin in the same moment, is within 5 %.
   const content = seededContent('shared by members', 96 * MiB)
   origin.put('/members.bin', content)
   const agents = await startMembers(house, fleetSecret(), ['member-1', 'member-2', 'member-3'])
   const got = await Promise.all(agents.map(agent => download(agent.proxy, `${origin.url}/members.bin`)))
   const sha256 = await sha256Of(content)
   for (const one of got) expect([one.status, one.sha256]).toEqual([200, sha256])
-  expect(origin.stats('/members.bin').bodyBytes).toBeLessThanOrEqual(content.length + 5 * extent)
+  expect(origin.stats('/members.bin').bodyBytes / content.length).toBeLessThanOrEqual(1.05)
 
   // One who comes late gets everything from the others.
   const [late] = await startMembers(house, agents[0]!.secret!, ['late'], agents)

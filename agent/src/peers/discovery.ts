@@ -55,7 +55,7 @@ const askAgainMs: Millis = secondMs
 const answerEveryMs: Millis = secondMs
 /** RFC 6762, 6: answers that others give too wait 20 to 120 ms. */
 const answerDelayMs = { least: 20, span: 100 }
-/** Windows takes milliseconds for the list: more often, and that alone would be seen of an idle agent. */
+/** The list took some 10 ms under Wine: every 5 s, that alone was half of what an idle agent cost there. */
 const lookForInterfacesMs: Millis = 10 * secondMs
 /** Packets of one link that are read in a second; a LAN's own mDNS chatter is far below. */
 const packetsPerSecond = 500
