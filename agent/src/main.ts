@@ -45,11 +45,12 @@ function registryOfThisMachine(): Registry {
       }
 }
 
+/** The service host has started us, with a channel to tell through. */
+const isTold = isWindows && serviceHost(process.env) !== null && argv.includes('--stop-on-stdin-end')
 const registry = registryOfThisMachine()
 const machinePolicy = createMachinePolicy(registry.read, {
   isThisMachine,
-  // Whom the host has started with a channel to it.
-  isTold: isWindows && serviceHost(process.env) !== null && argv.includes('--stop-on-stdin-end'),
+  isTold,
   users: () => registry.userKeys(userKey)
 })
 
@@ -65,7 +66,8 @@ function isThisMachine(host: string): boolean {
 
 const ofThisMachine = systemReader(runProgram, process.env)
 const system = argv[0] === 'run' ? begun(ofThisMachine) : ofThisMachine
-if (argv[0] === 'run') void machinePolicy.read()
+// Begun at once as well; whoever wants it is given this reading.
+if (isTold) void machinePolicy.read()
 
 const services: Services = {
   createAgent: async (config, tools) =>

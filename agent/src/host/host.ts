@@ -106,6 +106,7 @@ export function createHost({ system, cacheFolder, changed, log, subnets = ownSub
     const isFirst = systemDueAt === 0
     const answer = await reading('system', system)
     failures = answer === null ? failures + 1 : 0
+    // A machine that has just started is another one half a minute later.
     const isOnceMore = isFirst || failures > 0
     // Once is no reason to take a metered line for one that is not.
     if (answer === null && failures < failuresMax) {
